@@ -1,0 +1,5 @@
+//! Raft over QUIC: the replicated state machine, its transport, and membership.
+
+mod command;
+
+pub use self::command::{Command, ControlCommand, NewUser, PushOutcome, Refusal, Reply, UploadId};

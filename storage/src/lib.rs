@@ -1,0 +1,23 @@
+//! What pgAnalytics keeps: the Raft log's segments, the flush buffer, and the two stores.
+//!
+//! # What it guarantees
+//! A log append that was reported durable survives a power cut (ACK-1, LOG-1); a store holds the elements of
+//! every entry up to its watermark exactly once (FLUSH-1).
+//! # Map
+//! [`PushRecord`] is what travels, [`Store`] the port to the database, [`Error`] what can go wrong.
+
+mod error;
+mod position;
+mod push;
+pub mod store;
+mod timestamp;
+
+pub use self::{
+    error::{Error, ErrorClass, Result},
+    position::{GroupId, ParsePositionError, Position},
+    push::{
+        ContentKey, DecodeError, Document, Element, Idempotency, PushRecord, Sample, SampleForm,
+    },
+    store::Store,
+    timestamp::Timestamp,
+};

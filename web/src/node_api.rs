@@ -1,0 +1,214 @@
+//! The port through which the web layer asks the node: requests and answers without HTTP in them.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use pga_config::CollectorId;
+use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
+use pga_storage::{Element, Idempotency, Position, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A decoded, valid push.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Push {
+    /// Whose.
+    pub collector: CollectorId,
+    /// The collector id as the client wrote it.
+    pub external_id: String,
+    /// The envelope's `hostname`.
+    pub hostname: String,
+    /// The envelope's `version`, or empty.
+    pub version: String,
+    /// Wall time on this node when the request arrived.
+    pub received_at: Timestamp,
+    /// From the `Idempotency-Key` header.
+    pub idempotency: Option<Idempotency>,
+    /// In the order they were sent; empty is a heartbeat.
+    pub elements: Vec<Element>,
+    /// Encoded size of the request body as received, in bytes; accounted against the in-flight limits.
+    pub body_bytes: u64,
+}
+
+/// A push that is durable on a quorum (ACK-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushAck {
+    /// The log entry that committed it.
+    pub position: Position,
+    /// Elements stored by this push.
+    pub accepted: u64,
+    /// Elements that had been acknowledged before, and are not stored again (DEDUP-1).
+    pub repeated: u64,
+}
+
+/// Who asks, as far as the token tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// No token was sent, or one that cannot be verified.
+    Anonymous,
+    /// A person or a script with a user token.
+    User {
+        /// User id.
+        id: i64,
+        /// User name.
+        username: String,
+        /// `admin`, `user` or `viewer`.
+        role: String,
+    },
+    /// A collector with its own token.
+    Collector(CollectorId),
+}
+
+/// A user, as the contract shows it (appendix A), without the password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the contract's User")]
+pub struct User {
+    pub id: i64,
+    pub username: String,
+    pub email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    pub role: String,
+    pub is_active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_login: Option<String>,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+/// A user and the hash to check a password against (PHC string, Argon2id).
+#[derive(Clone, Debug)]
+pub struct UserSecret {
+    /// The user.
+    pub user: User,
+    /// PHC string.
+    pub password_hash: String,
+}
+
+/// A collector asks to be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Display name.
+    pub name: String,
+    /// Host it runs on.
+    pub hostname: String,
+    /// Its address, if it says so.
+    pub address: Option<String>,
+    /// Its version, if it says so.
+    pub version: Option<String>,
+    /// The `X-Registration-Secret` header.
+    pub secret: Option<String>,
+}
+
+/// A registered collector and its certificate.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The new id.
+    pub collector: CollectorId,
+    /// PEM, issued by the cluster's CA.
+    pub certificate: String,
+    /// PEM, PKCS#8.
+    pub private_key: String,
+}
+
+/// Why the node refused or failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// Cannot be served now; nothing is known to be wrong with the request. After propose: outcome unknown.
+    #[error("{reason}")]
+    Unavailable {
+        /// Which limit or state, for the metric and the message: `no_quorum`, `buffer_full`, `overloaded`, `store`, …
+        reason: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// A per-client limit; certainly not applied.
+    #[error("{reason}")]
+    TooMany {
+        /// Which limit.
+        reason: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The idempotency key was used with another content.
+    #[error("the idempotency key was used with another content")]
+    Conflict,
+    /// Nothing by that name.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The caller may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The credentials are wrong.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+    /// An argument is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// A fault of ours; the cause is in the log under the request id.
+    #[error("internal error")]
+    Internal,
+}
+
+/// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
+///
+/// Every method works on any node (followers forward), has its own deadline, and may be dropped at any time.
+pub trait NodeApi: Debug + Send + Sync + 'static {
+    /// Makes a push durable on a quorum. A dropped call may still take effect.
+    fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>>;
+
+    /// One page of a collector's elements, once this node's store holds `min_position` (waits, bounded).
+    /// The position is what the answer reflects.
+    fn elements(
+        &self,
+        query: ElementQuery,
+        min_position: Option<Position>,
+    ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>>;
+
+    /// Slow or frequent queries of a collector.
+    fn top_queries(
+        &self,
+        query: CollectorQuery,
+    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
+
+    /// Timeline of a query.
+    fn timeline(
+        &self,
+        query: StatsQuery,
+    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
+
+    /// The cluster status document (`GET /api/v1/cluster/status`), as JSON.
+    fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>>;
+
+    /// A user by name, linearizable.
+    fn user(&self, username: &str) -> BoxFuture<'_, Result<Option<UserSecret>, ApiError>>;
+
+    /// Notes a successful login.
+    fn logged_in(&self, user_id: i64) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// The key that signs tokens of this cluster (32 random bytes), the same on every node; `None` until the
+    /// replicated state holds it.
+    fn token_key(&self) -> Option<Vec<u8>>;
+
+    /// Registers a collector. `Unauthorized` if the secret is wrong.
+    fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>>;
+
+    /// Whether a collector is known and not revoked, as far as this node has applied.
+    fn knows_collector(&self, collector: CollectorId) -> bool;
+
+    /// Health: whether this node can serve, and whether its store answers.
+    fn health(&self) -> BoxFuture<'_, Health>;
+}
+
+/// What `/readyz` and `/api/v1/health` tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// A leader is known and this node applies what it commits.
+    pub ready: bool,
+    /// Why not, else empty.
+    pub reason: String,
+    /// The store answers.
+    pub store_ok: bool,
+}
