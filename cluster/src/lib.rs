@@ -1,6 +1,25 @@
 //! Raft over QUIC: the replicated state machine, its transport, and membership.
+//!
+//! # What it guarantees
+//! A proposal that was acknowledged is fsynced on a majority of voters (ACK-1) and takes effect once on every node,
+//! in the same order (SM-1, DEDUP-1).
+//! # Map
+//! [`ClusterNode`] is the entry point, [`Command`] what is proposed, [`State`] what it changes, [`transport`] how nodes talk.
 
+mod cluster_id;
 mod command;
+mod member;
+mod node;
+mod state;
 pub mod transport;
 
-pub use self::command::{Command, ControlCommand, NewUser, PushOutcome, Refusal, Reply, UploadId};
+pub use self::{
+    cluster_id::ClusterId,
+    command::{Command, ControlCommand, NewUser, PushOutcome, Refusal, Reply, UploadId},
+    member::Member,
+    node::{
+        AppService, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed, Error,
+        Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result, SnapshotPolicy,
+    },
+    state::{State, StateLimits},
+};
