@@ -1,6 +1,39 @@
 //! Typed, validated settings of a pgAnalytics node, and the identities every crate shares.
+//!
+//! # What it guarantees
+//! Nothing runs on settings that were not validated (CFG-1): a [`Config`] is made from [`Values`] only, and making it
+//! reports every violation at once.
+//! # Map
+//! [`Config::load`] is the entry point; [`Violation`] says what is wrong; the sections hold the settings.
 
+mod byte_size;
 mod collector_id;
+mod config;
+mod duration_text;
+mod member;
 mod node_id;
+mod reference;
+mod relations;
+mod secret;
+mod section;
+mod sections;
+mod setting;
+mod values;
+mod violation;
 
-pub use self::{collector_id::CollectorId, node_id::NodeId};
+pub use self::{
+    byte_size::ByteSize,
+    collector_id::CollectorId,
+    config::Config,
+    member::{Member, Members},
+    node_id::NodeId,
+    reference::reference,
+    secret::Secret,
+    section::Key,
+    sections::{
+        Auth, Buffer, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Node, Quic,
+        Raft, Replication, Sessions, Store, StoreKind,
+    },
+    values::{ENV_PREFIX, Values},
+    violation::{Error, Violation},
+};

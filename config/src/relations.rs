@@ -1,0 +1,398 @@
+//! Rules between keys.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::time::Duration;
+
+use crate::member::has_port;
+use crate::{ByteSize, Config, Secret, StoreKind, Violation, duration_text};
+
+/// Shortest key that may sign tokens, in bytes (RFC 7518, section 3.2).
+const MIN_TOKEN_KEY_BYTES: usize = 32;
+/// Shortest password and registration secret, in characters.
+const MIN_SECRET_CHARS: usize = 12;
+/// Secrets that the predecessor shipped or documented: everyone knows them.
+const KNOWN_SECRETS: [&str; 5] = [
+    "default-insecure-secret",
+    "demo-secret-key-change-in-production",
+    "your-secret-key-change-in-production",
+    "changeme",
+    "pganalytics",
+];
+
+/// Every broken rule.
+pub(crate) fn violations(config: &Config) -> Vec<Violation> {
+    let mut found = Found::default();
+    timing(config, &mut found);
+    sizes(config, &mut found);
+    members(config, &mut found);
+    exposure(config, &mut found);
+    store(config, &mut found);
+    secrets(config, &mut found);
+    found.0
+}
+
+/// What is allowed and probably not meant.
+pub(crate) fn warnings(config: &Config) -> Vec<Violation> {
+    let voters = config.cluster.members.0.len();
+    let mut found = Found::default();
+    if voters > 0 && voters.is_multiple_of(2) {
+        found.add(
+            "cluster.members",
+            Some(&format!("{voters} voters")),
+            "an even number of voters survives no more failures than one less",
+            "use three or five",
+        );
+    }
+    found.0
+}
+
+#[derive(Default)]
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn add(&mut self, key: &str, value: Option<&dyn Display>, problem: &str, fix: &str) {
+        self.0.push(Violation {
+            key: key.to_owned(),
+            value: value.map(ToString::to_string),
+            problem: problem.to_owned(),
+            fix: fix.to_owned(),
+        });
+    }
+}
+
+fn timing(config: &Config, found: &mut Found) {
+    let raft = &config.raft;
+    let text = duration_text::format;
+    for (key, value) in [
+        ("raft.heartbeat", raft.heartbeat),
+        (
+            "raft.install-snapshot-timeout",
+            raft.install_snapshot_timeout,
+        ),
+        ("quic.idle-timeout", config.quic.idle_timeout),
+        ("quic.keep-alive", config.quic.keep_alive),
+        ("http.request-timeout", config.http.request_timeout),
+        ("replication.timeout", config.replication.timeout),
+        ("store.flush-interval", config.store.flush_interval),
+        ("store.statement-timeout", config.store.statement_timeout),
+        ("store.connect-timeout", config.store.connect_timeout),
+        ("store.retention", config.store.retention),
+        ("store.retention-interval", config.store.retention_interval),
+        ("sessions.idle-timeout", config.sessions.idle_timeout),
+        ("limits.header-timeout", config.limits.header_timeout),
+        ("limits.body-timeout", config.limits.body_timeout),
+        ("auth.access-token-ttl", config.auth.access_token_ttl),
+        ("auth.refresh-token-ttl", config.auth.refresh_token_ttl),
+    ] {
+        if value.is_zero() {
+            found.add(
+                key,
+                Some(&text(value)),
+                "must not be zero",
+                "set a longer time",
+            );
+        }
+    }
+    let least = raft.heartbeat * 3;
+    if raft.election_min <= least {
+        let problem = format!(
+            "must be more than 3 x raft.heartbeat ({})",
+            text(raft.heartbeat)
+        );
+        let fix = format!("set at least {}", text(least + Duration::from_millis(1)));
+        found.add(
+            "raft.election-min",
+            Some(&text(raft.election_min)),
+            &problem,
+            &fix,
+        );
+    }
+    if raft.election_max <= raft.election_min {
+        let problem = format!(
+            "must be more than raft.election-min ({})",
+            text(raft.election_min)
+        );
+        let fix = format!("set {}", text(raft.election_min * 2));
+        found.add(
+            "raft.election-max",
+            Some(&text(raft.election_max)),
+            &problem,
+            &fix,
+        );
+    }
+    if config.quic.keep_alive * 2 > config.quic.idle_timeout {
+        let fix = format!("set at most {}", text(config.quic.idle_timeout / 2));
+        let problem = "must be at most half of quic.idle-timeout";
+        found.add(
+            "quic.keep-alive",
+            Some(&text(config.quic.keep_alive)),
+            problem,
+            &fix,
+        );
+    }
+}
+
+fn sizes(config: &Config, found: &mut Found) {
+    let mib = |n: u64| ByteSize::new(n << 20);
+    let limits = &config.limits;
+    for (key, value, least, most) in [
+        (
+            "log.segment-size",
+            config.log.segment_size,
+            mib(1),
+            mib(1024),
+        ),
+        (
+            "log.max-size",
+            config.log.max_size,
+            mib(64),
+            ByteSize::new(u64::MAX),
+        ),
+        (
+            "buffer.max-size",
+            config.buffer.max_size,
+            mib(1),
+            ByteSize::new(u64::MAX),
+        ),
+        (
+            "buffer.cache-size",
+            config.buffer.cache_size,
+            mib(1),
+            mib(4096),
+        ),
+        (
+            "replication.batch-size",
+            config.replication.batch_size,
+            ByteSize::new(4 << 10),
+            mib(1),
+        ),
+        (
+            "replication.split-size",
+            config.replication.split_size,
+            ByteSize::new(64 << 10),
+            mib(4),
+        ),
+        ("quic.max-message", config.quic.max_message, mib(8), mib(64)),
+        (
+            "store.flush-size",
+            config.store.flush_size,
+            ByteSize::new(64 << 10),
+            mib(256),
+        ),
+        (
+            "limits.max-push-body",
+            limits.max_push_body,
+            mib(1),
+            mib(64),
+        ),
+        ("limits.max-decoded", limits.max_decoded, mib(1), mib(256)),
+        (
+            "limits.max-in-flight",
+            limits.max_in_flight,
+            limits.max_push_body,
+            ByteSize::new(u64::MAX),
+        ),
+    ] {
+        if value < least || value > most {
+            let problem = format!("must be from {least} to {most}");
+            found.add(
+                key,
+                Some(&value),
+                &problem,
+                &format!("set {}", value.clamp(least, most)),
+            );
+        }
+    }
+    for (key, value) in [
+        ("node.worker-threads", config.node.worker_threads),
+        ("replication.batch-pushes", config.replication.batch_pushes),
+        ("replication.in-flight", config.replication.in_flight),
+        ("sessions.max", config.sessions.max),
+        ("sessions.max-in-flight", config.sessions.max_in_flight),
+        ("limits.max-connections", limits.max_connections),
+        ("limits.max-elements", limits.max_elements),
+        ("limits.max-ratio", limits.max_ratio),
+        ("limits.max-page", limits.max_page),
+        ("store.pool-size", config.store.pool_size),
+        ("quic.max-streams", config.quic.max_streams),
+        ("logging.max-files", config.logging.max_files),
+    ] {
+        if value == 0 || value > 10_000_000 {
+            found.add(
+                key,
+                Some(&value),
+                "must be from 1 to 10000000",
+                "set a number in between",
+            );
+        }
+    }
+}
+
+fn members(config: &Config, found: &mut Found) {
+    let key = "cluster.members";
+    let members = &config.cluster.members.0;
+    let (mut ids, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+    for member in members {
+        if !ids.insert(member.id) {
+            found.add(
+                key,
+                Some(&member.id.get()),
+                "two members have this id",
+                "give each its own",
+            );
+        }
+        for address in [&member.quic, &member.http] {
+            if !addresses.insert(address) {
+                let problem = "two members have this address";
+                found.add(key, Some(address), problem, "give each its own");
+            }
+        }
+    }
+    if config.cluster.bootstrap && !ids.contains(&config.node.id) {
+        let problem = "the node that creates the cluster is not among its members";
+        let fix = format!("add {{ id = {}, … }}", config.node.id.get());
+        found.add(key, None, problem, &fix);
+    }
+    if let Some(advertise) = &config.quic.advertise
+        && !has_port(advertise)
+    {
+        found.add(
+            "quic.advertise",
+            Some(advertise),
+            "has no port",
+            "write \"host:port\"",
+        );
+    }
+    if let Some(url) = &config.http.advertise
+        && !url.starts_with("http://")
+        && !url.starts_with("https://")
+    {
+        found.add(
+            "http.advertise",
+            Some(url),
+            "is no URL",
+            "write \"https://host:port\"",
+        );
+    }
+}
+
+fn exposure(config: &Config, found: &mut Found) {
+    let listen = config.http.listen;
+    let is_local = listen.ip().is_loopback();
+    if !is_local && !config.has_tls() {
+        let fix =
+            "set http.tls-cert-file and http.tls-key-file, or listen on 127.0.0.1 behind a proxy";
+        found.add(
+            "http.listen",
+            Some(&listen),
+            "is reachable from outside without TLS",
+            fix,
+        );
+    }
+    if config.http.tls_cert_file.is_some() != config.http.tls_key_file.is_some() {
+        let problem = "one of certificate and key is missing";
+        found.add(
+            "http.tls-cert-file",
+            None,
+            problem,
+            "set both http.tls-cert-file and http.tls-key-file",
+        );
+    }
+    let is_open = !is_local || !config.quic.listen.ip().is_loopback();
+    if config.node.demo && is_open {
+        let problem = "pushes without a token are for loopback only";
+        found.add(
+            "node.demo",
+            Some(&true),
+            problem,
+            "listen on 127.0.0.1, or set it to false",
+        );
+    }
+    if config.quic.listen.ip().is_unspecified() && config.quic.advertise.is_none() {
+        let problem = "the peers cannot reach this address";
+        found.add(
+            "quic.listen",
+            Some(&config.quic.listen),
+            problem,
+            "set quic.advertise to host:port",
+        );
+    }
+    if listen.ip().is_unspecified() && config.http.advertise.is_none() {
+        let problem = "clients cannot reach this address";
+        found.add(
+            "http.listen",
+            Some(&listen),
+            problem,
+            "set http.advertise to a URL",
+        );
+    }
+}
+
+fn store(config: &Config, found: &mut Found) {
+    let url = config.store.timescale_url.as_ref().map(Secret::expose);
+    match (config.store.kind, url) {
+        (StoreKind::Timescale, None) => found.add(
+            "store.timescale-url",
+            None,
+            "is missing",
+            "set it, or store.timescale-url-file, or store.kind = \"embedded\"",
+        ),
+        (StoreKind::Timescale, Some(url))
+            if !url.starts_with("postgres://") && !url.starts_with("postgresql://") =>
+        {
+            let fix = "write postgres://user:password@host:5432/database";
+            found.add("store.timescale-url", None, "is no PostgreSQL URL", fix);
+        }
+        (StoreKind::Embedded | StoreKind::Timescale, _) => {}
+    }
+}
+
+fn secrets(config: &Config, found: &mut Found) {
+    let auth = &config.auth;
+    for (key, secret, least) in [
+        ("auth.token-key", &auth.token_key, MIN_TOKEN_KEY_BYTES),
+        (
+            "auth.admin-password",
+            &auth.admin_password,
+            MIN_SECRET_CHARS,
+        ),
+        (
+            "auth.registration-secret",
+            &auth.registration_secret,
+            MIN_SECRET_CHARS,
+        ),
+    ] {
+        let Some(text) = secret.as_ref().map(Secret::expose) else {
+            if config.cluster.bootstrap && key != "auth.token-key" {
+                let fix = format!("set {key}-file; `openssl rand -base64 24` makes one");
+                found.add(
+                    key,
+                    None,
+                    "the node that creates the cluster needs it",
+                    &fix,
+                );
+            }
+            continue;
+        };
+        let is_known = KNOWN_SECRETS
+            .iter()
+            .any(|known| text.eq_ignore_ascii_case(known));
+        if is_known {
+            found.add(
+                key,
+                None,
+                "is a default that everyone knows",
+                "use a random one",
+            );
+        } else if text.len() < least {
+            let problem = format!("is shorter than {least} bytes");
+            found.add(
+                key,
+                None,
+                &problem,
+                "`openssl rand -base64 48` makes a good one",
+            );
+        }
+    }
+}

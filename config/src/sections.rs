@@ -1,0 +1,31 @@
+//! The sections of the configuration, one file each.
+
+mod auth;
+mod buffer;
+mod cluster;
+mod http;
+mod limits;
+mod log;
+mod logging;
+mod node;
+mod quic;
+mod raft;
+mod replication;
+mod sessions;
+mod store;
+
+pub use self::{
+    auth::Auth,
+    buffer::Buffer,
+    cluster::Cluster,
+    http::Http,
+    limits::Limits,
+    log::Log,
+    logging::{LogFormat, LogRotation, Logging},
+    node::Node,
+    quic::Quic,
+    raft::Raft,
+    replication::Replication,
+    sessions::Sessions,
+    store::{Store, StoreKind},
+};

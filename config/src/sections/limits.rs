@@ -1,0 +1,36 @@
+//! `[limits]`: what one node takes on.
+
+use std::time::Duration;
+
+use crate::ByteSize;
+use crate::section::section;
+
+section! {
+    /// What one node takes on; beyond it clients are refused before anything is lost.
+    Limits = "limits" {
+        /// Open HTTP connections; more are closed at once.
+        max_connections: u64 = "12000",
+        /// Time for a request's head to arrive.
+        header_timeout: Duration = "10s",
+        /// Time for a request's body to arrive.
+        body_timeout: Duration = "30s",
+        /// Largest body of a push as sent.
+        max_push_body: ByteSize = "64MiB",
+        /// Largest body of any other request.
+        max_body: ByteSize = "1MiB",
+        /// Largest push after decompression.
+        max_decoded: ByteSize = "128MiB",
+        /// Largest ratio between a push after and before decompression.
+        max_ratio: u64 = "1000",
+        /// Elements in one push.
+        max_elements: u64 = "500000",
+        /// Bytes of pushes being decoded and replicated on this node; beyond it pushes are refused with 503.
+        max_in_flight: ByteSize = "256MiB",
+        /// Different series of plain samples of one collector; beyond it its pushes are refused with 429.
+        max_series_per_collector: u64 = "100000",
+        /// Wrong registration secrets per minute and address before 429.
+        max_registration_failures: u64 = "10",
+        /// Elements in one page of a read.
+        max_page: u64 = "10000",
+    }
+}

@@ -1,0 +1,22 @@
+//! `[raft]`: consensus.
+
+use std::time::Duration;
+
+use crate::ByteSize;
+use crate::section::section;
+
+section! {
+    /// Consensus. The defaults give a fail-over of one to two seconds.
+    Raft = "raft" {
+        /// How often the leader tells the others that it lives.
+        heartbeat: Duration = "200ms",
+        /// Shortest silence of the leader after which a node stands for election; more than three heartbeats.
+        election_min: Duration = "750ms",
+        /// Longest such silence; each node takes a random time between the two.
+        election_max: Duration = "1500ms",
+        /// How long sending a whole snapshot may take.
+        install_snapshot_timeout: Duration = "10m",
+        /// Bytes of entries in one message to a follower.
+        max_append: ByteSize = "2MiB",
+    }
+}

@@ -1,0 +1,43 @@
+//! `[store]`: where elements end up.
+
+use std::time::Duration;
+
+use crate::ByteSize;
+use crate::section::section;
+use crate::setting::words;
+
+words! {
+    /// Which store holds the elements.
+    StoreKind {
+        /// SQLite on each node.
+        Embedded = "embedded",
+        /// One TimescaleDB for all nodes.
+        Timescale = "timescale",
+    }
+}
+
+section! {
+    /// Where elements end up and are read from.
+    Store = "store" {
+        /// `embedded` (SQLite on each node) or `timescale` (one TimescaleDB for all nodes).
+        kind: StoreKind = "embedded",
+        /// Connections to TimescaleDB.
+        pool_size: u64 = "4",
+        /// How long connecting to TimescaleDB may take.
+        connect_timeout: Duration = "5s",
+        /// How long one statement may take.
+        statement_timeout: Duration = "60s",
+        /// Elements of one flush transaction, in bytes as they stand in the log.
+        flush_size: ByteSize = "1MiB",
+        /// Longest time that an acknowledged push waits for a flush to begin.
+        flush_interval: Duration = "200ms",
+        /// How long samples are kept.
+        retention: Duration = "30d",
+        /// How often what is older than `retention` is dropped.
+        retention_interval: Duration = "1h",
+    }
+    secrets {
+        /// Connection URL of TimescaleDB: `postgres://user:password@host:5432/database`.
+        timescale_url,
+    }
+}

@@ -1,0 +1,120 @@
+//! Rules between keys (CFG-1).
+
+use std::path::Path;
+
+use pga_config::{Config, Values};
+
+const BASE: &str = "[node]\nid = 1\ndata-dir = \"/tmp/pga\"\n";
+const MEMBER: &str = "{ id = 1, quic = \"a:1\", http = \"http://a:2\" }";
+
+fn load(flags: &[(&str, &str)]) -> Result<Config, String> {
+    let mut values = Values::default();
+    values.add_toml(BASE, Path::new("node.toml"));
+    for (key, value) in flags {
+        values.add_flag(key, value);
+    }
+    Config::try_from(values).map_err(|error| error.to_string())
+}
+
+#[test]
+fn broken_rules_are_refused_with_their_key() {
+    let twice = format!("[{MEMBER}, {MEMBER}]");
+    let rows: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[("raft.election-min", "600ms")],
+            "raft.election-min = 600ms: must be more than 3 x",
+        ),
+        (
+            &[("raft.election-max", "750ms")],
+            "raft.election-max = 750ms",
+        ),
+        (
+            &[("raft.heartbeat", "0s")],
+            "raft.heartbeat = 0ms: must not be zero",
+        ),
+        (&[("raft.heartbeat", "-1s")], "raft.heartbeat = \"-1s\""),
+        (
+            &[("cluster.members", &twice)],
+            "cluster.members = 1: two members have this id",
+        ),
+        (
+            &[("cluster.members", &twice)],
+            "cluster.members = a:1: two members have this address",
+        ),
+        (
+            &[("cluster.members", "[{ id = 1 }]")],
+            "\"quic\" is missing",
+        ),
+        (&[("cluster.bootstrap", "true")], "is not among its members"),
+        (
+            &[("cluster.bootstrap", "true")],
+            "auth.admin-password: the node that creates",
+        ),
+        (
+            &[("http.listen", "0.0.0.0:8080")],
+            "http.listen = 0.0.0.0:8080: is reachable from outside",
+        ),
+        (&[("quic.listen", "0.0.0.0:7080")], "set quic.advertise"),
+        (
+            &[("http.tls-cert-file", "/c.pem")],
+            "set both http.tls-cert-file",
+        ),
+        (
+            &[("node.demo", "true"), ("quic.listen", "10.0.0.1:7080")],
+            "node.demo = true",
+        ),
+        (
+            &[("auth.token-key", "short")],
+            "auth.token-key: is shorter than 32 bytes",
+        ),
+        (
+            &[("auth.token-key", "default-insecure-secret")],
+            "default that everyone knows",
+        ),
+        (
+            &[("auth.registration-secret", "short")],
+            "auth.registration-secret: is shorter",
+        ),
+        (
+            &[("store.kind", "timescale")],
+            "store.timescale-url: is missing",
+        ),
+        (
+            &[("store.kind", "mysql")],
+            "write one of: \"embedded\" \"timescale\"",
+        ),
+        (&[("sessions.max", "0")], "sessions.max = 0"),
+        (
+            &[("limits.max-push-body", "1GiB")],
+            "limits.max-push-body = 1GiB: must be from",
+        ),
+    ];
+    for (flags, want) in rows {
+        let text = load(flags).unwrap_err();
+        assert!(text.contains(want), "{want:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn defaults_hold_every_rule() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.warnings(), []);
+    assert_eq!(config.advertised_http(), "http://127.0.0.1:8080");
+}
+
+#[test]
+fn an_even_number_of_voters_is_a_warning() {
+    let two = format!("[{MEMBER}, {{ id = 2, quic = \"b:1\", http = \"http://b:2\" }}]");
+    let config = load(&[("cluster.members", &two)]).unwrap();
+    assert_eq!(config.warnings().len(), 1);
+    assert_eq!(config.cluster.members.0.len(), 2);
+}
+
+#[test]
+fn every_default_of_the_table_can_be_read() {
+    for key in Config::keys() {
+        let Some(default) = key.default else { continue };
+        let read = load(&[(&key.name, default)]);
+        assert!(read.is_ok(), "{}: {read:?}", key.name);
+    }
+}
