@@ -1,14 +1,26 @@
 //! What goes through the Raft log.
 
+mod codec;
+
 use bytes::Bytes;
 use pga_config::{CollectorId, NodeId};
 use pga_storage::{Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::codec::VERSION;
+pub use self::codec::UnknownCommand;
+
 /// Name of a large push that is split over several entries: random, chosen by the receiving node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UploadId(pub u128);
+
+/// Name of one proposal: random, drawn where it is proposed, the same in every attempt to get it into the log.
+///
+/// If an attempt's outcome is lost and the proposal is repeated, the second copy has no effect and answers as the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProposalId(pub u128);
 
 /// One entry of the replicated log. Time and randomness stand in here as data (SM-1).
 ///
@@ -195,4 +207,10 @@ pub enum Refusal {
     /// The bytes are no command this version knows.
     #[error("unknown command")]
     Unknown,
+    /// The node id was retired and is never used again (ID-1).
+    #[error("node id is retired")]
+    Retired,
+    /// Too many uploads are open.
+    #[error("too many uploads are open")]
+    TooManyUploads,
 }

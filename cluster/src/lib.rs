@@ -15,7 +15,7 @@ pub mod transport;
 
 pub use self::{
     cluster_id::ClusterId,
-    command::{Command, ControlCommand, NewUser, PushOutcome, Refusal, Reply, UploadId},
+    command::{Command, ControlCommand, NewUser, ProposalId, PushOutcome, Refusal, Reply, UnknownCommand, UploadId},
     member::Member,
     node::{
         AppService, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed, Error,

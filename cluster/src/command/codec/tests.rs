@@ -1,0 +1,115 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use pga_config::NodeId;
+use pga_storage::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::command::{ControlCommand, NewUser};
+
+fn samples() -> Vec<(&'static str, Command)> {
+    let upload = UploadId(7);
+    vec![
+        (
+            "ingest",
+            Command::Ingest(vec![
+                Bytes::from_static(b"one"),
+                Bytes::new(),
+                Bytes::from_static(b"three"),
+            ]),
+        ),
+        (
+            "upload-part",
+            Command::UploadPart {
+                upload,
+                part: 3,
+                record: Bytes::from_static(b"record"),
+            },
+        ),
+        ("commit-upload", Command::CommitUpload { upload, parts: 4 }),
+        ("abort-upload", Command::AbortUpload { upload }),
+        (
+            "flushed",
+            Command::Flushed {
+                position: Position::new(2, 99),
+            },
+        ),
+        (
+            "control-add-user",
+            Command::Control(ControlCommand::AddUser {
+                user: NewUser {
+                    username: "ann".into(),
+                    email: "ann@example.com".into(),
+                    role: "viewer".into(),
+                    password_hash: "$argon2id$".into(),
+                },
+                at: Timestamp::from_micros(5),
+            }),
+        ),
+        (
+            "control-set-node",
+            Command::Control(ControlCommand::SetNode {
+                node: NodeId::new(2),
+                quic: "127.0.0.1:7082".into(),
+                http: "http://127.0.0.1:8082".into(),
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn golden_entries_keep_their_bytes() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/command/v1");
+    for (name, command) in samples() {
+        let bytes = command.encode(ProposalId(0x0102));
+        let path = format!("{dir}/{name}.bin");
+        if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
+            std::fs::create_dir_all(dir).unwrap();
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}");
+        assert_eq!(
+            Command::decode(bytes).unwrap(),
+            (ProposalId(0x0102), command),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn newer_and_damaged_entries_are_unknown() {
+    for (name, command) in samples() {
+        let bytes = command.encode(ProposalId(1)).to_vec();
+        let mut newer = bytes.clone();
+        newer[0] = VERSION + 1;
+        assert_eq!(Command::decode(newer.into()), Err(UnknownCommand), "{name}");
+        let mut kind = bytes.clone();
+        kind[17] = 200;
+        assert_eq!(Command::decode(kind.into()), Err(UnknownCommand), "{name}");
+        if !matches!(command, Command::UploadPart { .. }) {
+            let mut longer = bytes.clone();
+            longer.push(0);
+            let decoded = Command::decode(longer.into());
+            let same = matches!(command, Command::Control(_)) && decoded.is_ok();
+            assert!(decoded == Err(UnknownCommand) || same, "{name}");
+        }
+    }
+    assert_eq!(Command::decode(Bytes::new()), Err(UnknownCommand));
+}
+
+proptest! {
+    #[test]
+    fn ingest_round_trips(records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..20), id: u128) {
+        let command = Command::Ingest(records.into_iter().map(Bytes::from).collect());
+        let bytes = command.encode(ProposalId(id));
+        prop_assert_eq!(Command::decode(bytes).unwrap(), (ProposalId(id), command));
+    }
+
+    #[test]
+    fn any_bytes_decode_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut framed = vec![VERSION];
+        framed.extend_from_slice(&bytes);
+        let _ignored = Command::decode(framed.into());
+        let _ignored = Command::decode(bytes.into());
+    }
+}
