@@ -15,11 +15,14 @@ pub mod transport;
 
 pub use self::{
     cluster_id::ClusterId,
-    command::{Command, ControlCommand, NewUser, ProposalId, PushOutcome, Refusal, Reply, UnknownCommand, UploadId},
+    command::{
+        Command, ControlCommand, NewUser, ProposalId, PushOutcome, Refusal, Reply, UnknownCommand,
+        UploadId,
+    },
     member::Member,
     node::{
         AppService, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed, Error,
         Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result, SnapshotPolicy,
     },
-    state::{State, StateLimits},
+    state::{Applied, Collector, Effect, ImageError, Registration, State, StateLimits, User},
 };

@@ -1,32 +1,230 @@
 //! The replicated state: what equal logs make equal on every node (SM-1).
+//!
+//! [`State::apply`] is pure: no clock, no randomness, no I/O, no hash order. What has to be written down elsewhere comes out as
+//! an [`Effect`].
 
-/// Bounds of the replicated state: the same on all nodes of a cluster (SM-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StateLimits {
-    /// Content keys remembered per collector.
-    pub keys_per_collector: usize,
-    /// Content keys remembered for all collectors; beyond it the oldest are forgotten first.
-    pub keys_total: usize,
-    /// Age beyond which a content key or an idempotency key is forgotten, by the times in the pushes, in seconds.
-    pub key_age_seconds: u32,
-    /// Idempotency keys remembered.
-    pub idempotency_keys: usize,
-    /// Outcomes of pushes remembered for proposals that are repeated after a lost answer.
-    pub recent_outcomes: usize,
+mod collectors;
+mod control;
+mod dedup;
+mod idempotency;
+mod image;
+mod ingest;
+mod limits;
+mod nodes;
+mod recent;
+mod record_head;
+mod uploads;
+mod users;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use pga_config::{CollectorId, NodeId};
+use pga_storage::{Position, Timestamp};
+
+use self::{
+    collectors::Collectors, control::Secrets, dedup::Windows, idempotency::IdempotencyKeys,
+    nodes::Nodes, recent::Recent, uploads::Uploads, users::Users,
+};
+pub use self::{
+    collectors::{Collector, Registration},
+    image::ImageError,
+    limits::StateLimits,
+    users::User,
+};
+use crate::command::{Command, ProposalId, Refusal, Reply};
+use crate::member::Member;
+
+/// The replicated state.
+#[derive(Debug, Default)]
+pub struct State {
+    limits: StateLimits,
+    applied: Position,
+    flushed: Position,
+    collectors: Collectors,
+    windows: Windows,
+    idempotency: IdempotencyKeys,
+    recent: Recent,
+    uploads: Uploads,
+    users: Users,
+    nodes: Nodes,
+    secrets: Option<Secrets>,
 }
 
-impl Default for StateLimits {
-    fn default() -> Self {
+/// What applying a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The answer, the same on every node.
+    pub reply: Reply,
+    /// What the flush buffer has to hold at this position, if anything.
+    pub effect: Option<Effect>,
+}
+
+/// What the flush buffer has to hold for an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Pushes with at least one new element: the record, and which of its elements are new.
+    Pushes(Vec<(Bytes, Vec<bool>)>),
+    /// A part of an upload, without effect until its commit.
+    Staged(Bytes),
+    /// The parts at these indexes take effect here, with these elements new.
+    Commit(Vec<(u64, Vec<bool>)>),
+    /// The parts at these indexes never take effect.
+    Abort(Vec<u64>),
+}
+
+impl State {
+    /// An empty state.
+    pub fn new(limits: StateLimits) -> Self {
         Self {
-            keys_per_collector: 100_000,
-            keys_total: 2_000_000,
-            key_age_seconds: 86_400,
-            idempotency_keys: 100_000,
-            recent_outcomes: 32_768,
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// Applies the proposal `id` at `position`. The second copy of a proposal has no effect, and answers as the first.
+    pub fn apply(&mut self, position: Position, id: ProposalId, command: &Command) -> Applied {
+        if let Some(reply) = self.recent.reply(id) {
+            let reply = reply.clone();
+            self.applied = position;
+            return Applied {
+                reply,
+                effect: None,
+            };
+        }
+        let applied = self.dispatch(position, command);
+        self.applied = position;
+        self.recent
+            .remember(id, applied.reply.clone(), &self.limits);
+        applied
+    }
+
+    /// Notes an entry that changes nothing: a leader's blank one, or bytes that are no command.
+    pub fn skip(&mut self, position: Position) {
+        self.applied = position;
+    }
+
+    /// Notes an entry that changes the membership.
+    pub fn set_members(&mut self, position: Position, members: impl IntoIterator<Item = NodeId>) {
+        self.applied = position;
+        members.into_iter().for_each(|node| self.nodes.note(node));
+    }
+
+    fn dispatch(&mut self, position: Position, command: &Command) -> Applied {
+        match command {
+            Command::Ingest(records) => self.ingest(position, records),
+            Command::UploadPart {
+                upload,
+                part,
+                record,
+            } => self.upload_part(position, *upload, *part, record),
+            Command::CommitUpload { upload, parts } => {
+                self.commit_upload(position, *upload, *parts)
+            }
+            Command::AbortUpload { upload } => self.abort_upload(*upload),
+            Command::Flushed { position } => {
+                // Several leaders' reports may arrive out of order.
+                if position.index > self.flushed.index {
+                    self.flushed = *position;
+                }
+                Applied::from(Ok(()))
+            }
+            Command::Control(control) => self.control(control),
+        }
+    }
+
+    /// Position of the last applied entry.
+    pub const fn applied(&self) -> Position {
+        self.applied
+    }
+
+    /// The last position a flush may reach: the last applied, or the one before the first open upload.
+    pub fn flushable(&self) -> Position {
+        self.uploads.before_first().unwrap_or(self.applied)
+    }
+
+    /// The shared store's watermark, as far as it was reported.
+    pub const fn flushed(&self) -> Position {
+        self.flushed
+    }
+
+    /// A collector.
+    pub fn collector(&self, id: CollectorId) -> Option<&Collector> {
+        self.collectors.0.get(&id)
+    }
+
+    /// All collectors, by id.
+    pub const fn collectors(&self) -> &BTreeMap<CollectorId, Collector> {
+        &self.collectors.0
+    }
+
+    /// A user.
+    pub fn user(&self, username: &str) -> Option<&User> {
+        self.users.0.get(username)
+    }
+
+    /// All users, by name.
+    pub const fn users(&self) -> &BTreeMap<String, User> {
+        &self.users.0
+    }
+
+    /// The key that signs tokens, sealed.
+    pub fn token_key(&self) -> Option<&Bytes> {
+        self.secrets.as_ref().map(|secrets| &secrets.token_key)
+    }
+
+    /// The CA's private key, sealed.
+    pub fn ca_key(&self) -> Option<&Bytes> {
+        self.secrets.as_ref().map(|secrets| &secrets.ca_key)
+    }
+
+    /// SHA-256 of the registration secret.
+    pub fn registration_secret_hash(&self) -> Option<[u8; 32]> {
+        self.secrets
+            .as_ref()
+            .map(|secrets| secrets.registration_secret_hash)
+    }
+
+    /// Where the members listen, as far as they said so through the log.
+    pub const fn address_book(&self) -> &BTreeMap<NodeId, Member> {
+        &self.nodes.book
+    }
+
+    /// Whether this node id was retired.
+    pub fn is_retired(&self, node: NodeId) -> bool {
+        self.nodes.retired.contains(&node)
+    }
+
+    /// Whether a join token could be spent at `at`.
+    pub fn is_join_token_valid(&self, certificate_sha256: &[u8; 32], at: Timestamp) -> bool {
+        self.nodes.is_token_valid(certificate_sha256, at)
+    }
+
+    /// Content keys remembered for all collectors.
+    pub const fn dedup_keys(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Uploads that are open.
+    pub fn open_uploads(&self) -> usize {
+        self.uploads.0.len()
+    }
+}
+
+impl Applied {
+    const fn reply(reply: Reply) -> Self {
+        Self {
+            reply,
+            effect: None,
         }
     }
 }
 
-/// The replicated state.
-#[derive(Debug, Default)]
-pub struct State {}
+impl From<Result<(), Refusal>> for Applied {
+    fn from(result: Result<(), Refusal>) -> Self {
+        Self::reply(result.map_or_else(Reply::Refused, |()| Reply::Done))
+    }
+}
+
+#[cfg(test)]
+mod tests;

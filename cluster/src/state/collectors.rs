@@ -1,0 +1,90 @@
+//! The registry of collectors.
+
+use std::collections::BTreeMap;
+
+use pga_config::CollectorId;
+use pga_storage::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::record_head::RecordHead;
+
+/// What the cluster knows about one collector.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collector {
+    /// The id as the client last wrote it; empty for one that was registered and never pushed.
+    pub external_id: String,
+    /// Its host, as it last said.
+    pub hostname: String,
+    /// Its version, as it last said.
+    pub version: String,
+    /// When it was first heard of.
+    pub first_seen: Timestamp,
+    /// When its last push arrived; zero if it never pushed.
+    pub last_seen: Timestamp,
+    /// Pushes that were stored.
+    pub pushes: u64,
+    /// Elements that were stored.
+    pub accepted: u64,
+    /// Elements that had been acknowledged before.
+    pub repeated: u64,
+    /// Its registration, if it has one.
+    pub registration: Option<Registration>,
+}
+
+/// A collector's registration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Display name.
+    pub name: String,
+    /// Address, if known.
+    pub address: Option<String>,
+    /// SHA-256 of the certificate's DER.
+    pub certificate_sha256: [u8; 32],
+    /// When.
+    pub at: Timestamp,
+}
+
+/// All collectors.
+#[derive(Debug, Default)]
+pub(super) struct Collectors(pub(super) BTreeMap<CollectorId, Collector>);
+
+impl Collectors {
+    /// Notes a stored push.
+    pub(super) fn pushed(&mut self, head: &RecordHead<'_>, accepted: u32, repeated: u32) {
+        let collector = self.0.entry(head.collector).or_default();
+        if collector.pushes == 0 && collector.registration.is_none() {
+            collector.first_seen = head.received_at;
+        }
+        set(&mut collector.external_id, head.external_id);
+        set(&mut collector.hostname, head.hostname);
+        set(&mut collector.version, head.version);
+        collector.last_seen = collector.last_seen.max(head.received_at);
+        collector.pushes += 1;
+        collector.accepted += u64::from(accepted);
+        collector.repeated += u64::from(repeated);
+    }
+
+    /// Adds or renews a registration.
+    pub(super) fn register(
+        &mut self,
+        id: CollectorId,
+        hostname: &str,
+        version: Option<&str>,
+        registration: Registration,
+    ) {
+        let collector = self.0.entry(id).or_default();
+        if collector.pushes == 0 && collector.registration.is_none() {
+            collector.first_seen = registration.at;
+        }
+        set(&mut collector.hostname, hostname);
+        set(&mut collector.version, version.unwrap_or_default());
+        collector.registration = Some(registration);
+    }
+}
+
+/// Texts rarely change: no allocation then.
+fn set(old: &mut String, new: &str) {
+    if old != new && !new.is_empty() {
+        new.clone_into(old);
+    }
+}

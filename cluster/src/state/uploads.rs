@@ -1,0 +1,80 @@
+//! Large pushes under way: parts are staged in the log, and take effect at once with their commit.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use pga_storage::{ContentKey, Position, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::command::UploadId;
+
+/// Uploads that may be open at a time, in the whole cluster.
+pub(super) const MAX_OPEN: usize = 256;
+/// Entries after its first part at which an upload expires: its node died, or its client went away.
+const MAX_ENTRIES: u64 = 50_000;
+/// Age at which an upload expires, by the times in pushes, in microseconds.
+const MAX_AGE_MICROS: i64 = 300 * 1_000_000;
+
+/// The open uploads.
+#[derive(Debug, Default)]
+pub(super) struct Uploads(pub(super) BTreeMap<UploadId, Upload>);
+
+/// One open upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Upload {
+    /// Position before its first part: a flush must not pass it.
+    pub(super) before: Position,
+    /// Index of its first part.
+    pub(super) first: u64,
+    /// When its first part was received.
+    pub(super) at: Timestamp,
+    /// The record of its first part without keys and elements: who pushed, and under which name.
+    pub(super) head: Option<Bytes>,
+    /// Its parts.
+    pub(super) parts: BTreeMap<u32, Part>,
+}
+
+/// One part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Part {
+    /// Index of its entry.
+    pub(super) index: u64,
+    /// The keys of its elements.
+    pub(super) keys: Vec<ContentKey>,
+}
+
+impl Uploads {
+    /// The position before the first open upload.
+    pub(super) fn before_first(&self) -> Option<Position> {
+        self.0
+            .values()
+            .map(|upload| upload.before)
+            .min_by_key(|before| before.index)
+    }
+
+    /// Takes out what has expired at `index`, when a push received at `now` is applied.
+    pub(super) fn expire(&mut self, index: u64, now: Option<Timestamp>) -> Vec<Upload> {
+        let old = |upload: &Upload| {
+            index.saturating_sub(upload.first) > MAX_ENTRIES
+                || now.is_some_and(|now| {
+                    upload.at.micros().saturating_add(MAX_AGE_MICROS) < now.micros()
+                })
+        };
+        self.0
+            .extract_if(.., |_, upload| old(upload))
+            .map(|(_, upload)| upload)
+            .collect()
+    }
+}
+
+impl Upload {
+    /// Whether the parts are 0, 1, …, `parts - 1`.
+    pub(super) fn is_complete(&self, parts: u32) -> bool {
+        parts > 0 && self.parts.len() == parts as usize && self.parts.keys().copied().eq(0..parts)
+    }
+
+    /// The entries of its parts, in the order of the parts.
+    pub(super) fn indexes(&self) -> Vec<u64> {
+        self.parts.values().map(|part| part.index).collect()
+    }
+}
