@@ -10,6 +10,7 @@ mod cluster_id;
 mod command;
 mod member;
 mod node;
+pub mod pki;
 mod state;
 pub mod transport;
 

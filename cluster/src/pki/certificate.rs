@@ -1,0 +1,127 @@
+//! Reading certificates: names, thumbprints, expiry.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pga_config::NodeId;
+use pga_storage::Timestamp;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::PkiError;
+
+/// Suffix of the names that the cluster itself gives out.
+pub(super) const RESERVED_SUFFIX: &str = ".cluster";
+
+/// The name in a node's certificate: `node-<id>.cluster`.
+pub fn node_server_name(node: NodeId) -> String {
+    format!("node-{}{RESERVED_SUFFIX}", node.get())
+}
+
+/// The name in a join certificate: `join-<32 hex digits>.cluster`.
+pub fn join_server_name(token: [u8; 16]) -> String {
+    format!("join-{}{RESERVED_SUFFIX}", hex::encode(token))
+}
+
+/// SHA-256 of a certificate's DER: how certificates are named in the replicated state.
+pub fn thumbprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
+    let mut out = [0; 32];
+    out.copy_from_slice(digest.as_ref());
+    out
+}
+
+/// Whether the subject alternative names of a certificate hold `name`. Says nothing about who signed it.
+pub fn is_for_name(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    let (Ok(parsed), Ok(name)) = (
+        EndEntityCert::try_from(certificate),
+        ServerName::try_from(name),
+    ) else {
+        return false;
+    };
+    parsed.verify_is_valid_for_subject_name(&name).is_ok()
+}
+
+/// When a certificate ends.
+///
+/// # Errors
+/// [`PkiError::Malformed`] if it is no certificate.
+pub fn not_after(certificate: &CertificateDer<'_>) -> Result<Timestamp, PkiError> {
+    let malformed = || PkiError::Malformed {
+        what: "certificate",
+    };
+    let parsed = EndEntityCert::try_from(certificate).map_err(|_| malformed())?;
+    // The verifier tells the end of a certificate when asked about the end of time; it looks at it before the (empty) chain.
+    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX / 4));
+    let verdict = parsed.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &[],
+        &[],
+        end_of_time,
+        KeyUsage::client_auth(),
+        None,
+        None,
+    );
+    match verdict {
+        Err(webpki::Error::CertExpired { not_after, .. }) => {
+            let seconds = i64::try_from(not_after.as_secs()).map_err(|_| malformed())?;
+            Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+        }
+        _ => Err(malformed()),
+    }
+}
+
+/// How soon a certificate ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExpiryWarning {
+    /// Within 30 days.
+    Month,
+    /// Within 7 days.
+    Week,
+    /// Within a day.
+    Day,
+    /// It has ended.
+    Expired,
+}
+
+/// Whether a person has to look after a certificate that ends at `not_after`.
+pub fn expiry_warning(not_after: Timestamp) -> Option<ExpiryWarning> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        });
+    warning_at(not_after, Timestamp::from_micros(now))
+}
+
+fn warning_at(not_after: Timestamp, now: Timestamp) -> Option<ExpiryWarning> {
+    const DAY: i64 = 86_400_000_000;
+    match not_after.micros().saturating_sub(now.micros()) {
+        left if left <= 0 => Some(ExpiryWarning::Expired),
+        left if left <= DAY => Some(ExpiryWarning::Day),
+        left if left <= 7 * DAY => Some(ExpiryWarning::Week),
+        left if left <= 30 * DAY => Some(ExpiryWarning::Month),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_grow_as_the_end_comes_nearer() {
+        const DAY: i64 = 86_400_000_000;
+        for (left, want) in [
+            (31 * DAY, None),
+            (30 * DAY, Some(ExpiryWarning::Month)),
+            (7 * DAY, Some(ExpiryWarning::Week)),
+            (DAY, Some(ExpiryWarning::Day)),
+            (0, Some(ExpiryWarning::Expired)),
+            (-DAY, Some(ExpiryWarning::Expired)),
+        ] {
+            let now = Timestamp::from_micros(1_000 * DAY);
+            let end = Timestamp::from_micros(now.micros() + left);
+            assert_eq!(warning_at(end, now), want, "{left} us left");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Integration tests of the cluster crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod pki;
