@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# All tests, on a machine with Rust and a C compiler: prepares what they need, then runs them.
+# Arguments go to cargo test, e.g. `chaos-tests/test.sh -p pga-storage`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# A ready server in PGANALYTICS_TEST_TIMESCALE_URL serves all tests but those that crash it.
+if [ -z "${PGANALYTICS_TEST_TIMESCALE_URL:-}" ] || [ "$(id -u)" = 0 ]; then
+    chaos-tests/timescaledb.sh prepare
+    chaos-tests/timescaledb.sh sweep
+fi
+
+# The scenarios run the real program, which has to stand beside the test binaries.
+cargo build --locked -p pga-node --bins
+cargo test --locked --workspace --no-fail-fast "$@"
