@@ -4,6 +4,8 @@
 //! written by one flusher in log order, and read by everyone. The same contract suite runs against each.
 
 mod batch;
+pub mod catalogue;
+pub mod mapper;
 mod query;
 
 use std::fmt::Debug;

@@ -1,0 +1,120 @@
+//! From an element to rows of the typed tables, as the catalogue says.
+//!
+//! Nothing is lost here: a part that no typed table can take is left out of the typed tables and reported
+//! ([`Mapped::Partly`]), and stands whole in the table of elements.
+
+mod convert;
+mod parts;
+mod rows;
+
+use serde_json::Value as Json;
+
+pub use self::convert::parse_time;
+pub use self::rows::{Rows, TableRows, Value};
+
+use self::convert::Conversion;
+use self::parts::{Part, parts};
+use super::FlushElement;
+use super::catalogue::{self, Column, Missing, Source, TableId, Written};
+use crate::Element;
+
+/// How much of an element the typed tables took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mapped {
+    /// All that they have columns for.
+    Whole,
+    /// A part had the wrong shape, or no typed table is for its type.
+    Partly,
+}
+
+impl Mapped {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Whole { other } else { self }
+    }
+}
+
+/// Whose inventory rows [`rows`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inventory {
+    /// The content is new: rows are written.
+    Changed,
+    /// The collector sent the same content last time: no rows.
+    Unchanged,
+}
+
+/// Adds the typed rows of `element` to `out`. A plain sample has none: it lives in `series` and `samples`.
+///
+/// Differences to previous samples are left NULL; [`super::rates`] fills them.
+pub fn rows(element: &FlushElement, inventory: Inventory, out: &mut Rows) -> Mapped {
+    let Element::Document(document) = &element.element else {
+        return Mapped::Whole;
+    };
+    let mut tables = catalogue::tables_of(&document.kind).peekable();
+    if tables.peek().is_none() {
+        return Mapped::Partly;
+    }
+    if inventory == Inventory::Unchanged && catalogue::is_inventory(&document.kind) {
+        return Mapped::Whole;
+    }
+    let Ok(Json::Object(body)) = serde_json::from_slice(&document.body) else {
+        return Mapped::Partly;
+    };
+    let mut mapped = Mapped::Whole;
+    for id in tables {
+        debug_assert!(inventory == Inventory::Changed || id.table().written == Written::Always);
+        let items = id.table().items;
+        mapped = mapped.and(parts(element, document, &body, items, &mut |part| {
+            add_row(element, id, part, out)
+        }));
+    }
+    mapped
+}
+
+/// Adds the row of one part, if it is one.
+fn add_row(element: &FlushElement, id: TableId, part: &Part<'_>, out: &mut Rows) -> Mapped {
+    let table = id.table();
+    let mut row = Vec::with_capacity(table.width());
+    let mut mapped = Mapped::Whole;
+    let mut has_payload = false;
+    for column in table.columns() {
+        let value = match column.source {
+            Source::Time => Value::Time(part.time),
+            Source::Collector => Value::Uuid(element.collector.get()),
+            Source::LogIndex => Value::Int(i64::try_from(element.index).unwrap_or(i64::MAX)),
+            Source::Ordinal => Value::Int(i64::from(element.ordinal)),
+            Source::Database => Value::Text(part.database.to_owned()),
+            Source::DiskSum(field) => parts::disk_sum(part.object, field),
+            Source::PerSecond(_) => {
+                parts::disk_sum(part.object, column.name.trim_start_matches("io_"))
+            }
+            Source::Delta(_) | Source::Interval => Value::Null,
+            Source::Payload(path) => match payload(part, column, path) {
+                Conversion::Missing if column.missing == Missing::NoRow => return Mapped::Partly,
+                Conversion::Missing => convert::when_missing(column),
+                Conversion::Wrong if column.missing == Missing::NoRow => return Mapped::Partly,
+                Conversion::Wrong => {
+                    mapped = Mapped::Partly;
+                    convert::when_missing(column)
+                }
+                Conversion::Value(value) => {
+                    has_payload = true;
+                    value
+                }
+            },
+        };
+        row.push(value);
+    }
+    if has_payload {
+        out.push(id, row);
+    }
+    mapped
+}
+
+fn payload(part: &Part<'_>, column: Column, path: &str) -> Conversion {
+    let found = parts::at(part.object, path)
+        .or_else(|| column.alias.and_then(|alias| parts::at(part.object, alias)));
+    found.map_or(Conversion::Missing, |json| convert::convert(json, column))
+}
+
+#[cfg(test)]
+mod tests;
