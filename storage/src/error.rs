@@ -50,6 +50,12 @@ pub enum Error {
         /// The newest version this program reads.
         known: u32,
     },
+    /// Another process uses the files.
+    #[error("{} is held by another process", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// sled failed; the buffer can be rebuilt from the log.
     #[error("cannot {action} the flush buffer")]
     Buffer {
@@ -118,6 +124,7 @@ impl Error {
             Self::File { .. }
             | Self::Damaged { .. }
             | Self::NewerFormat { .. }
+            | Self::Locked { .. }
             | Self::Buffer { .. }
             | Self::Schema { .. }
             | Self::Decode(_) => ErrorClass::Fatal,
