@@ -1,7 +1,37 @@
-//! HTTP front of a pgAnalytics node.
+//! HTTP front of a pgAnalytics node: decodes what clients send, asks the node, maps the answer.
+//!
+//! # What it guarantees
+//! Every request has a bound on its size, its time and the memory it takes; a client error never reaches the
+//! node (ACK-2); a panic in a handler is an answer with 500, and the server lives on.
+//! # Map
+//! [`serve`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
+//! [`routes_not_built`] what it does not do.
 
+mod auth;
+mod body;
+mod budget;
+mod connection;
+mod context;
+mod metrics;
 mod node_api;
+mod options;
+mod refusal;
+mod reply;
+mod request_id;
+mod routes;
+mod serve;
+mod timestamps;
+mod tls;
+mod wall_clock;
 
-pub use self::node_api::{
-    ApiError, Health, NodeApi, Principal, Push, PushAck, Registered, Registration, User, UserSecret,
+pub use self::{
+    metrics::WebMetrics,
+    node_api::{
+        ApiError, Health, NodeApi, Principal, Push, PushAck, Registered, Registration, User,
+        UserSecret,
+    },
+    options::{WebLimits, WebOptions},
+    routes::{UnbuiltRoute, routes_not_built},
+    serve::serve,
+    tls::tls_config,
 };

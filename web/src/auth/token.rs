@@ -1,0 +1,158 @@
+//! Tokens: HS256 with the cluster's key, with the claims of contract 4.1.
+
+use std::time::Duration;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use pga_config::CollectorId;
+use serde::{Deserialize, Serialize};
+
+use crate::User;
+use crate::refusal::Refusal;
+use crate::wall_clock::unix_seconds;
+
+/// How long a user's access token lasts.
+pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// How long a user's refresh token lasts.
+const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// How long a collector's token lasts: collectors assume an hour whatever `expires_at` says (contract Q22).
+const COLLECTOR_LIFETIME: Duration = Duration::from_secs(3600);
+/// A collector may refresh a token that expired this long ago.
+const REFRESH_GRACE: Duration = Duration::from_secs(24 * 3600);
+const LEEWAY_SECONDS: u64 = 5;
+const ISSUER: &str = "pganalytics";
+
+/// What separates users from collectors, who share the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A person or a script.
+    User,
+    /// A collector.
+    Collector,
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Use {
+    /// Requests.
+    Access,
+    /// A new access token.
+    Refresh,
+}
+
+/// The claims of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) kind: Kind,
+    #[serde(rename = "type")]
+    pub(crate) usage: Use,
+    pub(crate) sub: String,
+    pub(crate) iss: String,
+    pub(crate) exp: u64,
+    pub(crate) iat: u64,
+    pub(crate) nbf: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) collector_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hostname: Option<String>,
+}
+
+impl Claims {
+    /// Claims of a user, from now on.
+    pub(crate) fn user(user: &User, usage: Use) -> Self {
+        let lifetime = match usage {
+            Use::Access => ACCESS_LIFETIME,
+            Use::Refresh => REFRESH_LIFETIME,
+        };
+        Self {
+            user_id: Some(user.id),
+            username: Some(user.username.clone()),
+            email: Some(user.email.clone()),
+            role: Some(user.role.clone()),
+            ..Self::new(Kind::User, usage, format!("user:{}", user.id), lifetime)
+        }
+    }
+
+    /// Claims of a collector, from now on.
+    pub(crate) fn of_collector(id: CollectorId, hostname: Option<String>) -> Self {
+        let subject = format!("collector:{id}");
+        Self {
+            collector_id: Some(id.to_string()),
+            hostname,
+            ..Self::new(Kind::Collector, Use::Access, subject, COLLECTOR_LIFETIME)
+        }
+    }
+
+    fn new(kind: Kind, usage: Use, sub: String, lifetime: Duration) -> Self {
+        let now = unix_seconds();
+        Self {
+            kind,
+            usage,
+            sub,
+            iss: ISSUER.into(),
+            exp: now + lifetime.as_secs(),
+            iat: now,
+            nbf: now,
+            user_id: None,
+            username: None,
+            email: None,
+            role: None,
+            collector_id: None,
+            hostname: None,
+        }
+    }
+
+    /// The collector, if these are the claims of one.
+    pub(crate) fn collector(&self) -> Option<CollectorId> {
+        let id = self
+            .collector_id
+            .as_deref()
+            .filter(|_| self.kind == Kind::Collector)?;
+        Some(CollectorId::from_external(id))
+    }
+
+    /// The token.
+    pub(crate) fn sign(&self, key: &[u8]) -> Result<String, Refusal> {
+        let key = EncodingKey::from_secret(key);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), self, &key)
+            .map_err(|_| Refusal::internal())
+    }
+
+    /// The claims of `token`, if it is ours and valid now.
+    pub(crate) fn verify(key: &[u8], token: &str) -> Result<Self, Refusal> {
+        verify(key, token, Duration::from_secs(LEEWAY_SECONDS))
+    }
+
+    /// The same for a refresh by a collector, whose token may just have expired (contract Q22).
+    pub(crate) fn verify_for_refresh(key: &[u8], token: &str) -> Result<Self, Refusal> {
+        verify(key, token, REFRESH_GRACE)
+    }
+}
+
+fn verify(key: &[u8], token: &str, leeway: Duration) -> Result<Claims, Refusal> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.leeway = leeway.as_secs();
+    validation.validate_nbf = true;
+    validation.set_required_spec_claims(&["exp", "nbf", "iss"]);
+    validation.set_issuer(&[ISSUER]);
+    let data = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(key), &validation)
+        .map_err(|error| match error.kind() {
+        ErrorKind::ExpiredSignature => Refusal::unauthorized("Token expired"),
+        _ => Refusal::unauthorized("Invalid token"),
+    })?;
+    // No token of ours names a key or starts in the future, so neither is taken from outside.
+    if data.header.kid.is_some() || data.claims.nbf > unix_seconds() + LEEWAY_SECONDS {
+        return Err(Refusal::unauthorized("Invalid token"));
+    }
+    Ok(data.claims)
+}

@@ -1,0 +1,207 @@
+//! One client connection below HTTP: bytes are counted, and a client that stalls is cut off.
+//!
+//! hyper's own header timeout also runs while a kept-alive connection is idle, and does not cover the first bytes
+//! (its version detection waits for ever), so the phases are timed here.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::metrics::WebMetrics;
+use crate::options::WebLimits;
+
+/// A request head is expected or arriving: `header_timeout` from the phase's start.
+const HEAD: u8 = 0;
+/// A request is being served: its handler has the deadlines.
+const BUSY: u8 = 1;
+/// Kept alive between two requests: `idle_timeout`.
+const IDLE: u8 = 2;
+/// HTTP/2, which times itself with pings.
+const MULTIPLEXED: u8 = 3;
+
+/// What the service tells its connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Phase(Arc<AtomicU8>);
+
+impl Phase {
+    /// A request's head is complete.
+    pub(crate) fn begin(&self) {
+        self.set(BUSY);
+    }
+
+    /// Its answer is ready.
+    pub(crate) fn end(&self) {
+        self.set(IDLE);
+    }
+
+    fn set(&self, phase: u8) {
+        if self.get() != MULTIPLEXED {
+            self.0.store(phase, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream with the time limits of [`WebLimits`].
+#[derive(Debug)]
+pub(crate) struct TimedStream<S> {
+    stream: S,
+    phase: Phase,
+    timed_phase: u8,
+    read_timer: Pin<Box<Sleep>>,
+    write_timer: Option<Pin<Box<Sleep>>>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    write_timeout: Duration,
+    metrics: WebMetrics,
+}
+
+impl<S> TimedStream<S> {
+    pub(crate) fn new(stream: S, phase: Phase, limits: &WebLimits, metrics: WebMetrics) -> Self {
+        Self {
+            stream,
+            phase,
+            timed_phase: HEAD,
+            read_timer: Box::pin(sleep_until(Instant::now() + limits.header_timeout)),
+            write_timer: None,
+            header_timeout: limits.header_timeout,
+            idle_timeout: limits.idle_timeout,
+            write_timeout: limits.write_timeout,
+            metrics,
+        }
+    }
+
+    /// Sets the timer anew if the phase has changed since it was set.
+    fn follow_phase(&mut self) -> u8 {
+        let phase = self.phase.get();
+        if phase != self.timed_phase {
+            self.timed_phase = phase;
+            let limit = match phase {
+                HEAD => self.header_timeout,
+                IDLE => self.idle_timeout,
+                _ => return phase,
+            };
+            self.read_timer.as_mut().reset(Instant::now() + limit);
+        }
+        phase
+    }
+
+    fn has_read(&mut self, bytes: &[u8]) {
+        self.metrics.received_bytes.inc_by(bytes.len() as u64);
+        match self.phase.get() {
+            HEAD if bytes.starts_with(b"PRI * HT") => {
+                self.phase.0.store(MULTIPLEXED, Ordering::Relaxed);
+            }
+            IDLE => self.phase.set(HEAD),
+            _ => {}
+        }
+        self.follow_phase();
+    }
+
+    /// The outcome of a write, or a timeout if the client has read nothing for too long.
+    fn bound_write<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.write_timer = None;
+            return outcome;
+        }
+        let limit = self.write_timeout;
+        let timer = self
+            .write_timer
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + limit)));
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(self.timed_out("write_timeout"))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn timed_out(&self, reason: &str) -> io::Error {
+        self.metrics.refusals.with_label_values(&[reason]).inc();
+        io::ErrorKind::TimedOut.into()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) => {
+                this.has_read(buf.filled().get(before..).unwrap_or_default());
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let reason = match this.follow_phase() {
+                    HEAD => "header_timeout",
+                    IDLE => "idle_timeout",
+                    _ => return Poll::Pending,
+                };
+                match this.read_timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(Err(this.timed_out(reason))),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
+        if let Poll::Ready(Ok(n)) = &outcome {
+            this.metrics.sent_bytes.inc_by(*n as u64);
+        }
+        this.bound_write(cx, outcome)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        this.bound_write(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.bound_write(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        if let Poll::Ready(Ok(n)) = &outcome {
+            this.metrics.sent_bytes.inc_by(*n as u64);
+        }
+        this.bound_write(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,52 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use prometheus::Registry;
+use tokio::sync::Semaphore;
+
+use crate::NodeApi;
+use crate::auth::FailureLimit;
+use crate::budget::Budget;
+use crate::metrics::WebMetrics;
+use crate::options::WebOptions;
+
+/// Shared by all requests of one server.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) api: Arc<dyn NodeApi>,
+    pub(crate) options: WebOptions,
+    pub(crate) metrics: WebMetrics,
+    pub(crate) registries: Vec<Registry>,
+    pub(crate) budget: Budget,
+    pub(crate) password_checks: Semaphore,
+    pub(crate) failures: FailureLimit,
+    pub(crate) started: Instant,
+}
+
+impl Context {
+    pub(crate) fn new(
+        api: Arc<dyn NodeApi>,
+        options: WebOptions,
+        metrics: WebMetrics,
+        registries: Vec<Registry>,
+    ) -> Self {
+        let budget = Budget::new(
+            options.limits.inflight_bytes,
+            metrics.inflight_bytes.clone(),
+        );
+        let password_checks = Semaphore::new(options.limits.password_checks.max(1));
+        let failures = FailureLimit::new(options.limits.failures_per_minute);
+        Self {
+            api,
+            options,
+            metrics,
+            registries,
+            budget,
+            password_checks,
+            failures,
+            started: Instant::now(),
+        }
+    }
+}

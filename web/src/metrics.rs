@@ -1,0 +1,135 @@
+//! Metrics of the HTTP front.
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+const LATENCY_BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
+];
+
+/// Counters and histograms of the HTTP front; clones share them.
+#[derive(Clone, Debug)]
+pub struct WebMetrics {
+    pub(crate) requests: HistogramVec,
+    pub(crate) pushes: HistogramVec,
+    pub(crate) elements: IntCounterVec,
+    pub(crate) untyped_elements: IntCounter,
+    pub(crate) unknown_fields: IntCounter,
+    pub(crate) decode: Histogram,
+    pub(crate) decode_errors: IntCounterVec,
+    pub(crate) refusals: IntCounterVec,
+    pub(crate) received_bytes: IntCounter,
+    pub(crate) sent_bytes: IntCounter,
+    pub(crate) inflight_bytes: IntGauge,
+    pub(crate) connections: IntGauge,
+    pub(crate) connections_total: IntCounterVec,
+    pub(crate) panics: IntCounter,
+}
+
+impl WebMetrics {
+    /// Makes the metrics and registers them.
+    ///
+    /// # Errors
+    /// If a metric of the same name is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self {
+            requests: histograms(
+                "pganalytics_http_request_duration_seconds",
+                "Time to answer a request, body included.",
+                &["route", "status"],
+            )?,
+            pushes: histograms(
+                "pganalytics_push_duration_seconds",
+                "Time from the head of a push to its answer.",
+                &["outcome"],
+            )?,
+            elements: counters(
+                "pganalytics_push_elements_total",
+                "Elements of acknowledged pushes.",
+                "outcome",
+            )?,
+            untyped_elements: counter(
+                "pganalytics_push_unknown_type_elements_total",
+                "Elements of a type that no version of the protocol names; they are stored whole.",
+            )?,
+            unknown_fields: counter(
+                "pganalytics_push_unknown_fields_total",
+                "Envelope fields that were ignored.",
+            )?,
+            decode: Histogram::with_opts(
+                HistogramOpts::new(
+                    "pganalytics_push_decode_duration_seconds",
+                    "Time to decompress and parse a push.",
+                )
+                .buckets(LATENCY_BUCKETS.to_vec()),
+            )?,
+            decode_errors: counters(
+                "pganalytics_push_decode_errors_total",
+                "Pushes that could not be decoded.",
+                "reason",
+            )?,
+            refusals: counters(
+                "pganalytics_http_refusals_total",
+                "Requests that were refused.",
+                "reason",
+            )?,
+            received_bytes: counter(
+                "pganalytics_http_received_bytes_total",
+                "Bytes read from clients, after TLS.",
+            )?,
+            sent_bytes: counter(
+                "pganalytics_http_sent_bytes_total",
+                "Bytes written to clients, before TLS.",
+            )?,
+            inflight_bytes: IntGauge::new(
+                "pganalytics_http_inflight_bytes",
+                "Memory taken by bodies being received, decoded and committed.",
+            )?,
+            connections: IntGauge::new("pganalytics_http_connections", "Open connections.")?,
+            connections_total: counters(
+                "pganalytics_http_connections_total",
+                "Connections by what became of them.",
+                "outcome",
+            )?,
+            panics: counter(
+                "pganalytics_http_panics_total",
+                "Handlers that panicked; the client got 500.",
+            )?,
+        };
+        metrics.register_all(registry)?;
+        Ok(metrics)
+    }
+
+    fn register_all(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.requests.clone()))?;
+        registry.register(Box::new(self.pushes.clone()))?;
+        registry.register(Box::new(self.elements.clone()))?;
+        registry.register(Box::new(self.untyped_elements.clone()))?;
+        registry.register(Box::new(self.unknown_fields.clone()))?;
+        registry.register(Box::new(self.decode.clone()))?;
+        registry.register(Box::new(self.decode_errors.clone()))?;
+        registry.register(Box::new(self.refusals.clone()))?;
+        registry.register(Box::new(self.received_bytes.clone()))?;
+        registry.register(Box::new(self.sent_bytes.clone()))?;
+        registry.register(Box::new(self.inflight_bytes.clone()))?;
+        registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.connections_total.clone()))?;
+        registry.register(Box::new(self.panics.clone()))
+    }
+}
+
+fn histograms(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+    HistogramVec::new(
+        HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()),
+        labels,
+    )
+}
+
+fn counters(name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(Opts::new(name, help), &[label])
+}
+
+fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    IntCounter::new(name, help)
+}

@@ -1,0 +1,77 @@
+//! Settings of the HTTP front.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the HTTP front allows.
+#[derive(Clone, Debug, Default)]
+pub struct WebOptions {
+    /// TLS, if the listener speaks it; see [`tls_config`](crate::tls_config).
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// A push with a missing or bad token passes (demo on loopback only).
+    pub allow_anonymous_push: bool,
+    /// `GET /api/v1/cluster/status` needs no token.
+    pub open_status: bool,
+    /// Bounds.
+    pub limits: WebLimits,
+}
+
+/// Bounds of the HTTP front. At each of them the client is refused and a counter tells.
+#[derive(Clone, Debug)]
+pub struct WebLimits {
+    /// Open connections; one more is closed at once.
+    pub max_connections: usize,
+    /// Largest request body as received, in bytes.
+    pub wire_body_bytes: u64,
+    /// Largest request body after decompression, in bytes.
+    pub decoded_body_bytes: u64,
+    /// Largest ratio of decoded to received bytes, past the first MiB.
+    pub max_ratio: u64,
+    /// Memory for all bodies being received, decoded and committed, in bytes.
+    pub inflight_bytes: u64,
+    /// Most elements of one push.
+    pub max_elements: usize,
+    /// Largest request head, in bytes.
+    pub header_bytes: usize,
+    /// Most header lines.
+    pub max_headers: usize,
+    /// Time for a request head (and a TLS handshake) to arrive.
+    pub header_timeout: Duration,
+    /// How long a kept-alive connection may be silent.
+    pub idle_timeout: Duration,
+    /// How long a body may pause; also how long before its rate is judged.
+    pub body_timeout: Duration,
+    /// Least rate of a body after `body_timeout`, in bytes per second.
+    pub body_min_rate: u64,
+    /// How long a write may make no progress.
+    pub write_timeout: Duration,
+    /// How long open requests may take when the server stops.
+    pub drain_timeout: Duration,
+    /// Password checks at once; each takes tens of milliseconds of a core and 19 MiB.
+    pub password_checks: usize,
+    /// Failed registrations and logins per client address and minute.
+    pub failures_per_minute: u32,
+}
+
+impl Default for WebLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 12_000,
+            wire_body_bytes: 64 << 20,
+            decoded_body_bytes: 256 << 20,
+            max_ratio: 1_000,
+            inflight_bytes: 512 << 20,
+            max_elements: 999_999,
+            header_bytes: 64 << 10,
+            max_headers: 100,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(90),
+            body_timeout: Duration::from_secs(15),
+            body_min_rate: 1 << 10,
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+            password_checks: 2,
+            failures_per_minute: 10,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Collectors: registration, token refresh, configuration.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderValue};
+use serde::Deserialize;
+use serde_json::json;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::auth::{at, small_json};
+use super::{Ask, body_stream, finish};
+use crate::auth::{Claims, bearer, token_key};
+use crate::body::BodyStream;
+use crate::refusal::Refusal;
+use crate::reply::json;
+use crate::{ApiError, Registration};
+
+#[derive(Deserialize)]
+struct Register {
+    name: String,
+    hostname: String,
+    address: Option<String>,
+    version: Option<String>,
+}
+
+pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+    let register = warp::path!("api" / "v1" / "collectors" / "register")
+        .and(warp::post())
+        .and(ask.clone())
+        .and(body_stream())
+        .then(async |ask, body| {
+            finish("register", ask, async |ask| register(ask, body).await).await
+        });
+    // The body is not looked at: collectors send an empty chunked one (contract Q21), which hyper drains.
+    let refresh = warp::path!("api" / "v1" / "collectors" / "refresh-token")
+        .and(warp::post())
+        .and(ask.clone())
+        .then(async |ask| finish("refresh_token", ask, refresh_token).await);
+    let config = warp::path!("api" / "v1" / "config" / String)
+        .and(warp::get())
+        .and(ask.clone())
+        .then(async |_id, ask| finish("config", ask, async |_| Err(no_configuration())).await);
+    register.or(refresh).unify().or(config).unify().boxed()
+}
+
+/// Never 401: old collectors repeat the request for ever on it (contract Q11).
+fn no_configuration() -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "collector configuration not found",
+    )
+}
+
+async fn register(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
+    let context = &ask.context;
+    let address = ask.peer.addr.ip();
+    context.failures.check(address, Instant::now())?;
+    let register: Register = small_json(&ask, body).await?;
+    if register.name.is_empty() || register.hostname.is_empty() {
+        return Err(Refusal::bad("json", "Invalid request"));
+    }
+    let secret = ask
+        .headers
+        .get("x-registration-secret")
+        .and_then(|value| value.to_str().ok());
+    let hostname = register.hostname.clone();
+    let registration = Registration {
+        name: register.name,
+        hostname: register.hostname,
+        address: register.address,
+        version: register.version,
+        secret: secret.map(str::to_owned),
+    };
+    let registered = match context.api.register(registration).await {
+        Ok(registered) => registered,
+        Err(ApiError::Unauthorized(_)) => {
+            context.failures.failed(address, Instant::now());
+            return Err(Refusal::unauthorized(
+                "Invalid or missing registration secret",
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let claims = Claims::of_collector(registered.collector, Some(hostname));
+    let body = json!({
+        "collector_id": registered.collector.to_string(),
+        "status": "registered",
+        "token": claims.sign(&token_key(context)?)?,
+        "certificate": registered.certificate,
+        "private_key": registered.private_key,
+        "expires_at": at(claims.exp),
+    });
+    Ok(secret_json(&body))
+}
+
+async fn refresh_token(ask: Ask) -> Result<Response, Refusal> {
+    let key = token_key(&ask.context)?;
+    let token = bearer(&ask.headers)?
+        .ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
+    let claims = Claims::verify_for_refresh(&key, token)?;
+    match claims.collector() {
+        Some(id) if ask.context.api.knows_collector(id) => {
+            let claims = Claims::of_collector(id, claims.hostname);
+            let token = claims.sign(&key)?;
+            Ok(secret_json(
+                &json!({ "token": token, "expires_at": at(claims.exp) }),
+            ))
+        }
+        _ => Err(Refusal::unauthorized("Invalid token")),
+    }
+}
+
+fn secret_json(body: &serde_json::Value) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,152 @@
+//! Reading back: elements, top queries, timelines.
+
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
+use pga_config::CollectorId;
+use pga_storage::store::{CollectorQuery, ElementQuery, QueryOrder, StatsQuery};
+use pga_storage::{Position, Timestamp};
+use serde_json::json;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::query_string::QueryString;
+use super::{Ask, finish};
+use crate::auth::require_user;
+use crate::refusal::Refusal;
+use crate::reply::{json, raw_json};
+use crate::wall_clock::now;
+
+const POSITION: HeaderName = HeaderName::from_static("x-pganalytics-position");
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+    let elements = warp::path!("api" / "v1" / "collectors" / String / "metrics")
+        .and(warp::get())
+        .and(ask.clone())
+        .then(async |id, ask| finish("elements", ask, async |ask| elements(ask, id).await).await);
+    let top = warp::path!("api" / "v1" / "collectors" / String / "queries" / Order)
+        .and(warp::get())
+        .and(ask.clone())
+        .then(async |id, order, ask| {
+            finish("top_queries", ask, async |ask| {
+                top_queries(ask, id, order).await
+            })
+            .await
+        });
+    let timeline = warp::path!("api" / "v1" / "queries" / String / "timeline")
+        .and(warp::get())
+        .and(ask.clone())
+        .then(async |hash, ask| {
+            finish("timeline", ask, async |ask| timeline(ask, hash).await).await
+        });
+    elements.or(top).unify().or(timeline).unify().boxed()
+}
+
+/// `slow` or `frequent` in a path.
+#[derive(Clone, Copy, Debug)]
+struct Order(QueryOrder);
+
+impl std::str::FromStr for Order {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "slow" => Ok(Self(QueryOrder::Slow)),
+            "frequent" => Ok(Self(QueryOrder::Frequent)),
+            _ => Err(()),
+        }
+    }
+}
+
+async fn elements(ask: Ask, id: String) -> Result<Response, Refusal> {
+    require_user(&ask.context, &ask.headers)?;
+    let args = QueryString::parse(&ask.query)?;
+    let query = ElementQuery {
+        collector: collector(&id)?,
+        kind: args.text("type").map(str::to_owned),
+        from: args.time("from")?,
+        to: args.time("to")?,
+        limit: args.number("limit", 1, 1_000, 100),
+        cursor: args.text("cursor").map(str::to_owned),
+    };
+    let (page, position) = ask
+        .context
+        .api
+        .elements(query, args.position("min_position")?)
+        .await?;
+    let cursor = serde_json::to_string(&page.next_cursor).map_err(|_| Refusal::internal())?;
+    let body = format!(
+        "{{\"data\":[{}],\"next_cursor\":{cursor}}}",
+        page.data.join(",")
+    );
+    Ok(at_position(raw_json(StatusCode::OK, body), position))
+}
+
+async fn top_queries(ask: Ask, id: String, order: Order) -> Result<Response, Refusal> {
+    require_user(&ask.context, &ask.headers)?;
+    let args = QueryString::parse(&ask.query)?;
+    let hours = args.number("hours", 1, 720, 24);
+    let (from, to) = last_hours(hours);
+    let collector = collector(&id)?;
+    let query = CollectorQuery {
+        collector,
+        order: order.0,
+        from,
+        to,
+        limit: args.number("limit", 1, 100, 20),
+    };
+    let (queries, position) = ask.context.api.top_queries(query).await?;
+    let body = json!({
+        "server_id": collector.to_string(),
+        "type": match order.0 { QueryOrder::Slow => "slow", QueryOrder::Frequent => "frequent" },
+        "hours": hours,
+        "count": queries.len(),
+        "queries": queries,
+    });
+    Ok(at_position(json(StatusCode::OK, &body), position))
+}
+
+async fn timeline(ask: Ask, hash: String) -> Result<Response, Refusal> {
+    require_user(&ask.context, &ask.headers)?;
+    let query_hash: i64 = hash
+        .parse()
+        .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
+    let args = QueryString::parse(&ask.query)?;
+    let (from, to) = last_hours(args.number("hours", 1, 720, 24));
+    let (data, position) = ask
+        .context
+        .api
+        .timeline(StatsQuery {
+            query_hash,
+            from,
+            to,
+        })
+        .await?;
+    let body = json!({ "query_hash": query_hash, "data": data });
+    Ok(at_position(json(StatusCode::OK, &body), position))
+}
+
+/// The collector a path segment names, by any id it may call itself (contract Q18).
+pub(super) fn collector(segment: &str) -> Result<CollectorId, Refusal> {
+    let args = QueryString::parse(&format!("id={}", segment.replace('+', "%2B")))?;
+    let id = args
+        .text("id")
+        .ok_or_else(|| Refusal::bad("argument", "Invalid collector id"))?;
+    Ok(CollectorId::from_external(id))
+}
+
+fn last_hours(hours: u32) -> (Timestamp, Timestamp) {
+    let to = now();
+    (
+        Timestamp::from_micros(to.micros() - i64::from(hours) * HOUR_MICROS),
+        to,
+    )
+}
+
+fn at_position(mut response: Response, position: Position) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&position.to_string()) {
+        response.headers_mut().insert(POSITION, value);
+    }
+    response
+}

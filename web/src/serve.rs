@@ -1,0 +1,255 @@
+//! The accept loop: connections, TLS, limits, and the wrapper around every request.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use http::header::{HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use prometheus::Registry;
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
+
+use crate::NodeApi;
+use crate::connection::{Phase, TimedStream};
+use crate::context::Context;
+use crate::metrics::WebMetrics;
+use crate::options::WebOptions;
+use crate::refusal::Refusal;
+use crate::request_id::RequestId;
+use crate::routes::{RouteName, routes};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Pause after a failed accept, which is usually a lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const MAX_STREAMS: u32 = 128;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Its address.
+    pub(crate) addr: SocketAddr,
+    /// Its certificate, verified in the handshake, if it showed one.
+    #[expect(dead_code, reason = "read by the routes that match certificates")]
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
+
+/// Serves HTTP on `listener` until `stop` resolves, then lets open requests end within the drain timeout.
+///
+/// `registries` are what `/metrics` shows, merged. Handlers call `api` and nothing else. A panic in a handler is
+/// answered with 500 and counted; the server lives on.
+pub async fn serve(
+    listener: TcpListener,
+    api: Arc<dyn NodeApi>,
+    options: WebOptions,
+    metrics: WebMetrics,
+    registries: Vec<Registry>,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let drain_timeout = options.limits.drain_timeout;
+    let tls = options.tls.clone().map(TlsAcceptor::from);
+    let slots = Arc::new(Semaphore::new(options.limits.max_connections));
+    let context = Arc::new(Context::new(api, options, metrics, registries));
+    let service = warp::service(routes(Arc::clone(&context)));
+    let builder = Arc::new(http_builder(&context));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        let (tcp, addr) = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "connection not accepted");
+                    count(&context, "accept_failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            count(&context, "over_limit");
+            continue;
+        };
+        let open = OpenConnection::new(&context, slot);
+        let (context, service) = (Arc::clone(&context), service.clone());
+        let (builder, tls) = (Arc::clone(&builder), tls.clone());
+        let watcher = graceful.watcher();
+        connections.spawn(async move {
+            let _open = open;
+            let Some((stream, peer)) = handshake(&context, tls, tcp, addr).await else {
+                return;
+            };
+            let phase = Phase::default();
+            let limits = &context.options.limits;
+            let stream = TimedStream::new(stream, phase.clone(), limits, context.metrics.clone());
+            let answer = hyper::service::service_fn(move |request| {
+                let (context, service) = (Arc::clone(&context), service.clone());
+                let (peer, phase) = (peer.clone(), phase.clone());
+                async move { Ok::<_, http::Error>(answer(context, service, peer, phase, request).await) }
+            });
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), answer).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(%error, %addr, "connection ended");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain_timeout, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("open requests were cut off");
+    }
+    connections.shutdown().await;
+}
+
+/// Bytes of a client, over TLS or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn handshake(
+    context: &Context,
+    tls: Option<TlsAcceptor>,
+    tcp: TcpStream,
+    addr: SocketAddr,
+) -> Option<(Box<dyn Stream>, Peer)> {
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, %addr, "nodelay not set");
+    }
+    let Some(tls) = tls else {
+        let certificate = None;
+        return Some((Box::new(tcp), Peer { addr, certificate }));
+    };
+    let limit = context.options.limits.header_timeout;
+    let Ok(Ok(stream)) = tokio::time::timeout(limit, tls.accept(tcp)).await else {
+        count(context, "handshake_failed");
+        return None;
+    };
+    let chain = stream.get_ref().1.peer_certificates();
+    let certificate = chain.and_then(|chain| chain.first().cloned());
+    Some((Box::new(stream), Peer { addr, certificate }))
+}
+
+fn http_builder(context: &Context) -> auto::Builder<TokioExecutor> {
+    let limits = &context.options.limits;
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(limits.max_headers)
+        .max_buf_size(limits.header_bytes.max(8 << 10));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
+    builder
+}
+
+/// Everything that holds for all routes: request id, panics, latency.
+async fn answer<S, F>(
+    context: Arc<Context>,
+    mut service: S,
+    peer: Peer,
+    phase: Phase,
+    mut request: Request<Incoming>,
+) -> warp::reply::Response
+where
+    S: Service<
+            Request<Incoming>,
+            Response = warp::reply::Response,
+            Error = std::convert::Infallible,
+            Future = F,
+        >,
+    F: Future<Output = Result<warp::reply::Response, std::convert::Infallible>>,
+{
+    phase.begin();
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(id.clone());
+    let mut response: Response<_> =
+        match AssertUnwindSafe(service.call(request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_panic) => {
+                context.metrics.panics.inc();
+                tracing::error!(request_id = id.as_str(), "a handler panicked");
+                Refusal::internal().response(id.as_str())
+            }
+        };
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let route = response
+        .extensions()
+        .get::<RouteName>()
+        .map_or("other", |name| name.0);
+    context
+        .metrics
+        .requests
+        .with_label_values(&[route, status_class(response.status())])
+        .observe(started.elapsed().as_secs_f64());
+    phase.end();
+    response
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
+
+fn count(context: &Context, outcome: &str) {
+    context
+        .metrics
+        .connections_total
+        .with_label_values(&[outcome])
+        .inc();
+}
+
+/// Holds a connection's slot and its place in the gauge.
+struct OpenConnection {
+    metrics: WebMetrics,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl OpenConnection {
+    fn new(context: &Context, slot: OwnedSemaphorePermit) -> Self {
+        count(context, "accepted");
+        context.metrics.connections.inc();
+        Self {
+            metrics: context.metrics.clone(),
+            _slot: slot,
+        }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+    }
+}
