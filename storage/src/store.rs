@@ -5,8 +5,13 @@
 
 mod batch;
 pub mod catalogue;
+mod cursor;
+pub mod inventory;
 pub mod mapper;
 mod query;
+pub mod rates;
+pub mod series;
+pub mod top_queries;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -15,6 +20,7 @@ use futures::future::BoxFuture;
 
 pub use self::{
     batch::{FlushBatch, FlushElement, FlushReport, Watermark},
+    cursor::Cursor,
     query::{
         CollectorQuery, ElementPage, ElementQuery, QueryOrder, QueryStats, StatsQuery, StatsRow,
     },

@@ -73,6 +73,8 @@ pub struct Table {
     pub own: &'static [Column],
     /// Columns of the published schema that nothing fills, nullable, PostgreSQL only.
     pub unfilled: &'static [(&'static str, ColumnType)],
+    /// Columns that, with the collector, name one counter series; empty beyond the collector itself.
+    pub(crate) rate_key: &'static [&'static str],
     /// Column lists of the indexes beside `(collector_id, time DESC)`, as SQL that both databases take.
     pub indexes: &'static [&'static str],
     /// How long rows are kept, in days.

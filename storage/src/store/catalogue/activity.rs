@@ -18,6 +18,7 @@ const fn table(
         written: Written::Always,
         own,
         unfilled: &[],
+        rate_key: &[],
         indexes: &[],
         retention_days,
         chunk_days: 7,

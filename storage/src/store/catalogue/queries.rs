@@ -66,6 +66,7 @@ pub(super) static QUERY: Table = Table {
         INTERVAL,
     ],
     unfilled: &[],
+    rate_key: &["database_name", "user_name", "query_hash"],
     indexes: &["query_hash, time DESC"],
     retention_days: 30,
     chunk_days: 1,

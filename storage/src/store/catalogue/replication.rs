@@ -17,6 +17,7 @@ const fn table(
         written: Written::Always,
         own,
         unfilled: &[],
+        rate_key: &[],
         indexes: &[],
         retention_days: 90,
         chunk_days: 7,

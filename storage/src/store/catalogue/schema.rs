@@ -12,6 +12,7 @@ const fn table(name: &'static str, part: &'static str, own: &'static [Column]) -
         written: Written::OnChange,
         own,
         unfilled: &[],
+        rate_key: &[],
         indexes: &[],
         retention_days: 90,
         chunk_days: 30,
