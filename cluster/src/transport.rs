@@ -1,6 +1,6 @@
 //! How nodes talk to each other: the ports, without any type of the consensus library.
 //!
-//! [`Transport`] is the client side, [`Service`] what a node serves. Real nodes use `QuicTransport`, simulations
+//! [`Transport`] is the client side, [`Service`] what a node serves. Real nodes use [`QuicTransport`], simulations
 //! `MemoryNetwork`; both keep the same contract:
 //!
 //! - [`Transport::call`] is one request and one answer, [`Transport::open_stream`] an ordered stream of frames in each direction,
@@ -12,7 +12,9 @@
 
 mod error;
 mod frame;
+mod metrics;
 mod peer;
+mod quic;
 mod rpc_kind;
 mod service;
 mod snapshot;
@@ -28,7 +30,9 @@ use pga_config::NodeId;
 pub use self::{
     error::{RefusalReason, ServiceError, TransportError},
     frame::{FrameReceiver, FrameSender, FrameSink, FrameSource},
+    metrics::TransportMetrics,
     peer::Peer,
+    quic::{JoinError, QuicError, QuicLimits, QuicOptions, QuicTransport, join},
     rpc_kind::RpcKind,
     service::Service,
     snapshot::{ReceivedFile, ReceivedSnapshot, SnapshotFile},

@@ -51,6 +51,14 @@ impl RpcKind {
         Self::ALL.into_iter().find(|kind| kind.as_u8() == byte)
     }
 
+    /// Whether elections and replication wait for it: such calls never queue behind others.
+    pub const fn is_consensus(self) -> bool {
+        matches!(
+            self,
+            Self::Append | Self::Vote | Self::PreVote | Self::TransferLeader | Self::ReadIndex
+        )
+    }
+
     /// Name for metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {

@@ -7,3 +7,6 @@
 )]
 
 mod pki;
+mod transport_harness;
+mod transport_hostile;
+mod transport_quic;
