@@ -1,8 +1,11 @@
 //! The Prometheus metrics of the log and the flush buffer.
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntGauge, Registry, core::Collector, exponential_buckets,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntGauge, Registry, core::Collector,
+    exponential_buckets,
 };
+
+use crate::buffer::BufferUsage;
 
 /// What a [`Log`](crate::log::Log) counts. Clones share the same metrics.
 #[derive(Clone, Debug)]
@@ -89,6 +92,93 @@ impl LogMetrics {
                 "Bytes of unanswered appends cut off at start-up.",
             )?,
         })
+    }
+}
+
+/// What a [`Buffer`](crate::buffer::Buffer) counts. Clones share the same metrics.
+#[derive(Clone, Debug)]
+pub struct BufferMetrics {
+    /// Bytes put into the buffer.
+    pub(crate) put_bytes: IntCounter,
+    /// Entries put into the buffer.
+    pub(crate) put_entries: IntCounter,
+    /// Entries read back from sled rather than from memory.
+    pub(crate) read_entries: IntCounter,
+    /// sled databases that failed and were moved aside.
+    pub(crate) failures: IntCounter,
+    pending_bytes: IntGauge,
+    pending_entries: IntGauge,
+    total_bytes: IntGauge,
+    cap_bytes: IntGauge,
+    oldest_seconds: Gauge,
+}
+
+impl BufferMetrics {
+    /// Builds the metrics and registers them.
+    ///
+    /// # Errors
+    /// If `registry` holds one of the names already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            put_bytes: counter(
+                registry,
+                "pganalytics_buffer_put_bytes_total",
+                "Bytes put into the flush buffer.",
+            )?,
+            put_entries: counter(
+                registry,
+                "pganalytics_buffer_put_entries_total",
+                "Log entries put into the flush buffer.",
+            )?,
+            read_entries: counter(
+                registry,
+                "pganalytics_buffer_read_entries_total",
+                "Entries read back from sled instead of memory.",
+            )?,
+            failures: counter(
+                registry,
+                "pganalytics_buffer_failures_total",
+                "sled databases that failed and were moved aside.",
+            )?,
+            pending_bytes: gauge(
+                registry,
+                "pganalytics_buffer_pending_bytes",
+                "Bytes that wait for the flush.",
+            )?,
+            pending_entries: gauge(
+                registry,
+                "pganalytics_buffer_pending_entries",
+                "Log entries that wait for the flush.",
+            )?,
+            total_bytes: gauge(
+                registry,
+                "pganalytics_buffer_size_bytes",
+                "Bytes in the flush buffer, flushed ones that are kept included.",
+            )?,
+            cap_bytes: gauge(
+                registry,
+                "pganalytics_buffer_cap_bytes",
+                "Most bytes that may wait for the flush.",
+            )?,
+            oldest_seconds: added(
+                registry,
+                Gauge::new(
+                    "pganalytics_buffer_oldest_pending_seconds",
+                    "Age of the oldest entry that waits for the flush, when last put, flushed or shown.",
+                ),
+            )?,
+        })
+    }
+
+    /// Sets the gauges.
+    pub(crate) fn show(&self, usage: &BufferUsage) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.pending_bytes.set(gauge(usage.pending_bytes));
+        self.pending_entries.set(gauge(usage.pending_entries));
+        self.total_bytes.set(gauge(usage.total_bytes));
+        self.cap_bytes.set(gauge(usage.cap_bytes));
+        let age = usage.oldest_pending.map(|put| put.elapsed().as_secs_f64());
+        self.oldest_seconds.set(age.unwrap_or_default());
     }
 }
 
