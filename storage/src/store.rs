@@ -12,6 +12,7 @@ mod query;
 pub mod rates;
 pub mod series;
 pub mod top_queries;
+mod timescale;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -24,6 +25,7 @@ pub use self::{
     query::{
         CollectorQuery, ElementPage, ElementQuery, QueryOrder, QueryStats, StatsQuery, StatsRow,
     },
+    timescale::{StoreOwner, TimescaleOptions, TimescaleStore},
 };
 use crate::{Result, Timestamp};
 

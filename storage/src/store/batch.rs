@@ -50,4 +50,6 @@ pub struct FlushReport {
     pub rows: u64,
     /// Elements that no typed table could take (wrong shape): kept whole, and counted here.
     pub untyped: u64,
+    /// Elements that the database refuses: kept apart, whole, with the reason; not among `elements`.
+    pub dead_lettered: u64,
 }

@@ -1,0 +1,135 @@
+//! The store in TimescaleDB.
+//!
+//! # What it guarantees
+//! Rows and watermark move in one transaction, the watermark last and on condition (FLUSH-1); a flusher of an older
+//! term cannot commit once a newer one fenced it (FLUSH-2). No wait is without an end: every operation has a deadline
+//! on this side, since a stalled server times nothing out.
+//! # Map
+//! `schema.sql` is what the database holds beside the typed tables of [`super::catalogue`]; `migrate` makes it,
+//! `flusher` writes it (`plan`, `copy`, `series`, `inventory`), `elements` and `query_stats` read it.
+
+mod copy;
+mod elements;
+mod failure;
+mod flusher;
+mod inventory;
+mod migrate;
+mod options;
+mod pg_time;
+mod plan;
+mod query_stats;
+mod readers;
+mod retention;
+mod sample_text;
+mod series;
+mod session;
+mod tls;
+mod watermark;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+pub use self::options::{StoreOwner, TimescaleOptions};
+
+use self::flusher::Flusher;
+use self::readers::Readers;
+use self::session::Connector;
+use super::{
+    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, StatsQuery,
+    StatsRow, Store, Watermark,
+};
+use crate::{Result, Timestamp};
+
+/// A database that all nodes share; only the leader flushes.
+#[derive(Debug)]
+pub struct TimescaleStore {
+    connector: Arc<Connector>,
+    flusher: Flusher,
+    readers: Readers,
+}
+
+impl TimescaleStore {
+    /// A store behind `options`. Connections are opened when needed: a node starts without its database.
+    ///
+    /// # Errors
+    /// `Argument` if TLS is asked for and the certificate authorities cannot be read.
+    pub fn connect(options: TimescaleOptions) -> Result<Self> {
+        let connector = Arc::new(Connector::new(options)?);
+        Ok(Self {
+            flusher: Flusher::new(Arc::clone(&connector)),
+            readers: Readers::new(Arc::clone(&connector)),
+            connector,
+        })
+    }
+}
+
+impl Store for TimescaleStore {
+    fn kind(&self) -> &'static str {
+        "timescaledb"
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn migrate(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(migrate::run(&self.connector))
+    }
+
+    fn fence(&self, term: u64) -> BoxFuture<'_, Result<Watermark>> {
+        let owner = self.connector.options().owner;
+        Box::pin(self.readers.run("fence", async move |client| {
+            // Before: a paused flusher may hold the row. After: one may have connected meanwhile.
+            watermark::end_older(client, owner, term).await?;
+            let taken = watermark::take(client, owner, term).await?;
+            let ended = watermark::end_older(client, owner, term).await?;
+            tracing::info!(term, ended, "took the store over");
+            Ok(taken)
+        }))
+    }
+
+    fn watermark(&self) -> BoxFuture<'_, Result<Watermark>> {
+        let owner = self.connector.options().owner;
+        let read = async move |client: &_| watermark::read(client, owner).await;
+        Box::pin(self.readers.run("read the watermark of", read))
+    }
+
+    fn flush(&self, batch: FlushBatch) -> BoxFuture<'_, Result<FlushReport>> {
+        Box::pin(async move { self.flusher.flush(&batch).await })
+    }
+
+    fn elements(&self, query: ElementQuery) -> BoxFuture<'_, Result<ElementPage>> {
+        let read = async move |client: &_| elements::page(client, &query).await;
+        Box::pin(self.readers.run("read from", read))
+    }
+
+    fn top_queries(&self, query: CollectorQuery) -> BoxFuture<'_, Result<Vec<QueryStats>>> {
+        let read = async move |client: &_| query_stats::top(client, &query).await;
+        Box::pin(self.readers.run("read from", read))
+    }
+
+    fn timeline(&self, query: StatsQuery) -> BoxFuture<'_, Result<Vec<StatsRow>>> {
+        let read = async move |client: &_| query_stats::timeline(client, &query).await;
+        Box::pin(self.readers.run("read from", read))
+    }
+
+    fn retain(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+        let clean = async move |client: &_| retention::drop_before(client, before).await;
+        Box::pin(self.readers.run("clean up", clean))
+    }
+
+    fn size_bytes(&self) -> BoxFuture<'_, Result<u64>> {
+        let read = async move |client: &_| retention::size_bytes(client).await;
+        Box::pin(self.readers.run("read from", read))
+    }
+
+    fn copy_to<'a>(&'a self, _target: &'a Path) -> BoxFuture<'a, Result<Option<Watermark>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn replace_with<'a>(&'a self, _source: &'a Path) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,269 @@
+//! What a batch writes: resolved to ids and typed rows once, then encoded for any range of its elements.
+
+use std::ops::Range;
+
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::copy::CopyRows;
+use super::inventory::{Content, Current};
+use super::sample_text::sample_json;
+use super::series::{self, SeriesIds};
+use crate::store::FlushElement;
+use crate::store::catalogue::{Column, ColumnType, TableId};
+use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
+use crate::{Document, Element, Sample};
+
+const COPY_SAMPLES: &str = "COPY metrics.samples (time, series_id, value, log_index, ordinal) FROM STDIN BINARY";
+const COPY_ELEMENTS: &str = "COPY metrics.elements (time, collector_id, log_index, ordinal, kind, database_name, \
+                             received_at, body, inventory, sent_timestamp) FROM STDIN BINARY";
+
+/// What one connection remembers from earlier batches.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) series: SeriesIds,
+    pub(super) current: Current,
+}
+
+/// A batch, ready to be encoded.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    elements: &'a [FlushElement],
+    places: Vec<Place>,
+    pub(super) rows: Rows,
+    pub(super) untyped: u64,
+}
+
+/// Where one element goes, beside the typed tables.
+#[derive(Debug)]
+enum Place {
+    /// Into `samples`, under this series.
+    Sample(i64),
+    /// Into `elements`, whole.
+    Whole,
+    /// Into `elements`, as a reference.
+    Inventory(Uuid, Option<String>),
+    /// Into `elements`, as this text: a sample that PostgreSQL's text type cannot hold.
+    Text(String),
+}
+
+/// Rows for one COPY.
+#[derive(Debug)]
+pub(super) struct TableCopy {
+    pub(super) statement: String,
+    pub(super) rows: CopyRows,
+}
+
+impl<'a> Plan<'a> {
+    /// Resolves `elements`, writing what they refer to (series, inventories) in the open transaction.
+    pub(super) async fn new(
+        client: &Client,
+        memory: &mut Memory,
+        elements: &'a [FlushElement],
+    ) -> Result<Self, tokio_postgres::Error> {
+        let mut series = resolve_series(client, memory, elements).await?.into_iter();
+        let mut plan = Self {
+            elements,
+            places: Vec::with_capacity(elements.len()),
+            rows: Rows::default(),
+            untyped: 0,
+        };
+        for element in elements {
+            let place = match &element.element {
+                Element::Sample(sample) if has_nul(sample) => Place::Text(sample_json(sample)),
+                Element::Sample(_) => Place::Sample(series.next().unwrap_or_default()),
+                Element::Document(document) => plan.document(client, memory, element, document).await?,
+            };
+            plan.places.push(place);
+        }
+        Ok(plan)
+    }
+
+    async fn document(
+        &mut self,
+        client: &Client,
+        memory: &mut Memory,
+        element: &FlushElement,
+        document: &Document,
+    ) -> Result<Place, tokio_postgres::Error> {
+        let mut inventory = Inventory::Changed;
+        let mut place = Place::Whole;
+        if let Some(content) = Content::of(document) {
+            let current = &mut memory.current;
+            if !current.replace(client, element.collector, document, &content).await? {
+                inventory = Inventory::Unchanged;
+            }
+            place = Place::Inventory(content.hash, content.timestamp);
+        }
+        if mapper::rows(element, inventory, &mut self.rows) == Mapped::Partly {
+            self.untyped += 1;
+        }
+        Ok(place)
+    }
+
+    /// The rows of the elements in `range`, by table.
+    pub(super) fn encode(&self, range: Range<usize>) -> Vec<TableCopy> {
+        let elements = self.elements.get(range.clone()).unwrap_or_default();
+        let places = self.places.get(range).unwrap_or_default();
+        let (mut samples, mut whole) = (CopyRows::default(), CopyRows::default());
+        for (element, place) in elements.iter().zip(places) {
+            match (&element.element, place) {
+                (Element::Sample(sample), Place::Sample(series)) => {
+                    put_sample(&mut samples, element, sample, *series);
+                }
+                _ => put_element(&mut whole, element, place),
+            }
+        }
+        let mut copies = vec![
+            TableCopy {
+                statement: COPY_SAMPLES.to_owned(),
+                rows: samples,
+            },
+            TableCopy {
+                statement: COPY_ELEMENTS.to_owned(),
+                rows: whole,
+            },
+        ];
+        if let (Some(first), Some(last)) = (elements.first(), elements.last()) {
+            self.encode_typed(place_of(first), place_of(last), &mut copies);
+        }
+        copies.retain(|copy| copy.rows.len() > 0);
+        copies
+    }
+
+    /// The typed rows of the elements from `first` to `last`, inclusive.
+    fn encode_typed(&self, first: (i64, i64), last: (i64, i64), copies: &mut Vec<TableCopy>) {
+        for (id, rows) in self.rows.tables() {
+            let columns: Vec<Column> = id.table().columns().collect();
+            let mut out = CopyRows::default();
+            for row in rows.iter() {
+                if (first..=last).contains(&place_of_row(row)) {
+                    put_row(&mut out, &columns, row);
+                }
+            }
+            copies.push(TableCopy {
+                statement: statement(id, &columns),
+                rows: out,
+            });
+        }
+    }
+
+    /// Element number `n`.
+    pub(super) fn element(&self, n: usize) -> Option<&'a FlushElement> {
+        self.elements.get(n)
+    }
+}
+
+async fn resolve_series(
+    client: &Client,
+    memory: &mut Memory,
+    elements: &[FlushElement],
+) -> Result<Vec<i64>, tokio_postgres::Error> {
+    let samples: Vec<series::Keyed<'_>> = elements
+        .iter()
+        .filter_map(|element| match &element.element {
+            Element::Sample(sample) if !has_nul(sample) => Some((
+                series::key(element.collector, sample),
+                element.collector,
+                sample,
+            )),
+            _ => None,
+        })
+        .collect();
+    memory.series.resolve(client, &samples).await
+}
+
+fn has_nul(sample: &Sample) -> bool {
+    let labels = &sample.labels;
+    sample.name.contains('\0') || labels.iter().any(|(k, v)| k.contains('\0') || v.contains('\0'))
+}
+
+fn log_index(element: &FlushElement) -> i64 {
+    i64::try_from(element.index).unwrap_or(i64::MAX)
+}
+
+/// Ordinals above 2^31 cannot be: an entry has at most as many elements as bytes.
+fn ordinal(element: &FlushElement) -> i32 {
+    i32::try_from(element.ordinal).unwrap_or(i32::MAX)
+}
+
+fn place_of(element: &FlushElement) -> (i64, i64) {
+    (log_index(element), i64::from(element.ordinal))
+}
+
+/// The log index and ordinal of a typed row: the third and fourth of the common columns.
+fn place_of_row(row: &[Value]) -> (i64, i64) {
+    match row {
+        [_, _, Value::Int(index), Value::Int(ordinal), ..] => (*index, *ordinal),
+        _ => (-1, -1),
+    }
+}
+
+fn put_sample(rows: &mut CopyRows, element: &FlushElement, sample: &Sample, series: i64) {
+    rows.row(5);
+    rows.timestamptz(sample.time);
+    rows.int8(series);
+    rows.float8(sample.value);
+    rows.int8(log_index(element));
+    rows.int4(ordinal(element));
+}
+
+fn put_element(rows: &mut CopyRows, element: &FlushElement, place: &Place) {
+    rows.row(10);
+    rows.timestamptz(element.element.time());
+    rows.uuid(element.collector.get());
+    rows.int8(log_index(element));
+    rows.int4(ordinal(element));
+    rows.text(element.element.kind());
+    let (database, body) = match &element.element {
+        Element::Document(document) => (document.database.as_str(), document.body.as_slice()),
+        Element::Sample(_) => ("", [].as_slice()),
+    };
+    rows.text(database);
+    rows.timestamptz(element.received_at);
+    let (body, inventory, timestamp) = match place {
+        Place::Whole | Place::Sample(_) => (Some(body), None, None),
+        Place::Text(text) => (Some(text.as_bytes()), None, None),
+        Place::Inventory(hash, timestamp) => (None, Some(*hash), timestamp.as_deref()),
+    };
+    match body {
+        Some(body) => rows.bytea(body),
+        None => rows.null(),
+    }
+    match inventory {
+        Some(hash) => rows.uuid(hash),
+        None => rows.null(),
+    }
+    match timestamp {
+        Some(text) => rows.text(text),
+        None => rows.null(),
+    }
+}
+
+fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
+    rows.row(i16::try_from(columns.len()).unwrap_or(i16::MAX));
+    for (column, value) in columns.iter().zip(row) {
+        match value {
+            Value::Null => rows.null(),
+            Value::Int(n) if column.ty == ColumnType::Int => match i32::try_from(*n) {
+                Ok(n) => rows.int4(n),
+                Err(_) => rows.null(),
+            },
+            Value::Int(n) => rows.int8(*n),
+            Value::Float(x) => rows.float8(*x),
+            Value::Bool(flag) => rows.bool(*flag),
+            Value::Text(text) => rows.text(text),
+            Value::Time(time) => rows.timestamptz(*time),
+            Value::Uuid(id) => rows.uuid(*id),
+        }
+    }
+}
+
+fn statement(id: TableId, columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    format!(
+        "COPY {} ({}) FROM STDIN BINARY",
+        id.table().qualified(),
+        names.join(", ")
+    )
+}

@@ -1,0 +1,3 @@
+//! Integration tests of pga-storage.
+
+mod timescale;
