@@ -11,8 +11,8 @@ pub mod mapper;
 mod query;
 pub mod rates;
 pub mod series;
-pub mod top_queries;
 mod timescale;
+pub mod top_queries;
 
 use std::fmt::Debug;
 use std::path::Path;

@@ -52,7 +52,6 @@ impl CopyRows {
         self.open.put_u8(u8::from(value));
     }
 
-
     pub(super) fn int4(&mut self, value: i32) {
         self.open.put_i32(4);
         self.open.put_i32(value);
@@ -80,7 +79,8 @@ impl CopyRows {
 
     pub(super) fn bytea(&mut self, value: &[u8]) {
         // INVARIANT: values come out of a record of at most 256 MiB, so their length fits.
-        self.open.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
+        self.open
+            .put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
         self.open.put_slice(value);
     }
 

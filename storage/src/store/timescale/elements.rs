@@ -93,7 +93,10 @@ pub(super) async fn page(client: &Client, query: &ElementQuery) -> Result<Elemen
     found.sort_by_key(|found| found.place);
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| last.place.to_string());
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|last| last.place.to_string());
     Ok(ElementPage {
         data: found.into_iter().map(|found| found.text).collect(),
         next_cursor: next,

@@ -17,7 +17,9 @@ pub(super) struct Refusal {
 impl Refusal {
     /// Missing or wrong objects, missing rights.
     fn is_schema(&self) -> bool {
-        ["42", "3F", "0A", "P0"].iter().any(|class| self.code.starts_with(class))
+        ["42", "3F", "0A", "P0"]
+            .iter()
+            .any(|class| self.code.starts_with(class))
     }
 }
 
@@ -81,8 +83,13 @@ struct About<'a>(&'a DbError);
 impl fmt::Display for About<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let db = self.0;
-        let quotes_no_row = ["08", "0A", "25", "28", "3D", "3F", "42", "53", "55", "57", "58"];
-        if quotes_no_row.iter().any(|class| db.code().code().starts_with(class)) {
+        let quotes_no_row = [
+            "08", "0A", "25", "28", "3D", "3F", "42", "53", "55", "57", "58",
+        ];
+        if quotes_no_row
+            .iter()
+            .any(|class| db.code().code().starts_with(class))
+        {
             write!(f, " ({})", db.message())?;
         }
         for (what, name) in [

@@ -61,7 +61,11 @@ impl From<tokio_postgres::Error> for Failure {
         }
         let locked = failure::is_lock_timeout(&error);
         let error = failure::unavailable("flush to", error);
-        if locked { Self::Locked(error) } else { Self::Other(error) }
+        if locked {
+            Self::Locked(error)
+        } else {
+            Self::Other(error)
+        }
     }
 }
 

@@ -30,7 +30,8 @@ impl Content {
         if !catalogue::is_inventory(&document.kind) {
             return None;
         }
-        let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(&document.body).ok()?;
+        let mut members: BTreeMap<String, &RawValue> =
+            serde_json::from_slice(&document.body).ok()?;
         let timestamp = members.remove(TIMESTAMP).map(|raw| raw.get().to_owned());
         let body = serde_json::to_string(&members).ok()?;
         let whole = join(&body, timestamp.as_deref())?;
@@ -83,7 +84,12 @@ impl Current {
                 .execute(
                     "INSERT INTO metrics.inventory (hash, collector_id, kind, first_seen, body) \
                      VALUES ($1, $2, $3, now(), $4) ON CONFLICT DO NOTHING",
-                    &[&content.hash, &collector.get(), &document.kind, &content.body],
+                    &[
+                        &content.hash,
+                        &collector.get(),
+                        &document.kind,
+                        &content.body,
+                    ],
                 )
                 .await?;
         }
@@ -110,7 +116,8 @@ mod tests {
     fn the_same_content_at_another_time_has_the_same_hash_and_both_come_back_exactly() {
         let first = r#"{"databases":{"d":{"n":1.50}},"timestamp":"2026-03-05T08:00:00Z","type":"pg_schema"}"#;
         let later = r#"{"databases":{"d":{"n":1.50}},"timestamp":"2026-03-05T09:00:00Z","type":"pg_schema"}"#;
-        let contents = [first, later].map(|body| Content::of(&document("pg_schema", body)).unwrap());
+        let contents =
+            [first, later].map(|body| Content::of(&document("pg_schema", body)).unwrap());
         assert_eq!(contents[0].hash, contents[1].hash);
         for (content, body) in contents.iter().zip([first, later]) {
             let joined = join(&content.body, content.timestamp.as_deref());
@@ -126,7 +133,10 @@ mod tests {
             ("pg_schema", r#"{"b":1,"a":2}"#),
             ("pg_schema", r#"{"a":1,"a":2}"#),
         ] {
-            assert!(Content::of(&document(kind, body)).is_none(), "{kind} {body}");
+            assert!(
+                Content::of(&document(kind, body)).is_none(),
+                "{kind} {body}"
+            );
         }
     }
 }

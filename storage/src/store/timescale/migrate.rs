@@ -32,7 +32,12 @@ const VIEWS: &str = include_str!("views.sql");
 /// `Schema` if there is no TimescaleDB, the database is another cluster's, or a newer program's.
 pub(super) async fn run(connector: &Connector) -> Result<()> {
     let session = connector.open(Purpose::Read).await?;
-    within("migrate", LIMIT, migrate(&session.client, connector.options().owner)).await
+    within(
+        "migrate",
+        LIMIT,
+        migrate(&session.client, connector.options().owner),
+    )
+    .await
 }
 
 async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
@@ -166,8 +171,11 @@ async fn compress(client: &Client) -> Result<()> {
         return Ok(());
     }
     let typed = catalogue::tables().map(|id| (id.table().qualified(), "collector_id"));
-    let own = [("metrics.samples", "series_id"), ("metrics.elements", "collector_id")]
-        .map(|(name, segment)| (name.to_owned(), segment));
+    let own = [
+        ("metrics.samples", "series_id"),
+        ("metrics.elements", "collector_id"),
+    ]
+    .map(|(name, segment)| (name.to_owned(), segment));
     for (table, segment) in typed.chain(own) {
         let sql = format!(
             "ALTER TABLE {table} SET (timescaledb.compress, timescaledb.compress_segmentby = '{segment}', \

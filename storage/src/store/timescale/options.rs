@@ -73,7 +73,9 @@ impl TimescaleOptions {
     /// `Argument` if the text is no connection string. The text itself is not repeated: it may hold a password.
     pub fn new(url: &str, owner: StoreOwner, node: NodeId) -> Result<Self> {
         let (text, tls) = split_tls(url);
-        let mut config: Config = text.parse().map_err(|_| bad_url("not a connection string"))?;
+        let mut config: Config = text
+            .parse()
+            .map_err(|_| bad_url("not a connection string"))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(bad_url("no host"));
         }
@@ -182,7 +184,12 @@ mod tests {
     fn tls_words_are_understood_in_both_forms() {
         for (name, url, mode, root) in [
             ("none", "postgres://u@h/d", SslMode::Disable, None),
-            ("require", "postgres://u@h/d?sslmode=require", SslMode::Require, None),
+            (
+                "require",
+                "postgres://u@h/d?sslmode=require",
+                SslMode::Require,
+                None,
+            ),
             (
                 "verified",
                 "postgres://u@h/d?connect_timeout=3&sslmode=verify-full&sslrootcert=%2Fca.pem",
@@ -212,7 +219,10 @@ mod tests {
             "password=hunter2",
         ] {
             let error = options(url).unwrap_err();
-            assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+            assert!(
+                !format!("{error:?} {error}").contains("hunter2"),
+                "{error:?}"
+            );
         }
         let shown = format!("{:?}", options("postgres://u:hunter2@h/d").unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");

@@ -14,7 +14,8 @@ use crate::store::catalogue::{Column, ColumnType, TableId};
 use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
 use crate::{Document, Element, Sample};
 
-const COPY_SAMPLES: &str = "COPY metrics.samples (time, series_id, value, log_index, ordinal) FROM STDIN BINARY";
+const COPY_SAMPLES: &str =
+    "COPY metrics.samples (time, series_id, value, log_index, ordinal) FROM STDIN BINARY";
 const COPY_ELEMENTS: &str = "COPY metrics.elements (time, collector_id, log_index, ordinal, kind, database_name, \
                              received_at, body, inventory, sent_timestamp) FROM STDIN BINARY";
 
@@ -72,7 +73,9 @@ impl<'a> Plan<'a> {
             let place = match &element.element {
                 Element::Sample(sample) if has_nul(sample) => Place::Text(sample_json(sample)),
                 Element::Sample(_) => Place::Sample(series.next().unwrap_or_default()),
-                Element::Document(document) => plan.document(client, memory, element, document).await?,
+                Element::Document(document) => {
+                    plan.document(client, memory, element, document).await?
+                }
             };
             plan.places.push(place);
         }
@@ -90,7 +93,10 @@ impl<'a> Plan<'a> {
         let mut place = Place::Whole;
         if let Some(content) = Content::of(document) {
             let current = &mut memory.current;
-            if !current.replace(client, element.collector, document, &content).await? {
+            if !current
+                .replace(client, element.collector, document, &content)
+                .await?
+            {
                 inventory = Inventory::Unchanged;
             }
             place = Place::Inventory(content.hash, content.timestamp);
@@ -175,7 +181,10 @@ async fn resolve_series(
 
 fn has_nul(sample: &Sample) -> bool {
     let labels = &sample.labels;
-    sample.name.contains('\0') || labels.iter().any(|(k, v)| k.contains('\0') || v.contains('\0'))
+    sample.name.contains('\0')
+        || labels
+            .iter()
+            .any(|(k, v)| k.contains('\0') || v.contains('\0'))
 }
 
 fn log_index(element: &FlushElement) -> i64 {

@@ -10,9 +10,21 @@ use crate::{Error, Result};
 
 /// Counters whose differences are stored as `<name>_delta bigint`.
 const COUNTERS: [&str; 15] = [
-    "calls", "rows", "shared_blks_hit", "shared_blks_read", "shared_blks_dirtied", "shared_blks_written",
-    "local_blks_hit", "local_blks_read", "local_blks_dirtied", "local_blks_written", "temp_blks_read",
-    "temp_blks_written", "wal_records", "wal_fpi", "wal_bytes",
+    "calls",
+    "rows",
+    "shared_blks_hit",
+    "shared_blks_read",
+    "shared_blks_dirtied",
+    "shared_blks_written",
+    "local_blks_hit",
+    "local_blks_read",
+    "local_blks_dirtied",
+    "local_blks_written",
+    "temp_blks_read",
+    "temp_blks_written",
+    "wal_records",
+    "wal_fpi",
+    "wal_bytes",
 ];
 /// Times whose differences are stored as `<name>_delta double precision`, in milliseconds.
 const TIMES: [&str; 3] = ["total_time", "blk_read_time", "blk_write_time"];
@@ -23,8 +35,12 @@ pub(super) async fn top(client: &Client, query: &CollectorQuery) -> Result<Vec<Q
         QueryOrder::Slow => "max_time DESC, calls DESC",
         QueryOrder::Frequent => "calls DESC, max_time DESC",
     };
-    let counters = COUNTERS.map(|name| format!("sum({name}_delta)::bigint AS {name}")).join(", ");
-    let times = TIMES.map(|name| format!("coalesce(sum({name}_delta), 0) AS {name}")).join(", ");
+    let counters = COUNTERS
+        .map(|name| format!("sum({name}_delta)::bigint AS {name}"))
+        .join(", ");
+    let times = TIMES
+        .map(|name| format!("coalesce(sum({name}_delta), 0) AS {name}"))
+        .join(", ");
     let sql = format!(
         "SELECT max(time) AS time, collector_id, database_name, user_name, query_hash, \
              last(query_text, time) AS query_text, min(min_time) AS min_time, max(max_time) AS max_time, \
@@ -38,13 +54,19 @@ pub(super) async fn top(client: &Client, query: &CollectorQuery) -> Result<Vec<Q
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&query.collector.get(), &from, &to, &i64::from(query.limit)];
     let rows = client.query(&sql, &params).await.map_err(read_failed)?;
-    rows.iter().map(|row| stats(row).map_err(read_failed)).collect()
+    rows.iter()
+        .map(|row| stats(row).map_err(read_failed))
+        .collect()
 }
 
 /// What one query did between consecutive samples.
 pub(super) async fn timeline(client: &Client, query: &StatsQuery) -> Result<Vec<StatsRow>> {
-    let counters = COUNTERS.map(|name| format!("{name}_delta AS {name}")).join(", ");
-    let times = TIMES.map(|name| format!("coalesce({name}_delta, 0) AS {name}")).join(", ");
+    let counters = COUNTERS
+        .map(|name| format!("{name}_delta AS {name}"))
+        .join(", ");
+    let times = TIMES
+        .map(|name| format!("coalesce({name}_delta, 0) AS {name}"))
+        .join(", ");
     let sql = format!(
         "SELECT time, collector_id, database_name, user_name, query_hash, query_text, min_time, max_time, \
              stddev_time, {counters}, {times} \
@@ -57,7 +79,9 @@ pub(super) async fn timeline(client: &Client, query: &StatsQuery) -> Result<Vec<
         .query(&sql, &[&query.query_hash, &from, &to])
         .await
         .map_err(read_failed)?;
-    rows.iter().map(|row| stats(row).map_err(read_failed)).collect()
+    rows.iter()
+        .map(|row| stats(row).map_err(read_failed))
+        .collect()
 }
 
 fn stats(row: &Row) -> Result<QueryStats, tokio_postgres::Error> {
@@ -73,7 +97,11 @@ fn stats(row: &Row) -> Result<QueryStats, tokio_postgres::Error> {
         query_text: row.try_get("query_text")?,
         calls,
         total_time,
-        mean_time: if calls > 0 { total_time / calls as f64 } else { 0.0 },
+        mean_time: if calls > 0 {
+            total_time / calls as f64
+        } else {
+            0.0
+        },
         min_time: row.try_get("min_time")?,
         max_time: row.try_get("max_time")?,
         stddev_time: row.try_get("stddev_time")?,

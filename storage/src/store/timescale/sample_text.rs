@@ -30,7 +30,10 @@ pub(super) fn sample_json(sample: &Sample) -> String {
 }
 
 fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < WHOLE_BELOW && !(value == 0.0 && value.is_sign_negative()) {
+    if value.fract() == 0.0
+        && value.abs() < WHOLE_BELOW
+        && !(value == 0.0 && value.is_sign_negative())
+    {
         return Value::from(value as i64);
     }
     Number::from_f64(value).map_or(Value::Null, Value::Number)

@@ -104,7 +104,10 @@ impl SeriesIds {
         let collectors: Vec<Uuid> = part.iter().map(|(_, id, _)| id.get()).collect();
         let names: Vec<&str> = part.iter().map(|(.., s)| s.name.as_str()).collect();
         let labels: Vec<String> = part.iter().map(|(.., s)| labels_json(s)).collect();
-        let forms: Vec<i16> = part.iter().map(|(.., s)| i16::from(s.form.bits())).collect();
+        let forms: Vec<i16> = part
+            .iter()
+            .map(|(.., s)| i16::from(s.form.bits()))
+            .collect();
         let rows = client
             .query(
                 "INSERT INTO metrics.series (key, collector_id, name, labels, form) \
@@ -138,7 +141,10 @@ mod tests {
     fn sample(name: &str, labels: &[(&str, &str)], form: u8) -> Sample {
         Sample {
             name: name.to_owned(),
-            labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            labels: labels
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             time: Timestamp::from_micros(1),
             value: 2.0,
             form: SampleForm::from_bits(form),
@@ -156,7 +162,11 @@ mod tests {
             ("split", "one", sample("ak", &[("", "v")], 2)),
             ("form", "one", sample("a", &[("k", "v")], 4)),
         ] {
-            assert_ne!(base, key(CollectorId::from_external(collector), &other), "{name}");
+            assert_ne!(
+                base,
+                key(CollectorId::from_external(collector), &other),
+                "{name}"
+            );
         }
         let later = Sample {
             time: Timestamp::from_micros(9),

@@ -27,7 +27,8 @@ pub(super) fn connector(roots: Option<&Path>) -> Result<MakeRustlsConnect> {
         None => system_bundle()?,
     };
     let mut store = rustls::RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(&bundle).map_err(|error| bad(&bundle, &error))?;
+    let certificates =
+        CertificateDer::pem_file_iter(&bundle).map_err(|error| bad(&bundle, &error))?;
     for certificate in certificates {
         let certificate = certificate.map_err(|error| bad(&bundle, &error))?;
         let added = store.add(certificate);

@@ -37,12 +37,17 @@ fn server() -> &'static str {
             "no TimescaleDB: run {SCRIPT} as root once, or set PGANALYTICS_TEST_TIMESCALE_URL\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        String::from_utf8(output.stdout).expect("a URL").trim().to_owned()
+        String::from_utf8(output.stdout)
+            .expect("a URL")
+            .trim()
+            .to_owned()
     })
 }
 
 async fn open(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the server answers");
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("the server answers");
     tokio::spawn(connection);
     client
 }
@@ -96,7 +101,12 @@ impl Database {
 
     /// One number from the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
-        self.client().await.query_one(sql, &[]).await.expect(sql).get(0)
+        self.client()
+            .await
+            .query_one(sql, &[])
+            .await
+            .expect(sql)
+            .get(0)
     }
 }
 
@@ -111,7 +121,9 @@ impl Drop for Database {
                 .ok();
         };
         std::thread::spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             runtime.expect("a runtime").block_on(drop_it);
         })
         .join()
@@ -153,13 +165,16 @@ pub(crate) fn document(kind: &str, second: i64, body: &serde_json::Value) -> Ele
 /// A batch of term `term` over entry `after + 1`.
 pub(crate) fn batch(term: u64, after: Position, elements: Vec<Element>) -> FlushBatch {
     let index = after.index + 1;
-    let elements = elements.into_iter().zip(0..).map(|(element, ordinal)| FlushElement {
-        collector: collector(),
-        index,
-        ordinal,
-        received_at: element.time(),
-        element,
-    });
+    let elements = elements
+        .into_iter()
+        .zip(0..)
+        .map(|(element, ordinal)| FlushElement {
+            collector: collector(),
+            index,
+            ordinal,
+            received_at: element.time(),
+            element,
+        });
     FlushBatch {
         after,
         upto: Position::new(term, index),
@@ -182,7 +197,11 @@ pub(crate) async fn read_all(store: &TimescaleStore, limit: u32) -> Vec<serde_js
     loop {
         let page = store.elements(query.clone()).await.expect("a page");
         assert!(page.data.len() <= limit as usize);
-        all.extend(page.data.iter().map(|text| serde_json::from_str(text).expect("JSON")));
+        all.extend(
+            page.data
+                .iter()
+                .map(|text| serde_json::from_str(text).expect("JSON")),
+        );
         match page.next_cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => return all,

@@ -19,9 +19,23 @@ async fn a_flush_stores_all_elements_and_moves_the_watermark() {
         ),
         sample("connection_count", 3, 5.0),
     ];
-    let report = store.flush(batch(1, Position::default(), elements)).await.unwrap();
-    assert_eq!((report.elements, report.rows, report.untyped, report.dead_lettered), (4, 5, 1, 0));
-    assert_eq!(store.watermark().await.unwrap().position, Position::new(1, 1));
+    let report = store
+        .flush(batch(1, Position::default(), elements))
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            report.elements,
+            report.rows,
+            report.untyped,
+            report.dead_lettered
+        ),
+        (4, 5, 1, 0)
+    );
+    assert_eq!(
+        store.watermark().await.unwrap().position,
+        Position::new(1, 1)
+    );
     let want = json!([
         {"name": "cache_hit_ratio", "value": 97.3, "timestamp": 1_772_352_000, "labels": {"instance": "db1"}},
         {"type": "novel", "x": [1.50, null]},
@@ -29,7 +43,11 @@ async fn a_flush_stores_all_elements_and_moves_the_watermark() {
         {"name": "connection_count", "value": 5, "timestamp": 1_772_352_003, "labels": {"instance": "db1"}},
     ]);
     for limit in [100, 3, 1] {
-        assert_eq!(json!(read_all(&store, limit).await), want, "pages of {limit}");
+        assert_eq!(
+            json!(read_all(&store, limit).await),
+            want,
+            "pages of {limit}"
+        );
     }
     let typed = "SELECT xact_commit FROM metrics.metrics_pg_stats_database WHERE database_size = 7";
     assert_eq!(database.number(typed).await, 3);
