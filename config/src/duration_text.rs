@@ -10,8 +10,11 @@ const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
 ];
 
-/// Reads `<whole number><unit>`; the error says what to write.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+/// Reads `<whole number><unit>`, such as `10s`.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit());
     let (number, unit) = text.split_at(split.unwrap_or(text.len()));
     let number: u64 = number
@@ -34,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// The shortest text that [`parse`] reads back to `duration`.
-pub(crate) fn format(duration: Duration) -> String {
+pub fn format(duration: Duration) -> String {
     let millis = duration.as_millis();
     for (name, factor) in UNITS.iter().rev() {
         let factor = u128::from(*factor);

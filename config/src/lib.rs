@@ -25,6 +25,7 @@ pub use self::{
     byte_size::ByteSize,
     collector_id::CollectorId,
     config::Config,
+    duration_text::{format as format_duration, parse as parse_duration},
     member::{Member, Members},
     node_id::NodeId,
     reference::reference,

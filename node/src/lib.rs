@@ -1,1 +1,5 @@
 //! Skeleton.
+
+pub mod client;
+pub mod collect;
+pub mod load;

@@ -1,0 +1,65 @@
+//! One open HTTP/1.1 connection, driven by the requests on it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Largest body of an answer, in bytes.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// An open connection; dropped after an error.
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Option<Driver>,
+}
+
+impl Connection {
+    /// Speaks HTTP/1.1 over `stream`.
+    pub(super) async fn open(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Self, BoxError> {
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self {
+            sender,
+            driver: Some(Box::pin(driver)),
+        })
+    }
+
+    /// Whether another request may be tried.
+    pub(super) fn is_open(&self) -> bool {
+        self.driver.is_some() && !self.sender.is_closed()
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), BoxError> {
+        let driver = self.driver.take().ok_or("connection is closed")?;
+        let sender = &mut self.sender;
+        let exchange = Box::pin(async move {
+            sender.ready().await?;
+            let (head, body) = sender.send_request(request).await?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?;
+            Ok((head.status, head.headers, body.to_bytes()))
+        });
+        match select(exchange, driver).await {
+            Either::Left((answer, driver)) => {
+                self.driver = Some(driver);
+                answer
+            }
+            // The driver ends with the connection; what it had read is still there to be taken.
+            Either::Right((_ended, exchange)) => exchange.await,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Why a request has no answer.
+
+use std::time::Duration;
+
+/// Why a request has no answer. Whatever it was, the request may have taken effect.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The node does not take connections.
+    #[error("cannot connect to {endpoint}")]
+    Connect {
+        /// Which node.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The connection broke, or its bytes are no HTTP.
+    #[error("connection to {endpoint} failed")]
+    Exchange {
+        /// Which node.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No answer in time.
+    #[error("no answer from {endpoint} within {timeout:?}")]
+    Timeout {
+        /// Which node.
+        endpoint: String,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// The request cannot be written: a header or path has bytes that HTTP does not allow.
+    #[error("cannot write the request")]
+    Request(#[from] http::Error),
+    /// The address is `https://` and no CA was given.
+    #[error("{endpoint} speaks TLS, and no CA certificate was given to check it by")]
+    NoCa {
+        /// Which node.
+        endpoint: String,
+    },
+    /// The file has no CA certificate.
+    #[error("cannot read CA certificates from {path}")]
+    CaFile {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The answer was not the one the contract promises.
+    #[error("{endpoint} answered {status}: {body}")]
+    Answer {
+        /// Which node.
+        endpoint: String,
+        /// HTTP status.
+        status: u16,
+        /// Start of the body.
+        body: String,
+    },
+}

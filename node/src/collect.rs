@@ -1,0 +1,5 @@
+//! The collector.
+
+mod simulated;
+
+pub use self::simulated::SimulatedServer;

@@ -1,0 +1,56 @@
+//! Figures that all collectors add to while they push.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Counters of a run; relaxed, since each is read on its own.
+#[derive(Debug)]
+pub(super) struct Tally {
+    begun: Instant,
+    pub(super) attempted: AtomicU64,
+    pub(super) succeeded: AtomicU64,
+    pub(super) failed: AtomicU64,
+    last_ack_micros: AtomicU64,
+    longest_gap_micros: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            attempted: AtomicU64::new(0),
+            succeeded: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            last_ack_micros: AtomicU64::new(0),
+            longest_gap_micros: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes one acknowledgement.
+    pub(super) fn acknowledged(&self) {
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
+        self.close_gap();
+    }
+
+    /// The gap from the last acknowledgement to now is one of those that count.
+    pub(super) fn close_gap(&self) {
+        let now = micros(self.begun.elapsed());
+        let last = self.last_ack_micros.fetch_max(now, Ordering::Relaxed);
+        self.longest_gap_micros
+            .fetch_max(now.saturating_sub(last), Ordering::Relaxed);
+    }
+
+    pub(super) fn longest_gap(&self) -> Duration {
+        Duration::from_micros(self.longest_gap_micros.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,88 @@
+//! Reads everything back.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::api::{Credentials, Reader};
+use super::content::CycleCache;
+use super::{Counts, History, LoadArgs, LoadError, Run, Verdict, View};
+use crate::client::{ClientOptions, Endpoint};
+
+/// Collectors that are read at the same time through one node.
+const READERS: usize = 4;
+
+/// Reads everything that `run` pushed back through each node, and from the database if one is given; one view each.
+///
+/// # Errors
+/// [`LoadError`] if a node or the database gives no answer within `verify_timeout`.
+pub async fn verify(args: &LoadArgs, run: &Arc<Run>) -> Result<Vec<View>, LoadError> {
+    let mut views = Vec::new();
+    let options = Arc::new(args.client_options()?);
+    for node in &args.nodes {
+        let verdict = through_node(args, run, node, &options).await?;
+        views.push(View {
+            source: node.to_string(),
+            verdict,
+        });
+    }
+    Ok(views)
+}
+
+async fn through_node(
+    args: &LoadArgs,
+    run: &Arc<Run>,
+    node: &Endpoint,
+    options: &Arc<ClientOptions>,
+) -> Result<Verdict, LoadError> {
+    let credentials = match (&args.username, &args.password) {
+        (Some(username), Some(password)) => Some(Credentials {
+            username: username.clone(),
+            password: password.clone(),
+        }),
+        _ => None,
+    };
+    let deadline = Instant::now() + args.verify_timeout;
+    let mut readers = JoinSet::new();
+    for first in 0..READERS {
+        let reader = Reader::new(node, options, credentials.clone(), deadline);
+        readers.spawn(read_some(Arc::clone(run), first, reader));
+    }
+    let mut verdict = Verdict::default();
+    while let Some(read) = readers.join_next().await {
+        verdict += read??;
+    }
+    Ok(verdict)
+}
+
+/// Every collector whose number is `first` modulo [`READERS`].
+async fn read_some(run: Arc<Run>, first: usize, mut reader: Reader) -> Result<Verdict, LoadError> {
+    let mut verdict = Verdict::default();
+    for history in run.histories.iter().skip(first).step_by(READERS) {
+        verdict += read_collector(&run, history, &mut reader).await?;
+    }
+    Ok(verdict)
+}
+
+async fn read_collector(
+    run: &Run,
+    history: &History,
+    reader: &mut Reader,
+) -> Result<Verdict, LoadError> {
+    let mut counts = Counts::new(history);
+    let mut cache = CycleCache::default();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = reader
+            .page(&history.collector, history.last_position, cursor.as_deref())
+            .await?;
+        for element in &page.data {
+            counts.saw(run.kind.sequence(history, element, &mut cache));
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(counts.verdict(history));
+        }
+    }
+}

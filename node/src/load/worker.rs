@@ -1,0 +1,92 @@
+//! One simulated collector.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pga_storage::Timestamp;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::tally::Tally;
+use super::{History, Kind, PushState};
+use crate::client::{PushedOutcome, Pusher};
+
+/// One simulated collector, before it starts.
+pub(super) struct Worker {
+    pub(super) kind: Kind,
+    pub(super) history: History,
+    pub(super) pusher: Pusher,
+    pub(super) first_push: Instant,
+    pub(super) end: Instant,
+    pub(super) pause: Option<Duration>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// What one collector did.
+pub(super) struct Worked {
+    pub(super) history: History,
+    pub(super) latencies: Vec<Duration>,
+    pub(super) first_failure: Option<String>,
+}
+
+impl Worker {
+    /// Pushes until the end, or until told to stop; a push that was begun is finished.
+    pub(super) async fn work(mut self, mut stop: watch::Receiver<bool>) -> Worked {
+        let mut latencies = Vec::new();
+        let mut first_failure = None;
+        let mut next = self.first_push;
+        while next < self.end && !*stop.borrow() {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = sleep_until(next) => {}
+            }
+            match self.push_once().await {
+                Ok(latency) => latencies.push(latency),
+                Err(failure) => {
+                    first_failure.get_or_insert(failure);
+                }
+            }
+            let now = Instant::now();
+            // A late push does not make the ones after it bunch up.
+            next = self.pause.map_or(now, |pause| (next + pause).max(now));
+        }
+        Worked {
+            history: self.history,
+            latencies,
+            first_failure,
+        }
+    }
+
+    async fn push_once(&mut self) -> Result<Duration, String> {
+        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let time = self.kind.next_time(&self.history, now);
+        let push = self.history.pushes.len() as u64;
+        let body = self.kind.body(&self.history, push, time);
+        self.tally.attempted.fetch_add(1, Ordering::Relaxed);
+        let pushed = self.pusher.push(Bytes::from(body)).await;
+        let (state, result) = match pushed.outcome {
+            PushedOutcome::Acknowledged { position, .. } => {
+                self.tally.acknowledged();
+                self.history.last_position = Some(position);
+                (PushState::Acknowledged, Ok(pushed.latency))
+            }
+            PushedOutcome::Refused { status, message } => {
+                self.tally.failed.fetch_add(1, Ordering::Relaxed);
+                (
+                    PushState::Refused,
+                    Err(format!("answer {status}: {message}")),
+                )
+            }
+            PushedOutcome::Unknown { reason } => {
+                self.tally.failed.fetch_add(1, Ordering::Relaxed);
+                (PushState::Unknown, Err(reason))
+            }
+        };
+        self.history.pushes.push((time, state));
+        result
+    }
+}
