@@ -56,6 +56,16 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
     },
+    /// The files belong to another cluster (ID-1).
+    #[error("{} belongs to cluster {found}, this is cluster {ours}", path.display())]
+    OtherCluster {
+        /// Which file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Who we are.
+        ours: String,
+    },
     /// sled failed; the buffer can be rebuilt from the log.
     #[error("cannot {action} the flush buffer")]
     Buffer {
@@ -124,6 +134,7 @@ impl Error {
             Self::File { .. }
             | Self::Damaged { .. }
             | Self::NewerFormat { .. }
+            | Self::OtherCluster { .. }
             | Self::Locked { .. }
             | Self::Buffer { .. }
             | Self::Schema { .. }

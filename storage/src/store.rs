@@ -6,6 +6,7 @@
 mod batch;
 pub mod catalogue;
 mod cursor;
+mod embedded;
 pub mod inventory;
 pub mod mapper;
 mod query;
@@ -22,6 +23,7 @@ use futures::future::BoxFuture;
 pub use self::{
     batch::{FlushBatch, FlushElement, FlushReport, Watermark},
     cursor::Cursor,
+    embedded::{EmbeddedOptions, EmbeddedStore},
     query::{
         CollectorQuery, ElementPage, ElementQuery, QueryOrder, QueryStats, StatsQuery, StatsRow,
     },

@@ -1,0 +1,189 @@
+//! The embedded store: SQLite on each node, for demos, small fleets, and recent history.
+//!
+//! # Files
+//! `store.db` in the store's directory, with SQLite's `-wal` and `-shm` beside it. `store.db.new` is a copy on
+//! its way in; one that is left by a crash is deleted at start.
+//! # Who writes
+//! One thread owns the only writing connection and runs jobs in their order; readers have connections of their
+//! own that cannot write. A flush stores its rows and moves the watermark in one transaction, so a crash leaves
+//! the store at the watermark it had before or after (FLUSH-1). Commits are not synced one by one
+//! (`synchronous = NORMAL`): a power cut may take the store back to an older watermark with its rows, and the
+//! log, which is kept above it, replays.
+//! # Limits
+//! Page caches of 4 MiB (writer) and 1 MiB (each of at most four readers), 100,000 series and collectors
+//! in memory, pages of elements of at most 8 MiB.
+
+mod copy;
+mod flush;
+mod ids;
+mod packing;
+mod read_elements;
+mod read_queries;
+mod readers;
+mod retain;
+mod schema;
+mod values;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use self::readers::Readers;
+use self::writer::{Job, Writer};
+use super::{
+    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, StatsQuery,
+    StatsRow, Store, Watermark,
+};
+use crate::{Error, Result, Timestamp};
+
+/// Name of the database file in the store's directory.
+pub(crate) const FILE_NAME: &str = "store.db";
+/// Jobs that may wait for the writer.
+const WAITING_JOBS: usize = 16;
+/// Rows that one step of [`Store::retain`] deletes at most, so that flushes get in between.
+const RETAIN_STEP_ROWS: usize = 20_000;
+
+/// SQLite's part of a node's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbeddedOptions {
+    /// Page cache of the writer, in KiB.
+    pub writer_cache_kib: u32,
+    /// Page cache of one reader, in KiB.
+    pub reader_cache_kib: u32,
+    /// Readers at the same time.
+    pub readers: usize,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        Self {
+            writer_cache_kib: 4096,
+            reader_cache_kib: 1024,
+            readers: 4,
+        }
+    }
+}
+
+/// A store in a SQLite file of this node.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    path: PathBuf,
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Readers>,
+}
+
+impl EmbeddedStore {
+    /// Opens or creates the store of cluster `cluster_id` in `dir`.
+    ///
+    /// # Errors
+    /// `File` or `Embedded` if the file cannot be used, `NewerFormat` if a newer program wrote it,
+    /// `OtherCluster` if it belongs to another cluster.
+    pub fn open(dir: &Path, cluster_id: Uuid, options: EmbeddedOptions) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(|source| Error::File {
+            action: "create",
+            path: dir.to_owned(),
+            source,
+        })?;
+        let path = dir.join(FILE_NAME);
+        let readers = Arc::new(Readers::new(path.clone(), options));
+        let writer = Writer::open(path.clone(), cluster_id, options, Arc::clone(&readers))?;
+        let (jobs, waiting) = mpsc::channel(WAITING_JOBS);
+        writer.start(waiting)?;
+        Ok(Self {
+            path,
+            jobs,
+            readers,
+        })
+    }
+
+    /// Runs `job` on the writer thread, after those that wait already.
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |writer| {
+            // The caller may be gone; the job is done all the same.
+            drop(reply.send(job(writer)));
+        });
+        self.jobs.send(job).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn kind(&self) -> &'static str {
+        "embedded"
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn migrate(&self) -> BoxFuture<'_, Result<()>> {
+        // Opening did it.
+        async { Ok(()) }.boxed()
+    }
+
+    fn fence(&self, term: u64) -> BoxFuture<'_, Result<Watermark>> {
+        self.write(move |writer| writer.fence(term)).boxed()
+    }
+
+    fn watermark(&self) -> BoxFuture<'_, Result<Watermark>> {
+        Readers::read(&self.readers, schema::watermark).boxed()
+    }
+
+    fn flush(&self, batch: FlushBatch) -> BoxFuture<'_, Result<FlushReport>> {
+        self.write(move |writer| writer.flush(&batch)).boxed()
+    }
+
+    fn elements(&self, query: ElementQuery) -> BoxFuture<'_, Result<ElementPage>> {
+        Readers::read(&self.readers, move |db| read_elements::page(db, &query)).boxed()
+    }
+
+    fn top_queries(&self, query: CollectorQuery) -> BoxFuture<'_, Result<Vec<QueryStats>>> {
+        Readers::read(&self.readers, move |db| read_queries::top(db, &query)).boxed()
+    }
+
+    fn timeline(&self, query: StatsQuery) -> BoxFuture<'_, Result<Vec<StatsRow>>> {
+        Readers::read(&self.readers, move |db| read_queries::timeline(db, &query)).boxed()
+    }
+
+    fn retain(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+        async move {
+            let mut dropped = 0;
+            loop {
+                let step = move |writer: &mut Writer| writer.retain(before, RETAIN_STEP_ROWS);
+                let rows = self.write(step).await?;
+                dropped += rows as u64;
+                if rows < RETAIN_STEP_ROWS {
+                    self.write(Writer::drop_unused_inventories).await?;
+                    return Ok(dropped);
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn size_bytes(&self) -> BoxFuture<'_, Result<u64>> {
+        async { Ok(copy::size_bytes(&self.path)) }.boxed()
+    }
+
+    fn copy_to<'a>(&'a self, target: &'a Path) -> BoxFuture<'a, Result<Option<Watermark>>> {
+        let target = target.to_owned();
+        Readers::read(&self.readers, move |db| {
+            copy::copy_to(db, &target).map(Some)
+        })
+        .boxed()
+    }
+
+    fn replace_with<'a>(&'a self, source: &'a Path) -> BoxFuture<'a, Result<()>> {
+        let source = source.to_owned();
+        self.write(move |writer| writer.replace_with(&source))
+            .boxed()
+    }
+}

@@ -1,0 +1,199 @@
+//! A page of a collector's elements: documents and plain samples, merged in their order.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+
+use super::packing::unpack;
+use super::values::{failed, unsigned};
+use crate::store::inventory::join;
+use crate::store::series::SeriesText;
+use crate::store::{Cursor, ElementPage, ElementQuery};
+use crate::{Element, Error, Result, SampleForm, Timestamp};
+
+/// A page ends at this many bytes of text, after at least one element.
+const PAGE_BYTES: usize = 8 << 20;
+
+const DOCUMENTS: &str = "SELECT time, log_index, ordinal, body, inventory FROM elements
+    WHERE collector = ?1 AND time >= ?2 AND time < ?3
+    AND (time, log_index, ordinal) > (?2, ?4, ?5) AND (?6 IS NULL OR kind = ?6)
+    ORDER BY time, log_index, ordinal LIMIT ?7";
+const SAMPLES: &str = "SELECT time, log_index, ordinal, series, value FROM samples
+    WHERE collector = ?1 AND time >= ?2 AND time < ?3
+    AND (time, log_index, ordinal) > (?2, ?4, ?5)
+    ORDER BY time, log_index, ordinal LIMIT ?6";
+
+/// Answers `query`.
+pub(super) fn page(db: &Connection, query: &ElementQuery) -> Result<ElementPage> {
+    let start = start(query)?;
+    let uuid = query.collector.get();
+    let collector: Option<i64> = db
+        .query_row(
+            "SELECT id FROM collectors WHERE uuid = ?1",
+            [uuid.as_bytes()],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(failed("read"))?;
+    let Some(collector) = collector else {
+        return Ok(ElementPage::default());
+    };
+    let to = query.to.map_or(i64::MAX, Timestamp::micros);
+    let limit = query.limit.max(1) as usize;
+    let fetch = i64::from(query.limit.max(1)) + 1;
+    let (from, index, ordinal) = start;
+    let mut documents = db.prepare_cached(DOCUMENTS).map_err(failed("read"))?;
+    let documents = documents
+        .query(params![
+            collector, from, to, index, ordinal, query.kind, fetch
+        ])
+        .map_err(failed("read"))?;
+    let mut samples = db.prepare_cached(SAMPLES).map_err(failed("read"))?;
+    let wants_samples = query
+        .kind
+        .as_deref()
+        .is_none_or(|kind| kind == Element::SAMPLES);
+    let fetch = if wants_samples { fetch } else { 0 };
+    let samples = samples
+        .query(params![collector, from, to, index, ordinal, fetch])
+        .map_err(failed("read"))?;
+    Merge {
+        db,
+        documents,
+        samples,
+        series: HashMap::new(),
+    }
+    .page(limit)
+}
+
+/// The place after which the page starts: time, log index, ordinal.
+fn start(query: &ElementQuery) -> Result<(i64, i64, i64)> {
+    let from = query.from.map_or(i64::MIN, Timestamp::micros);
+    let Some(cursor) = &query.cursor else {
+        return Ok((from, -1, -1));
+    };
+    let cursor: Cursor = cursor.parse()?;
+    if cursor.time.micros() < from {
+        return Ok((from, -1, -1));
+    }
+    let index = i64::try_from(cursor.index).unwrap_or(i64::MAX);
+    Ok((cursor.time.micros(), index, i64::from(cursor.ordinal)))
+}
+
+struct Merge<'a> {
+    db: &'a Connection,
+    documents: Rows<'a>,
+    samples: Rows<'a>,
+    series: HashMap<i64, SeriesText>,
+}
+
+impl Merge<'_> {
+    fn page(mut self, limit: usize) -> Result<ElementPage> {
+        let mut page = ElementPage::default();
+        let mut bytes = 0;
+        let mut last = None;
+        let mut document = self.next_document()?;
+        let mut sample = self.next_sample()?;
+        loop {
+            let documents_turn = match (&document, &sample) {
+                (None, None) => return Ok(page),
+                (Some((document, _)), Some((sample, _))) => document < sample,
+                (document, _) => document.is_some(),
+            };
+            if page.data.len() >= limit || bytes >= PAGE_BYTES {
+                page.next_cursor = last.map(|cursor: Cursor| cursor.to_string());
+                return Ok(page);
+            }
+            let taken = if documents_turn {
+                std::mem::replace(&mut document, self.next_document()?)
+            } else {
+                std::mem::replace(&mut sample, self.next_sample()?)
+            };
+            if let Some((cursor, text)) = taken {
+                bytes += text.len();
+                page.data.push(text);
+                last = Some(cursor);
+            }
+        }
+    }
+
+    fn next_document(&mut self) -> Result<Option<(Cursor, String)>> {
+        let Some(row) = self.documents.next().map_err(failed("read"))? else {
+            return Ok(None);
+        };
+        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
+            Ok((
+                cursor(row)?,
+                row.get::<_, Vec<u8>>(3)?,
+                row.get::<_, Option<[u8; 16]>>(4)?,
+            ))
+        };
+        let (cursor, body, inventory) = read(row).map_err(failed("read"))?;
+        let mut body = unpack(&body)?;
+        if let Some(hash) = inventory {
+            body = self.inventory(hash, &body)?;
+        }
+        Ok(Some((cursor, text(body)?)))
+    }
+
+    fn inventory(&self, hash: [u8; 16], timestamp: &[u8]) -> Result<Vec<u8>> {
+        let sql = "SELECT cut_at, content FROM inventory WHERE hash = ?1";
+        let (cut_at, content): (i64, Vec<u8>) = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut find| find.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))))
+            .map_err(failed("read"))?;
+        let timestamp = String::from_utf8_lossy(timestamp);
+        Ok(join(
+            &unpack(&content)?,
+            usize::try_from(cut_at).unwrap_or(0),
+            &timestamp,
+        ))
+    }
+
+    fn next_sample(&mut self) -> Result<Option<(Cursor, String)>> {
+        let Some(row) = self.samples.next().map_err(failed("read"))? else {
+            return Ok(None);
+        };
+        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
+            Ok((cursor(row)?, row.get::<_, i64>(3)?, row.get::<_, f64>(4)?))
+        };
+        let (cursor, series, value) = read(row).map_err(failed("read"))?;
+        if !self.series.contains_key(&series) {
+            let text = series_text(self.db, series).map_err(failed("read"))?;
+            self.series.insert(series, text);
+        }
+        let sample = self
+            .series
+            .get(&series)
+            .map(|text| text.sample(cursor.time, value));
+        Ok(sample.map(|sample| (cursor, sample)))
+    }
+}
+
+fn series_text(db: &Connection, series: i64) -> rusqlite::Result<SeriesText> {
+    db.prepare_cached("SELECT name, labels, form FROM series WHERE id = ?1")?
+        .query_row([series], |row| {
+            let (name, labels): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(SeriesText::new(
+                &name,
+                &labels,
+                SampleForm::from_bits(row.get(2)?),
+            ))
+        })
+}
+
+fn cursor(row: &Row<'_>) -> rusqlite::Result<Cursor> {
+    Ok(Cursor {
+        time: Timestamp::from_micros(row.get(0)?),
+        index: unsigned(row.get(1)?),
+        ordinal: row.get(2)?,
+    })
+}
+
+fn text(body: Vec<u8>) -> Result<String> {
+    String::from_utf8(body).map_err(|_| Error::Damaged {
+        path: super::FILE_NAME.into(),
+        what: "a body is not UTF-8".to_owned(),
+    })
+}
