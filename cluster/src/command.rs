@@ -8,7 +8,6 @@ use pga_storage::{Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::codec::UnknownCommand;
-pub(crate) use self::codec::VERSION;
 
 /// Name of a large push that is split over several entries: random, chosen by the receiving node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

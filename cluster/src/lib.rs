@@ -8,9 +8,12 @@
 
 mod cluster_id;
 mod command;
+mod effects;
 mod member;
+mod metrics;
 mod node;
 pub mod pki;
+mod raft;
 mod state;
 pub mod transport;
 

@@ -1,18 +1,32 @@
 //! [`ClusterNode`]: one member of the cluster, as the rest of the program sees it.
 
 mod app_service;
+mod batcher;
+mod core;
 mod error;
 mod leadership;
+mod maintenance;
+mod membership;
 mod options;
+mod propose;
+mod read_index;
+mod service;
+mod start;
 mod status;
+mod uploads;
+mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
+use openraft::error::{InitializeError, RaftError};
 use pga_config::NodeId;
 use pga_storage::Position;
-use tokio::sync::watch;
+use pga_storage::buffer::Buffer;
+use tokio::sync::watch as tokio_watch;
 use tokio::time::Instant;
 
 pub use self::{
@@ -22,12 +36,13 @@ pub use self::{
     options::{BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
     status::{ClusterStatus, NodeRole, NodeStatus},
 };
-use crate::command::{Command, PushOutcome, Reply};
+use self::{batcher::Batcher, core::Core, membership::Change, service::NodeService};
+use crate::command::{Command, ProposalId, PushOutcome, Reply};
 use crate::member::Member;
 use crate::state::State;
-use crate::transport::{Service, SharedTransport};
+use crate::transport::{RpcKind, Service, SharedTransport, TransportError};
 
-/// A command that is durable on a quorum and applied where it was proposed (ACK-1).
+/// A command that is durable on a quorum and applied by the leader (ACK-1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// The log entry.
@@ -38,7 +53,10 @@ pub struct Committed {
 
 /// Handle to one member of the cluster. Clones share it.
 #[derive(Clone)]
-pub struct ClusterNode {}
+pub struct ClusterNode {
+    core: Arc<Core>,
+    batcher: Batcher,
+}
 
 impl ClusterNode {
     /// Opens the node's log, state and buffer under `options`, re-applies what the log holds above the snapshot, and
@@ -49,12 +67,23 @@ impl ClusterNode {
     /// # Errors
     /// [`Error::Damaged`] if the log must not be used for voting (LOG-1); others say what could not be opened.
     pub async fn start(options: ClusterOptions, transport: SharedTransport) -> Result<Self> {
-        todo!()
+        let core = Arc::new(start::open(options, transport).await?);
+        tokio::spawn(watch::leadership(Arc::clone(&core)));
+        tokio::spawn(watch::gauges(Arc::clone(&core)));
+        tokio::spawn(maintenance::run(Arc::clone(&core)));
+        tokio::spawn(uploads::run(Arc::clone(&core)));
+        let batcher = Batcher::start(Arc::clone(&core));
+        Ok(Self { core, batcher })
     }
 
     /// What this node serves to its peers.
     pub fn service(&self) -> Arc<dyn Service> {
-        todo!()
+        Arc::new(NodeService(Arc::clone(&self.core)))
+    }
+
+    /// This node.
+    pub fn id(&self) -> NodeId {
+        self.core.node
     }
 
     /// Makes the first cluster of `members`. Called once, on one of them.
@@ -62,32 +91,43 @@ impl ClusterNode {
     /// # Errors
     /// [`Error::Initialized`] if there is a log already.
     pub async fn initialize(&self, members: Vec<Member>) -> Result<()> {
-        todo!()
+        let members: BTreeMap<u64, Member> = members
+            .into_iter()
+            .map(|member| (member.node.get(), member))
+            .collect();
+        match self.core.raft.initialize(members).await {
+            Ok(()) => Ok(()),
+            Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Err(Error::Initialized),
+            Err(error) => Err(Error::Fatal(error.to_string())),
+        }
     }
 
     /// Whether this node's log holds anything: it was initialized, or heard from a leader.
     pub fn is_initialized(&self) -> bool {
-        todo!()
+        self.core.log.log().last().is_some() || self.core.log.log().purged().is_some()
     }
 
     /// Proposes `command`, on any node: followers forward to the leader. Waits through elections until `deadline`.
     ///
     /// The same proposal may reach the log more than once, when an attempt's outcome was lost; it takes effect once
     /// and answers once, as long as the copies are fewer than some 30,000 pushes apart (then repeats are found by
-    /// their content, DEDUP-1).
+    /// their content, DEDUP-1). A dropped call may still take effect.
     ///
     /// # Errors
-    /// [`ProposeError::Refused`] certainly had no effect; [`ProposeError::Unknown`] may have taken effect.
+    /// [`ProposeError::Refused`] and [`ProposeError::NoQuorum`] certainly had no effect; [`ProposeError::Unknown`] may
+    /// have taken effect, or may yet.
     pub async fn propose(
         &self,
         command: Command,
         deadline: Instant,
     ) -> Result<Committed, ProposeError> {
-        todo!()
+        let entry = command.encode(ProposalId(rand::random()));
+        drop(command);
+        self.core.propose_bytes(entry, deadline).await
     }
 
     /// Makes one push durable: `record` is an encoded `PushRecord`. Pushes of all callers are coalesced into few
-    /// entries, several of which are in flight.
+    /// entries, several of which are in flight. A dropped call may still take effect.
     ///
     /// # Errors
     /// [`ProposeError::Overloaded`] certainly had no effect: too many pushes wait. Else as for [`ClusterNode::propose`].
@@ -96,37 +136,43 @@ impl ClusterNode {
         record: Bytes,
         deadline: Instant,
     ) -> Result<PushOutcome, ProposeError> {
-        todo!()
+        self.batcher.push(record, deadline).await
     }
 
     /// Who leads, as far as this node knows; changes are watched.
-    pub fn leadership(&self) -> watch::Receiver<Leadership> {
-        todo!()
+    pub fn leadership(&self) -> tokio_watch::Receiver<Leadership> {
+        self.core.leadership.subscribe()
     }
 
     /// Position of the last applied entry.
-    pub fn applied(&self) -> watch::Receiver<Position> {
-        todo!()
+    pub fn applied(&self) -> tokio_watch::Receiver<Position> {
+        self.core.machine.applied.subscribe()
     }
 
-    /// The last position a flush may reach: applied, and before the first open upload.
-    pub fn flushable(&self) -> watch::Receiver<Position> {
-        todo!()
+    /// The last position a flush may reach: applied, in the buffer, and before the first open upload.
+    pub fn flushable(&self) -> tokio_watch::Receiver<Position> {
+        self.core.machine.flushable.subscribe()
     }
 
     /// The flush watermark: by [`Command::Flushed`] for a shared store, by [`ClusterNode::set_flushed`] for this node's own.
-    pub fn flushed(&self) -> watch::Receiver<Position> {
-        todo!()
+    pub fn flushed(&self) -> tokio_watch::Receiver<Position> {
+        self.core.machine.flushed.subscribe()
     }
 
-    /// Notes that this node's own store holds everything up to `position`.
+    /// Notes that this node's own store holds everything up to `position`. For a shared store propose
+    /// [`Command::Flushed`] in its place.
     pub fn set_flushed(&self, position: Position) {
-        todo!()
+        self.core.machine.set_own_flushed(position);
+    }
+
+    /// What waits for a flush.
+    pub fn buffer(&self) -> &Buffer {
+        &self.core.machine.buffer
     }
 
     /// Reads the replicated state, as far as this node has applied. `read` must be short: it holds up apply.
     pub fn with_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        todo!()
+        self.core.machine.with_state(read)
     }
 
     /// Waits until this node has applied everything that was committed when the call began: a read of the state
@@ -135,7 +181,7 @@ impl ClusterNode {
     /// # Errors
     /// [`ProposeError::Unknown`] if no leader answers before `deadline`.
     pub async fn linearizable(&self, deadline: Instant) -> Result<Position, ProposeError> {
-        todo!()
+        self.core.linearizable(deadline).await
     }
 
     /// Waits until this node has applied `position`.
@@ -147,59 +193,126 @@ impl ClusterNode {
         position: Position,
         deadline: Instant,
     ) -> Result<(), ProposeError> {
-        todo!()
+        self.core
+            .wait_applied(position.index, deadline)
+            .await
+            .map(drop)
+    }
+
+    /// This node as it sees itself.
+    pub fn own_status(&self) -> NodeStatus {
+        self.core.own_status()
+    }
+
+    /// The members of the cluster, with the addresses known last.
+    pub fn members(&self) -> Vec<Member> {
+        self.core.members()
     }
 
     /// The cluster as its nodes see themselves; who does not answer within `timeout` is marked unreachable.
     pub async fn status(&self, timeout: Duration) -> ClusterStatus {
-        todo!()
+        let members = self.core.members();
+        let nodes = members
+            .into_iter()
+            .map(|member| self.ask_status(member, timeout));
+        let nodes = join_all(nodes).await;
+        ClusterStatus::of(self.core.cluster, nodes)
     }
 
-    /// Adds a node: as a learner, and as a voter once it has caught up. On any node.
+    async fn ask_status(&self, member: Member, timeout: Duration) -> NodeStatus {
+        let known = if member.node == self.core.node {
+            Some(self.core.own_status())
+        } else {
+            let call = self.call(member.node, RpcKind::Status, Bytes::new(), timeout);
+            let answer = call.await.ok();
+            answer.and_then(|answer| rmp_serde::from_slice::<NodeStatus>(&answer).ok())
+        };
+        match known {
+            None => NodeStatus::unreachable(member),
+            Some(status) => NodeStatus {
+                http: member.http,
+                quic: member.quic,
+                ..status
+            },
+        }
+    }
+
+    /// Calls a peer at the address known last.
     ///
     /// # Errors
-    /// [`ProposeError`]
+    /// [`TransportError`]; see its variants for what is known about the effect.
+    pub async fn call(
+        &self,
+        peer: NodeId,
+        kind: RpcKind,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Bytes, TransportError> {
+        let address = self.core.address(peer)?;
+        self.core
+            .transport
+            .call(peer, &address, kind, body, timeout)
+            .await
+    }
+
+    /// Adds a node: as a learner, and as a voter once it has caught up. On any node; again has no further effect.
+    ///
+    /// # Errors
+    /// [`ProposeError::Membership`] if it cannot be; [`ProposeError::Unknown`] if it was not done before `deadline`.
     pub async fn add_node(&self, member: Member, deadline: Instant) -> Result<(), ProposeError> {
-        todo!()
+        self.core.change(&Change::Add(member), deadline).await
     }
 
-    /// Takes a node out of the cluster and retires its id (ID-1). On any node.
+    /// Takes a node out of the cluster and retires its id (ID-1). On any node; again has no further effect.
     ///
     /// # Errors
-    /// [`ProposeError`]
+    /// As [`ClusterNode::add_node`].
     pub async fn remove_node(&self, node: NodeId, deadline: Instant) -> Result<(), ProposeError> {
-        todo!()
+        self.core.change(&Change::Remove(node), deadline).await
     }
 
-    /// Hands the leadership to `to`, a voter that has caught up, and waits until it leads. On any node.
+    /// Hands the leadership to `to`, a voter, once it has caught up, and waits until it leads. On any node.
     ///
     /// # Errors
-    /// [`ProposeError`]
+    /// As [`ClusterNode::add_node`].
     pub async fn transfer_leader(&self, to: NodeId, deadline: Instant) -> Result<(), ProposeError> {
-        todo!()
+        self.core.change(&Change::Lead(to), deadline).await
     }
 
-    /// Builds a snapshot at the flush watermark now and purges what the policy allows.
+    /// Builds a snapshot at the flush watermark now and purges what the policy does not retain.
     ///
     /// # Errors
     /// [`Error`]
     pub async fn snapshot(&self) -> Result<Position> {
-        todo!()
+        self.core.snapshot_and_purge().await
     }
 
     /// Becomes `Some` when consensus had to stop (a failed fsync, a damaged file): the process must exit.
-    pub fn fatal(&self) -> watch::Receiver<Option<Arc<str>>> {
-        todo!()
+    pub fn fatal(&self) -> tokio_watch::Receiver<Option<Arc<str>>> {
+        self.core.fatal.subscribe()
     }
 
     /// Stops taking part; what was acknowledged is durable.
     pub async fn shutdown(&self) {
-        todo!()
+        if self.core.stopped.send_replace(true) {
+            return;
+        }
+        if let Err(error) = self.core.raft.shutdown().await {
+            tracing::warn!(%error, "consensus did not end well");
+        }
+        let log = self.core.log.log().clone();
+        match tokio::task::spawn_blocking(move || log.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the log did not close well"),
+            Err(error) => tracing::warn!(%error, "the log did not close well"),
+        }
     }
 }
 
 impl std::fmt::Debug for ClusterNode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ClusterNode")
+        f.debug_struct("ClusterNode")
+            .field("node", &self.core.node)
+            .finish_non_exhaustive()
     }
 }

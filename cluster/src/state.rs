@@ -32,7 +32,7 @@ pub use self::{
     limits::StateLimits,
     users::User,
 };
-use crate::command::{Command, ProposalId, Refusal, Reply};
+use crate::command::{Command, ProposalId, Refusal, Reply, UploadId};
 use crate::member::Member;
 
 /// The replicated state.
@@ -190,6 +190,11 @@ impl State {
         &self.nodes.book
     }
 
+    /// How often the address book changed since this node started.
+    pub(crate) const fn address_changes(&self) -> u64 {
+        self.nodes.changes
+    }
+
     /// Whether this node id was retired.
     pub fn is_retired(&self, node: NodeId) -> bool {
         self.nodes.retired.contains(&node)
@@ -206,8 +211,8 @@ impl State {
     }
 
     /// Uploads that are open.
-    pub fn open_uploads(&self) -> usize {
-        self.uploads.0.len()
+    pub fn open_uploads(&self) -> impl Iterator<Item = UploadId> + '_ {
+        self.uploads.0.keys().copied()
     }
 }
 

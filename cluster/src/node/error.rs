@@ -20,8 +20,8 @@ pub enum Error {
         what: String,
     },
     /// The log or the buffer failed.
-    #[error(transparent)]
-    Storage(#[from] pga_storage::Error),
+    #[error("storage failed")]
+    Storage(#[source] pga_storage::Error),
     /// A file operation failed.
     #[error("cannot {action} {}", path.display())]
     File {

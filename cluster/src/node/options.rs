@@ -53,24 +53,29 @@ impl std::fmt::Debug for ClusterOptions {
 pub struct RaftTimings {
     /// Between two heartbeats of an idle leader.
     pub heartbeat: Duration,
-    /// Shortest silence after which a follower asks for votes.
+    /// Shortest time a follower waits after the leader's lease has run out before it asks for votes.
     pub election_min: Duration,
-    /// Longest such silence; must be above `election_min`, which must be above two heartbeats.
+    /// Longest such time, and the length of a leader's lease; must be above `election_min`, which must be above two heartbeats.
     pub election_max: Duration,
-    /// How long an idle stream of appends may be silent, and one call may take.
+    /// How long a peer may owe the answer to an append before its stream is given up.
     pub rpc_timeout: Duration,
     /// Longest time without progress while a snapshot is sent or installed.
     pub snapshot_stall: Duration,
+    /// Age at which the leader aborts a large push that is neither committed nor aborted: it holds back every flush.
+    pub upload_expiry: Duration,
 }
 
 impl Default for RaftTimings {
+    /// A follower asks for votes after a silence of `election_max` (the leader's lease) and then a random time between
+    /// `election_min` and `election_max`: a leader that dies is replaced after 0.8 to 1.1 s.
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_millis(150),
-            election_min: Duration::from_millis(600),
-            election_max: Duration::from_millis(1_100),
-            rpc_timeout: Duration::from_millis(1_000),
+            heartbeat: Duration::from_millis(100),
+            election_min: Duration::from_millis(300),
+            election_max: Duration::from_millis(500),
+            rpc_timeout: Duration::from_millis(2_000),
             snapshot_stall: Duration::from_secs(60),
+            upload_expiry: Duration::from_secs(120),
         }
     }
 }

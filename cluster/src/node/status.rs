@@ -4,6 +4,7 @@ use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster_id::ClusterId;
+use crate::member::Member;
 
 /// The cluster status document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,10 @@ pub struct NodeStatus {
     pub http: String,
     /// QUIC address.
     pub quic: String,
+    /// The term it is in.
+    pub term: u64,
+    /// Who leads, as it knows.
+    pub leader: Option<NodeId>,
     /// Index of the last entry in its log.
     pub last: u64,
     /// Index up to which it knows the log to be committed.
@@ -55,10 +60,58 @@ pub struct NodeStatus {
     pub applied: u64,
     /// Index up to which its store holds everything.
     pub flushed: u64,
-    /// Entries it is behind the leader's last one.
+    /// Entries it has yet to apply, by the last one in the leader's log.
     pub lag: u64,
     /// Bytes that wait for a flush on it.
     pub backlog_bytes: u64,
     /// Whether it answered.
     pub reachable: bool,
+}
+
+impl ClusterStatus {
+    /// Puts together what the nodes said.
+    pub(crate) fn of(cluster_id: ClusterId, mut nodes: Vec<NodeStatus>) -> Self {
+        nodes.sort_by_key(|node| node.id);
+        let newest = nodes
+            .iter()
+            .filter(|node| node.reachable)
+            .max_by_key(|node| (node.term, node.leader.is_some()));
+        let (term, leader) = newest.map_or((0, None), |node| (node.term, node.leader));
+        let last = nodes
+            .iter()
+            .find(|node| Some(node.id) == leader && node.reachable)
+            .or_else(|| nodes.iter().max_by_key(|node| node.last))
+            .map_or(0, |node| node.last);
+        for node in &mut nodes {
+            node.lag = last.saturating_sub(node.applied);
+        }
+        Self {
+            cluster_id,
+            group: 0,
+            term,
+            leader,
+            nodes,
+        }
+    }
+}
+
+impl NodeStatus {
+    /// A member that does not answer.
+    pub(crate) fn unreachable(member: Member) -> Self {
+        Self {
+            id: member.node,
+            role: NodeRole::Unknown,
+            http: member.http,
+            quic: member.quic,
+            term: 0,
+            leader: None,
+            last: 0,
+            committed: 0,
+            applied: 0,
+            flushed: 0,
+            lag: 0,
+            backlog_bytes: 0,
+            reachable: false,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Pushes, small and large.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use pga_storage::{ContentKey, Position};
 
@@ -12,13 +14,11 @@ impl State {
     pub(super) fn ingest(&mut self, position: Position, records: &[Bytes]) -> Applied {
         let mut outcomes = Vec::with_capacity(records.len());
         let mut pushes = Vec::new();
-        let mut latest = None;
         for record in records {
             let Some(head) = RecordHead::decode(record) else {
                 outcomes.push(PushOutcome::Malformed);
                 continue;
             };
-            latest = latest.max(Some(head.received_at));
             let (outcome, mut new) = self.push(position, &head, &[&head.keys]);
             outcomes.push(outcome);
             if let Some(new) = new.pop()
@@ -27,7 +27,6 @@ impl State {
                 pushes.push((record.clone(), new));
             }
         }
-        self.uploads.expire(position.index, latest);
         Applied {
             reply: Reply::Ingested(outcomes),
             effect: (!pushes.is_empty()).then_some(Effect::Pushes(pushes)),
@@ -90,7 +89,6 @@ impl State {
         let Some(head) = RecordHead::decode(record) else {
             return Applied::reply(Reply::Ingested(vec![PushOutcome::Malformed]));
         };
-        self.uploads.expire(position.index, Some(head.received_at));
         if part > 0 && !self.uploads.0.contains_key(&upload) {
             return Applied::from(Err(Refusal::UploadIncomplete));
         }
@@ -99,10 +97,8 @@ impl State {
         }
         let open = self.uploads.0.entry(upload).or_insert_with(|| Upload {
             before: self.applied,
-            first: position.index,
-            at: head.received_at,
             head: None,
-            parts: std::collections::BTreeMap::new(),
+            parts: BTreeMap::new(),
         });
         if open.parts.contains_key(&part) {
             return Applied::from(Ok(()));

@@ -19,6 +19,9 @@ pub(super) struct Nodes {
     pub(super) retired: BTreeSet<NodeId>,
     highest: u64,
     tokens: BTreeMap<[u8; 32], Timestamp>,
+    /// Changes of the book since this node started: no part of the state.
+    #[serde(skip)]
+    pub(super) changes: u64,
 }
 
 impl Nodes {
@@ -28,6 +31,7 @@ impl Nodes {
             return Err(Refusal::Retired);
         }
         self.note(member.node);
+        self.changes += 1;
         self.book.insert(member.node, member);
         Ok(())
     }

@@ -183,8 +183,10 @@ fn an_incomplete_upload_has_no_effect() {
     assert_eq!(applied.effect, Some(Effect::Abort(vec![5])));
     log.apply(&part(7, 0));
     assert_eq!(log.0.flushable(), Position::new(1, 6));
-    log.push(record(2, 1_000, &[1], None));
-    assert_eq!(log.0.open_uploads(), 0, "the upload expired");
+    log.apply(&Command::AbortUpload {
+        upload: UploadId(7),
+    });
+    assert_eq!(log.0.open_uploads().count(), 0);
     assert_eq!(log.0.flushable(), Position::new(1, 8));
     let late = log.apply(&part(7, 1));
     assert_eq!(late.reply, Reply::Refused(Refusal::UploadIncomplete));

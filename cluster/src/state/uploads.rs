@@ -1,19 +1,18 @@
 //! Large pushes under way: parts are staged in the log, and take effect at once with their commit.
+//!
+//! An upload ends by its commit or its abort alone, both entries of the log; the leader aborts those whose node or client went
+//! away (`node/uploads.rs`).
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use pga_storage::{ContentKey, Position, Timestamp};
+use pga_storage::{ContentKey, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::command::UploadId;
 
 /// Uploads that may be open at a time, in the whole cluster.
 pub(super) const MAX_OPEN: usize = 256;
-/// Entries after its first part at which an upload expires: its node died, or its client went away.
-const MAX_ENTRIES: u64 = 50_000;
-/// Age at which an upload expires, by the times in pushes, in microseconds.
-const MAX_AGE_MICROS: i64 = 300 * 1_000_000;
 
 /// The open uploads.
 #[derive(Debug, Default)]
@@ -24,10 +23,6 @@ pub(super) struct Uploads(pub(super) BTreeMap<UploadId, Upload>);
 pub(super) struct Upload {
     /// Position before its first part: a flush must not pass it.
     pub(super) before: Position,
-    /// Index of its first part.
-    pub(super) first: u64,
-    /// When its first part was received.
-    pub(super) at: Timestamp,
     /// The record of its first part without keys and elements: who pushed, and under which name.
     pub(super) head: Option<Bytes>,
     /// Its parts.
@@ -50,20 +45,6 @@ impl Uploads {
             .values()
             .map(|upload| upload.before)
             .min_by_key(|before| before.index)
-    }
-
-    /// Takes out what has expired at `index`, when a push received at `now` is applied.
-    pub(super) fn expire(&mut self, index: u64, now: Option<Timestamp>) -> Vec<Upload> {
-        let old = |upload: &Upload| {
-            index.saturating_sub(upload.first) > MAX_ENTRIES
-                || now.is_some_and(|now| {
-                    upload.at.micros().saturating_add(MAX_AGE_MICROS) < now.micros()
-                })
-        };
-        self.0
-            .extract_if(.., |_, upload| old(upload))
-            .map(|(_, upload)| upload)
-            .collect()
     }
 }
 

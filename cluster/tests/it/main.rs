@@ -1,12 +1,17 @@
-//! Integration tests of the cluster crate.
-#![allow(
+//! Clusters of real nodes in one process.
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "helpers of tests fail by panicking"
+    reason = "a test fails by panicking"
 )]
 
+mod cluster;
+mod failover;
+mod network;
 mod pki;
+mod replication;
+mod snapshots;
 mod transport_harness;
 mod transport_hostile;
 mod transport_quic;

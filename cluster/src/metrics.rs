@@ -1,0 +1,140 @@
+//! What this crate counts.
+
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+/// Metrics of one cluster member.
+#[derive(Debug)]
+pub(crate) struct ClusterMetrics {
+    pub(crate) state: IntGaugeVec,
+    pub(crate) term: IntGauge,
+    pub(crate) index: IntGaugeVec,
+    pub(crate) peer_lag: IntGaugeVec,
+    pub(crate) peer_rtt: prometheus::GaugeVec,
+    pub(crate) leader_changes: IntCounter,
+    pub(crate) proposals: IntCounterVec,
+    pub(crate) retries: IntCounterVec,
+    pub(crate) commit: Histogram,
+    pub(crate) batch_pushes: Histogram,
+    pub(crate) pushes_waiting: IntGauge,
+    pub(crate) apply: Histogram,
+    pub(crate) applied_entries: IntCounter,
+    pub(crate) snapshot_bytes: IntGauge,
+    pub(crate) snapshot_build: Histogram,
+    pub(crate) snapshots_installed: IntCounter,
+    pub(crate) dedup_keys: IntGauge,
+    pub(crate) open_uploads: IntGauge,
+    pub(crate) log_bytes: IntGauge,
+}
+
+const SECONDS: [f64; 12] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
+];
+const PUSHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0];
+
+impl ClusterMetrics {
+    /// Makes the metrics and registers them.
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let put = Put(registry);
+        Ok(Self {
+            state: put.gauges("state", "1 for what this node is: leader, follower, candidate, learner or shutdown.", &["state"])?,
+            term: put.gauge("term", "Raft term this node is in.")?,
+            index: put.gauges("index", "Log index by kind: last, committed, applied, flushable, flushed, snapshot, purged.", &["kind"])?,
+            peer_lag: put.gauges("peer_lag_entries", "Entries a peer is behind; on the leader.", &["peer"])?,
+            peer_rtt: put.float_gauges("peer_rtt_seconds", "Smoothed round trip time to a peer.", &["peer"])?,
+            leader_changes: put.counter("leader_changes_total", "Times this node saw another leader.")?,
+            proposals: put.counters("proposals_total", "Proposals made on this node, by outcome.", &["outcome"])?,
+            retries: put.counters("proposal_retries_total", "Attempts after the first to get a proposal committed, by reason.", &["reason"])?,
+            commit: put.histogram("commit_duration_seconds", "From proposal to acknowledgement, elections included.", &SECONDS)?,
+            batch_pushes: put.histogram("batch_pushes", "Pushes in one proposal.", &PUSHES)?,
+            pushes_waiting: put.gauge("pushes_waiting", "Pushes that wait to be proposed.")?,
+            apply: put.histogram("apply_duration_seconds", "Time to apply one batch of entries.", &SECONDS)?,
+            applied_entries: put.counter("applied_entries_total", "Entries applied.")?,
+            snapshot_bytes: put.gauge("snapshot_size_bytes", "Size of the newest snapshot.")?,
+            snapshot_build: put.histogram("snapshot_build_duration_seconds", "Time to build a snapshot.", &SECONDS)?,
+            snapshots_installed: put.counter("snapshots_installed_total", "Snapshots installed from a leader.")?,
+            dedup_keys: put.gauge("dedup_keys", "Content keys remembered.")?,
+            open_uploads: put.gauge("open_uploads", "Large pushes under way.")?,
+            log_bytes: put.gauge("log_size_bytes", "Size of the log on disk.")?,
+        })
+    }
+
+    /// Notes an applied batch.
+    pub(crate) fn applied(&self, entries: usize, elapsed: Duration) {
+        self.applied_entries.inc_by(entries as u64);
+        self.apply.observe(elapsed.as_secs_f64());
+    }
+
+    /// Notes a built snapshot.
+    pub(crate) fn snapshot_built(&self, bytes: u64, elapsed: Duration) {
+        self.snapshot_bytes.set(gauge(bytes));
+        self.snapshot_build.observe(elapsed.as_secs_f64());
+    }
+
+    /// Sets one of the indexes.
+    pub(crate) fn set_index(&self, kind: &str, index: u64) {
+        self.index.with_label_values(&[kind]).set(gauge(index));
+    }
+}
+
+/// A count as a gauge's value.
+pub(crate) fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+struct Put<'a>(&'a Registry);
+
+impl Put<'_> {
+    fn add<T: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        metric: T,
+    ) -> prometheus::Result<T> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.add(IntGauge::new(full(name), help)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        self.add(IntGaugeVec::new(Opts::new(full(name), help), labels)?)
+    }
+
+    fn float_gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<prometheus::GaugeVec> {
+        self.add(prometheus::GaugeVec::new(
+            Opts::new(full(name), help),
+            labels,
+        )?)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.add(IntCounter::new(full(name), help)?)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        self.add(IntCounterVec::new(Opts::new(full(name), help), labels)?)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
+        let options = HistogramOpts::new(full(name), help).buckets(buckets.to_vec());
+        self.add(Histogram::with_opts(options)?)
+    }
+}
+
+fn full(name: &str) -> String {
+    format!("pganalytics_raft_{name}")
+}

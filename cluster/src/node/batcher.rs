@@ -1,0 +1,147 @@
+//! Coalescing pushes of all sessions into few proposals.
+//!
+//! A batch leaves as soon as fewer than [`IN_FLIGHT`] are under way: alone on an idle node, large under load, without any timer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::ProposeError;
+use super::core::Core;
+use crate::command::{Command, ProposalId, PushOutcome, Reply};
+
+/// Pushes that may wait to be proposed.
+const WAITING: usize = 16_384;
+/// Pushes in one proposal.
+const BATCH_PUSHES: usize = 1_024;
+/// Bytes in one proposal; a larger push goes alone.
+const BATCH_BYTES: usize = 512 << 10;
+/// Proposals under way.
+const IN_FLIGHT: usize = 4;
+
+type Outcome = Result<PushOutcome, ProposeError>;
+
+/// Where pushes wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Batcher {
+    queue: mpsc::Sender<Waiting>,
+}
+
+struct Waiting {
+    record: Bytes,
+    deadline: Instant,
+    answer: oneshot::Sender<Outcome>,
+}
+
+impl Batcher {
+    /// Starts the task that proposes; it ends with the last handle.
+    pub(crate) fn start(core: Arc<Core>) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(run(core, waiting));
+        Self { queue }
+    }
+
+    /// Proposes one record with those of others.
+    pub(crate) async fn push(&self, record: Bytes, deadline: Instant) -> Outcome {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            record,
+            deadline,
+            answer,
+        };
+        match self.queue.try_send(waiting) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(ProposeError::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(ProposeError::Stopped),
+        }
+        match tokio::time::timeout_at(deadline, answered).await {
+            Ok(Ok(outcome)) => outcome,
+            // It may be on its way.
+            Ok(Err(_)) | Err(_) => Err(ProposeError::Unknown),
+        }
+    }
+}
+
+async fn run(core: Arc<Core>, mut queue: mpsc::Receiver<Waiting>) {
+    let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+    let mut carried = None;
+    loop {
+        // The slot comes first: whatever arrives while none is free goes into one batch.
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        let first = match carried.take() {
+            Some(first) => first,
+            None => match queue.recv().await {
+                Some(first) => first,
+                None => return,
+            },
+        };
+        let batch = collect(first, &mut queue, &mut carried);
+        core.metrics
+            .pushes_waiting
+            .set(crate::metrics::gauge(queue.len() as u64));
+        if batch.is_empty() {
+            continue;
+        }
+        let core = Arc::clone(&core);
+        tokio::spawn(async move {
+            propose(&core, batch).await;
+            drop(slot);
+        });
+    }
+}
+
+/// Takes what waits, up to the bounds of a batch; what does not fit is carried over. Those that nobody waits for are left out.
+fn collect(
+    first: Waiting,
+    queue: &mut mpsc::Receiver<Waiting>,
+    carried: &mut Option<Waiting>,
+) -> Vec<Waiting> {
+    let mut bytes = 0;
+    let mut batch = Vec::new();
+    let mut next = Some(first);
+    while let Some(waiting) = next {
+        if !waiting.answer.is_closed() {
+            if !batch.is_empty() && bytes + waiting.record.len() > BATCH_BYTES {
+                *carried = Some(waiting);
+                return batch;
+            }
+            bytes += waiting.record.len();
+            batch.push(waiting);
+        }
+        if batch.len() >= BATCH_PUSHES {
+            return batch;
+        }
+        next = queue.try_recv().ok();
+    }
+    batch
+}
+
+async fn propose(core: &Core, batch: Vec<Waiting>) {
+    core.metrics.batch_pushes.observe(batch.len() as f64);
+    let deadline = batch.iter().map(|waiting| waiting.deadline).max();
+    let deadline = deadline.unwrap_or_else(Instant::now);
+    let (records, answers): (Vec<Bytes>, Vec<_>) = batch
+        .into_iter()
+        .map(|waiting| (waiting.record, waiting.answer))
+        .unzip();
+    let id = ProposalId(rand::random());
+    let entry = Command::Ingest(records).encode(id);
+    let outcome = core.propose_bytes(entry, deadline).await;
+    let outcomes = match outcome.map(|committed| committed.reply) {
+        Ok(Reply::Ingested(outcomes)) if outcomes.len() == answers.len() => Ok(outcomes),
+        Ok(_) => Err(ProposeError::Unknown),
+        Err(error) => Err(error),
+    };
+    for (at, answer) in answers.into_iter().enumerate() {
+        let outcome = match &outcomes {
+            Ok(outcomes) => outcomes.get(at).copied().ok_or(ProposeError::Unknown),
+            Err(error) => Err(error.clone()),
+        };
+        // Whoever gave up waiting is gone.
+        drop(answer.send(outcome));
+    }
+}

@@ -1,0 +1,141 @@
+//! What the handle, the service and the tasks of a node share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{RaftMetrics, ServerState};
+use pga_config::NodeId;
+use pga_storage::Position;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{
+    AppService, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
+};
+use crate::cluster_id::ClusterId;
+use crate::member::Member;
+use crate::metrics::ClusterMetrics;
+use crate::raft::address_book::AddressBook;
+use crate::raft::log_store::LogStore;
+use crate::raft::state_machine::Inner as Machine;
+use crate::raft::type_config::{Raft, TypeConfig};
+use crate::transport::{SharedTransport, TransportError};
+
+/// What the handle, the service and the tasks of a node share.
+pub(crate) struct Core {
+    pub(crate) node: NodeId,
+    pub(crate) cluster: ClusterId,
+    pub(crate) raft: Raft,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) log: LogStore,
+    pub(crate) transport: SharedTransport,
+    pub(crate) book: Arc<AddressBook>,
+    pub(crate) app: Option<Arc<dyn AppService>>,
+    pub(crate) metrics: Arc<ClusterMetrics>,
+    pub(crate) timings: RaftTimings,
+    pub(crate) snapshots: SnapshotPolicy,
+    pub(crate) leadership: watch::Sender<Leadership>,
+    pub(crate) fatal: watch::Sender<Option<Arc<str>>>,
+    pub(crate) stopped: watch::Sender<bool>,
+}
+
+impl Core {
+    /// Where `node` listens.
+    pub(crate) fn address(&self, node: NodeId) -> Result<String, TransportError> {
+        self.book
+            .quic(node)
+            .ok_or_else(|| TransportError::Unreachable {
+                peer: node,
+                reason: "its address is not known".to_owned(),
+            })
+    }
+
+    /// The leader, as far as this node knows.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        self.leadership.borrow().leader
+    }
+
+    /// A copy of consensus' own metrics.
+    pub(crate) fn raft_metrics(&self) -> RaftMetrics<TypeConfig> {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// The members of the cluster, with the addresses known last.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let metrics = self.raft_metrics();
+        let nodes = metrics.membership_config.nodes();
+        nodes
+            .map(|(_, member)| {
+                self.book
+                    .member(member.node)
+                    .unwrap_or_else(|| member.clone())
+            })
+            .collect()
+    }
+
+    /// Waits until another leader is known than `than`, but not longer than `pause` or to `deadline`.
+    pub(crate) async fn pause(&self, than: Option<NodeId>, pause: Duration, deadline: Instant) {
+        let mut leadership = self.leadership.subscribe();
+        let until = deadline.min(Instant::now() + pause);
+        let other = leadership.wait_for(|now| now.leader.is_some() && now.leader != than);
+        // Either way the caller looks again.
+        drop(tokio::time::timeout_at(until, other).await);
+    }
+
+    /// Waits until another leader than `than` is known.
+    pub(crate) async fn other_leader(&self, than: NodeId) {
+        let mut leadership = self.leadership.subscribe();
+        let other = leadership.wait_for(|now| now.leader.is_some_and(|leader| leader != than));
+        if other.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until this node has applied index `index`.
+    pub(crate) async fn wait_applied(
+        &self,
+        index: u64,
+        deadline: Instant,
+    ) -> Result<Position, ProposeError> {
+        let mut applied = self.machine.applied.subscribe();
+        let reached = applied.wait_for(|applied| applied.index >= index);
+        match tokio::time::timeout_at(deadline, reached).await {
+            Ok(Ok(position)) => Ok(*position),
+            Ok(Err(_)) => Err(ProposeError::Stopped),
+            Err(_) => Err(ProposeError::Unknown),
+        }
+    }
+
+    /// This node as it sees itself.
+    pub(crate) fn own_status(&self) -> NodeStatus {
+        let metrics = self.raft_metrics();
+        let member = self.book.member(self.node);
+        let role = match metrics.state {
+            ServerState::Leader => NodeRole::Leader,
+            ServerState::Follower => NodeRole::Follower,
+            ServerState::Candidate => NodeRole::Candidate,
+            ServerState::Learner => NodeRole::Learner,
+            ServerState::Shutdown => NodeRole::Unknown,
+        };
+        let index = |id: &Option<_>| {
+            id.as_ref()
+                .map_or(0, |id: &crate::raft::type_config::LogId| id.index)
+        };
+        NodeStatus {
+            id: self.node,
+            role,
+            http: member.as_ref().map(|m| m.http.clone()).unwrap_or_default(),
+            quic: member.map(|m| m.quic).unwrap_or_default(),
+            term: metrics.current_term,
+            leader: metrics.current_leader.map(NodeId::new),
+            last: metrics.last_log_index.unwrap_or(0),
+            committed: index(&metrics.local_committed),
+            applied: self.machine.applied.borrow().index,
+            flushed: self.machine.flushed.borrow().index,
+            lag: 0,
+            backlog_bytes: self.machine.buffer.usage().pending_bytes,
+            reachable: true,
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Changes of the membership, carried out by the leader.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use openraft::ChangeMembers;
+use openraft::error::{ClientWriteError, RaftError};
+use pga_config::NodeId;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::ProposeError;
+use super::core::Core;
+use crate::command::{Command, ControlCommand, ProposalId};
+use crate::member::Member;
+use crate::transport::RpcKind;
+
+const PAUSE: Duration = Duration::from_millis(50);
+/// Entries a learner may be behind to become a voter.
+const CAUGHT_UP: u64 = 64;
+
+/// A change of the membership.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Change {
+    /// Add as a learner, make a voter once it has caught up.
+    Add(Member),
+    /// Take out and retire.
+    Remove(NodeId),
+    /// Make the leader.
+    Lead(NodeId),
+}
+
+/// What a node answered that was asked to make a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Changed {
+    /// Done.
+    Done,
+    /// It does not lead.
+    NotLeader,
+    /// Not possible.
+    Refused(String),
+    /// Not done in time.
+    Late,
+}
+
+impl Core {
+    /// Has the leader make a change; on any node. A change is idempotent, so that it is asked for until it is done.
+    pub(crate) async fn change(
+        &self,
+        change: &Change,
+        deadline: Instant,
+    ) -> Result<(), ProposeError> {
+        loop {
+            if *self.stopped.borrow() {
+                return Err(ProposeError::Stopped);
+            }
+            if Instant::now() >= deadline {
+                return Err(ProposeError::Unknown);
+            }
+            let leader = self.leader();
+            let changed = match leader {
+                None => Changed::NotLeader,
+                Some(leader) if leader == self.node => self.lead_change(change, deadline).await,
+                Some(leader) => self.ask_change(leader, change, deadline).await,
+            };
+            match changed {
+                Changed::Done => return Ok(()),
+                Changed::Refused(why) => return Err(ProposeError::Membership(why)),
+                Changed::Late | Changed::NotLeader => {}
+            }
+            self.pause(leader, PAUSE, deadline).await;
+        }
+    }
+
+    async fn ask_change(&self, leader: NodeId, change: &Change, deadline: Instant) -> Changed {
+        let Ok(address) = self.address(leader) else {
+            return Changed::NotLeader;
+        };
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let mut body = BytesMut::new();
+        body.put_u32_le(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+        // INVARIANT: plain data always encodes into a vector.
+        body.put_slice(&rmp_serde::to_vec(change).unwrap_or_default());
+        let call = self.transport.call(
+            leader,
+            &address,
+            RpcKind::Membership,
+            body.freeze(),
+            timeout,
+        );
+        tokio::select! {
+            answer = call => match answer {
+                Ok(answer) => rmp_serde::from_slice(&answer).unwrap_or(Changed::Late),
+                Err(_) => Changed::Late,
+            },
+            () = self.other_leader(leader) => Changed::Late,
+        }
+    }
+
+    /// Serves a forwarded change.
+    pub(crate) async fn serve_change(&self, mut body: Bytes) -> Changed {
+        let Ok(timeout) = body.try_get_u32_le() else {
+            return Changed::Refused("malformed".to_owned());
+        };
+        let deadline = Instant::now() + Duration::from_millis(u64::from(timeout));
+        match rmp_serde::from_slice(&body) {
+            Ok(change) => self.lead_change(&change, deadline).await,
+            Err(_) => Changed::Refused("malformed".to_owned()),
+        }
+    }
+
+    async fn lead_change(&self, change: &Change, deadline: Instant) -> Changed {
+        let making = async {
+            match change {
+                Change::Add(member) => self.add(member, deadline).await,
+                Change::Remove(node) => self.remove(*node, deadline).await,
+                Change::Lead(node) => self.hand_over(*node).await,
+            }
+        };
+        match tokio::time::timeout_at(deadline, making).await {
+            Ok(Ok(())) => Changed::Done,
+            Ok(Err(other)) => other,
+            Err(_) => Changed::Late,
+        }
+    }
+
+    async fn add(&self, member: &Member, deadline: Instant) -> Result<(), Changed> {
+        if self
+            .machine
+            .with_state(|state| state.is_retired(member.node))
+        {
+            return Err(Changed::Refused(format!("{} is retired", member.node)));
+        }
+        let id = member.node.get();
+        self.set_address(member, deadline).await?;
+        let metrics = self.raft_metrics();
+        if metrics
+            .membership_config
+            .voter_ids()
+            .any(|voter| voter == id)
+        {
+            return Ok(());
+        }
+        if metrics.membership_config.get_node(&id).is_none() {
+            let added = self.raft.add_learner(id, member.clone(), false).await;
+            added.map_err(changed)?;
+        }
+        self.wait_caught_up(id, CAUGHT_UP).await?;
+        let voters = ChangeMembers::AddVoterIds(BTreeSet::from([id]));
+        let done = self.raft.change_membership(voters, false).await;
+        done.map(drop).map_err(changed)
+    }
+
+    async fn set_address(&self, member: &Member, deadline: Instant) -> Result<(), Changed> {
+        let command = Command::Control(ControlCommand::SetNode {
+            node: member.node,
+            quic: member.quic.clone(),
+            http: member.http.clone(),
+        });
+        let entry = command.encode(ProposalId(rand::random()));
+        match self.propose_bytes(entry, deadline).await {
+            Ok(_) => Ok(()),
+            Err(ProposeError::Refused(refusal)) => Err(Changed::Refused(refusal.to_string())),
+            Err(_) => Err(Changed::Late),
+        }
+    }
+
+    async fn remove(&self, node: NodeId, deadline: Instant) -> Result<(), Changed> {
+        let id = node.get();
+        let metrics = self.raft_metrics();
+        let voters: BTreeSet<u64> = metrics.membership_config.voter_ids().collect();
+        if node == self.node {
+            let heir = voters.iter().copied().find(|voter| *voter != id);
+            let heir = heir.ok_or_else(|| Changed::Refused("it is the only voter".to_owned()))?;
+            self.hand_over(NodeId::new(heir)).await?;
+            return Err(Changed::NotLeader);
+        }
+        if voters.contains(&id) {
+            let change = ChangeMembers::RemoveVoters(BTreeSet::from([id]));
+            let done = self.raft.change_membership(change, false).await;
+            done.map(drop).map_err(changed)?;
+        } else if metrics.membership_config.get_node(&id).is_some() {
+            let change = ChangeMembers::RemoveNodes(BTreeSet::from([id]));
+            let done = self.raft.change_membership(change, false).await;
+            done.map(drop).map_err(changed)?;
+        } else if !self
+            .machine
+            .with_state(|state| state.address_book().contains_key(&node))
+        {
+            return Err(Changed::Refused(format!("{node} is no member")));
+        }
+        let command = Command::Control(ControlCommand::RetireNode { node });
+        let entry = command.encode(ProposalId(rand::random()));
+        match self.propose_bytes(entry, deadline).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Changed::Late),
+        }
+    }
+
+    /// Hands the leadership over: a transfer to a node that is behind would leave the cluster without a leader.
+    async fn hand_over(&self, to: NodeId) -> Result<(), Changed> {
+        if to == self.node {
+            return Ok(());
+        }
+        let voters = self.raft_metrics();
+        if !voters
+            .membership_config
+            .voter_ids()
+            .any(|voter| voter == to.get())
+        {
+            return Err(Changed::Refused(format!("{to} is no voter")));
+        }
+        loop {
+            self.wait_caught_up(to.get(), 0).await?;
+            self.raft
+                .trigger()
+                .transfer_leader(to.get())
+                .await
+                .map_err(|_| Changed::NotLeader)?;
+            let mut leadership = self.leadership.subscribe();
+            let led = leadership.wait_for(|now| now.leader == Some(to));
+            if let Ok(Ok(_)) = tokio::time::timeout(self.timings.election_max, led).await {
+                return Ok(());
+            }
+            if self.leader() != Some(self.node) {
+                return Err(Changed::NotLeader);
+            }
+        }
+    }
+
+    /// Waits until `id` is at most `behind` entries behind this leader.
+    async fn wait_caught_up(&self, id: u64, behind: u64) -> Result<(), Changed> {
+        loop {
+            let metrics = self.raft_metrics();
+            let Some(replication) = &metrics.replication else {
+                return Err(Changed::NotLeader);
+            };
+            let matched = replication.get(&id).and_then(|matched| matched.as_ref());
+            let last = metrics.last_log_index.unwrap_or(0);
+            if matched.is_some_and(|matched| matched.index + behind >= last) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+type WriteError = RaftError<
+    crate::raft::type_config::TypeConfig,
+    ClientWriteError<crate::raft::type_config::TypeConfig>,
+>;
+
+fn changed(error: WriteError) -> Changed {
+    match error {
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => {
+            let text = error.to_string();
+            // Another change is under way: it will pass.
+            if matches!(error, openraft::error::ChangeMembershipError::InProgress(_)) {
+                Changed::Late
+            } else {
+                Changed::Refused(text)
+            }
+        }
+        RaftError::APIError(_) => Changed::NotLeader,
+        RaftError::Fatal(_) => Changed::Late,
+    }
+}

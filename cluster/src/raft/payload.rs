@@ -1,0 +1,79 @@
+//! Entries of the log as bytes.
+//!
+//! # Layout
+//! `0` is a leader's blank entry; `255`, then MessagePack, a membership; anything else an encoded
+//! [`Command`](crate::Command), whose first byte is its format version, as it was proposed.
+
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+use openraft::{EntryPayload, Membership};
+use pga_storage::log::LogEntry;
+use serde::{Deserialize, Serialize};
+
+use super::type_config::{Entry, LogId};
+use crate::member::Member;
+
+const BLANK: u8 = 0;
+const MEMBERSHIP: u8 = 255;
+
+/// An encoded command; decoded when it is applied.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Payload(pub(crate) Bytes);
+
+impl Payload {
+    /// Whether `bytes` can stand in the log as a command.
+    pub(crate) fn is_command(bytes: &[u8]) -> bool {
+        !matches!(bytes.first(), None | Some(&(BLANK | MEMBERSHIP)))
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "command of {} bytes", self.0.len())
+    }
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// An entry for the log on disk.
+pub(crate) fn to_disk(entry: Entry) -> io::Result<LogEntry> {
+    let payload = match entry.payload {
+        EntryPayload::Blank => Bytes::from_static(&[BLANK]),
+        EntryPayload::Normal(Payload(bytes)) if Payload::is_command(&bytes) => bytes,
+        EntryPayload::Normal(_) => return Err(io::Error::other("an entry is no command")),
+        EntryPayload::Membership(membership) => {
+            let mut out = vec![MEMBERSHIP];
+            rmp_serde::encode::write(&mut out, &membership).map_err(io::Error::other)?;
+            out.into()
+        }
+    };
+    Ok(LogEntry {
+        index: entry.log_id.index,
+        term: *entry.log_id.leader_id,
+        payload,
+    })
+}
+
+/// An entry from the log on disk.
+pub(crate) fn from_disk(entry: LogEntry) -> io::Result<Entry> {
+    let payload = match entry.payload.split_first() {
+        Some((&BLANK, [])) => EntryPayload::Blank,
+        Some((&MEMBERSHIP, body)) => {
+            let membership: Membership<u64, Member> =
+                rmp_serde::from_slice(body).map_err(io::Error::other)?;
+            EntryPayload::Membership(membership)
+        }
+        _ => EntryPayload::Normal(Payload(entry.payload)),
+    };
+    Ok(Entry {
+        log_id: LogId::new_term_index(entry.term, entry.index),
+        payload,
+    })
+}

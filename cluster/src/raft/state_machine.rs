@@ -1,0 +1,453 @@
+//! openraft's state machine: the replicated [`State`] in memory, the flush buffer beside it, snapshots on disk.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use futures::{Stream, StreamExt};
+use openraft::alias::SnapshotOf;
+use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
+use pga_storage::buffer::Buffer;
+use pga_storage::{Position, Store};
+use tokio::sync::watch;
+
+use super::address_book::AddressBook;
+use super::log_store::LogStore;
+use super::replay::apply_entry;
+use super::snapshot::{Meta, SnapshotDir, Snapshots, read_state_file, write_state_file};
+use super::type_config::{Entry, LogId, Membership, TypeConfig, position, position_or_start};
+use crate::effects::put_effect;
+use crate::metrics::ClusterMetrics;
+use crate::state::{State, StateLimits};
+
+/// Entries applied in one go.
+const APPLY_BATCH: usize = 256;
+/// Payload bytes replayed in one go when a snapshot is built.
+const REPLAY_BYTES: usize = 4 << 20;
+
+/// openraft's handle to the state machine; clones share it.
+#[derive(Clone)]
+pub(crate) struct StateMachine(pub(crate) Arc<Inner>);
+
+/// The state machine.
+pub(crate) struct Inner {
+    state: RwLock<Live>,
+    pub(crate) buffer: Buffer,
+    snapshots: Snapshots,
+    current: Mutex<Option<(Meta, SnapshotDir)>>,
+    /// One snapshot is built or installed at a time.
+    busy: tokio::sync::Mutex<()>,
+    log: LogStore,
+    own_store: Option<Arc<dyn Store>>,
+    limits: StateLimits,
+    book: Arc<AddressBook>,
+    pub(crate) metrics: Arc<ClusterMetrics>,
+    pub(crate) applied: watch::Sender<Position>,
+    pub(crate) flushable: watch::Sender<Position>,
+    pub(crate) flushed: watch::Sender<Position>,
+}
+
+struct Live {
+    state: State,
+    membership: Membership,
+    last_applied: Option<LogId>,
+}
+
+/// What the state machine is opened with.
+pub(crate) struct Parts {
+    pub(crate) buffer: Buffer,
+    pub(crate) log: LogStore,
+    pub(crate) own_store: Option<Arc<dyn Store>>,
+    pub(crate) limits: StateLimits,
+    pub(crate) book: Arc<AddressBook>,
+    pub(crate) metrics: Arc<ClusterMetrics>,
+    /// The watermark of the node's own store.
+    pub(crate) flushed: Position,
+}
+
+impl StateMachine {
+    /// Opens the newest snapshot in `dir`; the log above it is re-applied by consensus.
+    pub(crate) async fn open(dir: &Path, parts: Parts) -> crate::node::Result<Self> {
+        let (snapshots, newest) = Snapshots::open(dir)?;
+        let mut flushed = parts.flushed;
+        let mut live = Live {
+            state: State::new(parts.limits),
+            membership: Membership::default(),
+            last_applied: None,
+        };
+        let mut current = None;
+        if let Some((meta, bytes, found)) = newest {
+            live.state = decode_state(&found.state_file(), &bytes, parts.limits)?;
+            live.membership = meta.last_membership.clone();
+            live.last_applied = meta.last_log_id;
+            let at = position_or_start(meta.last_log_id.as_ref());
+            // A crash may have come between a snapshot's arrival and the store's replacement.
+            if let Some(store) = &parts.own_store
+                && flushed.index < at.index
+                && let Some(copy) = found.store_file()
+            {
+                store.replace_with(&copy).await?;
+                flushed = store.watermark().await?.position;
+            }
+            current = Some((meta, found));
+        }
+        if parts.own_store.is_none() {
+            flushed = live.state.flushed();
+        }
+        let inner = Inner {
+            applied: watch::Sender::new(live.state.applied()),
+            flushable: watch::Sender::new(live.state.flushable()),
+            flushed: watch::Sender::new(flushed),
+            state: RwLock::new(live),
+            buffer: parts.buffer,
+            snapshots,
+            current: Mutex::new(current),
+            busy: tokio::sync::Mutex::new(()),
+            log: parts.log,
+            own_store: parts.own_store,
+            limits: parts.limits,
+            book: parts.book,
+            metrics: parts.metrics,
+        };
+        inner.buffer.set_flushed(flushed.index);
+        inner.note_members();
+        Ok(Self(Arc::new(inner)))
+    }
+}
+
+impl Inner {
+    /// Reads the state.
+    pub(crate) fn with_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(
+            &self
+                .state
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .state,
+        )
+    }
+
+    /// Notes how far the node's own store has come.
+    pub(crate) fn set_own_flushed(&self, position: Position) {
+        self.buffer.set_flushed(position.index);
+        self.flushed.send_if_modified(|flushed| {
+            let newer = position.index > flushed.index;
+            if newer {
+                *flushed = position;
+            }
+            newer
+        });
+    }
+
+    /// Whether this node has a store of its own.
+    pub(crate) fn has_own_store(&self) -> bool {
+        self.own_store.is_some()
+    }
+
+    /// Index of the newest snapshot.
+    pub(crate) fn snapshot_index(&self) -> Option<u64> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let (meta, _) = current.as_ref()?;
+        meta.last_log_id.map(|id| id.index)
+    }
+
+    fn note_members(&self) {
+        let live = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let members = live.membership.nodes().map(|(_, member)| member);
+        self.book.update(members, live.state.address_book());
+    }
+
+    /// Applies a batch and fills the buffer; answers in order.
+    fn apply_batch(&self, entries: &[Entry]) -> io::Result<Vec<crate::command::Reply>> {
+        let started = Instant::now();
+        let mut replies = Vec::with_capacity(entries.len());
+        let mut effects = Vec::new();
+        let mut changed_members = false;
+        let (applied, flushable, flushed) = {
+            let mut live = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let live = &mut *live;
+            let addresses = live.state.address_changes();
+            for entry in entries {
+                let applied = apply_entry(&mut live.state, &mut live.membership, entry);
+                if let Some(effect) = applied.effect {
+                    effects.push((position(&entry.log_id), effect));
+                }
+                changed_members |= matches!(entry.payload, EntryPayload::Membership(_));
+                live.last_applied = Some(entry.log_id);
+                replies.push(applied.reply);
+            }
+            changed_members |= live.state.address_changes() != addresses;
+            (
+                live.state.applied(),
+                live.state.flushable(),
+                live.state.flushed(),
+            )
+        };
+        let own_flushed = self.own_store.as_ref().map(|_| *self.flushed.borrow());
+        for (at, effect) in effects {
+            // What the node's own store holds already is not buffered again after a restart.
+            if own_flushed.is_none_or(|flushed| at.index > flushed.index) {
+                put_effect(&self.buffer, at, effect).map_err(io::Error::other)?;
+            }
+        }
+        if changed_members {
+            self.note_members();
+        }
+        // The buffer is filled: who sees a flushable position finds it there. `applied` comes last, and implies the others.
+        self.flushable.send_if_modified(|old| {
+            let newer = old.index != flushable.index;
+            *old = flushable;
+            newer
+        });
+        if own_flushed.is_none() && flushed.index > self.flushed.borrow().index {
+            self.buffer.set_flushed(flushed.index);
+            self.flushed.send_replace(flushed);
+        }
+        self.applied.send_replace(applied);
+        self.metrics.applied(entries.len(), started.elapsed());
+        Ok(replies)
+    }
+
+    /// Replays the log onto the newest snapshot up to `upto`: the state as of then, and its place.
+    fn replay_to(&self, upto: u64) -> crate::node::Result<(State, Meta)> {
+        let current = self
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let (mut state, mut meta) = match current {
+            None => (State::new(self.limits), Meta::default()),
+            Some((meta, dir)) => {
+                let (_, bytes) = read_state_file(&dir.state_file())?;
+                let state = decode_state(&dir.state_file(), &bytes, self.limits)?;
+                (state, meta)
+            }
+        };
+        let mut next = meta.last_log_id.map_or(0, |id| id.index + 1);
+        while next <= upto {
+            let entries = self
+                .log
+                .log()
+                .read(next..upto + 1, REPLAY_BYTES)
+                .map_err(|source| self.replay_error(source))?;
+            if entries.first().map(|entry| entry.index) != Some(next) {
+                let source = io::Error::other(format!("entry {next} is missing"));
+                return Err(self.replay_error(source));
+            }
+            for entry in entries {
+                let entry =
+                    super::payload::from_disk(entry).map_err(|source| self.replay_error(source))?;
+                apply_entry(&mut state, &mut meta.last_membership, &entry);
+                meta.last_log_id = Some(entry.log_id);
+                next = entry.log_id.index + 1;
+            }
+        }
+        Ok((state, meta))
+    }
+
+    fn replay_error(&self, source: io::Error) -> crate::node::Error {
+        crate::node::Error::File {
+            action: "replay the log for",
+            path: "a snapshot".into(),
+            source,
+        }
+    }
+
+    /// Builds the snapshot as of the flush watermark (design D12), unless the newest one is as new.
+    async fn build(self: &Arc<Self>) -> crate::node::Result<Option<(Meta, SnapshotDir)>> {
+        let _busy = self.busy.lock().await;
+        let started = Instant::now();
+        let made = self.snapshots.prepare()?;
+        let flushed = match &self.own_store {
+            None => *self.flushed.borrow(),
+            Some(store) => {
+                let target = made.store_path();
+                match store.copy_to(&target).await? {
+                    Some(watermark) => watermark.position,
+                    None => *self.flushed.borrow(),
+                }
+            }
+        };
+        if self.snapshot_index().unwrap_or(0) >= flushed.index {
+            return Ok(self.current());
+        }
+        let inner = Arc::clone(self);
+        let built = tokio::task::spawn_blocking(move || inner.build_at(flushed, &made))
+            .await
+            .map_err(|error| crate::node::Error::Fatal(error.to_string()))??;
+        if let Some((meta, dir)) = &built {
+            self.metrics
+                .snapshot_built(dir.size_bytes(), started.elapsed());
+            let position = position_or_start(meta.last_log_id.as_ref());
+            tracing::info!(%position, elapsed = ?started.elapsed(), bytes = dir.size_bytes(), "snapshot built");
+        }
+        Ok(built.or_else(|| self.current()))
+    }
+
+    fn build_at(
+        &self,
+        flushed: Position,
+        made: &SnapshotDir,
+    ) -> crate::node::Result<Option<(Meta, SnapshotDir)>> {
+        let (state, meta) = self.replay_to(flushed.index)?;
+        if state.flushable().index < flushed.index {
+            // FLUSH-1: parts below the watermark would be missing for their commit above it.
+            tracing::warn!(position = %flushed, "the watermark stands inside an upload, no snapshot");
+            return Ok(None);
+        }
+        write_state_file(&made.state_file(), &meta, &state.to_bytes())?;
+        drop(state);
+        let dir = self.snapshots.publish(made, flushed.index)?;
+        self.set_current(meta.clone(), dir.clone());
+        Ok(Some((meta, dir)))
+    }
+
+    fn current(&self) -> Option<(Meta, SnapshotDir)> {
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set_current(&self, meta: Meta, dir: SnapshotDir) {
+        let old = self
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace((meta, dir));
+        if let Some((_, old)) = old {
+            old.retire();
+        }
+    }
+
+    /// Installs a snapshot from the leader: durable, and in the node's own store, on return.
+    async fn install(
+        self: &Arc<Self>,
+        meta: &Meta,
+        received: SnapshotDir,
+    ) -> crate::node::Result<()> {
+        let _busy = self.busy.lock().await;
+        let at = position_or_start(meta.last_log_id.as_ref());
+        let inner = Arc::clone(self);
+        let (state, dir) = tokio::task::spawn_blocking(move || {
+            let file = received.state_file();
+            let (_, bytes) = read_state_file(&file)?;
+            let state = decode_state(&file, &bytes, inner.limits)?;
+            let dir = inner.snapshots.publish(&received, at.index)?;
+            Ok::<_, crate::node::Error>((state, dir))
+        })
+        .await
+        .map_err(|error| crate::node::Error::Fatal(error.to_string()))??;
+        let mut flushed = at;
+        // The snapshot is durable before the store changes: a crash in between is repaired at start.
+        if let Some(store) = &self.own_store
+            && store.watermark().await?.position.index < at.index
+            && let Some(copy) = dir.store_file()
+        {
+            store.replace_with(&copy).await?;
+            flushed = store.watermark().await?.position;
+        }
+        let buffer = self.buffer.clone();
+        tokio::task::spawn_blocking(move || buffer.clear())
+            .await
+            .map_err(|error| crate::node::Error::Fatal(error.to_string()))??;
+        self.buffer.set_flushed(flushed.index);
+        let (applied, flushable) = (state.applied(), state.flushable());
+        {
+            let mut live = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            live.state = state;
+            live.membership = meta.last_membership.clone();
+            live.last_applied = meta.last_log_id;
+        }
+        self.set_current(meta.clone(), dir);
+        self.note_members();
+        self.applied.send_replace(applied);
+        self.flushable.send_replace(flushable);
+        self.flushed.send_replace(flushed);
+        self.metrics.snapshots_installed.inc();
+        tracing::info!(position = %at, "snapshot installed");
+        Ok(())
+    }
+}
+
+fn decode_state(path: &Path, bytes: &[u8], limits: StateLimits) -> crate::node::Result<State> {
+    State::from_bytes(bytes, limits).map_err(|error| crate::node::Error::Damaged {
+        path: path.to_owned(),
+        what: error.to_string(),
+    })
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotDir;
+    type SnapshotBuilder = Self;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, Membership), io::Error> {
+        let live = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        Ok((live.last_applied, live.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+    {
+        let mut batches = entries.ready_chunks(APPLY_BATCH);
+        while let Some(batch) = batches.next().await {
+            let mut entries = Vec::with_capacity(batch.len());
+            let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> =
+                Vec::with_capacity(batch.len());
+            for item in batch {
+                let (entry, responder) = item?;
+                entries.push(entry);
+                responders.push(responder);
+            }
+            let inner = Arc::clone(&self.0);
+            let replies = tokio::task::spawn_blocking(move || inner.apply_batch(&entries))
+                .await
+                .map_err(io::Error::other)??;
+            for (responder, reply) in responders.into_iter().zip(replies) {
+                if let Some(responder) = responder {
+                    responder.send(reply);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &Meta,
+        snapshot: SnapshotDir,
+    ) -> Result<(), io::Error> {
+        self.0
+            .install(meta, snapshot)
+            .await
+            .map_err(io::Error::other)
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<SnapshotOf<TypeConfig, SnapshotDir>>, io::Error> {
+        let current = self.0.current();
+        Ok(
+            current
+                .map(|(meta, snapshot)| SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot }),
+        )
+    }
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotDir;
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
+        let built = self.0.build().await.map_err(io::Error::other)?;
+        let (meta, snapshot) = built
+            .ok_or_else(|| io::Error::other("nothing is flushed that a snapshot could hold"))?;
+        Ok(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot })
+    }
+}
