@@ -9,11 +9,11 @@ section! {
     /// Consensus. The defaults give a fail-over of one to two seconds.
     Raft = "raft" {
         /// How often the leader tells the others that it lives.
-        heartbeat: Duration = "200ms",
+        heartbeat: Duration = "150ms",
         /// Shortest silence of the leader after which a node stands for election; more than three heartbeats.
-        election_min: Duration = "750ms",
+        election_min: Duration = "600ms",
         /// Longest such silence; each node takes a random time between the two.
-        election_max: Duration = "1500ms",
+        election_max: Duration = "1100ms",
         /// How long sending a whole snapshot may take.
         install_snapshot_timeout: Duration = "10m",
         /// Bytes of entries in one message to a follower.

@@ -1,0 +1,147 @@
+//! Metrics of the node: sessions, flushing, actors, the process.
+
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+/// Metrics of one node, registered once.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Collectors with a session here.
+    pub(crate) sessions: IntGauge,
+    /// Pushes by outcome.
+    pub(crate) pushes: IntCounterVec,
+    /// Elements accepted and repeated.
+    pub(crate) elements: IntCounterVec,
+    /// Pushes refused before they were proposed, by reason.
+    pub(crate) refusals: IntCounterVec,
+    /// Time from a session's acceptance of a push to its acknowledgement.
+    pub(crate) replicate_seconds: Histogram,
+    /// Bytes of pushes under way.
+    pub(crate) in_flight_bytes: IntGauge,
+    /// Large pushes that were split.
+    pub(crate) uploads: IntCounterVec,
+    /// Actor restarts, by actor.
+    pub(crate) restarts: IntCounterVec,
+    /// Flushed elements.
+    pub(crate) flushed_elements: IntCounter,
+    /// Flushed rows.
+    pub(crate) flushed_rows: IntCounter,
+    /// Elements that no typed table could take; kept whole.
+    pub(crate) flushed_untyped: IntCounter,
+    /// Flushes by outcome.
+    pub(crate) flushes: IntCounterVec,
+    /// Time of one flush.
+    pub(crate) flush_seconds: Histogram,
+    /// Entries between the watermark and what could be flushed.
+    pub(crate) flush_lag_entries: IntGauge,
+    /// Bytes that wait for a flush.
+    pub(crate) flush_backlog_bytes: IntGauge,
+    /// Bytes flushed per second, averaged.
+    pub(crate) flush_rate_bytes: Gauge,
+    /// Seconds until the backlog is flushed at the present rate.
+    pub(crate) flush_eta_seconds: Gauge,
+    /// Whether the store takes flushes.
+    pub(crate) store_up: IntGauge,
+    /// Times the store's watermark went back.
+    pub(crate) watermark_regressions: IntCounter,
+    /// Entries that an older watermark asked for and the buffer no longer holds.
+    pub(crate) unrecoverable_entries: IntCounter,
+    /// Rows or chunks dropped by retention.
+    pub(crate) retained_drops: IntCounter,
+    /// Leadership changes seen.
+    pub(crate) leader_changes: IntCounter,
+}
+
+impl Metrics {
+    /// Registers the node's metrics.
+    ///
+    /// # Errors
+    /// A name is taken: this was called twice for one registry.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        build_info(registry)?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        let on = Registrar(registry);
+        Ok(Self {
+            sessions: on.gauge("pganalytics_sessions_open", "Collectors with a session on this node")?,
+            pushes: on.counters("pganalytics_push_outcomes_total", "Pushes by outcome", "outcome")?,
+            elements: on.counters("pganalytics_push_elements_total", "Acknowledged elements: stored or repeated", "kind")?,
+            refusals: on.counters("pganalytics_push_refusals_total", "Pushes refused with certainty that they have no effect, by reason", "reason")?,
+            replicate_seconds: on.histogram("pganalytics_push_replicate_seconds", "Time from a session taking a push to its acknowledgement by a quorum", &PUSH_BUCKETS)?,
+            in_flight_bytes: on.gauge("pganalytics_push_in_flight_bytes", "Bytes of pushes under way on this node")?,
+            uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome")?,
+            restarts: on.counters("pganalytics_actor_restarts_total", "Actors started again after a failure", "actor")?,
+            flushed_elements: on.counter("pganalytics_flush_elements_total", "Elements written to the store by this node")?,
+            flushed_rows: on.counter("pganalytics_flush_rows_total", "Rows written to the store by this node")?,
+            flushed_untyped: on.counter("pganalytics_flush_untyped_elements_total", "Elements kept whole because no typed table could take them")?,
+            flushes: on.counters("pganalytics_flush_outcomes_total", "Flush transactions by outcome", "outcome")?,
+            flush_seconds: on.histogram("pganalytics_flush_duration_seconds", "Time of one flush transaction", &FLUSH_BUCKETS)?,
+            flush_lag_entries: on.gauge("pganalytics_flush_lag_entries", "Log entries between the watermark and what may be flushed")?,
+            flush_backlog_bytes: on.gauge("pganalytics_flush_backlog_bytes", "Bytes of pushes that wait for a flush")?,
+            flush_rate_bytes: on.float("pganalytics_flush_rate_bytes_per_second", "Bytes flushed per second, averaged over the last flushes")?,
+            flush_eta_seconds: on.float("pganalytics_flush_eta_seconds", "Seconds until the backlog is flushed at the present rate")?,
+            store_up: on.gauge("pganalytics_store_up", "1 if the last use of the store by the flusher succeeded")?,
+            watermark_regressions: on.counter("pganalytics_flush_watermark_regressions_total", "Times the store's watermark went back: the database lost rows that are written again")?,
+            unrecoverable_entries: on.counter("pganalytics_flush_unrecoverable_entries_total", "Log entries that the store lost and the nodes no longer hold")?,
+            retained_drops: on.counter("pganalytics_retention_dropped_total", "Rows or chunks dropped because they were older than the retention")?,
+            leader_changes: on.counter("pganalytics_cluster_leader_changes_total", "Changes of leadership seen by this node")?,
+        })
+    }
+}
+
+const PUSH_BUCKETS: [f64; 13] = [
+    0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 2.0, 10.0,
+];
+const FLUSH_BUCKETS: [f64; 10] = [0.001, 0.004, 0.016, 0.064, 0.128, 0.256, 0.512, 1.0, 4.0, 16.0];
+
+/// The program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn build_info(registry: &Registry) -> prometheus::Result<()> {
+    let opts = Opts::new(
+        "pganalytics_build_info",
+        "1, with the program's version as label",
+    );
+    let info = IntGaugeVec::new(opts, &["version"])?;
+    info.with_label_values(&[VERSION]).set(1);
+    registry.register(Box::new(info))
+}
+
+struct Registrar<'a>(&'a Registry);
+
+impl Registrar<'_> {
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let metric = IntGauge::new(name, help)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn float(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
+        let metric = Gauge::new(name, help)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let metric = IntCounter::new(name, help)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counters(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+        let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
+        let metric =
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
