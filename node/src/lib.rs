@@ -1,5 +1,31 @@
-//! Skeleton.
+//! The pganalytics program: actors, wiring and the command line.
+//!
+//! # What it guarantees
+//! A crash of any actor loses nothing that was acknowledged (SESS-1): what counts is in the replicated log before the
+//! client hears of it. Refusals happen before anything is proposed (ACK-2).
+//! # Map
+//! [`cli`] is the entry point, [`Error`] what can go wrong and with which exit code.
 
 pub mod client;
+mod clock;
 pub mod collect;
+mod data_dir;
+mod error;
+mod exit;
+mod flush_plan;
+mod flush_read;
 pub mod load;
+mod logging;
+mod metrics;
+mod replica;
+mod replicator;
+mod restart_policy;
+mod tasks;
+
+pub use self::{
+    data_dir::{DataDir, admin_socket},
+    error::{Error, Result},
+    exit::Exit,
+    logging::{LogGuard, start as start_logging},
+    metrics::{Metrics, VERSION},
+};
