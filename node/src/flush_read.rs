@@ -39,7 +39,11 @@ fn append(
     mut ordinal: u32,
 ) -> Result<u32, DecodeError> {
     let record = PushRecord::decode(&push.record)?;
-    let accepted = push.accepted.iter().copied().chain(std::iter::repeat(false));
+    let accepted = push
+        .accepted
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(false));
     for (element, is_accepted) in record.elements()?.into_iter().zip(accepted) {
         if is_accepted {
             out.push(FlushElement {

@@ -6,12 +6,15 @@
 //! # Map
 //! [`cli`] is the entry point, [`Error`] what can go wrong and with which exit code.
 
+mod actors;
 pub mod client;
 mod clock;
 pub mod collect;
+mod context;
 mod data_dir;
 mod error;
 mod exit;
+mod faults;
 mod flush_plan;
 mod flush_read;
 pub mod load;
@@ -20,6 +23,7 @@ mod metrics;
 mod replica;
 mod replicator;
 mod restart_policy;
+mod supervision;
 mod tasks;
 
 pub use self::{

@@ -96,7 +96,9 @@ impl Metrics {
 const PUSH_BUCKETS: [f64; 13] = [
     0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 2.0, 10.0,
 ];
-const FLUSH_BUCKETS: [f64; 10] = [0.001, 0.004, 0.016, 0.064, 0.128, 0.256, 0.512, 1.0, 4.0, 16.0];
+const FLUSH_BUCKETS: [f64; 10] = [
+    0.001, 0.004, 0.016, 0.064, 0.128, 0.256, 0.512, 1.0, 4.0, 16.0,
+];
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

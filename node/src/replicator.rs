@@ -61,7 +61,9 @@ impl Replicator {
     /// Makes `push` durable on a quorum. Not cancel safe: a dropped call may still take effect.
     pub(crate) async fn replicate(&self, push: Arc<Push>) -> Result<PushAck, ApiError> {
         let deadline = Instant::now() + self.timeout;
-        let _admitted = self.admission.admit(push.body_bytes, self.replica.backlog_bytes())?;
+        let _admitted = self
+            .admission
+            .admit(push.body_bytes, self.replica.backlog_bytes())?;
         let timer = self.metrics.replicate_seconds.start_timer();
         let records = self.encode(push).await?;
         let outcome = match <[Bytes; 1]>::try_from(records) {
@@ -116,7 +118,11 @@ impl Replicator {
             }
             Err(error) => Err(error),
         };
-        let outcome = if committed.is_ok() { "committed" } else { "aborted" };
+        let outcome = if committed.is_ok() {
+            "committed"
+        } else {
+            "aborted"
+        };
         self.metrics.uploads.with_label_values(&[outcome]).inc();
         let committed = committed?;
         guard.replica = None;
@@ -157,8 +163,12 @@ impl Replicator {
             } => {
                 self.metrics.pushes.with_label_values(&["stored"]).inc();
                 let elements = &self.metrics.elements;
-                elements.with_label_values(&["accepted"]).inc_by(accepted.into());
-                elements.with_label_values(&["repeated"]).inc_by(repeated.into());
+                elements
+                    .with_label_values(&["accepted"])
+                    .inc_by(accepted.into());
+                elements
+                    .with_label_values(&["repeated"])
+                    .inc_by(repeated.into());
                 Ok(PushAck {
                     position,
                     accepted: accepted.into(),
@@ -222,7 +232,10 @@ impl Drop for AbortOnDrop {
         }
         tasks::spawn(TaskKind::Effect, async move {
             let deadline = Instant::now() + ABORT_TIMEOUT;
-            if let Err(error) = replica.propose(Command::AbortUpload { upload }, deadline).await {
+            if let Err(error) = replica
+                .propose(Command::AbortUpload { upload }, deadline)
+                .await
+            {
                 tracing::warn!(%error, "a given up upload stays until it expires");
             }
         });

@@ -47,7 +47,11 @@ impl RestartPolicy {
         self.failures.retain(|at| *at >= since);
         let before = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         self.failures.push_back(now);
-        if self.limits.limit.is_some_and(|limit| self.failures.len() > limit) {
+        if self
+            .limits
+            .limit
+            .is_some_and(|limit| self.failures.len() > limit)
+        {
             return Verdict::GiveUp;
         }
         let pause = self.limits.pause * 2u32.saturating_pow(before.min(16));

@@ -131,10 +131,7 @@ fn a_new_term_takes_the_store_over_again_and_ignores_reports_of_the_old_one() {
         term: 3,
         watermark: at(6),
     };
-    assert_eq!(
-        plan.on(taken),
-        [Effect::Announce(at(6)), flush(3, 6, 6, 7)]
-    );
+    assert_eq!(plan.on(taken), [Effect::Announce(at(6)), flush(3, 6, 6, 7)]);
 }
 
 #[test]

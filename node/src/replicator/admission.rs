@@ -27,7 +27,11 @@ impl Admission {
     /// The limits of `config`.
     pub(crate) fn new(config: &Config, metrics: Metrics) -> Self {
         Self {
-            buffer_bytes: config.buffer.max_size.bytes().min(config.log.max_size.bytes()),
+            buffer_bytes: config
+                .buffer
+                .max_size
+                .bytes()
+                .min(config.log.max_size.bytes()),
             in_flight_bytes: config.limits.max_in_flight.bytes(),
             in_flight: Arc::default(),
             metrics,
@@ -72,7 +76,9 @@ pub(crate) struct Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         let before = self.in_flight.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.metrics.in_flight_bytes.set(signed(before.saturating_sub(self.bytes)));
+        self.metrics
+            .in_flight_bytes
+            .set(signed(before.saturating_sub(self.bytes)));
     }
 }
 

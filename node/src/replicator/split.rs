@@ -48,7 +48,11 @@ fn size(element: &Element) -> usize {
     match element {
         Element::Document(document) => document.body.len() + document.kind.len() + 24,
         Element::Sample(sample) => {
-            let labels: usize = sample.labels.iter().map(|(k, v)| k.len() + v.len() + 4).sum();
+            let labels: usize = sample
+                .labels
+                .iter()
+                .map(|(k, v)| k.len() + v.len() + 4)
+                .sum();
             sample.name.len() + labels + 24
         }
     }

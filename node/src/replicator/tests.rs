@@ -116,7 +116,10 @@ fn push(n: usize, element_bytes: usize) -> Arc<Push> {
 #[tokio::test]
 async fn a_small_push_is_one_record() {
     let fake = Arc::new(Fake::default());
-    let ack = replicator(Arc::clone(&fake), &[]).replicate(push(3, 100)).await.unwrap();
+    let ack = replicator(Arc::clone(&fake), &[])
+        .replicate(push(3, 100))
+        .await
+        .unwrap();
     assert_eq!((ack.accepted, ack.position), (2, Position::new(1, 9)));
     assert_eq!(fake.pushes.lock().unwrap().len(), 1);
     assert!(fake.commands.lock().unwrap().is_empty());
@@ -158,11 +161,23 @@ async fn an_upload_that_fails_is_aborted() {
     });
     let replicator = replicator(Arc::clone(&fake), &[("replication.split-size", "64KiB")]);
     let refused = replicator.replicate(push(40, 10_000)).await.unwrap_err();
-    assert!(matches!(refused, ApiError::Unavailable { reason: "outcome_unknown", .. }));
+    assert!(matches!(
+        refused,
+        ApiError::Unavailable {
+            reason: "outcome_unknown",
+            ..
+        }
+    ));
     let has_abort = || {
         let commands = fake.commands.lock().unwrap();
-        assert!(!commands.iter().any(|c| matches!(c, Command::CommitUpload { .. })));
-        commands.iter().any(|c| matches!(c, Command::AbortUpload { .. }))
+        assert!(
+            !commands
+                .iter()
+                .any(|c| matches!(c, Command::CommitUpload { .. }))
+        );
+        commands
+            .iter()
+            .any(|c| matches!(c, Command::AbortUpload { .. }))
     };
     while !has_abort() {
         tokio::task::yield_now().await;
@@ -177,8 +192,21 @@ async fn a_full_buffer_refuses_before_anything_is_proposed() {
     });
     let replicator = replicator(Arc::clone(&fake), &[("buffer.max-size", "1MiB")]);
     let refused = replicator.replicate(push(1, 10)).await.unwrap_err();
-    assert!(matches!(refused, ApiError::Unavailable { reason: "buffer_full", .. }));
+    assert!(matches!(
+        refused,
+        ApiError::Unavailable {
+            reason: "buffer_full",
+            ..
+        }
+    ));
     assert!(fake.pushes.lock().unwrap().is_empty());
-    assert_eq!(replicator.metrics.refusals.with_label_values(&["buffer_full"]).get(), 1);
+    assert_eq!(
+        replicator
+            .metrics
+            .refusals
+            .with_label_values(&["buffer_full"])
+            .get(),
+        1
+    );
     assert_eq!(replicator.metrics.in_flight_bytes.get(), 0);
 }

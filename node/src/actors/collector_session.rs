@@ -1,0 +1,182 @@
+//! The session of one collector on this node.
+//!
+//! Role: holds what belongs to one collector here (its pushes under way, its series) and hands each push to the
+//! replicator. Owner: [`super::sessions`]. Failure: a panic ends the session and drops the pushes it had not handed over;
+//! their callers open a new session and hand them over again, which is safe as repeats are found (SESS-1, DEDUP-1).
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pga_config::CollectorId;
+use pga_storage::{Element, Sample};
+use pga_web::{ApiError, Push, PushAck};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use tokio::sync::Semaphore;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::context::Context;
+use crate::tasks::{self, TaskKind};
+
+/// When a collector should come back after it had too many pushes under way.
+const RETRY_BUSY: Duration = Duration::from_secs(1);
+/// When a collector should come back after it had too many series.
+const RETRY_SERIES: Duration = Duration::from_secs(60);
+
+/// One collector's session.
+#[derive(Debug)]
+pub(crate) struct CollectorSession;
+
+/// What a session is told.
+#[derive(Debug)]
+pub(crate) enum SessionMsg {
+    /// Make this push durable.
+    Push {
+        /// The push; shared with its caller, who hands it over again if this session dies.
+        push: Arc<Push>,
+        /// Where the outcome goes.
+        reply: RpcReplyPort<Result<PushAck, ApiError>>,
+    },
+}
+
+/// What a session starts with.
+#[derive(Debug)]
+pub(crate) struct SessionArgs {
+    /// Whose.
+    pub(crate) collector: CollectorId,
+    /// The node.
+    pub(crate) context: Arc<Context>,
+}
+
+/// A session's state: small, as there may be tens of thousands.
+#[derive(Debug)]
+pub(crate) struct SessionState {
+    context: Arc<Context>,
+    in_flight: Arc<Semaphore>,
+    series: HashSet<u64, BuildHasherDefault<AsIs>>,
+}
+
+impl Actor for CollectorSession {
+    type Msg = SessionMsg;
+    type State = SessionState;
+    type Arguments = SessionArgs;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<SessionMsg>,
+        args: SessionArgs,
+    ) -> Result<SessionState, ActorProcessingErr> {
+        tracing::debug!(collector_id = %args.collector, "session opened");
+        let permits = args.context.config.sessions.max_in_flight;
+        let permits = usize::try_from(permits)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
+        Ok(SessionState {
+            in_flight: Arc::new(Semaphore::new(permits)),
+            context: args.context,
+            series: HashSet::default(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<SessionMsg>,
+        message: SessionMsg,
+        state: &mut SessionState,
+    ) -> Result<(), ActorProcessingErr> {
+        let SessionMsg::Push { push, reply } = message;
+        state.context.faults.hit("session");
+        let permit = match state.admit(&push) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return Ok(());
+            }
+        };
+        let replicator = Arc::clone(&state.context.replicator);
+        tasks::spawn(TaskKind::Effect, async move {
+            let outcome = replicator.replicate(push).await;
+            drop(permit);
+            answer(reply, outcome);
+        });
+        Ok(())
+    }
+}
+
+impl SessionState {
+    fn admit(&mut self, push: &Push) -> Result<tokio::sync::OwnedSemaphorePermit, ApiError> {
+        let permit = Arc::clone(&self.in_flight)
+            .try_acquire_owned()
+            .map_err(|_| self.refuse("collector_busy", RETRY_BUSY))?;
+        self.note_series(push)?;
+        Ok(permit)
+    }
+
+    fn note_series(&mut self, push: &Push) -> Result<(), ApiError> {
+        let cap = self.context.config.limits.max_series_per_collector;
+        let mut added = Vec::new();
+        for element in &push.elements {
+            let Element::Sample(sample) = element else {
+                continue;
+            };
+            let series = series_hash(sample);
+            if self.series.insert(series) {
+                added.push(series);
+            }
+        }
+        if self.series.len() as u64 > cap {
+            for series in added {
+                self.series.remove(&series);
+            }
+            return Err(self.refuse("series_limit", RETRY_SERIES));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, reason: &'static str, retry_after: Duration) -> ApiError {
+        let refusals = &self.context.metrics.refusals;
+        refusals.with_label_values(&[reason]).inc();
+        ApiError::TooMany {
+            reason,
+            retry_after,
+        }
+    }
+}
+
+/// Sends an outcome; a caller that went away is no error.
+fn answer(reply: RpcReplyPort<Result<PushAck, ApiError>>, outcome: Result<PushAck, ApiError>) {
+    if reply.send(outcome).is_err() {
+        tracing::trace!("the caller of a push went away");
+    }
+}
+
+fn series_hash(sample: &Sample) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(sample.name.as_bytes());
+    for (key, value) in &sample.labels {
+        hash.update(&[0xff]);
+        hash.update(key.as_bytes());
+        hash.update(&[0xfe]);
+        hash.update(value.as_bytes());
+    }
+    hash.digest()
+}
+
+/// The keys are hashes already.
+#[derive(Debug, Default)]
+pub(crate) struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}

@@ -1,0 +1,92 @@
+//! Drops what is older than the retention.
+//!
+//! Role: calls the store once per interval; for a shared store on the leader alone. Owner: the node's root. Failure: the
+//! next round does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pga_storage::{Store, Timestamp};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use crate::clock;
+use crate::context::Context;
+use crate::error::chain;
+use crate::tasks::{self, TaskKind};
+
+/// The maintenance actor.
+#[derive(Debug)]
+pub(crate) struct Maintenance;
+
+/// What it is told.
+#[derive(Debug)]
+pub(crate) enum MaintenanceMsg {
+    /// Time for a round.
+    Drop,
+}
+
+/// Its state.
+#[derive(Debug)]
+pub(crate) struct MaintenanceState {
+    context: Arc<Context>,
+    /// Whether a round is under way.
+    round: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Actor for Maintenance {
+    type Msg = MaintenanceMsg;
+    type State = MaintenanceState;
+    type Arguments = Arc<Context>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<MaintenanceMsg>,
+        context: Arc<Context>,
+    ) -> Result<MaintenanceState, ActorProcessingErr> {
+        let interval = context.config.store.retention_interval;
+        myself.send_interval(interval, || MaintenanceMsg::Drop);
+        Ok(MaintenanceState {
+            context,
+            round: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<MaintenanceMsg>,
+        message: MaintenanceMsg,
+        state: &mut MaintenanceState,
+    ) -> Result<(), ActorProcessingErr> {
+        let MaintenanceMsg::Drop = message;
+        state.context.faults.hit("maintenance");
+        let is_ours = !state.context.store.is_shared()
+            || state.context.replica.leadership().borrow().is_leader;
+        let is_busy = state
+            .round
+            .as_ref()
+            .is_some_and(|round| !round.is_finished());
+        if is_ours && !is_busy {
+            let context = Arc::clone(&state.context);
+            state.round = Some(tasks::spawn(TaskKind::Effect, drop_old(context)));
+        }
+        Ok(())
+    }
+}
+
+async fn drop_old(context: Arc<Context>) {
+    let before = retention_start(clock::now(), context.config.store.retention);
+    match context.store.retain(before).await {
+        Ok(0) => {}
+        Ok(dropped) => {
+            context.metrics.retained_drops.inc_by(dropped);
+            tracing::info!(dropped, %before, "old samples dropped");
+        }
+        Err(error) => tracing::warn!(error = chain(&error), "old samples not dropped"),
+    }
+}
+
+/// What is older than this goes.
+fn retention_start(now: Timestamp, retention: Duration) -> Timestamp {
+    let retention = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.micros().saturating_sub(retention))
+}

@@ -1,0 +1,30 @@
+//! What all actors of one node share.
+
+use std::sync::Arc;
+
+use pga_config::{Config, NodeId};
+use pga_storage::Store;
+
+use crate::faults::Faults;
+use crate::metrics::Metrics;
+use crate::replica::Replica;
+use crate::replicator::Replicator;
+
+/// What all actors of one node share.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// This node.
+    pub(crate) node: NodeId,
+    /// Its settings.
+    pub(crate) config: Arc<Config>,
+    /// The replicated log.
+    pub(crate) replica: Arc<dyn Replica>,
+    /// The store.
+    pub(crate) store: Arc<dyn Store>,
+    /// Makes pushes durable.
+    pub(crate) replicator: Arc<Replicator>,
+    /// Counters.
+    pub(crate) metrics: Metrics,
+    /// Injected panics; nothing unless built for fault tests.
+    pub(crate) faults: Faults,
+}
