@@ -1,3 +1,4 @@
 //! Integration tests of pga-storage.
 
-mod timescale;
+mod embedded;
+mod store_contract;

@@ -1,0 +1,154 @@
+//! The embedded store: the contract, and what only a file can get wrong.
+
+use std::sync::Arc;
+
+use pga_storage::Error;
+use pga_storage::store::catalogue;
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore, Store};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::store_contract::{Fresh, batch, many_cycles, one_cycle, sample, store_contract_tests};
+
+const CLUSTER: Uuid = Uuid::from_u128(7);
+
+fn open(dir: &TempDir) -> EmbeddedStore {
+    EmbeddedStore::open(dir.path(), CLUSTER, EmbeddedOptions::default()).unwrap()
+}
+
+async fn fresh() -> Fresh {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.migrate().await.unwrap();
+    Fresh {
+        store: Arc::new(store),
+        guard: Box::new(dir),
+    }
+}
+
+store_contract_tests!(fresh);
+
+fn count(db: &Connection, table: &str) -> i64 {
+    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+        row.get(0)
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn real_pushes_fill_their_typed_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.flush(batch(0, 1, one_cycle())).await.unwrap();
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    for (table, want) in [
+        ("metrics_pg_stats_database", 2),
+        ("metrics_sysstat", 1),
+        ("metrics_disk_io", 1),
+        ("metrics_disk_usage", 1),
+        ("metrics_wal_status", 1),
+        ("metrics_pg_connections_total", 2),
+        ("metrics_pg_extensions", 4),
+        ("elements", 14),
+        ("inventory", 2),
+    ] {
+        assert_eq!(count(&db, table), want, "{table}");
+    }
+    for table in [
+        "metrics_pg_stats_query",
+        "metrics_pg_locks",
+        "metrics_pg_schema_columns",
+    ] {
+        assert!(count(&db, table) > 50, "{table}");
+    }
+    store.flush(batch(1, 2, many_cycles())).await.unwrap();
+    assert_eq!(count(&db, "metrics_pg_stats_database"), 26);
+    let sum = "SELECT sum(xact_commit_delta) FROM metrics_pg_stats_database";
+    let commits: i64 = db.query_row(sum, [], |row| row.get(0)).unwrap();
+    assert!(commits > 0);
+}
+
+#[tokio::test]
+async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..3 {
+        let store = open(&dir);
+        assert_eq!(store.watermark().await.unwrap().position.index, n);
+        store
+            .flush(batch(n, n + 1, vec![sample("s", n as i64, 1.0)]))
+            .await
+            .unwrap();
+    }
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    assert_eq!((count(&db, "series"), count(&db, "samples")), (1, 3));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_ours_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(&dir));
+    let other = EmbeddedStore::open(dir.path(), Uuid::from_u128(8), EmbeddedOptions::default());
+    assert!(
+        matches!(other, Err(Error::OtherCluster { .. })),
+        "{other:?}"
+    );
+
+    let theirs = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions::default();
+    let foreign = EmbeddedStore::open(theirs.path(), Uuid::from_u128(8), options).unwrap();
+    let copy = theirs.path().join("copy.db");
+    foreign.copy_to(&copy).await.unwrap();
+    let store = open(&dir);
+    store
+        .flush(batch(0, 1, vec![sample("s", 1, 1.0)]))
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.replace_with(&copy).await,
+        Err(Error::OtherCluster { .. })
+    ));
+    assert_eq!(store.watermark().await.unwrap().position.index, 1);
+
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    db.execute(
+        "UPDATE meta SET value = '99' WHERE key = 'schema_version'",
+        [],
+    )
+    .unwrap();
+    let newer = EmbeddedStore::open(dir.path(), CLUSTER, EmbeddedOptions::default());
+    assert!(
+        matches!(newer, Err(Error::NewerFormat { found: 99, .. })),
+        "{newer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_consistent_while_flushes_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&dir));
+    let writing = Arc::clone(&store);
+    let writer = tokio::spawn(async move {
+        for n in 0..60 {
+            let samples = (0..50).map(|s| sample("s", s, n as f64)).collect();
+            writing.flush(batch(n, n + 1, samples)).await.unwrap();
+        }
+    });
+    for n in 0..3 {
+        let target = dir.path().join(format!("copy-{n}.db"));
+        let mark = store.copy_to(&target).await.unwrap().unwrap();
+        let copy = Connection::open(&target).unwrap();
+        assert_eq!(count(&copy, "samples"), 50 * mark.position.index as i64);
+    }
+    writer.await.unwrap();
+}
+
+#[test]
+fn every_typed_table_exists() {
+    let dir = tempfile::tempdir().unwrap();
+    let _store = open(&dir);
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    for id in catalogue::tables() {
+        assert_eq!(count(&db, id.table().name), 0);
+    }
+}

@@ -1,0 +1,87 @@
+//! What every [`Store`] must do: one list of checks, run against each store.
+//!
+//! `store_contract_tests!(path::to::fresh)` makes one test of each check. `fresh` is an async function that
+//! returns [`Fresh`]: a migrated store that holds nothing, and whatever must live as long as it does.
+
+mod answers;
+mod data;
+mod exactly_once;
+mod reading;
+mod upkeep;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use pga_storage::store::Store;
+
+pub(crate) use self::{
+    answers::{
+        a_reset_counts_from_zero, a_statement_repeated_under_databases_counts_once,
+        late_samples_have_no_differences, top_queries_count_the_window_only,
+    },
+    data::{batch, collector, document, many_cycles, one_cycle, sample},
+    exactly_once::{
+        a_batch_elsewhere_is_fenced_and_stores_nothing, a_failed_flush_leaves_no_trace,
+        a_newer_term_fences_the_older, replaying_a_batch_stores_nothing_twice,
+        the_watermark_moves_with_the_rows,
+    },
+    reading::{
+        every_real_element_reads_back_as_sent, inventories_cost_a_reference,
+        odd_documents_are_kept_whole, pages_are_complete_and_ordered, plain_samples_read_back,
+        windows_and_kinds_filter,
+    },
+    upkeep::{a_copy_replaces_another_store, retention_drops_what_is_old},
+};
+
+/// A store that holds nothing.
+pub(crate) struct Fresh {
+    /// The store, migrated.
+    pub(crate) store: Arc<dyn Store>,
+    /// What must live as long: a directory, a database.
+    pub(crate) guard: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for Fresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fresh")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a test of each check.
+macro_rules! store_contract_tests {
+    ($fresh:path) => {
+        $crate::store_contract::store_contract_tests!($fresh:
+            the_watermark_moves_with_the_rows,
+            a_batch_elsewhere_is_fenced_and_stores_nothing,
+            a_newer_term_fences_the_older,
+            replaying_a_batch_stores_nothing_twice,
+            a_failed_flush_leaves_no_trace,
+            every_real_element_reads_back_as_sent,
+            plain_samples_read_back,
+            odd_documents_are_kept_whole,
+            pages_are_complete_and_ordered,
+            windows_and_kinds_filter,
+            inventories_cost_a_reference,
+            top_queries_count_the_window_only,
+            a_reset_counts_from_zero,
+            late_samples_have_no_differences,
+            a_statement_repeated_under_databases_counts_once,
+            retention_drops_what_is_old,
+            a_copy_replaces_another_store,
+        );
+    };
+    ($fresh:path: $($check:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                let fresh = $fresh().await;
+                let other = $fresh().await;
+                $crate::store_contract::$check(&*fresh.store, &*other.store).await;
+            }
+        )*
+    };
+}
+pub(crate) use store_contract_tests;
