@@ -67,33 +67,41 @@ pub(crate) fn require_user(context: &Context, headers: &HeaderMap) -> Result<Cla
     }
 }
 
-/// Whether the sender of `headers` may push as `collector`.
+/// The collector whose token a push carries; `None` if it needs none.
 ///
-/// Where pushing without a token is allowed, a bad token must not fail the push either (contract Q19).
-pub(crate) fn require_collector(
+/// Known before the body is read. Where pushing without a token is allowed, a bad token must not fail the push
+/// either (contract Q19).
+pub(crate) fn pushing_collector(
     context: &Context,
     headers: &HeaderMap,
-    collector: CollectorId,
-) -> Result<(), Refusal> {
-    let anonymous = context.options.allow_anonymous_push;
-    let claims = match bearer(headers) {
-        Ok(Some(token)) => match token_key(context) {
-            Ok(key) => Claims::verify(&key, token),
-            Err(refusal) => Err(refusal),
-        },
-        Ok(None) => Err(Refusal::unauthorized("Missing authorization header")),
-        Err(refusal) => Err(refusal),
-    };
-    match claims {
-        Err(_) if anonymous => Ok(()),
+) -> Result<Option<CollectorId>, Refusal> {
+    match push_claims(context, headers) {
+        Err(_) if context.options.allow_anonymous_push => Ok(None),
         Err(refusal) => Err(refusal),
         Ok(claims) => match claims.collector() {
             None => Err(forbidden("A collector token is needed here")),
-            Some(id) if id != collector => Err(forbidden("Collector ID mismatch")),
-            Some(id) if context.api.knows_collector(id) => Ok(()),
+            Some(id) if context.api.knows_collector(id) => Ok(Some(id)),
+            Some(_) if context.options.allow_anonymous_push => Ok(None),
             Some(_) => Err(Refusal::unauthorized("Invalid token")),
         },
     }
+}
+
+/// Refuses a push in the name of another collector.
+pub(crate) fn require_same(
+    sender: Option<CollectorId>,
+    collector: CollectorId,
+) -> Result<(), Refusal> {
+    match sender {
+        Some(id) if id != collector => Err(forbidden("Collector ID mismatch")),
+        _ => Ok(()),
+    }
+}
+
+fn push_claims(context: &Context, headers: &HeaderMap) -> Result<Claims, Refusal> {
+    let token =
+        bearer(headers)?.ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
+    Claims::verify(&token_key(context)?, token)
 }
 
 /// The key that signs tokens; until this node has it, nobody can be told whether a token is good.

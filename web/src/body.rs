@@ -53,10 +53,16 @@ pub(crate) async fn read(
     };
     match outcome {
         Ok(bytes) => Ok(bytes),
-        Err(refusal) => {
-            drain(stream).await;
-            Err(refusal.and_close())
-        }
+        Err(refusal) => Err(refuse(stream, refusal).await),
+    }
+}
+
+/// Makes sure that a client which is still sending reads `refusal`.
+pub(crate) async fn refuse(stream: BodyStream, refusal: Refusal) -> Refusal {
+    if drain(stream).await {
+        refusal
+    } else {
+        refusal.and_close()
     }
 }
 
@@ -114,15 +120,18 @@ async fn next(
     }
 }
 
-async fn drain(mut stream: BodyStream) {
+/// Throws away what comes, within bounds; whether that was all.
+async fn drain(mut stream: BodyStream) -> bool {
     let deadline = Instant::now() + DRAIN_TIME;
     let mut left = DRAIN_BYTES;
-    while let Ok(Some(Ok(chunk))) = timeout_at(deadline, stream.next()).await {
-        left = left.saturating_sub(chunk.len() as u64);
-        if left == 0 {
-            return;
+    while left > 0 {
+        match timeout_at(deadline, stream.next()).await {
+            Ok(Some(Ok(chunk))) => left = left.saturating_sub(chunk.len() as u64),
+            Ok(None) => return true,
+            Ok(Some(Err(_))) | Err(_) => return false,
         }
     }
+    false
 }
 
 fn over_cap(cap: u64) -> Refusal {

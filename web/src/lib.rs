@@ -12,6 +12,7 @@ mod body;
 mod budget;
 mod connection;
 mod context;
+mod decode;
 mod metrics;
 mod node_api;
 mod options;
@@ -25,6 +26,7 @@ mod tls;
 mod wall_clock;
 
 pub use self::{
+    decode::{DecodeError, DecodedPush, PushRoute, decode_push},
     metrics::WebMetrics,
     node_api::{
         ApiError, Health, NodeApi, Principal, Push, PushAck, Registered, Registration, User,

@@ -55,19 +55,9 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, reason, text)
     }
 
-    /// 422: the request is understood and its content is not acceptable.
-    pub(crate) fn invalid(reason: &'static str, text: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, reason, text)
-    }
-
     /// 413: more than a limit allows.
     pub(crate) fn too_large(reason: &'static str, text: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason, text)
-    }
-
-    /// 415: an encoding or media type that is not spoken here.
-    pub(crate) fn unsupported(reason: &'static str, text: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason, text)
     }
 
     /// 401.

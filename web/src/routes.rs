@@ -4,6 +4,7 @@ mod auth;
 mod collectors;
 mod not_built;
 mod operations;
+mod push;
 mod query_string;
 mod reads;
 
@@ -39,7 +40,9 @@ pub(crate) struct Ask {
 /// All routes, with one mapping of rejections to answers.
 pub(crate) fn routes(context: Arc<Context>) -> BoxedFilter<(Response,)> {
     let ask = ask(Arc::clone(&context));
-    operations::routes(&ask)
+    push::routes(&ask)
+        .or(operations::routes(&ask))
+        .unify()
         .or(reads::routes(&ask))
         .unify()
         .or(auth::routes(&ask))

@@ -1,0 +1,110 @@
+//! From the bytes of a push to its elements.
+//!
+//! What a body is, its first bytes tell, never its headers: clients label wrongly (contract 2.1). One layer of
+//! gzip, zlib or zstd is taken off, then a binary frame becomes JSON text, and the first JSON value is the push.
+
+mod canonical;
+mod cursor;
+mod element;
+mod envelope;
+mod fault;
+mod frame;
+mod unpack;
+
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use pga_storage::Timestamp;
+
+use self::unpack::Bounds;
+pub use self::{envelope::DecodedPush, fault::DecodeError};
+use crate::budget::Lease;
+use crate::options::WebLimits;
+
+/// Memory that the elements take for each byte of JSON text, roughly.
+const ELEMENT_FACTOR: u64 = 2;
+
+/// Which route a body came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushRoute {
+    /// `metrics/push`: JSON or a frame.
+    Json,
+    /// `metrics/push/binary`: a frame.
+    Binary,
+}
+
+/// Decodes a push as it was received at `now`.
+///
+/// # Errors
+/// [`DecodeError`], with the status that tells the client what is wrong.
+pub fn decode_push(
+    body: &[u8],
+    route: PushRoute,
+    limits: &WebLimits,
+    now: Timestamp,
+) -> Result<DecodedPush, DecodeError> {
+    decode_within(body, route, limits, now, None)
+}
+
+/// The same, with the memory it takes added to `lease`.
+pub(crate) fn decode_within(
+    body: &[u8],
+    route: PushRoute,
+    limits: &WebLimits,
+    now: Timestamp,
+    mut lease: Option<&mut Lease>,
+) -> Result<DecodedPush, DecodeError> {
+    let received = body.len() as u64;
+    let mut bounds = Bounds {
+        limits,
+        lease: lease.as_deref_mut(),
+        received,
+    };
+    let plain = unpack::unpack(body, &mut bounds)?;
+    let text = if plain.starts_with(frame::MAGIC) || route == PushRoute::Binary {
+        frame::to_json(&plain, &mut bounds)?.into()
+    } else {
+        plain
+    };
+    if let Some(lease) = lease {
+        lease.hold(received + (1 + ELEMENT_FACTOR) * text.len() as u64)?;
+    }
+    envelope::read(&text, limits.max_elements, now)
+}
+
+/// What `error` becomes if the headers announce something that is not spoken here.
+///
+/// Headers are otherwise ignored, so this is about bodies that are no JSON anyway: an encoding such as `br`, or a
+/// media type such as `image/png`.
+pub(crate) fn blame_headers(error: DecodeError, headers: &HeaderMap) -> DecodeError {
+    if !matches!(error.reason, "json" | "utf8") {
+        return error;
+    }
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &http::HeaderValue| value.to_str().ok())
+    };
+    let encodings = text(CONTENT_ENCODING).unwrap_or_default();
+    let ours = ["", "gzip", "x-gzip", "deflate", "zlib", "zstd", "identity"];
+    let foreign = |name: &str| !ours.contains(&name.trim().to_ascii_lowercase().as_str());
+    if encodings.split(',').any(foreign) {
+        return DecodeError::new(415, "content_encoding", "Content-Encoding is not supported");
+    }
+    let media_type = text(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let plausible = essence.is_empty()
+        || essence.contains("json")
+        || [
+            "text/plain",
+            "application/octet-stream",
+            "application/x-www-form-urlencoded",
+        ]
+        .contains(&essence);
+    if !plausible {
+        return DecodeError::new(415, "content_type", "Content-Type is not supported");
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Decompression by magic bytes (contract 2.1): bounded output, bounded ratio, bounded window.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::fault::DecodeError;
+use crate::budget::Lease;
+use crate::options::WebLimits;
+
+/// Largest zstd window: 128 MiB.
+const WINDOW_LOG_MAX: u32 = 27;
+/// The ratio is not looked at before so much output, in bytes.
+const RATIO_FROM: u64 = 1 << 20;
+const STEP: usize = 64 << 10;
+/// The lease grows in steps of so many bytes.
+const LEASE_STEP: u64 = 1 << 20;
+
+pub(super) const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
+/// Where decompressed bytes go: everything that bounds them.
+#[derive(Debug)]
+pub(super) struct Bounds<'a> {
+    pub(super) limits: &'a WebLimits,
+    pub(super) lease: Option<&'a mut Lease>,
+    /// Bytes the lease holds for what has been received.
+    pub(super) received: u64,
+}
+
+impl Bounds<'_> {
+    /// The size of `output`, unpacked from `input` bytes, is still allowed.
+    fn check(&mut self, output: usize, input: usize) -> Result<(), DecodeError> {
+        let (output, input) = (output as u64, input as u64);
+        if output > self.limits.decoded_body_bytes {
+            return Err(self.too_large());
+        }
+        if output > RATIO_FROM && output / input.max(1) > self.limits.max_ratio {
+            let text = format!("the body grows more than {} fold", self.limits.max_ratio);
+            return Err(DecodeError::too_large("ratio", text));
+        }
+        match &mut self.lease {
+            Some(lease) => Ok(lease.hold_at_least(self.received + output, LEASE_STEP)?),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn too_large(&self) -> DecodeError {
+        let cap = self.limits.decoded_body_bytes;
+        DecodeError::too_large(
+            "decoded_bytes",
+            format!("the body decodes to more than {cap} bytes"),
+        )
+    }
+}
+
+/// `body` without its one layer of compression, if it has one. Whatever is inside is not unpacked again.
+pub(super) fn unpack<'a>(
+    body: &'a [u8],
+    bounds: &mut Bounds<'_>,
+) -> Result<Cow<'a, [u8]>, DecodeError> {
+    if body.starts_with(GZIP_MAGIC) {
+        let reader = flate2::bufread::MultiGzDecoder::new(body);
+        return read_all(reader, body.len(), "gzip", bounds).map(Cow::Owned);
+    }
+    if is_zlib(body) {
+        return unpack_zlib(body, bounds).map(Cow::Owned);
+    }
+    unpack_zstd(body, bounds)
+}
+
+/// The same for zstd alone.
+pub(super) fn unpack_zstd<'a>(
+    body: &'a [u8],
+    bounds: &mut Bounds<'_>,
+) -> Result<Cow<'a, [u8]>, DecodeError> {
+    if !body.starts_with(ZSTD_MAGIC) {
+        return Ok(Cow::Borrowed(body));
+    }
+    let claimed = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
+    if claimed.is_some_and(|size| size > bounds.limits.decoded_body_bytes) {
+        return Err(bounds.too_large());
+    }
+    let mut reader = zstd::stream::read::Decoder::with_buffer(body).map_err(|_| broken("zstd"))?;
+    reader
+        .window_log_max(WINDOW_LOG_MAX)
+        .map_err(|_| broken("zstd"))?;
+    read_all(reader, body.len(), "zstd", bounds).map(Cow::Owned)
+}
+
+/// RFC 1950: method 8, window at most 32 KiB, and the two bytes a multiple of 31.
+fn is_zlib(body: &[u8]) -> bool {
+    match *body {
+        [cmf, flags, ..] => {
+            cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u16::from(cmf) << 8 | u16::from(flags)) % 31 == 0
+        }
+        _ => false,
+    }
+}
+
+fn read_all(
+    mut reader: impl Read,
+    input: usize,
+    name: &'static str,
+    bounds: &mut Bounds<'_>,
+) -> Result<Vec<u8>, DecodeError> {
+    let mut out = Vec::with_capacity((input * 4).min(1 << 20));
+    let mut step = vec![0; STEP];
+    loop {
+        match reader.read(&mut step) {
+            Ok(0) => return Ok(out),
+            Ok(n) => {
+                out.extend_from_slice(step.get(..n).unwrap_or_default());
+                bounds.check(out.len(), input)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.to_string().contains("too much memory") => {
+                return Err(DecodeError::too_large(
+                    "window",
+                    "the zstd window is too large",
+                ));
+            }
+            Err(_) => return Err(broken(name)),
+        }
+    }
+}
+
+/// flate2's reader takes a truncated stream for a complete one; this does not.
+fn unpack_zlib(body: &[u8], bounds: &mut Bounds<'_>) -> Result<Vec<u8>, DecodeError> {
+    let mut inflate = Decompress::new(true);
+    let mut out = Vec::with_capacity((body.len() * 4).clamp(STEP, 1 << 20));
+    loop {
+        let read = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
+        let rest = body.get(read..).unwrap_or_default();
+        if out.capacity() == out.len() {
+            out.reserve(out.len().max(STEP));
+        }
+        let before = (inflate.total_in(), out.len());
+        let status = inflate
+            .decompress_vec(rest, &mut out, FlushDecompress::None)
+            .map_err(|_| broken("zlib"))?;
+        bounds.check(out.len(), body.len())?;
+        match status {
+            Status::StreamEnd => return Ok(out),
+            _ if before == (inflate.total_in(), out.len()) => return Err(broken("zlib")),
+            _ => {}
+        }
+    }
+}
+
+fn broken(name: &'static str) -> DecodeError {
+    DecodeError::bad(name, format!("the {name} stream is damaged or cut off"))
+}

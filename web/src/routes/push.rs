@@ -1,0 +1,234 @@
+//! The push: read, decode, authenticate, hand over, acknowledge.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use pga_config::CollectorId;
+use pga_storage::{ContentKey, Element, Idempotency, Position};
+use serde::Serialize;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Ask, body_stream, finish};
+use crate::auth::{pushing_collector, require_same};
+use crate::body::{self, BodyStream};
+use crate::budget::Lease;
+use crate::decode::{DecodedPush, PushRoute, blame_headers, decode_within};
+use crate::refusal::Refusal;
+use crate::reply::json;
+use crate::wall_clock::now;
+use crate::{Push, PushAck};
+
+/// Bodies from this size on are decoded on a blocking thread, in bytes.
+const BLOCKING_FROM: usize = 64 << 10;
+/// A body smaller than this may still be a bomb; compressed bodies go to a blocking thread from here on, in bytes.
+const PACKED_BLOCKING_FROM: usize = 4 << 10;
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+#[derive(Serialize)]
+struct PushAnswer<'a> {
+    status: &'static str,
+    collector_id: &'a str,
+    metrics_inserted: u64,
+    metrics_repeated: u64,
+    bytes_received: u64,
+    processing_time_ms: u64,
+    next_config_version: u32,
+    next_check_in_seconds: u32,
+    position: PositionAnswer,
+}
+
+#[derive(Serialize)]
+struct PositionAnswer {
+    group: u32,
+    term: u64,
+    index: u64,
+}
+
+impl From<Position> for PositionAnswer {
+    fn from(position: Position) -> Self {
+        Self {
+            group: position.group.get(),
+            term: position.term,
+            index: position.index,
+        }
+    }
+}
+
+pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+    let take = warp::post().and(ask.clone()).and(body_stream()).boxed();
+    let json = warp::path!("api" / "v1" / "metrics" / "push")
+        .and(take.clone())
+        .then(async |ask, body| {
+            finish("push", ask, async |ask| {
+                observed(ask, body, PushRoute::Json).await
+            })
+            .await
+        });
+    let binary = warp::path!("api" / "v1" / "metrics" / "push" / "binary")
+        .and(take)
+        .then(async |ask, body| {
+            finish("push_binary", ask, async |ask| {
+                observed(ask, body, PushRoute::Binary).await
+            })
+            .await
+        });
+    json.or(binary).unify().boxed()
+}
+
+async fn observed(ask: Ask, body: BodyStream, route: PushRoute) -> Result<Response, Refusal> {
+    let started = Instant::now();
+    let metrics = ask.context.metrics.clone();
+    let outcome = push(ask, body, route, started).await;
+    let label = match &outcome {
+        Ok(_) => "success",
+        Err(refusal) if refusal.status.is_client_error() => "refused",
+        Err(refusal) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        Err(_) => "failed",
+    };
+    metrics
+        .pushes
+        .with_label_values(&[label])
+        .observe(started.elapsed().as_secs_f64());
+    outcome
+}
+
+async fn push(
+    ask: Ask,
+    body: BodyStream,
+    route: PushRoute,
+    started: Instant,
+) -> Result<Response, Refusal> {
+    let context = &ask.context;
+    let sender = match pushing_collector(context, &ask.headers) {
+        Ok(sender) => sender,
+        Err(refusal) => return Err(body::refuse(body, refusal).await),
+    };
+    let received_at = now();
+    let limits = &context.options.limits;
+    let mut lease = context.budget.lease();
+    let bytes = body::read(
+        limits,
+        limits.wire_body_bytes,
+        &ask.headers,
+        body,
+        &mut lease,
+    )
+    .await?;
+    let body_bytes = bytes.len() as u64;
+    let (decoded, _lease) = decode(&ask, bytes, route, lease).await?;
+    let collector = CollectorId::from_external(&decoded.external_id);
+    require_same(sender, collector)?;
+    context
+        .metrics
+        .unknown_fields
+        .inc_by(decoded.unknown_fields);
+    context
+        .metrics
+        .untyped_elements
+        .inc_by(decoded.unknown_kinds);
+    let idempotency = idempotency(&ask.headers, &decoded.elements)?;
+    let external_id = decoded.external_id.clone();
+    let push = Push {
+        collector,
+        external_id: decoded.external_id,
+        hostname: decoded.hostname,
+        version: decoded.version,
+        received_at,
+        idempotency,
+        elements: decoded.elements,
+        body_bytes,
+    };
+    let ack = context.api.push(push).await?;
+    Ok(acknowledge(&ask, &external_id, ack, body_bytes, started))
+}
+
+fn acknowledge(ask: &Ask, id: &str, ack: PushAck, bytes: u64, started: Instant) -> Response {
+    let elements = &ask.context.metrics.elements;
+    elements
+        .with_label_values(&["accepted"])
+        .inc_by(ack.accepted);
+    elements
+        .with_label_values(&["repeated"])
+        .inc_by(ack.repeated);
+    let answer = PushAnswer {
+        status: "success",
+        collector_id: id,
+        metrics_inserted: ack.accepted,
+        metrics_repeated: ack.repeated,
+        bytes_received: bytes,
+        processing_time_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        next_config_version: 1,
+        next_check_in_seconds: 300,
+        position: ack.position.into(),
+    };
+    json(StatusCode::OK, &answer)
+}
+
+/// Decodes here, or on a blocking thread where it may take long.
+async fn decode(
+    ask: &Ask,
+    bytes: Bytes,
+    route: PushRoute,
+    mut lease: Lease,
+) -> Result<(DecodedPush, Lease), Refusal> {
+    let started = Instant::now();
+    let looks_plain = bytes
+        .first()
+        .is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b'{');
+    let threshold = if looks_plain {
+        BLOCKING_FROM
+    } else {
+        PACKED_BLOCKING_FROM
+    };
+    let limits = ask.context.options.limits.clone();
+    let blocking = bytes.len() > threshold;
+    let work = move || {
+        let outcome = decode_within(&bytes, route, &limits, now(), Some(&mut lease));
+        outcome.map(|decoded| (decoded, lease))
+    };
+    let outcome = if blocking {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Refusal::internal())?
+    } else {
+        work()
+    };
+    let metrics = &ask.context.metrics;
+    metrics.decode.observe(started.elapsed().as_secs_f64());
+    outcome.map_err(|error| {
+        let error = blame_headers(error, &ask.headers);
+        metrics
+            .decode_errors
+            .with_label_values(&[error.reason])
+            .inc();
+        Refusal::from(error)
+    })
+}
+
+/// The client's own name for the push, and what it named: equal names with other contents are a conflict.
+fn idempotency(headers: &HeaderMap, elements: &[Element]) -> Result<Option<Idempotency>, Refusal> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|key| (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()));
+    let Some(key) = key else {
+        let text = "Idempotency-Key is not 1 to 255 visible characters";
+        return Err(Refusal::bad("idempotency_key", text));
+    };
+    let mut digest = Xxh3::new();
+    for element in elements {
+        digest.update(&ContentKey::of(element).raw().to_le_bytes());
+    }
+    Ok(Some(Idempotency {
+        key: key.to_owned(),
+        digest: digest.digest(),
+    }))
+}
