@@ -1,0 +1,98 @@
+//! Options of `pganalytics collect`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pga_config::parse_duration;
+
+use super::CollectError;
+use crate::client::Endpoint;
+
+const DEFAULT_SPOOL_CYCLES: NonZeroUsize = NonZeroUsize::new(720).unwrap();
+
+/// Options of `pganalytics collect`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CollectArgs {
+    /// Addresses of the nodes; any of them will do
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:8081,http://127.0.0.1:8082,http://127.0.0.1:8083"
+    )]
+    pub nodes: Vec<Endpoint>,
+    /// A database to read (postgres://user@host/database); once for each. Without it a server is simulated
+    #[arg(
+        long,
+        env = "PGANALYTICS_COLLECT_DSN",
+        hide_env_values = true,
+        value_delimiter = ' '
+    )]
+    pub dsn: Vec<String>,
+    /// Time between two collections
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    pub interval: Duration,
+    /// What this collector calls itself
+    #[arg(long, default_value = "collector-001")]
+    pub collector_id: String,
+    /// Host name it reports; the machine's by default
+    #[arg(long)]
+    pub hostname: Option<String>,
+    /// Registers with this secret at the start: the cluster gives the collector its id and its token
+    #[arg(long, env = "PGANALYTICS_REGISTRATION_SECRET", hide_env_values = true)]
+    pub registration_secret: Option<String>,
+    /// Token of this collector, from an earlier registration
+    #[arg(long, env = "PGANALYTICS_COLLECTOR_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// CA certificates (PEM) for https addresses
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Longest time to wait for one answer before another node is tried
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// Cycles kept in memory while no node takes them
+    #[arg(long, default_value_t = DEFAULT_SPOOL_CYCLES)]
+    pub spool_cycles: NonZeroUsize,
+    /// Seed of the simulated server
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+impl CollectArgs {
+    /// The defaults, against these nodes.
+    pub fn for_nodes(nodes: Vec<Endpoint>) -> Self {
+        Self {
+            nodes,
+            dsn: Vec::new(),
+            interval: Duration::from_secs(10),
+            collector_id: "collector-001".to_owned(),
+            hostname: None,
+            registration_secret: None,
+            token: None,
+            ca_file: None,
+            timeout: Duration::from_secs(10),
+            spool_cycles: DEFAULT_SPOOL_CYCLES,
+            seed: 1,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), CollectError> {
+        let wrong = if self.nodes.is_empty() {
+            "--nodes: write at least one address"
+        } else if self.interval.is_zero() {
+            "--interval: longer than 0"
+        } else if self.collector_id.is_empty() {
+            "--collector-id: not empty"
+        } else {
+            return Ok(());
+        };
+        Err(CollectError::Options(wrong.to_owned()))
+    }
+
+    pub(super) fn hostname(&self) -> String {
+        self.hostname.clone().unwrap_or_else(|| {
+            let name = rustix::system::uname();
+            name.nodename().to_string_lossy().into_owned()
+        })
+    }
+}
