@@ -551,7 +551,7 @@ fn bombs_are_refused() {
     assert_eq!(refused(&wide.finish().unwrap(), &limits), (413, "window"));
     assert_eq!(
         refused(&gzip(&gzip(CYCLE)), &limits),
-        (400, "utf8"),
+        (400, "json"),
         "not unpacked twice"
     );
     let many = push_of(&format!("[{}{{}}]", "{},".repeat(10)));

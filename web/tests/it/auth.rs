@@ -1,0 +1,313 @@
+//! Who may do what.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use pga_config::CollectorId;
+use pga_web::WebOptions;
+use serde_json::{Value, json};
+
+use crate::fake_node::{KEY, SECRET};
+use crate::raw_http::exchange;
+use crate::server::Server;
+
+fn push_as(collector: &str) -> String {
+    format!(
+        r#"{{"collector_id":"{collector}","hostname":"h","timestamp":1767225600,"metrics":[]}}"#
+    )
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+fn now() -> i64 {
+    i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
+}
+
+fn claims() -> Value {
+    json!({
+        "kind": "user", "type": "access", "sub": "user:1", "iss": "pganalytics", "user_id": 1,
+        "username": "admin", "email": "e", "role": "admin",
+        "exp": now() + 60, "iat": now(), "nbf": now(),
+    })
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+fn sign(header: &Header, claims: &Value) -> String {
+    jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(KEY)).unwrap()
+}
+
+fn unsigned(alg: &str) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!(
+        "{}.{}.",
+        encode(&json!({ "alg": alg, "typ": "JWT" })),
+        encode(&claims())
+    )
+}
+
+#[tokio::test]
+async fn only_our_own_valid_tokens_pass() {
+    let server = Server::start(WebOptions::default()).await;
+    let hs256 = Header::new(Algorithm::HS256);
+    let kid = |kid: &str| Header {
+        kid: Some(kid.into()),
+        ..Header::new(Algorithm::HS256)
+    };
+    let good = sign(&hs256, &claims());
+    let mut flipped = good.clone().into_bytes();
+    let at = flipped.len() - 10;
+    flipped[at] = if flipped[at] == b'A' { b'B' } else { b'A' };
+    let flipped = String::from_utf8(flipped).unwrap();
+    let mut no_exp = claims();
+    no_exp.as_object_mut().unwrap().remove("exp");
+    let expired = with("exp", json!(now() - 10));
+    for (name, header, want) in [
+        ("good", bearer(&good), 200),
+        ("54 none", String::new(), 401),
+        ("54 empty", "Authorization: Bearer\r\n".into(), 401),
+        ("54 twice", bearer(&good).repeat(2), 401),
+        ("other scheme", "Authorization: Basic eDp5\r\n".into(), 401),
+        ("55 none", bearer(&unsigned("none")), 401),
+        ("55 nOnE", bearer(&unsigned("nOnE")), 401),
+        (
+            "other hmac",
+            bearer(&sign(&Header::new(Algorithm::HS512), &claims())),
+            401,
+        ),
+        (
+            "57 kid path",
+            bearer(&sign(&kid("../../dev/null"), &claims())),
+            401,
+        ),
+        ("58 expired", bearer(&sign(&hs256, &expired)), 401),
+        (
+            "58 nbf ahead",
+            bearer(&sign(&hs256, &with("nbf", json!(now() + 60)))),
+            401,
+        ),
+        ("58 no exp", bearer(&sign(&hs256, &no_exp)), 401),
+        (
+            "58 exp text",
+            bearer(&sign(&hs256, &with("exp", json!("9999999999")))),
+            401,
+        ),
+        (
+            "58 exp float",
+            bearer(&sign(&hs256, &with("exp", json!(1e300)))),
+            401,
+        ),
+        (
+            "59 issuer",
+            bearer(&sign(&hs256, &with("iss", json!("other")))),
+            401,
+        ),
+        (
+            "59 refresh as access",
+            bearer(&sign(&hs256, &with("type", json!("refresh")))),
+            401,
+        ),
+        (
+            "60 collector on a user route",
+            bearer(&sign(&hs256, &with("kind", json!("collector")))),
+            403,
+        ),
+        ("63 flipped", bearer(&flipped), 401),
+        ("63 cut", bearer(&good[..good.len() - 1]), 401),
+        ("63 padded", bearer(&format!("{good}=")), 401),
+        ("cookie", format!("Cookie: a=b; auth_token={good}\r\n"), 200),
+    ] {
+        let bytes = format!(
+            "GET /api/v1/cluster/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n"
+        );
+        let answer = exchange(server.addr, bytes.as_bytes()).await;
+        assert_eq!(
+            answer.status,
+            want,
+            "{name}: {:?}",
+            String::from_utf8_lossy(&answer.body)
+        );
+    }
+    let answer = server.get("/api/v1/cluster/status", "").await;
+    assert_eq!(answer.json()["message"], "Missing authorization header");
+    let answer = server
+        .get("/api/v1/cluster/status", &bearer(&sign(&hs256, &expired)))
+        .await;
+    assert_eq!(answer.json()["message"], "Token expired");
+}
+
+#[tokio::test]
+async fn a_collector_pushes_as_itself_only() {
+    let server = Server::start(WebOptions::default()).await;
+    let token = server.register("c1").await;
+    let user = server.login().await;
+    let id = CollectorId::from_external("c1");
+    for (name, header, body, want) in [
+        ("own id", bearer(&token), push_as(&id.to_string()), 200),
+        ("own external id", bearer(&token), push_as("c1"), 200),
+        ("13 other id", bearer(&token), push_as("c2"), 403),
+        ("60 user token", user, push_as("c1"), 403),
+        ("no token", String::new(), push_as("c1"), 401),
+        ("forged", bearer("dev-token"), push_as("c1"), 401),
+    ] {
+        assert_eq!(
+            server.push(&header, body.as_bytes()).await.status,
+            want,
+            "{name}"
+        );
+    }
+    assert_eq!(server.node.pushes.lock().unwrap().len(), 2);
+    let refresh = "/api/v1/collectors/refresh-token";
+    let answer = server.post(refresh, &bearer(&token), b"").await;
+    assert_eq!(answer.status, 200);
+    let renewed = answer.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(
+        server
+            .push(&bearer(&renewed), push_as("c1").as_bytes())
+            .await
+            .status,
+        200
+    );
+    server.node.revoked.lock().unwrap().insert(id);
+    assert_eq!(
+        server
+            .push(&bearer(&token), push_as("c1").as_bytes())
+            .await
+            .status,
+        401
+    );
+    assert_eq!(server.post(refresh, &bearer(&token), b"").await.status, 401);
+}
+
+#[tokio::test]
+async fn registration_gives_all_fields_and_brakes_guessing() {
+    let server = Server::start(WebOptions::default()).await;
+    let body = br#"{"name":"n","hostname":"h"}"#;
+    let path = "/api/v1/collectors/register";
+    let answer = server
+        .post(path, &format!("X-Registration-Secret: {SECRET}\r\n"), body)
+        .await;
+    let json = answer.json();
+    for field in [
+        "collector_id",
+        "token",
+        "certificate",
+        "private_key",
+        "expires_at",
+    ] {
+        assert!(
+            json[field].as_str().is_some_and(|text| !text.is_empty()),
+            "{field}: {json}"
+        );
+    }
+    for _ in 0..10 {
+        let answer = server
+            .post(path, "X-Registration-Secret: guess\r\n", body)
+            .await;
+        let text = "Invalid or missing registration secret";
+        assert_eq!(
+            (answer.status, answer.json()["message"].as_str()),
+            (401, Some(text))
+        );
+    }
+    let answer = server
+        .post(path, "X-Registration-Secret: guess\r\n", body)
+        .await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn login_gives_tokens_and_cookies_to_who_knows_the_password() {
+    let server = Server::start(WebOptions::default()).await;
+    let login = |user: &str, password: &str| {
+        format!(r#"{{"username":"{user}","password":"{password}"}}"#).into_bytes()
+    };
+    let path = "/api/v1/auth/login";
+    for (name, body, status, message) in [
+        (
+            "wrong password",
+            login("admin", "x"),
+            401,
+            "Invalid credentials",
+        ),
+        (
+            "unknown user",
+            login("nobody", "correct horse"),
+            401,
+            "Invalid credentials",
+        ),
+        (
+            "inactive",
+            login("sleeper", "correct horse"),
+            401,
+            "User account is inactive",
+        ),
+        (
+            "no password",
+            br#"{"username":"admin"}"#.to_vec(),
+            400,
+            "Invalid request",
+        ),
+    ] {
+        let answer = server.post(path, "", &body).await;
+        assert_eq!(
+            (answer.status, answer.json()["message"].as_str()),
+            (status, Some(message)),
+            "{name}"
+        );
+    }
+    let answer = server
+        .post(path, "", &login("admin", "correct horse"))
+        .await;
+    assert!(answer.head.contains("auth_token=") && answer.head.contains("csrf_token="));
+    let json = answer.json();
+    assert_eq!(json["user"]["username"], "admin");
+    let (token, refresh) = (
+        json["token"].as_str().unwrap(),
+        json["refresh_token"].as_str().unwrap(),
+    );
+    let status = |token: &str| bearer(token);
+    assert_eq!(
+        server
+            .get("/api/v1/cluster/status", &status(token))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        server
+            .get("/api/v1/cluster/status", &status(refresh))
+            .await
+            .status,
+        401
+    );
+    let body = json!({ "refresh_token": refresh }).to_string();
+    let again = server
+        .post("/api/v1/auth/refresh", "", body.as_bytes())
+        .await;
+    assert_eq!(
+        (again.status, &again.json()["refresh_token"]),
+        (200, &json["refresh_token"])
+    );
+    let body = json!({ "refresh_token": token }).to_string();
+    assert_eq!(
+        server
+            .post("/api/v1/auth/refresh", "", body.as_bytes())
+            .await
+            .status,
+        401
+    );
+    let missing = server.post("/api/v1/auth/refresh", "", b"{}").await;
+    assert_eq!(missing.json()["message"], "Missing refresh token");
+    assert_eq!(
+        server.post("/api/v1/auth/logout", "", b"").await.status,
+        200
+    );
+}

@@ -1,0 +1,141 @@
+//! Limits of time, memory and connections.
+
+use std::time::{Duration, Instant};
+
+use pga_web::{WebLimits, WebOptions};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::push::CYCLE;
+use crate::raw_http::{exchange, read_to_end};
+use crate::server::Server;
+
+async fn with(limits: WebLimits) -> Server {
+    let options = WebOptions {
+        allow_anonymous_push: true,
+        limits,
+        ..WebOptions::default()
+    };
+    Server::start(options).await
+}
+
+#[tokio::test]
+async fn slow_clients_are_cut_off() {
+    let second = Duration::from_secs(1);
+    let limits = WebLimits {
+        header_timeout: second,
+        body_timeout: second,
+        ..WebLimits::default()
+    };
+    let server = with(limits).await;
+    let head = "POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n";
+    for (name, bytes, want) in [
+        ("no byte", String::new(), ""),
+        ("31 head never ends", head.to_owned(), ""),
+        (
+            "32 body never ends",
+            format!("{head}\r\n{{"),
+            "HTTP/1.1 408",
+        ),
+    ] {
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+        assert!(
+            answer.starts_with(want) && answer.is_empty() == want.is_empty(),
+            "{name}: {answer}"
+        );
+        assert!(started.elapsed() < 8 * second, "{name}");
+    }
+    let mut drip = TcpStream::connect(server.addr).await.unwrap();
+    drip.write_all(format!("{head}\r\n").as_bytes())
+        .await
+        .unwrap();
+    let (mut reader, mut writer) = drip.split();
+    let dripping = async {
+        while writer.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let reading = tokio::io::AsyncReadExt::read_buf(&mut reader, &mut answer);
+    tokio::select! {
+        () = dripping => panic!("written to the end"),
+        read = tokio::time::timeout(8 * second, reading) => drop(read.unwrap()),
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "one byte a time");
+    assert!(server.node.pushes.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_mid_body_stores_nothing() {
+    let server = Server::open().await;
+    let head = format!(
+        "POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        CYCLE.len()
+    );
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&CYCLE[..CYCLE.len() - 1]).await.unwrap();
+    stream.shutdown().await.unwrap();
+    drop(read_to_end(&mut stream).await);
+    assert!(server.node.pushes.lock().unwrap().is_empty());
+    assert_eq!(server.push("", CYCLE).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_spent_byte_budget_is_503_until_it_is_free() {
+    let limits = WebLimits {
+        inflight_bytes: 2 << 20,
+        ..WebLimits::default()
+    };
+    let server = with(limits).await;
+    let head = "POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n{";
+    let mut holder = TcpStream::connect(server.addr).await.unwrap();
+    holder.write_all(head.as_bytes()).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let answer = server.push("", CYCLE).await;
+        if answer.status == 503 {
+            assert!(answer.header("retry-after").is_some());
+            break;
+        }
+        assert!(Instant::now() < deadline, "the budget is never taken");
+    }
+    drop(holder);
+    while server.push("", CYCLE).await.status != 200 {
+        assert!(Instant::now() < deadline, "the budget never comes back");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_closed_at_once() {
+    let server = with(WebLimits {
+        max_connections: 1,
+        ..WebLimits::default()
+    })
+    .await;
+    let live = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut first = TcpStream::connect(server.addr).await.unwrap();
+    let mut second = TcpStream::connect(server.addr).await.unwrap();
+    drop(second.write_all(live).await);
+    assert!(read_to_end(&mut second).await.is_empty());
+    first.write_all(live).await.unwrap();
+    assert!(read_to_end(&mut first).await.starts_with(b"HTTP/1.1 200"));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut third = TcpStream::connect(server.addr).await.unwrap();
+        drop(third.write_all(live).await);
+        if read_to_end(&mut third).await.starts_with(b"HTTP/1.1 200") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the slot never comes back");
+    }
+    let metrics = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let text = String::from_utf8(exchange(server.addr, metrics).await.body).unwrap();
+    assert!(
+        text.contains("pganalytics_http_connections_total{outcome=\"over_limit\"}"),
+        "{text}"
+    );
+}

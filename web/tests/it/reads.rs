@@ -1,0 +1,125 @@
+//! Reading back, health, status.
+
+use std::sync::atomic::Ordering;
+
+use pga_web::WebOptions;
+
+use crate::server::Server;
+
+#[tokio::test]
+async fn a_page_of_elements_has_its_cursor_and_position() {
+    let server = Server::open().await;
+    let token = server.login().await;
+    let path = "/api/v1/collectors/collector-001/metrics?type=samples&limit=7&cursor=abc\
+        &from=2026-01-01T00:00:00Z&to=1771787241&min_position=0.3.17";
+    let answer = server.get(path, &token).await;
+    let text = String::from_utf8(answer.body.clone()).unwrap();
+    assert_eq!(text, r#"{"data":[{"a":1},{"b":2}],"next_cursor":"a\"b"}"#);
+    assert_eq!(answer.header("x-pganalytics-position"), Some("0.3.17"));
+    let query = server.node.queries.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        query.collector.to_string(),
+        "b8de636e-a8ba-5e4d-a83d-4536445a936a"
+    );
+    assert_eq!((query.kind.as_deref(), query.limit), (Some("samples"), 7));
+    assert_eq!(query.from.unwrap().to_string(), "2026-01-01T00:00:00Z");
+    assert_eq!(query.to.unwrap().micros(), 1_771_787_241_000_000);
+    assert_eq!(query.cursor.as_deref(), Some("abc"));
+}
+
+#[tokio::test]
+async fn reads_answer_as_the_contract_has_them() {
+    let server = Server::open().await;
+    let token = server.login().await;
+    for (path, status, pointer, want) in [
+        (
+            "/api/v1/collectors/c/queries/slow?hours=5000",
+            200,
+            "/hours",
+            "24",
+        ),
+        (
+            "/api/v1/collectors/c/queries/frequent?hours=3",
+            200,
+            "/type",
+            "\"frequent\"",
+        ),
+        (
+            "/api/v1/collectors/c/queries/slow",
+            200,
+            "/queries/0/query_hash",
+            "-5",
+        ),
+        ("/api/v1/queries/-5/timeline", 200, "/data", "[]"),
+        (
+            "/api/v1/queries/x/timeline",
+            400,
+            "/error",
+            "\"Invalid query hash\"",
+        ),
+        (
+            "/api/v1/collectors/c/metrics?limit=x",
+            200,
+            "/data/0/a",
+            "1",
+        ),
+        (
+            "/api/v1/collectors/c/metrics?from=soon",
+            400,
+            "/code",
+            "400",
+        ),
+        (
+            "/api/v1/collectors/c/metrics?min_position=1",
+            400,
+            "/code",
+            "400",
+        ),
+        (
+            "/api/v1/collectors/c/metrics?min_position=0.3.18",
+            503,
+            "/code",
+            "503",
+        ),
+    ] {
+        let answer = server.get(path, &token).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(
+            answer.json().pointer(pointer).unwrap().to_string(),
+            want,
+            "{path}"
+        );
+        assert_eq!(
+            answer.header("retry-after").is_some(),
+            status == 503,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn health_and_status_tell_the_truth() {
+    let server = Server::open().await;
+    assert_eq!(
+        server.get("/api/v1/health", "").await.json()["status"],
+        "ok"
+    );
+    assert_eq!(server.get("/readyz", "").await.status, 200);
+    server.node.store_down.store(true, Ordering::Relaxed);
+    let answer = server.get("/api/v1/health", "").await;
+    assert_eq!(
+        (answer.status, answer.json()["timescale_ok"].as_bool()),
+        (503, Some(false))
+    );
+    assert_eq!(server.get("/readyz", "").await.status, 200, "pushes go on");
+    assert_eq!(server.get("/api/v1/cluster/status", "").await.status, 401);
+    let open = Server::start(WebOptions {
+        open_status: true,
+        ..WebOptions::default()
+    })
+    .await;
+    assert_eq!(
+        open.get("/api/v1/cluster/status", "").await.body,
+        b"{\"nodes\":[]}"
+    );
+}
