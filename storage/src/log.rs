@@ -55,6 +55,10 @@ mod state;
 mod writer;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod mem_disk;
+#[cfg(test)]
 mod tests;
 
 pub use self::{

@@ -102,7 +102,7 @@ mod tests {
         #[test]
         fn bits_and_bytes_round_trip(items in prop::collection::vec(prop::bool::weighted(0.9), 0..40)) {
             let accepted: Accepted = items.iter().copied().collect();
-            prop_assert_eq!(accepted.iter().collect::<Vec<_>>(), items.clone());
+            prop_assert_eq!(&accepted.iter().collect::<Vec<_>>(), &items);
             prop_assert_eq!(accepted.count() as usize, items.iter().filter(|item| **item).count());
             prop_assert!(!accepted.contains(accepted.elements()));
             let mut bytes = vec![];

@@ -68,7 +68,7 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, options: &LogOptions) -> Result<
         disk,
         dir,
         options,
-        end: firsts.first().copied().unwrap_or_default(),
+        end: 0,
         tail: 0,
         known: marker.durable,
         torn_bytes: 0,
@@ -76,6 +76,7 @@ pub(super) fn open(disk: &dyn Disk, dir: &Path, options: &LogOptions) -> Result<
         marker,
     };
     scan.check_formats(&firsts)?;
+    scan.remove_cut(&mut firsts)?;
     scan.segments(&firsts)?;
     scan.finish(marker_file, lock)
 }
@@ -175,14 +176,20 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Finishes a truncation, newest segment first, so that another crash leaves no gap.
+    fn remove_cut(&self, firsts: &mut Vec<u64>) -> Result<()> {
+        let cut = self.marker.cut.unwrap_or(u64::MAX);
+        while let Some(first) = firsts.pop_if(|first| *first >= cut) {
+            self.remove(&Segment::new(self.dir, first, 0).path)?;
+        }
+        Ok(())
+    }
+
     fn segments(&mut self, firsts: &[u64]) -> Result<()> {
+        self.end = firsts.first().copied().unwrap_or(self.marker.first());
         let mut rest = firsts.iter().copied().peekable();
         while let Some(first) = rest.next() {
             let path = Segment::new(self.dir, first, 0).path;
-            if self.marker.cut.is_some_and(|cut| first >= cut) {
-                self.remove(&path)?;
-                continue;
-            }
             if rest.peek().is_some_and(|next| *next <= self.marker.first()) {
                 self.remove(&path)?;
                 self.end = rest.peek().copied().unwrap_or_default();
@@ -313,7 +320,9 @@ impl Scan<'_> {
             return Err(damaged(path, wrong));
         }
         // A lost sector is zeros; anything else that is complete and wrong was changed after it was written.
-        if fault != Frame::Short && !has_blank_sector(reader, segment.bytes).map_err(io_error)? {
+        if let Frame::Wrong(bytes) = fault
+            && !has_blank_sector(reader, segment.bytes, bytes).map_err(io_error)?
+        {
             return Err(damaged(path, wrong));
         }
         self.known = self
@@ -422,10 +431,11 @@ fn damaged(path: &Path, what: String) -> Error {
     }
 }
 
-/// Whether a sector from `offset` on is all zeros.
-fn has_blank_sector(reader: &mut FrameReader<'_>, mut offset: u64) -> io::Result<bool> {
-    while offset < reader.length() {
-        let next = (offset / SECTOR + 1) * SECTOR;
+/// Whether the part in one sector of the `bytes` bytes from `offset` on is all zeros.
+fn has_blank_sector(reader: &mut FrameReader<'_>, mut offset: u64, bytes: u64) -> io::Result<bool> {
+    let end = offset + bytes;
+    while offset < end {
+        let next = ((offset / SECTOR + 1) * SECTOR).min(end);
         let sector = reader.bytes(offset, (next - offset) as usize)?;
         if sector.iter().all(|byte| *byte == 0) {
             return Ok(true);

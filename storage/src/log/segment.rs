@@ -87,8 +87,8 @@ pub(super) enum Frame {
     End,
     /// The file ends inside the head, or inside the payload of a head with the right checksum.
     Short,
-    /// A checksum is wrong.
-    Wrong,
+    /// The checksum of the head, or of the payload, is wrong; so many bytes are in doubt.
+    Wrong(u64),
 }
 
 /// Reads frames in order through one buffer.
@@ -149,7 +149,7 @@ impl<'a> FrameReader<'a> {
             return Ok(Frame::Short);
         }
         let Some(head) = FrameHead::decode(head) else {
-            return Ok(Frame::Wrong);
+            return Ok(Frame::Wrong(FRAME_HEAD as u64));
         };
         let length = usize::try_from(head.length).unwrap_or(usize::MAX);
         let payload = self.bytes(offset + FRAME_HEAD as u64, length)?;
@@ -157,7 +157,7 @@ impl<'a> FrameReader<'a> {
             return Ok(Frame::Short);
         }
         if crc32c::crc32c(payload) != head.payload_crc {
-            return Ok(Frame::Wrong);
+            return Ok(Frame::Wrong(head.frame_bytes()));
         }
         Ok(Frame::Whole(head))
     }

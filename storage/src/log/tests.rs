@@ -281,3 +281,119 @@ fn an_index_that_does_not_continue_the_log_is_refused() {
     }
     append(&log, entries(0..2));
 }
+
+/// The log that [`format_1_keeps_decoding`] reads, as this program writes it.
+fn write_golden(dir: &Path) {
+    let options = LogOptions {
+        segment_bytes: 150,
+        ..LogOptions::default()
+    };
+    let (log, _) = Log::open(dir, options).unwrap();
+    for index in 0..9 {
+        append(
+            &log,
+            vec![entry(index, index / 4, format!("golden {index}"))],
+        );
+    }
+    log.save_vote("golden vote".into()).unwrap();
+    log.save_committed("golden committed".into()).unwrap();
+    let id = "golden id".into();
+    log.purge(Purged { index: 3, id }).unwrap();
+    log.close().unwrap();
+}
+
+#[test]
+fn format_1_keeps_decoding() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/log-v1");
+    if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
+        write_golden(&golden);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(&golden).unwrap() {
+        let path = file.unwrap().path();
+        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let (log, recovered) = open(dir.path());
+    let want = Recovered {
+        vote: Some("golden vote".into()),
+        committed: Some("golden committed".into()),
+        purged: Some(Purged {
+            index: 3,
+            id: "golden id".into(),
+        }),
+        first: Some(4),
+        last: Some(8),
+        torn_bytes: 0,
+    };
+    assert_eq!(recovered, want);
+    let want: Vec<LogEntry> = (4..9)
+        .map(|index| entry(index, index / 4, format!("golden {index}")))
+        .collect();
+    assert_eq!(log.read(0..99, usize::MAX).unwrap(), want);
+    // What is written today is what was written then.
+    let again = tempfile::tempdir().unwrap();
+    write_golden(again.path());
+    let names = |dir: &Path| -> Vec<_> {
+        segment_files(dir)
+            .iter()
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&golden), names(again.path()));
+    for name in names(&golden) {
+        assert_eq!(
+            fs::read(golden.join(&name)).unwrap(),
+            fs::read(again.path().join(&name)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn lost_sectors_are_damage_if_a_later_frame_says_they_were_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(dir.path(), LogOptions::default()).unwrap();
+    append(&log, vec![entry(0, 1, vec![7; 100])]);
+    // Written idle, so that it knows of entry 0 only.
+    let marker = dir.path().join("marker");
+    let before = fs::read(&marker).unwrap();
+    append(&log, vec![entry(1, 1, vec![7; 3_000])]);
+    append(&log, vec![entry(2, 1, vec![7; 100])]);
+    log.close().unwrap();
+    fs::write(&marker, before).unwrap();
+    let file = &segment_files(dir.path())[0];
+    let whole = fs::read(file).unwrap();
+    let mut lost = whole;
+    lost[1_024..2_048].fill(0);
+    fs::write(file, &lost).unwrap();
+    assert!(what(Log::open(dir.path(), LogOptions::default())).contains("was durable"));
+    // Without the later frame nothing says that entry 1 was answered.
+    lost.truncate(2_500);
+    fs::write(file, &lost).unwrap();
+    let (_, recovered) = Log::open(dir.path(), LogOptions::default()).unwrap();
+    assert_eq!(recovered.last, Some(0));
+    assert!(recovered.torn_bytes > 2_000);
+}
+
+#[test]
+fn every_operation_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = prometheus::Registry::new();
+    let metrics = crate::metrics::LogMetrics::register(&registry).unwrap();
+    let options = LogOptions {
+        metrics: Some(metrics.clone()),
+        ..small()
+    };
+    let (log, _) = Log::open(dir.path(), options).unwrap();
+    append(&log, entries(0..50));
+    assert_eq!(log.read(0..5, usize::MAX).unwrap().len(), 5);
+    assert_eq!(metrics.written_entries.get(), 50);
+    assert_eq!(metrics.size_bytes.get() as u64, log.size_bytes());
+    assert_eq!(
+        metrics.segments.get(),
+        segment_files(dir.path()).len() as i64
+    );
+    assert_eq!((metrics.read_entries.get(), metrics.failures.get()), (5, 0));
+    assert_eq!(metrics.queued_bytes.get(), 0);
+    assert!(metrics.sync_seconds.get_sample_count() > 0);
+    assert!(crate::metrics::LogMetrics::register(&registry).is_err());
+}
