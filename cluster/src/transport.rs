@@ -1,7 +1,7 @@
 //! How nodes talk to each other: the ports, without any type of the consensus library.
 //!
 //! [`Transport`] is the client side, [`Service`] what a node serves. Real nodes use [`QuicTransport`], simulations
-//! `MemoryNetwork`; both keep the same contract:
+//! [`MemoryNetwork`]; both keep the same contract:
 //!
 //! - [`Transport::call`] is one request and one answer, [`Transport::open_stream`] an ordered stream of frames in each direction,
 //!   [`Transport::send_snapshot`] a checked transfer of files.
@@ -12,6 +12,7 @@
 
 mod error;
 mod frame;
+mod memory;
 mod metrics;
 mod peer;
 mod quic;
@@ -30,6 +31,7 @@ use pga_config::NodeId;
 pub use self::{
     error::{RefusalReason, ServiceError, TransportError},
     frame::{FrameReceiver, FrameSender, FrameSink, FrameSource},
+    memory::{Fate, LinkFaults, MemoryNetwork, MemoryTransport, TraceEvent},
     metrics::TransportMetrics,
     peer::Peer,
     quic::{JoinError, QuicError, QuicLimits, QuicOptions, QuicTransport, join},

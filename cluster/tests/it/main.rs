@@ -14,4 +14,5 @@ mod replication;
 mod snapshots;
 mod transport_harness;
 mod transport_hostile;
+mod transport_memory;
 mod transport_quic;

@@ -1,0 +1,216 @@
+//! One node's access to the simulated network.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use pga_config::NodeId;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::super::snapshot::is_plain_name;
+use super::super::{
+    FrameReceiver, FrameSender, MAX_FRAME_BYTES, Peer, ReceivedFile, ReceivedSnapshot,
+    RefusalReason, RpcKind, ServiceError, SnapshotFile, Transport, TransportError,
+};
+use super::network::{Attached, MemoryNetwork};
+use super::stream::{Route, direction};
+
+type Answer = Result<Bytes, ServiceError>;
+
+/// The network as one life of one node sees it.
+pub struct MemoryTransport {
+    network: Arc<MemoryNetwork>,
+    node: NodeId,
+    own: Arc<Attached>,
+}
+
+impl MemoryTransport {
+    pub(super) fn new(network: Arc<MemoryNetwork>, node: NodeId, own: Arc<Attached>) -> Self {
+        Self { network, node, own }
+    }
+
+    fn reach(
+        &self,
+        peer: NodeId,
+        addr: &str,
+        what: &'static str,
+    ) -> Result<Arc<Attached>, TransportError> {
+        let found = self
+            .network
+            .find(peer, addr)
+            .filter(|_| self.own.is_alive());
+        found.ok_or_else(|| {
+            self.network.nobody(self.node, peer, what);
+            TransportError::Unreachable {
+                peer,
+                reason: "nobody there".into(),
+            }
+        })
+    }
+
+    /// Sends a request, has it served in a task of its own, and waits for the answer on its way back.
+    async fn exchange(
+        &self,
+        peer: NodeId,
+        request: (&'static str, usize),
+        deadline: Instant,
+        serving: BoxFuture<'static, Answer>,
+        life: Arc<Attached>,
+    ) -> Result<Bytes, TransportError> {
+        let (network, node) = (Arc::clone(&self.network), self.node);
+        let (reply, answered) = tokio::sync::oneshot::channel();
+        let there = network.send(node, peer, request.0, request.1);
+        // The peer goes on whether or not the caller still waits, unless its life ends.
+        let served = async move {
+            let Some(after) = there else { return };
+            sleep(after).await;
+            let answer = serving.await;
+            let bytes = answer.as_ref().map_or(0, Bytes::len);
+            if let Some(after) = network.send(peer, node, "answer", bytes) {
+                sleep(after).await;
+                // The caller may have given up.
+                reply.send(answer).ok();
+            }
+        };
+        tokio::spawn(async move {
+            tokio::select! { biased; () = life.ended() => {}, () = served => {} }
+        });
+        let answer = async {
+            match answered.await {
+                Ok(answer) => Some(answer),
+                // Lost, or the peer's life ended: nobody will tell.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let own = Arc::clone(&self.own);
+        let answer = tokio::select! {
+            biased;
+            () = own.ended() => None,
+            answer = timeout_at(deadline, answer) => answer.unwrap_or(None),
+        };
+        match answer {
+            Some(Ok(body)) => Ok(body),
+            Some(Err(ServiceError::Refused(reason))) => {
+                Err(TransportError::Refused { peer, reason })
+            }
+            Some(Err(ServiceError::Failed(reason))) => Err(TransportError::Broken { peer, reason }),
+            None => Err(TransportError::Timeout { peer }),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryTransport")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transport for MemoryTransport {
+    fn call<'a>(
+        &'a self,
+        peer: NodeId,
+        addr: &'a str,
+        kind: RpcKind,
+        body: Bytes,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Bytes, TransportError>> {
+        Box::pin(async move {
+            let deadline = Instant::now() + timeout;
+            if body.len() > MAX_FRAME_BYTES {
+                let reason = RefusalReason::Malformed;
+                return Err(TransportError::Refused { peer, reason });
+            }
+            let there = self.reach(peer, addr, kind.name())?;
+            let (from, life) = (Peer::Node(self.node), Arc::clone(&there));
+            let request = (kind.name(), body.len());
+            let serving = Box::pin(async move { there.service.call(from, kind, body).await });
+            self.exchange(peer, request, deadline, serving, life).await
+        })
+    }
+
+    fn open_stream<'a>(
+        &'a self,
+        peer: NodeId,
+        addr: &'a str,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<(FrameSender, FrameReceiver), TransportError>> {
+        Box::pin(async move {
+            let there = self.reach(peer, addr, "open")?;
+            let arrives = self.network.send(self.node, peer, "open", 0);
+            let Some(after) = arrives.filter(|_| !self.network.is_cut(peer, self.node)) else {
+                sleep(timeout).await;
+                let reason = "no stream in time".into();
+                return Err(TransportError::Unreachable { peer, reason });
+            };
+            sleep(after.min(timeout)).await;
+            let route = Route {
+                network: Arc::clone(&self.network),
+                from: self.node,
+                to: peer,
+                lives: [Arc::clone(&self.own), Arc::clone(&there)],
+            };
+            let (sender, requests) = direction(&route);
+            let (answers, receiver) = direction(&route.back());
+            let from = Peer::Node(self.node);
+            tokio::spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = there.ended() => {},
+                    () = there.service.stream(from, answers, requests) => {},
+                }
+            });
+            Ok((sender, receiver))
+        })
+    }
+
+    fn send_snapshot<'a>(
+        &'a self,
+        peer: NodeId,
+        addr: &'a str,
+        header: Bytes,
+        files: Vec<SnapshotFile>,
+        stall_timeout: Duration,
+    ) -> BoxFuture<'a, Result<Bytes, TransportError>> {
+        Box::pin(async move {
+            let deadline = Instant::now() + stall_timeout;
+            let there = self.reach(peer, addr, "snapshot")?;
+            let dir = there
+                .spool
+                .join(format!("incoming-{}", self.network.snapshot_number()));
+            let snapshot = copy(&dir, &files).map_err(|error| TransportError::Refused {
+                peer,
+                reason: RefusalReason::Service(error.to_string()),
+            })?;
+            let bytes = snapshot.files().iter().map(|file| file.bytes).sum::<u64>();
+            let (from, life) = (Peer::Node(self.node), Arc::clone(&there));
+            let request = ("snapshot", usize::try_from(bytes).unwrap_or(usize::MAX));
+            let serving =
+                Box::pin(async move { there.service.snapshot(from, header, snapshot).await });
+            self.exchange(peer, request, deadline, serving, life).await
+        })
+    }
+
+    fn rtt(&self, peer: NodeId) -> Option<Duration> {
+        Some(self.network.round_trip(self.node, peer))
+    }
+}
+
+/// Copies files in one go: the simulation has one thread, and its disk takes no time.
+fn copy(dir: &std::path::Path, files: &[SnapshotFile]) -> std::io::Result<ReceivedSnapshot> {
+    std::fs::create_dir_all(dir)?;
+    let mut snapshot = ReceivedSnapshot::new(dir.to_owned(), Vec::new());
+    for file in files {
+        if !is_plain_name(&file.name) {
+            return Err(std::io::Error::other("file name"));
+        }
+        let path = dir.join(&file.name);
+        let bytes = std::fs::copy(&file.path, &path)?;
+        let name = file.name.clone();
+        snapshot.add(ReceivedFile { name, path, bytes });
+    }
+    Ok(snapshot)
+}
