@@ -62,23 +62,25 @@ impl ClusterNode {
     /// Opens the node's log, state and buffer under `options`, re-applies what the log holds above the snapshot, and
     /// starts to take part in the cluster.
     ///
-    /// The caller then serves [`ClusterNode::service`] on its side of the transport.
+    /// `connect` makes the transport, and has it serve the service it is given to peers; calls that come before the node
+    /// is open are refused.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the log must not be used for voting (LOG-1); others say what could not be opened.
-    pub async fn start(options: ClusterOptions, transport: SharedTransport) -> Result<Self> {
+    pub async fn start(
+        options: ClusterOptions,
+        connect: impl FnOnce(Arc<dyn Service>) -> Result<SharedTransport>,
+    ) -> Result<Self> {
+        let service = Arc::new(NodeService::default());
+        let transport = connect(Arc::clone(&service) as Arc<dyn Service>)?;
         let core = Arc::new(start::open(options, transport).await?);
+        service.open(&core);
         tokio::spawn(watch::leadership(Arc::clone(&core)));
         tokio::spawn(watch::gauges(Arc::clone(&core)));
         tokio::spawn(maintenance::run(Arc::clone(&core)));
         tokio::spawn(uploads::run(Arc::clone(&core)));
         let batcher = Batcher::start(Arc::clone(&core));
         Ok(Self { core, batcher })
-    }
-
-    /// What this node serves to its peers.
-    pub fn service(&self) -> Arc<dyn Service> {
-        Arc::new(NodeService(Arc::clone(&self.core)))
     }
 
     /// This node.

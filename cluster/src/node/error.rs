@@ -33,6 +33,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The transport could not be started.
+    #[error("cannot start the transport between nodes")]
+    Transport(#[from] crate::transport::QuicError),
     /// The timings contradict each other.
     #[error("raft timings: {0}")]
     Timings(String),

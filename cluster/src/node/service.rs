@@ -1,6 +1,6 @@
 //! What a node serves to its peers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -19,8 +19,9 @@ use crate::transport::{
     ServiceError,
 };
 
-/// The server side of a node.
-pub(crate) struct NodeService(pub(crate) Arc<Core>);
+/// The server side of a node: made before the node is open, because consensus needs the transport that serves it.
+#[derive(Default)]
+pub(crate) struct NodeService(OnceLock<Weak<Core>>);
 
 type Answer = Result<Bytes, ServiceError>;
 
@@ -29,7 +30,7 @@ impl Service for NodeService {
         Box::pin(async move {
             match from {
                 Peer::Node(node) => self.serve(node, kind, body).await,
-                Peer::Joiner { certificate_sha256 } => match (kind, &self.0.app) {
+                Peer::Joiner { certificate_sha256 } => match (kind, &self.core()?.app) {
                     (RpcKind::Join, Some(app)) => app.join(certificate_sha256, body).await,
                     _ => Err(ServiceError::Refused(RefusalReason::Forbidden)),
                 },
@@ -66,15 +67,33 @@ impl Service for NodeService {
             }
             let snapshot = SnapshotDir::received(snapshot.keep());
             let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot };
-            let answer = self.0.raft.install_full_snapshot(vote, snapshot).await;
+            let answer = self
+                .core()?
+                .raft
+                .install_full_snapshot(vote, snapshot)
+                .await;
             encode(&answer.map_err(failed)?)
         })
     }
 }
 
 impl NodeService {
+    /// Serves `core` from now on.
+    pub(crate) fn open(&self, core: &Arc<Core>) {
+        self.0.get_or_init(|| Arc::downgrade(core));
+    }
+
+    fn core(&self) -> Result<Arc<Core>, ServiceError> {
+        let core = self
+            .0
+            .get()
+            .ok_or_else(|| ServiceError::refused("starting"))?;
+        let core = core.upgrade().filter(|core| !*core.stopped.borrow());
+        core.ok_or(ServiceError::Refused(RefusalReason::ShuttingDown))
+    }
+
     async fn serve(&self, from: NodeId, kind: RpcKind, body: Bytes) -> Answer {
-        let core = &self.0;
+        let core = self.core()?;
         match kind {
             RpcKind::Append => encode(
                 &core
@@ -110,7 +129,8 @@ impl NodeService {
             let request: AppendEntriesRequest<TypeConfig> = decode(&frame).ok()?;
             Some((request, requests))
         });
-        let mut results = Box::pin(self.0.raft.stream_append(requests));
+        let Ok(core) = self.core() else { return };
+        let mut results = Box::pin(core.raft.stream_append(requests));
         while let Some(result) = results.next().await {
             let Some(frame) = result.ok().and_then(|result| encode(&result).ok()) else {
                 return;

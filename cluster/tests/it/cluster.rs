@@ -1,10 +1,15 @@
-//! A cluster of real nodes on one disk, with their logs and buffers, over the in-process network.
+//! A cluster of real nodes on one disk, with their logs and buffers, over the in-process network or over QUIC.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pga_cluster::pki::{CertificateAuthority, Validity};
+use pga_cluster::transport::{
+    QuicLimits, QuicOptions, QuicTransport, Service, SharedTransport, TransportMetrics,
+};
 use pga_cluster::{
     BufferLimits, ClusterId, ClusterNode, ClusterOptions, Member, PushOutcome, RaftTimings,
     SnapshotPolicy, StateLimits,
@@ -20,19 +25,19 @@ pub struct Cluster {
     dir: TempDir,
     id: ClusterId,
     pub network: Network,
+    quic: Option<Quic>,
     pub nodes: BTreeMap<u64, ClusterNode>,
+}
+
+/// The same cluster's certificates and ports.
+struct Quic {
+    ca: CertificateAuthority,
+    ports: BTreeMap<u64, u16>,
+    transports: BTreeMap<u64, Arc<QuicTransport>>,
 }
 
 pub fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
-}
-
-pub fn member(id: u64) -> Member {
-    Member {
-        node: NodeId::new(id),
-        quic: format!("127.0.0.1:{}", 7080 + id),
-        http: format!("http://127.0.0.1:{}", 8080 + id),
-    }
 }
 
 /// A record with these keys as its elements.
@@ -53,25 +58,85 @@ pub fn record(collector: &str, keys: impl IntoIterator<Item = u64>) -> Bytes {
 impl Cluster {
     /// Nodes 1 to `n`, initialized, with a leader.
     pub async fn start(n: u64) -> Self {
+        Self::start_over(n, None).await
+    }
+
+    /// The same over QUIC on loopback.
+    pub async fn start_quic(n: u64) -> Self {
+        let id = ClusterId::random();
+        let validity = Validity::for_next(Validity::AUTHORITY);
+        let free_port = |id| {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            (id, socket.local_addr().unwrap().port())
+        };
+        let quic = Quic {
+            ca: CertificateAuthority::create(id, validity).unwrap(),
+            ports: (1..=n + 1).map(free_port).collect(),
+            transports: BTreeMap::new(),
+        };
+        Self::start_over(n, Some((id, quic))).await
+    }
+
+    async fn start_over(n: u64, quic: Option<(ClusterId, Quic)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let (id, quic) = match quic {
+            Some((id, quic)) => (id, Some(quic)),
+            None => (ClusterId::random(), None),
+        };
         let mut cluster = Self {
             network: Network::new(dir.path().join("network")),
             dir,
-            id: ClusterId::random(),
+            id,
+            quic,
             nodes: BTreeMap::new(),
         };
         for id in 1..=n {
             cluster.open(id).await;
         }
-        let members = (1..=n).map(member).collect();
+        let members = (1..=n).map(|id| cluster.member(id)).collect();
         cluster.nodes[&1].initialize(members).await.unwrap();
         cluster.leader().await;
         cluster
     }
 
-    fn path(&self, id: u64) -> &Path {
-        let path = self.dir.path().join(format!("node-{id}"));
-        Box::leak(path.into_boxed_path())
+    pub fn member(&self, id: u64) -> Member {
+        let port = self.quic.as_ref().map_or(1, |quic| quic.ports[&id]);
+        Member {
+            node: NodeId::new(id),
+            quic: format!("127.0.0.1:{port}"),
+            http: format!("http://127.0.0.1:{}", 8080 + id),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        id: u64,
+        service: Arc<dyn Service>,
+    ) -> pga_cluster::Result<SharedTransport> {
+        let node = NodeId::new(id);
+        let Some(quic) = &mut self.quic else {
+            self.network.heal(node);
+            self.network.serve(node, service);
+            return Ok(self.network.transport(node));
+        };
+        let validity = Validity::for_next(Validity::NODE);
+        let options = QuicOptions {
+            cluster: self.id,
+            node,
+            listen: ([127, 0, 0, 1], quic.ports[&id]).into(),
+            identity: quic.ca.issue_node(node, validity).unwrap(),
+            trusted: vec![quic.ca.certificate().clone()],
+            spool: self.dir.path().join(format!("node-{id}/incoming")),
+            limits: QuicLimits::default(),
+            metrics: TransportMetrics::register(&prometheus::Registry::new()).unwrap(),
+        };
+        let transport = QuicTransport::bind(options, service)?;
+        quic.transports.insert(id, Arc::clone(&transport));
+        Ok(transport)
+    }
+
+    fn path(&self, id: u64) -> PathBuf {
+        self.dir.path().join(format!("node-{id}"))
     }
 
     /// Starts a node, or starts it again.
@@ -80,7 +145,7 @@ impl Cluster {
         let options = ClusterOptions {
             node,
             cluster: self.id,
-            dir: self.path(id).to_owned(),
+            dir: self.path(id),
             timings: RaftTimings {
                 upload_expiry: Duration::from_secs(3),
                 ..RaftTimings::default()
@@ -97,10 +162,8 @@ impl Cluster {
             app: None,
             registry: prometheus::Registry::new(),
         };
-        let transport = self.network.transport(node);
-        let handle = ClusterNode::start(options, transport).await.unwrap();
-        self.network.serve(node, handle.service());
-        self.network.heal(node);
+        let connect = |service| self.connect(id, service);
+        let handle = ClusterNode::start(options, connect).await.unwrap();
         self.nodes.insert(id, handle.clone());
         handle
     }
@@ -110,6 +173,9 @@ impl Cluster {
         let node = NodeId::new(id);
         self.network.cut(node);
         self.network.remove(node);
+        if let Some(quic) = &mut self.quic {
+            quic.transports.remove(&id).unwrap().shutdown().await;
+        }
         let handle = self.nodes.remove(&id).unwrap();
         handle.shutdown().await;
     }

@@ -9,6 +9,7 @@
 mod cluster;
 mod failover;
 mod network;
+mod over_quic;
 mod pki;
 mod replication;
 mod snapshots;

@@ -6,7 +6,7 @@ use pga_cluster::{Command, ControlCommand, NewUser, ProposeError, Refusal, Uploa
 use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 
-use crate::cluster::{Cluster, member, record, soon};
+use crate::cluster::{Cluster, record, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_push_on_any_node_commits_and_a_repeat_elsewhere_is_found() {
@@ -119,7 +119,7 @@ async fn a_fourth_node_joins_and_another_leaves() {
     let follower = cluster.follower().await;
     cluster.open(4).await;
     cluster.nodes[&follower]
-        .add_node(member(4), soon())
+        .add_node(cluster.member(4), soon())
         .await
         .unwrap();
     let (position, ..) = cluster.push(4, record("c", [1_000])).await;
@@ -134,7 +134,9 @@ async fn a_fourth_node_joins_and_another_leaves() {
     let (position, accepted, _) = cluster.push(4, record("c", [1_001])).await;
     assert_eq!(accepted, 1);
     cluster.settle(position).await;
-    let error = cluster.nodes[&4].add_node(member(leader), soon()).await;
+    let error = cluster.nodes[&4]
+        .add_node(cluster.member(leader), soon())
+        .await;
     assert!(
         matches!(error, Err(ProposeError::Membership(_))),
         "retired ids never return: {error:?}"

@@ -3,7 +3,7 @@
 use pga_cluster::Command;
 use pga_storage::Position;
 
-use crate::cluster::{Cluster, member, record, soon};
+use crate::cluster::{Cluster, record, soon};
 
 /// Reports `position` flushed, and has every node build a snapshot and purge.
 async fn flush(cluster: &Cluster, position: Position) {
@@ -57,7 +57,10 @@ async fn a_new_node_gets_a_snapshot_and_what_is_not_flushed() {
     }
     flush(&cluster, flushed).await;
     cluster.open(4).await;
-    cluster.nodes[&1].add_node(member(4), soon()).await.unwrap();
+    cluster.nodes[&1]
+        .add_node(cluster.member(4), soon())
+        .await
+        .unwrap();
     let (position, accepted, _) = cluster.push(4, record("c", 0..60)).await;
     assert_eq!(accepted, 20);
     cluster.settle(position).await;
