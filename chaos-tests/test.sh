@@ -11,5 +11,5 @@ if [ -z "${PGANALYTICS_TEST_TIMESCALE_URL:-}" ] || [ "$(id -u)" = 0 ]; then
 fi
 
 # The scenarios run the real program, which has to stand beside the test binaries.
-cargo build --locked -p pga-node --bins
+cargo build --locked --workspace --bins
 cargo test --locked --workspace --no-fail-fast "$@"

@@ -1,1 +1,23 @@
-//! Skeleton.
+//! Real processes and real faults: the harness that runs clusters and databases, breaks them, and checks the
+//! invariants of the system from outside.
+//!
+//! # Map
+//! [`Cluster`] runs the built program as one process per node; [`Timescale`] is a real database server that can be
+//! crashed; [`Load`] pushes meanwhile and tells what was acknowledged; [`until`] waits for a condition with a deadline.
+
+mod cluster;
+mod load;
+mod ports;
+mod process;
+mod program;
+mod timescale;
+mod wait;
+
+pub use self::{
+    cluster::{Cluster, ClusterOptions, Node, NodeStatus, Status},
+    load::{Load, verified},
+    ports::free_ports,
+    program::program,
+    timescale::{Session, Timescale},
+    wait::until,
+};

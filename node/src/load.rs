@@ -15,6 +15,7 @@ mod history;
 mod options;
 mod report;
 mod run;
+mod sql;
 mod tally;
 mod verify;
 mod worker;

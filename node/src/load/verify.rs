@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::api::{Credentials, Reader};
 use super::content::CycleCache;
+use super::sql::in_database;
 use super::{Counts, History, LoadArgs, LoadError, Run, Verdict, View};
 use crate::client::{ClientOptions, Endpoint};
 
@@ -25,6 +26,12 @@ pub async fn verify(args: &LoadArgs, run: &Arc<Run>) -> Result<Vec<View>, LoadEr
         views.push(View {
             source: node.to_string(),
             verdict,
+        });
+    }
+    if let Some(url) = &args.timescale {
+        views.push(View {
+            source: "sql".to_owned(),
+            verdict: in_database(run, url).await?,
         });
     }
     Ok(views)

@@ -1,0 +1,135 @@
+//! Requests to one node of the cluster.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::Full;
+use pga_node::client::{Answer, HttpClient};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Cluster;
+
+impl Cluster {
+    /// A GET without a token.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn get(&self, id: u64, path: &str) -> anyhow::Result<Answer> {
+        let mut client = self.client(id)?;
+        Ok(client.send(Method::GET, path, None, Bytes::new()).await?)
+    }
+
+    /// A GET with the first user's token, whose answer has to be a success.
+    ///
+    /// # Errors
+    /// If there is no answer, or another one.
+    pub async fn get_json(&self, id: u64, path: &str) -> anyhow::Result<Value> {
+        let token = self.login(id).await?;
+        let mut client = self.client(id)?;
+        let answer = client
+            .send(Method::GET, path, Some(&token), Bytes::new())
+            .await?;
+        ensure!(
+            answer.status.is_success(),
+            "{path}: {} {}",
+            answer.status,
+            answer.text_start()
+        );
+        serde_json::from_slice(&answer.body).with_context(|| format!("{path}: no JSON"))
+    }
+
+    /// Logs the first user in; the access token.
+    ///
+    /// # Errors
+    /// If that is refused.
+    pub async fn login(&self, id: u64) -> anyhow::Result<String> {
+        #[derive(Deserialize)]
+        struct Login {
+            token: String,
+        }
+        let body = json!({"username": self.admin.0, "password": self.admin.1}).to_string();
+        let mut client = self.client(id)?;
+        let answer = client
+            .send(Method::POST, "/api/v1/auth/login", None, body.into())
+            .await?;
+        ensure!(
+            answer.status.is_success(),
+            "login: {} {}",
+            answer.status,
+            answer.text_start()
+        );
+        let login: Login = serde_json::from_slice(&answer.body)?;
+        Ok(login.token)
+    }
+
+    /// Posts `body` to the push route of one node, with these headers besides; whatever the answer is.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn push(
+        &self,
+        id: u64,
+        body: impl Into<Bytes>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri("/api/v1/metrics/push")
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into()))?;
+        Ok(self.client(id)?.send_request(request).await?)
+    }
+
+    /// As [`Cluster::push`], and the answer has to be the acknowledgement.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub async fn push_ok(&self, id: u64, body: impl Into<Bytes>) -> anyhow::Result<Value> {
+        let answer = self.push(id, body, &[]).await?;
+        ensure!(
+            answer.status == 200,
+            "push: {} {}",
+            answer.status,
+            answer.text_start()
+        );
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+
+    /// All elements of a collector, as node `id` reads them, at `position` (`<group>.<term>.<index>`) or later.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn elements(
+        &self,
+        id: u64,
+        collector: &str,
+        position: Option<&str>,
+    ) -> anyhow::Result<Vec<Value>> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let mut path = format!("/api/v1/collectors/{collector}/metrics?limit=1000{cursor}");
+            if let Some(position) = position {
+                path.push_str(&format!("&min_position={position}"));
+            }
+            let page = self.get_json(id, &path).await?;
+            let data = page.get("data").and_then(Value::as_array);
+            all.extend(data.context("page without data")?.iter().cloned());
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    fn client(&self, id: u64) -> anyhow::Result<HttpClient> {
+        let endpoint = self.node(id)?.http.clone();
+        Ok(HttpClient::new(endpoint, Arc::clone(&self.client)))
+    }
+}

@@ -1,0 +1,45 @@
+//! What a cluster is made with.
+
+use std::ffi::OsString;
+
+/// What a cluster is made with.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// Number of nodes.
+    pub nodes: u16,
+    /// URL of the database; `None` is the embedded store.
+    pub timescale: Option<String>,
+    /// Settings other than the demo's, such as `("buffer.max-size", "8MiB")`.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            timescale: None,
+            settings: Vec::new(),
+        }
+    }
+}
+
+impl ClusterOptions {
+    /// Adds a setting.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: &str) -> Self {
+        self.settings.push((key, value.to_owned()));
+        self
+    }
+
+    /// The settings as environment variables, which win over configuration files.
+    pub(super) fn environment(&self) -> Vec<(OsString, OsString)> {
+        let name = |key: &str| {
+            let name = key.replace('.', "__").replace('-', "_").to_uppercase();
+            format!("PGANALYTICS_{name}").into()
+        };
+        self.settings
+            .iter()
+            .map(|(key, value)| (name(key), value.into()))
+            .collect()
+    }
+}

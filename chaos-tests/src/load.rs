@@ -1,0 +1,65 @@
+//! Load while something breaks.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use indicatif::ProgressBar;
+use pga_node::load::{LoadArgs, LoadError, Report, Run, run, verify};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A load that runs until it is told to stop.
+#[derive(Debug)]
+pub struct Load {
+    args: LoadArgs,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<Result<Run, LoadError>>,
+}
+
+impl Load {
+    /// Starts it; `args.duration` bounds it.
+    pub fn start(args: LoadArgs) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let own = args.clone();
+        let running = tokio::spawn(async move { run(&own, stopped, ProgressBar::hidden()).await });
+        Self {
+            args,
+            stop,
+            running,
+        }
+    }
+
+    /// Ends it; a push that was begun is finished.
+    ///
+    /// # Errors
+    /// If it could not run.
+    pub async fn stop(self) -> anyhow::Result<(LoadArgs, Arc<Run>)> {
+        self.stop.send_replace(true);
+        let run = self.running.await?.context("load")?;
+        Ok((self.args, Arc::new(run)))
+    }
+
+    /// Ends it, and checks through every node (and in the database) that exactly what was acknowledged is stored.
+    ///
+    /// # Errors
+    /// If anything is lost, duplicated or phantom, or too little was acknowledged for the run to mean anything.
+    pub async fn verify(self) -> anyhow::Result<Report> {
+        let (args, run) = self.stop().await?;
+        verified(&args, &run).await
+    }
+}
+
+/// Checks through every node (and in the database) that exactly what was acknowledged is stored.
+///
+/// # Errors
+/// As [`Load::verify`].
+pub async fn verified(args: &LoadArgs, run: &Arc<Run>) -> anyhow::Result<Report> {
+    let views = verify(args, run).await.context("reading back")?;
+    let report = Report::new(run, views);
+    ensure!(
+        report.pushes.succeeded > 0,
+        "nothing was acknowledged: {report}"
+    );
+    ensure!(report.is_clean(), "{report}");
+    Ok(report)
+}
