@@ -161,7 +161,7 @@ impl Store for EmbeddedStore {
                 let rows = self.write(step).await?;
                 dropped += rows as u64;
                 if rows < RETAIN_STEP_ROWS {
-                    self.write(Writer::drop_unused_inventories).await?;
+                    self.write(move |writer| writer.drop_unused(before)).await?;
                     return Ok(dropped);
                 }
             }

@@ -83,9 +83,10 @@ fn add_row(element: &FlushElement, id: TableId, part: &Part<'_>, out: &mut Rows)
             Source::LogIndex => Value::Int(i64::try_from(element.index).unwrap_or(i64::MAX)),
             Source::Ordinal => Value::Int(i64::from(element.ordinal)),
             Source::Database => Value::Text(part.database.to_owned()),
-            Source::DiskSum(field) => parts::disk_sum(part.object, field),
-            Source::PerSecond(_) => {
-                parts::disk_sum(part.object, column.name.trim_start_matches("io_"))
+            Source::DiskSum(_) | Source::PerSecond(_) => {
+                let sum = parts::disk_sum(part.object, column);
+                has_payload |= sum != Value::Null;
+                sum
             }
             Source::Delta(_) | Source::Interval => Value::Null,
             Source::Payload(path) => match payload(part, column, path) {

@@ -1,4 +1,9 @@
 //! Integration tests of pga-storage.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests fail the test"
+)]
 
 mod embedded;
 mod store_contract;

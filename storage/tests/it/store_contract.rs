@@ -20,7 +20,7 @@ pub(crate) use self::{
         a_reset_counts_from_zero, a_statement_repeated_under_databases_counts_once,
         late_samples_have_no_differences, top_queries_count_the_window_only,
     },
-    data::{batch, collector, document, many_cycles, one_cycle, sample},
+    data::{batch, many_cycles, one_cycle, sample},
     exactly_once::{
         a_batch_elsewhere_is_fenced_and_stores_nothing, a_failed_flush_leaves_no_trace,
         a_newer_term_fences_the_older, replaying_a_batch_stores_nothing_twice,
@@ -80,6 +80,7 @@ macro_rules! store_contract_tests {
                 let fresh = $fresh().await;
                 let other = $fresh().await;
                 $crate::store_contract::$check(&*fresh.store, &*other.store).await;
+                drop((fresh.guard, other.guard));
             }
         )*
     };

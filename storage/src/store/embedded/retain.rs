@@ -18,9 +18,13 @@ impl Writer {
         Ok(deleted)
     }
 
-    /// Deletes the inventory contents that no element refers to.
-    pub(super) fn drop_unused_inventories(&mut self) -> Result<()> {
+    /// Deletes what no element needs any more: inventory contents without a reference, and the last samples
+    /// of counter series that ended before `before`.
+    pub(super) fn drop_unused(&mut self, before: Timestamp) -> Result<()> {
         let db = self.db()?;
+        let ended = "DELETE FROM rate_state WHERE time < ?1";
+        db.execute(ended, [before.micros()])
+            .map_err(failed("retain in"))?;
         let sql = "DELETE FROM inventory WHERE NOT EXISTS
             (SELECT 1 FROM elements WHERE elements.inventory = inventory.hash)";
         db.execute(sql, []).map_err(failed("retain in"))?;

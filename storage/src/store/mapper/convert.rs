@@ -133,7 +133,7 @@ fn offset(zone: &str) -> Option<UtcOffset> {
         Some(_) => 1,
     };
     let digits: String = zone.get(1..)?.chars().filter(|c| *c != ':').collect();
-    if digits.len() % 2 != 0 || digits.len() > 6 || digits.is_empty() {
+    if !digits.len().is_multiple_of(2) || digits.len() > 6 || digits.is_empty() {
         return None;
     }
     let part = |at: usize| -> Option<i8> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::convert::{Conversion, convert};
 use super::{Mapped, Value, parse_time};
 use crate::store::FlushElement;
-use crate::store::catalogue::{Column, ColumnType, Items};
+use crate::store::catalogue::{Column, ColumnType, Items, Source};
 use crate::{Document, Timestamp};
 
 /// One part of an element, a row in the making.
@@ -118,27 +118,32 @@ pub(super) fn at<'a>(object: &'a Map<String, Json>, path: &str) -> Option<&'a Js
     at(object.get(first)?.as_object()?, rest)
 }
 
-/// Sum of `field` over the whole disks in `disk_io`; NULL if none has it.
-pub(super) fn disk_sum(object: &Map<String, Json>, field: &'static str) -> Value {
+/// Sum over the whole disks in `disk_io` of the field behind `column`; NULL if none has it. Counters are
+/// summed as such; some clients send rates instead, which are the sums of the columns that are rates.
+pub(super) fn disk_sum(object: &Map<String, Json>, column: Column) -> Value {
+    let field = match column.source {
+        Source::DiskSum(field) => field,
+        _ => column.name.trim_start_matches("io_"),
+    };
     let Some(Json::Array(disks)) = object.get("disk_io") else {
         return Value::Null;
     };
-    let column = Column::new(field, ColumnType::Float8);
+    let number = Column::new(column.name, ColumnType::Float8);
     let mut sum = None;
     for disk in disks.iter().filter_map(Json::as_object) {
         if is_partition(disk, disks) {
             continue;
         }
-        let value = disk.get(field).map(|json| convert(json, column));
+        let value = disk.get(field).map(|json| convert(json, number));
         if let Some(Conversion::Value(Value::Float(value))) = value {
             sum = Some(sum.unwrap_or(0.0) + value);
         }
     }
-    match sum {
-        None => Value::Null,
-        // Rates keep their fraction; counters are whole numbers below 2^53.
-        Some(sum) if field.ends_with("iops") || field.ends_with("mb_s") => Value::Float(sum),
-        Some(sum) => Value::Int(sum as i64),
+    match (sum, column.ty) {
+        (None, _) => Value::Null,
+        // Counters stay below 2^53, where doubles are exact.
+        (Some(sum), ColumnType::Bigint) => Value::Int(sum as i64),
+        (Some(sum), _) => Value::Float(sum),
     }
 }
 

@@ -162,6 +162,18 @@ fn host_values_are_scaled_and_partitions_are_counted_once() {
 }
 
 #[test]
+fn disk_rates_of_older_clients_are_taken_as_they_are() {
+    let (outcome, rows) = mapped(json!({"type": "sysstat", "disk_io": [
+        {"device": "sda", "read_iops": 10.5, "write_iops": 2, "read_mb_s": 1.5},
+        {"device": "sdb", "read_iops": 1}]}));
+    assert_eq!(outcome, Mapped::Whole);
+    let cell = |name| column(&rows, "metrics_sysstat", name);
+    assert_eq!(cell("io_read_iops"), [Value::Float(11.5)]);
+    assert_eq!(cell("io_read_ops"), [Value::Null]);
+    assert_eq!(column(&rows, "metrics_disk_io", "read_mb_s").len(), 2);
+}
+
+#[test]
 fn an_unchanged_inventory_has_no_rows() {
     let body =
         json!({"type": "pg_extensions", "databases": {"d": {"extensions": [{"name": "x"}]}}});

@@ -1,5 +1,6 @@
 //! Elements read back as they were sent.
 
+use pga_config::CollectorId;
 use pga_storage::store::{ElementPage, ElementQuery, Store};
 use pga_storage::{Element, Sample, SampleForm, Timestamp};
 use serde_json::{Value as Json, json};
@@ -188,74 +189,45 @@ pub(crate) async fn windows_and_kinds_filter(store: &dyn Store, _other: &dyn Sto
         sample("b", 40, 1.0),
     ];
     store.flush(batch(0, 1, elements)).await.unwrap();
-    let at = |seconds: i64| Some(Timestamp::from_micros(seconds * 1_000_000));
-    let kind = |kind: &str| Some(kind.to_owned());
-    for (name, query, want) in [
-        ("all", all(), 4),
-        (
-            "from is inclusive",
-            ElementQuery {
-                from: at(20),
-                ..all()
-            },
-            3,
-        ),
-        (
-            "to is exclusive",
-            ElementQuery {
-                to: at(40),
-                ..all()
-            },
-            3,
-        ),
+    for (name, change, want) in filters() {
+        let mut query = ElementQuery { limit: 1, ..all() };
+        change(&mut query);
+        assert_eq!(read(store, query).await.len(), want, "{name}");
+    }
+}
+
+type Change = fn(&mut ElementQuery);
+
+fn filters() -> [(&'static str, Change, usize); 8] {
+    const fn at(seconds: i64) -> Option<Timestamp> {
+        Some(Timestamp::from_micros(seconds * 1_000_000))
+    }
+    [
+        ("all", |_| {}, 4),
+        ("from is inclusive", |query| query.from = at(20), 3),
+        ("to is exclusive", |query| query.to = at(40), 3),
         (
             "between",
-            ElementQuery {
-                from: at(11),
-                to: at(21),
-                ..all()
-            },
+            |query| (query.from, query.to) = (at(11), at(21)),
             1,
         ),
-        (
-            "logs",
-            ElementQuery {
-                kind: kind("pg_log"),
-                ..all()
-            },
-            1,
-        ),
+        ("logs", |query| query.kind = Some("pg_log".into()), 1),
         (
             "samples of both shapes",
-            ElementQuery {
-                kind: kind("samples"),
-                ..all()
-            },
+            |query| query.kind = Some("samples".into()),
             3,
         ),
         (
             "no such kind",
-            ElementQuery {
-                kind: kind("sysstat"),
-                ..all()
-            },
+            |query| query.kind = Some("sysstat".into()),
             0,
         ),
         (
             "another collector",
-            ElementQuery {
-                collector: pga_config::CollectorId::from_external("x"),
-                ..all()
-            },
+            |query| query.collector = CollectorId::from_external("x"),
             0,
         ),
-    ] {
-        assert_eq!(
-            read(store, ElementQuery { limit: 1, ..query }).await.len(),
-            want,
-            "{name}"
-        );
-    }
+    ]
 }
 
 pub(crate) async fn inventories_cost_a_reference(store: &dyn Store, _other: &dyn Store) {
