@@ -29,6 +29,9 @@ use crate::node::{Error, Result};
 
 pub(crate) type Meta = SnapshotMetaOf<TypeConfig>;
 
+/// What was found at start: the place, the state's bytes, the files.
+pub(crate) type Newest = (Meta, Vec<u8>, SnapshotDir);
+
 /// Name of the state's file.
 pub(crate) const STATE_FILE: &str = "state.bin";
 /// Name of the copy of the node's own store.
@@ -114,7 +117,7 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Opens `dir`, removes what a crash left half-made, and finds the newest snapshot.
-    pub(crate) fn open(dir: &Path) -> Result<(Self, Option<(Meta, Vec<u8>, SnapshotDir)>)> {
+    pub(crate) fn open(dir: &Path) -> Result<(Self, Option<Newest>)> {
         fs::create_dir_all(dir).map_err(|source| file_error("create", dir, source))?;
         let mut found: Vec<(u64, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(dir).map_err(|source| file_error("list", dir, source))? {

@@ -289,3 +289,71 @@ fn a_newer_or_damaged_state_is_an_error() {
     let error = State::from_bytes(&newer, StateLimits::default()).unwrap_err();
     assert!(matches!(error, ImageError::Newer { found: 2, known: 1 }));
 }
+
+/// A state with something of everything.
+fn sample() -> State {
+    let mut log = Log::new(StateLimits::default());
+    log.0
+        .set_members(Position::new(1, 0), [1, 2, 3].map(NodeId::new));
+    let at = Timestamp::from_micros(1);
+    log.apply(&Command::Control(ControlCommand::Bootstrap {
+        token_key: Bytes::from_static(b"token"),
+        ca_key: Bytes::from_static(b"ca"),
+        admin: NewUser {
+            username: "admin".into(),
+            email: "a@b".into(),
+            role: "admin".into(),
+            password_hash: "x".into(),
+        },
+        registration_secret_hash: [7; 32],
+        at,
+    }));
+    log.apply(&Command::Control(ControlCommand::AddJoinToken {
+        certificate_sha256: [1; 32],
+        expires_at: Timestamp::from_micros(100),
+        at,
+    }));
+    log.apply(&Command::Control(ControlCommand::SetNode {
+        node: NodeId::new(2),
+        quic: "q".into(),
+        http: "h".into(),
+    }));
+    log.apply(&Command::Control(ControlCommand::RetireNode {
+        node: NodeId::new(9),
+    }));
+    log.apply(&Command::Control(ControlCommand::RegisterCollector {
+        collector: CollectorId::from_external("collector-2"),
+        name: "two".into(),
+        hostname: "host".into(),
+        address: None,
+        version: Some("1".into()),
+        certificate_sha256: [2; 32],
+        at,
+    }));
+    log.push(record(1, 10, &[1, 2], Some(("name", 7))));
+    log.apply(&Command::UploadPart {
+        upload: UploadId(5),
+        part: 0,
+        record: record(1, 11, &[3], None),
+    });
+    let position = Position::new(1, 6);
+    log.apply(&Command::Flushed { position });
+    log.0
+}
+
+#[test]
+fn the_golden_state_keeps_its_bytes_and_decodes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/state/v1.bin");
+    let bytes = sample().to_bytes();
+    if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+        std::fs::write(path, &bytes).unwrap();
+    }
+    let golden = std::fs::read(path).unwrap();
+    assert_eq!(golden, bytes);
+    let state = State::from_bytes(&golden, StateLimits::default()).unwrap();
+    assert_eq!(state.to_bytes(), golden);
+    assert_eq!(state.users().len(), 1);
+    assert_eq!(state.open_uploads().count(), 1);
+    assert!(state.is_retired(NodeId::new(9)));
+}
