@@ -107,4 +107,5 @@ pub(crate) fn blame_headers(error: DecodeError, headers: &HeaderMap) -> DecodeEr
 }
 
 #[cfg(test)]
+#[expect(clippy::too_many_lines, reason = "tables of cases")]
 mod tests;

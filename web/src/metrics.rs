@@ -32,6 +32,7 @@ impl WebMetrics {
     ///
     /// # Errors
     /// If a metric of the same name is registered already.
+    #[expect(clippy::too_many_lines, reason = "a list of metrics")]
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             requests: histograms(

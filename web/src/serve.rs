@@ -50,6 +50,10 @@ pub(crate) struct Peer {
 ///
 /// `registries` are what `/metrics` shows, merged. Handlers call `api` and nothing else. A panic in a handler is
 /// answered with 500 and counted; the server lives on.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop, whose parts share its state"
+)]
 pub async fn serve(
     listener: TcpListener,
     api: Arc<dyn NodeApi>,

@@ -268,7 +268,7 @@ fn shorten(key: &str) -> String {
 /// A JSON string with no more escapes than it needs.
 pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
     let needs_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if text.as_bytes().iter().any(|byte| needs_escape(byte)) {
+    if text.as_bytes().iter().any(needs_escape) {
         // INVARIANT: a string always encodes into a vector.
         out.extend_from_slice(&serde_json::to_vec(text).unwrap_or_default());
     } else {

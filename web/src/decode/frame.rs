@@ -13,6 +13,10 @@ const SNAPPY: u8 = 2;
 const MAX_DEPTH: usize = 128;
 
 /// The JSON text of the frame's payload.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the header's fields, checked in their order"
+)]
 pub(super) fn to_json(frame: &[u8], bounds: &mut Bounds<'_>) -> Result<Vec<u8>, DecodeError> {
     let Some((header, stored)) = frame.split_at_checked(HEADER) else {
         return Err(bad("the header is cut off"));

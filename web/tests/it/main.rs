@@ -1,4 +1,11 @@
 //! The HTTP front over real sockets, against a fake node.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "helpers of tests fail by panicking, and tables of cases are long"
+)]
 
 mod auth;
 mod bad_input;
