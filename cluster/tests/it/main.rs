@@ -1,7 +1,6 @@
-//! Clusters of real nodes in one process.
+//! Clusters of real nodes in one process, their network and their identities.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]

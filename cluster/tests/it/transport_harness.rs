@@ -19,11 +19,14 @@ use rustls::pki_types::CertificateDer;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
+/// A snapshot that was installed: from whom, its header, names and contents of its files.
+type Seen = (Peer, Bytes, Vec<(String, Vec<u8>)>);
+
 /// Echoes calls and frames, keeps what it saw.
 #[derive(Default)]
 pub(crate) struct Echo {
     pub(crate) calls: Mutex<Vec<(Peer, RpcKind, Bytes)>>,
-    pub(crate) snapshots: Mutex<Vec<(Peer, Bytes, Vec<(String, Vec<u8>)>)>>,
+    pub(crate) snapshots: Mutex<Vec<Seen>>,
     pub(crate) stuck: AtomicUsize,
 }
 
