@@ -6,21 +6,21 @@
 //! on this side, since a stalled server times nothing out.
 //! # Map
 //! `schema.sql` is what the database holds beside the typed tables of [`super::catalogue`]; `migrate` makes it,
-//! `flusher` writes it (`plan`, `copy`, `series`, `inventory`), `elements` and `query_stats` read it.
+//! `flusher` writes it (`plan`, `copy`, `series`, `inventories`, `rate_states`), `elements` and `query_stats` read it.
 
 mod copy;
 mod elements;
 mod failure;
 mod flusher;
-mod inventory;
+mod inventories;
 mod migrate;
 mod options;
 mod pg_time;
 mod plan;
 mod query_stats;
+mod rate_states;
 mod readers;
 mod retention;
-mod sample_text;
 mod series;
 mod session;
 mod tls;

@@ -10,8 +10,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use super::failure::{self, Refusal};
-use super::plan::{Memory, Plan};
-use super::sample_text::sample_json;
+use super::plan::{Memory, Plan, sample_json};
 use super::session::{Connector, Purpose, Session, within};
 use super::watermark;
 use crate::store::{FlushBatch, FlushElement, FlushReport};

@@ -3,27 +3,28 @@
 use std::ops::Range;
 
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 use super::copy::CopyRows;
-use super::inventory::{Content, Current};
-use super::sample_text::sample_json;
+use super::inventories::Inventories;
+use super::rate_states;
 use super::series::{self, SeriesIds};
 use crate::store::FlushElement;
-use crate::store::catalogue::{Column, ColumnType, TableId};
+use crate::store::catalogue::{self, Column, ColumnType, TableId};
+use crate::store::inventory::SplitBody;
 use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
+use crate::store::series::{SeriesText, labels_json};
 use crate::{Document, Element, Sample};
 
 const COPY_SAMPLES: &str =
     "COPY metrics.samples (time, series_id, value, log_index, ordinal) FROM STDIN BINARY";
 const COPY_ELEMENTS: &str = "COPY metrics.elements (time, collector_id, log_index, ordinal, kind, database_name, \
-                             received_at, body, inventory, sent_timestamp) FROM STDIN BINARY";
+                             received_at, body, inventory, sent_timestamp, cut_at) FROM STDIN BINARY";
 
 /// What one connection remembers from earlier batches.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) series: SeriesIds,
-    pub(super) current: Current,
+    pub(super) inventories: Inventories,
 }
 
 /// A batch, ready to be encoded.
@@ -43,7 +44,7 @@ enum Place {
     /// Into `elements`, whole.
     Whole,
     /// Into `elements`, as a reference.
-    Inventory(Uuid, Option<String>),
+    Inventory(SplitBody),
     /// Into `elements`, as this text: a sample that PostgreSQL's text type cannot hold.
     Text(String),
 }
@@ -79,6 +80,7 @@ impl<'a> Plan<'a> {
             };
             plan.places.push(place);
         }
+        rate_states::fill(client, &mut plan.rows).await?;
         Ok(plan)
     }
 
@@ -91,15 +93,11 @@ impl<'a> Plan<'a> {
     ) -> Result<Place, tokio_postgres::Error> {
         let mut inventory = Inventory::Changed;
         let mut place = Place::Whole;
-        if let Some(content) = Content::of(document) {
-            let current = &mut memory.current;
-            if !current
-                .replace(client, element.collector, document, &content)
-                .await?
-            {
-                inventory = Inventory::Unchanged;
-            }
-            place = Place::Inventory(content.hash, content.timestamp);
+        if catalogue::is_inventory(&document.kind) {
+            let split = SplitBody::new(element.collector.get(), &document.body);
+            let known = &mut memory.inventories;
+            inventory = known.keep(client, element, document, &split).await?;
+            place = Place::Inventory(split);
         }
         if mapper::rows(element, inventory, &mut self.rows) == Mapped::Partly {
             self.untyped += 1;
@@ -187,6 +185,11 @@ fn has_nul(sample: &Sample) -> bool {
             .any(|(k, v)| k.contains('\0') || v.contains('\0'))
 }
 
+/// A plain sample as the text it was sent as.
+pub(super) fn sample_json(sample: &Sample) -> String {
+    SeriesText::new(&sample.name, &labels_json(sample), sample.form).sample(sample.time, sample.value)
+}
+
 fn log_index(element: &FlushElement) -> i64 {
     i64::try_from(element.index).unwrap_or(i64::MAX)
 }
@@ -218,7 +221,7 @@ fn put_sample(rows: &mut CopyRows, element: &FlushElement, sample: &Sample, seri
 }
 
 fn put_element(rows: &mut CopyRows, element: &FlushElement, place: &Place) {
-    rows.row(10);
+    rows.row(11);
     rows.timestamptz(element.element.time());
     rows.uuid(element.collector.get());
     rows.int8(log_index(element));
@@ -230,22 +233,22 @@ fn put_element(rows: &mut CopyRows, element: &FlushElement, place: &Place) {
     };
     rows.text(database);
     rows.timestamptz(element.received_at);
-    let (body, inventory, timestamp) = match place {
-        Place::Whole | Place::Sample(_) => (Some(body), None, None),
-        Place::Text(text) => (Some(text.as_bytes()), None, None),
-        Place::Inventory(hash, timestamp) => (None, Some(*hash), timestamp.as_deref()),
+    let (body, split) = match place {
+        Place::Whole | Place::Sample(_) => (Some(body), None),
+        Place::Text(text) => (Some(text.as_bytes()), None),
+        Place::Inventory(split) => (None, Some(split)),
     };
     match body {
         Some(body) => rows.bytea(body),
         None => rows.null(),
     }
-    match inventory {
-        Some(hash) => rows.uuid(hash),
-        None => rows.null(),
-    }
-    match timestamp {
-        Some(text) => rows.text(text),
-        None => rows.null(),
+    match split {
+        Some(split) => {
+            rows.uuid(split.hash);
+            rows.text(&split.timestamp);
+            rows.int4(i32::try_from(split.cut_at).unwrap_or(i32::MAX));
+        }
+        None => (0..3).for_each(|_| rows.null()),
     }
 }
 

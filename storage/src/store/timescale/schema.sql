@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS pganalytics.schema_version (
 CREATE TABLE IF NOT EXISTS pganalytics.watermark (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     cluster_id text NOT NULL,
+    log_group integer NOT NULL DEFAULT 0,
     term bigint NOT NULL DEFAULT 0,
     index bigint NOT NULL DEFAULT 0,
     owner_term bigint NOT NULL DEFAULT 0,
@@ -52,7 +53,8 @@ SELECT create_hypertable('metrics.samples', 'time', chunk_time_interval => inter
     create_default_indexes => false, if_not_exists => true);
 CREATE INDEX IF NOT EXISTS samples_1 ON metrics.samples (series_id, time DESC);
 
--- Every other element, whole: in body, or for an inventory in metrics.inventory, with the text of its timestamp here.
+-- Every other element, whole: in body, or for an inventory in metrics.inventory, with the text of its timestamp here
+-- and the place in the content where that belongs.
 CREATE TABLE IF NOT EXISTS metrics.elements (
     time timestamptz NOT NULL,
     collector_id uuid NOT NULL,
@@ -63,7 +65,8 @@ CREATE TABLE IF NOT EXISTS metrics.elements (
     received_at timestamptz NOT NULL,
     body text,
     inventory uuid,
-    sent_timestamp text
+    sent_timestamp text,
+    cut_at integer
 );
 SELECT create_hypertable('metrics.elements', 'time', chunk_time_interval => interval '7 days',
     create_default_indexes => false, if_not_exists => true);
@@ -75,14 +78,22 @@ CREATE TABLE IF NOT EXISTS metrics.inventory (
     collector_id uuid NOT NULL,
     kind text NOT NULL,
     first_seen timestamptz NOT NULL,
-    body text NOT NULL,
+    content text NOT NULL,
     PRIMARY KEY (collector_id, hash)
 );
 
--- The content each collector sent last.
+-- The content each collector sent last, and the time of the element whose typed rows were written.
 CREATE TABLE IF NOT EXISTS metrics.inventory_current (
     collector_id uuid NOT NULL,
     kind text NOT NULL,
     hash uuid NOT NULL,
+    written timestamptz NOT NULL,
     PRIMARY KEY (collector_id, kind)
 );
+
+-- The last sample of each cumulative counter, from which the next one's difference is taken.
+CREATE TABLE IF NOT EXISTS metrics.rate_state (
+    key uuid PRIMARY KEY,
+    state bytea NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 70);

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use pga_config::CollectorId;
 use tokio_postgres::Client;
 use uuid::Uuid;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::Sample;
+use crate::store::series::{SeriesKey, labels_json};
 
 /// Most ids remembered, about 50 bytes each; beyond that the memory starts anew.
 const REMEMBERED: usize = 500_000;
@@ -25,21 +25,9 @@ pub(super) struct SeriesIds {
 /// A sample with the key of its series.
 pub(super) type Keyed<'a> = (Uuid, CollectorId, &'a Sample);
 
-/// The key of the series of `sample`: a 128-bit hash, so that two series never share one in practice.
+/// The key of the series of `sample`.
 pub(super) fn key(collector: CollectorId, sample: &Sample) -> Uuid {
-    let mut hash = Xxh3::new();
-    hash.update(collector.get().as_bytes());
-    hash.update(&[sample.form.bits()]);
-    let mut text = |text: &str| {
-        hash.update(&(text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    text(&sample.name);
-    for (label, value) in &sample.labels {
-        text(label);
-        text(value);
-    }
-    Uuid::from_u128(hash.digest128())
+    Uuid::from_bytes(SeriesKey::of(collector.get(), sample).to_bytes())
 }
 
 impl SeriesIds {
@@ -121,58 +109,5 @@ impl SeriesIds {
             self.known.insert(row.try_get(0)?, row.try_get(1)?);
         }
         Ok(())
-    }
-}
-
-fn labels_json(sample: &Sample) -> String {
-    let labels: serde_json::Map<String, serde_json::Value> = sample
-        .labels
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone().into()))
-        .collect();
-    serde_json::Value::Object(labels).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{SampleForm, Timestamp};
-
-    fn sample(name: &str, labels: &[(&str, &str)], form: u8) -> Sample {
-        Sample {
-            name: name.to_owned(),
-            labels: labels
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
-            time: Timestamp::from_micros(1),
-            value: 2.0,
-            form: SampleForm::from_bits(form),
-        }
-    }
-
-    #[test]
-    fn each_part_of_the_identity_changes_the_key_and_nothing_else_does() {
-        let one = CollectorId::from_external("one");
-        let base = key(one, &sample("a", &[("k", "v")], 2));
-        for (name, collector, other) in [
-            ("collector", "two", sample("a", &[("k", "v")], 2)),
-            ("name", "one", sample("b", &[("k", "v")], 2)),
-            ("labels", "one", sample("a", &[("k", "w")], 2)),
-            ("split", "one", sample("ak", &[("", "v")], 2)),
-            ("form", "one", sample("a", &[("k", "v")], 4)),
-        ] {
-            assert_ne!(
-                base,
-                key(CollectorId::from_external(collector), &other),
-                "{name}"
-            );
-        }
-        let later = Sample {
-            time: Timestamp::from_micros(9),
-            value: 3.0,
-            ..sample("a", &[("k", "v")], 2)
-        };
-        assert_eq!(base, key(one, &later));
     }
 }

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Row};
 use super::failure;
 use super::options::StoreOwner;
 use crate::store::{FlushBatch, Watermark};
-use crate::{Error, Position, Result};
+use crate::{Error, GroupId, Position, Result};
 
 /// Reads the watermark.
 ///
@@ -17,7 +17,7 @@ use crate::{Error, Position, Result};
 pub(super) async fn read(client: &Client, owner: StoreOwner) -> Result<Watermark> {
     let row = client
         .query_opt(
-            "SELECT cluster_id, term, index, owner_term FROM pganalytics.watermark",
+            "SELECT cluster_id, term, index, owner_term, log_group FROM pganalytics.watermark",
             &[],
         )
         .await
@@ -37,7 +37,7 @@ pub(super) async fn take(client: &Client, owner: StoreOwner, term: u64) -> Resul
     let taken = client
         .query_opt(
             "UPDATE pganalytics.watermark SET owner_term = $2, updated_at = now() \
-             WHERE cluster_id = $1 AND owner_term <= $2 RETURNING cluster_id, term, index, owner_term",
+             WHERE cluster_id = $1 AND owner_term <= $2 RETURNING cluster_id, term, index, owner_term, log_group",
             &[&owner.to_string(), &to_sql(term)?],
         )
         .await
@@ -56,8 +56,9 @@ pub(super) async fn advance(
 ) -> Result<bool> {
     let moved = client
         .execute(
-            "UPDATE pganalytics.watermark SET term = $2, index = $3, updated_at = now() \
-             WHERE cluster_id = $1 AND term = $4 AND index = $5 AND owner_term = $6",
+            "UPDATE pganalytics.watermark \
+             SET term = $2, index = $3, log_group = $7, owner_term = $6, updated_at = now() \
+             WHERE cluster_id = $1 AND term = $4 AND index = $5 AND owner_term <= $6 AND log_group = $8",
             &[
                 &owner.to_string(),
                 &to_sql(batch.upto.term)?,
@@ -65,6 +66,8 @@ pub(super) async fn advance(
                 &to_sql(batch.after.term)?,
                 &to_sql(batch.after.index)?,
                 &to_sql(batch.term)?,
+                &group(batch.upto),
+                &group(batch.after),
             ],
         )
         .await
@@ -112,7 +115,11 @@ fn check_owner(row: &Row, owner: StoreOwner) -> Result<()> {
 
 fn decode(row: &Row) -> Result<Watermark> {
     Ok(Watermark {
-        position: Position::new(from_sql(row, 1)?, from_sql(row, 2)?),
+        position: Position {
+            group: GroupId::new(get::<i32>(row, 4)?.unsigned_abs()),
+            term: from_sql(row, 1)?,
+            index: from_sql(row, 2)?,
+        },
         owner_term: from_sql(row, 3)?,
     })
 }
@@ -128,6 +135,10 @@ fn from_sql(row: &Row, column: usize) -> Result<u64> {
     u64::try_from(value).map_err(|_| Error::Schema {
         what: format!("the watermark row holds {value}"),
     })
+}
+
+fn group(position: Position) -> i32 {
+    i32::try_from(position.group.get()).unwrap_or(i32::MAX)
 }
 
 fn to_sql(value: u64) -> Result<i64> {
