@@ -21,10 +21,16 @@ const START_SECONDS: i64 = 1_772_352_000;
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let url = arguments.next().ok_or("the URL of an empty database is missing")?;
+    let url = arguments
+        .next()
+        .ok_or("the URL of an empty database is missing")?;
     let rounds: u64 = arguments.next().map_or(Ok(20), |n| n.parse())?;
     let size: usize = arguments.next().map_or(Ok(50_000), |n| n.parse())?;
-    let store = TimescaleStore::connect(TimescaleOptions::new(&url, StoreOwner::new(1), NodeId::new(1))?)?;
+    let store = TimescaleStore::connect(TimescaleOptions::new(
+        &url,
+        StoreOwner::new(1),
+        NodeId::new(1),
+    )?)?;
     store.migrate().await?;
     store.fence(1).await?;
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;

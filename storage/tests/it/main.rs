@@ -7,3 +7,4 @@
 
 mod embedded;
 mod store_contract;
+mod timescale;

@@ -1,7 +1,26 @@
-//! The store in a real TimescaleDB.
+//! The store in a real TimescaleDB: the contract, and what only a server and a network can get wrong.
 
 mod database;
+mod faults;
 mod fencing;
 mod flush;
+mod migration;
+mod proxy;
 
-pub(crate) use self::database::Database;
+use std::sync::Arc;
+
+use crate::store_contract::{Fresh, store_contract_tests};
+
+async fn fresh() -> Fresh {
+    let database = database::Database::new().await;
+    let store = database.store(1);
+    pga_storage::Store::migrate(&store)
+        .await
+        .expect("a migrated database");
+    Fresh {
+        store: Arc::new(store),
+        guard: Box::new(database),
+    }
+}
+
+store_contract_tests!(fresh);

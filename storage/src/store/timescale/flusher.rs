@@ -181,8 +181,13 @@ impl Flusher {
 
 impl Live {
     async fn open(connector: &Connector, term: u64) -> Result<Self> {
+        let session = connector.open(Purpose::Flush { term }).await?;
+        let options = connector.options();
+        // What an abandoned connection of ours left open on the server would be in the way: rows of new series.
+        let ended = watermark::end_older(&session.client, options.owner, term.saturating_add(1));
+        within("flush to", options.connect_timeout, ended).await?;
         Ok(Self {
-            session: connector.open(Purpose::Flush { term }).await?,
+            session,
             term,
             memory: Memory::default(),
         })

@@ -50,7 +50,8 @@ async fn load(
     collector: CollectorId,
     kind: &str,
 ) -> Result<Option<(Uuid, Timestamp)>, tokio_postgres::Error> {
-    let sql = "SELECT hash, written FROM metrics.inventory_current WHERE collector_id = $1 AND kind = $2";
+    let sql =
+        "SELECT hash, written FROM metrics.inventory_current WHERE collector_id = $1 AND kind = $2";
     let Some(row) = client.query_opt(sql, &[&collector.get(), &kind]).await? else {
         return Ok(None);
     };

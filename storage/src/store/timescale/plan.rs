@@ -187,7 +187,8 @@ fn has_nul(sample: &Sample) -> bool {
 
 /// A plain sample as the text it was sent as.
 pub(super) fn sample_json(sample: &Sample) -> String {
-    SeriesText::new(&sample.name, &labels_json(sample), sample.form).sample(sample.time, sample.value)
+    SeriesText::new(&sample.name, &labels_json(sample), sample.form)
+        .sample(sample.time, sample.value)
 }
 
 fn log_index(element: &FlushElement) -> i64 {

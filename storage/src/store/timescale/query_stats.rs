@@ -44,7 +44,11 @@ pub(super) async fn timeline(client: &Client, query: &StatsQuery) -> Result<Vec<
 /// The differences as columns with the counters' names: times as doubles, the rest as 64-bit integers.
 fn columns(value: impl Fn(&str) -> String) -> String {
     let column = |name: &str| {
-        let ty = if name.ends_with("_time") { "float8" } else { "int8" };
+        let ty = if name.ends_with("_time") {
+            "float8"
+        } else {
+            "int8"
+        };
         format!("({})::{ty} AS {name}", value(name))
     };
     COUNTERS.map(column).join(", ")
@@ -56,13 +60,18 @@ async fn fetch(
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<QueryStats>> {
     let rows = client.query(sql, params).await.map_err(read_failed)?;
-    rows.iter().map(|row| stats(row).map_err(read_failed)).collect()
+    rows.iter()
+        .map(|row| stats(row).map_err(read_failed))
+        .collect()
 }
 
 fn stats(row: &Row) -> Result<QueryStats, tokio_postgres::Error> {
     let counter = |name: &str| row.try_get::<_, Option<i64>>(name);
     let count = |name: &str| counter(name).map(Option::unwrap_or_default);
-    let time = |name: &str| row.try_get::<_, Option<f64>>(name).map(Option::unwrap_or_default);
+    let time = |name: &str| {
+        row.try_get::<_, Option<f64>>(name)
+            .map(Option::unwrap_or_default)
+    };
     Ok(QueryStats {
         time: row.try_get::<_, PgTime>("time")?.0,
         collector_id: row.try_get::<_, Uuid>("collector_id")?.to_string(),
