@@ -3,6 +3,7 @@
 pub(crate) mod cluster_watcher;
 pub(crate) mod collector_session;
 pub(crate) mod flusher;
+pub(crate) mod joiner;
 pub(crate) mod maintenance;
 pub(crate) mod sessions;
 pub(crate) mod web;

@@ -7,22 +7,32 @@
 //! [`cli`] is the entry point, [`Error`] what can go wrong and with which exit code.
 
 mod actors;
+mod admin;
+mod api;
+mod bootstrap;
+pub mod cli;
 pub mod client;
 mod clock;
+mod cluster_files;
+mod cluster_replica;
 pub mod collect;
 mod context;
 mod data_dir;
+mod demo;
 mod error;
 mod exit;
 mod faults;
 mod flush_plan;
 mod flush_read;
+mod join_desk;
 pub mod load;
 mod logging;
 mod metrics;
 mod replica;
 mod replicator;
 mod restart_policy;
+mod secrets;
+mod serve;
 mod supervision;
 mod tasks;
 
@@ -32,4 +42,5 @@ pub use self::{
     exit::Exit,
     logging::{LogGuard, start as start_logging},
     metrics::{Metrics, VERSION},
+    serve::serve,
 };

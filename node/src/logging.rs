@@ -6,6 +6,7 @@ use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::data_dir::make_private_dir;
 use crate::{Error, Result};
 
 /// Keeps the writer of the log files alive; what is buffered is written when it is dropped.
@@ -23,6 +24,7 @@ pub fn start(settings: &Logging) -> Result<LogGuard> {
         install(settings.format, filter, std::io::stderr)?;
         return Ok(LogGuard(None));
     };
+    make_private_dir(dir)?;
     let files = RollingFileAppender::builder()
         .rotation(match settings.rotation {
             LogRotation::Hourly => Rotation::HOURLY,

@@ -12,8 +12,6 @@ pub struct Metrics {
     pub(crate) sessions: IntGauge,
     /// Pushes by outcome.
     pub(crate) pushes: IntCounterVec,
-    /// Elements accepted and repeated.
-    pub(crate) elements: IntCounterVec,
     /// Pushes refused before they were proposed, by reason.
     pub(crate) refusals: IntCounterVec,
     /// Time from a session's acceptance of a push to its acknowledgement.
@@ -69,7 +67,6 @@ impl Metrics {
         Ok(Self {
             sessions: on.gauge("pganalytics_sessions_open", "Collectors with a session on this node")?,
             pushes: on.counters("pganalytics_push_outcomes_total", "Pushes by outcome", "outcome")?,
-            elements: on.counters("pganalytics_push_elements_total", "Acknowledged elements: stored or repeated", "kind")?,
             refusals: on.counters("pganalytics_push_refusals_total", "Pushes refused with certainty that they have no effect, by reason", "reason")?,
             replicate_seconds: on.histogram("pganalytics_push_replicate_seconds", "Time from a session taking a push to its acknowledgement by a quorum", &PUSH_BUCKETS)?,
             in_flight_bytes: on.gauge("pganalytics_push_in_flight_bytes", "Bytes of pushes under way on this node")?,

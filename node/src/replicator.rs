@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use pga_cluster::{Command, ProposeError, PushOutcome, Refusal, Reply, UploadId};
 use pga_config::Config;
-use pga_storage::PushRecord;
 use pga_web::{ApiError, Push, PushAck};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -162,13 +161,6 @@ impl Replicator {
                 repeated,
             } => {
                 self.metrics.pushes.with_label_values(&["stored"]).inc();
-                let elements = &self.metrics.elements;
-                elements
-                    .with_label_values(&["accepted"])
-                    .inc_by(accepted.into());
-                elements
-                    .with_label_values(&["repeated"])
-                    .inc_by(repeated.into());
                 Ok(PushAck {
                     position,
                     accepted: accepted.into(),

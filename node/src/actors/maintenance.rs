@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pga_storage::{Store, Timestamp};
+use pga_storage::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::clock;

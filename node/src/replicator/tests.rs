@@ -6,6 +6,8 @@ use pga_config::{CollectorId, Values};
 use pga_storage::{Document, Element, Position, Timestamp};
 use tokio::sync::watch;
 
+use pga_storage::PushRecord;
+
 use super::*;
 use crate::replica::BufferedRange;
 

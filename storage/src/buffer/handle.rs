@@ -227,6 +227,11 @@ impl Buffer {
         self.report();
     }
 
+    /// Index up to which entries were released: what comes after it is held.
+    pub fn held_after(&self) -> u64 {
+        held(&self.inner.index).released()
+    }
+
     /// Whether `bytes` more may be proposed (BUF-1). Does not block.
     pub fn admits(&self, bytes: u64) -> bool {
         let pending = held(&self.inner.index).pending.bytes;

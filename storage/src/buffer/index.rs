@@ -150,6 +150,11 @@ impl Index {
         self.released = self.released.max(upto);
     }
 
+    /// Index up to which entries were released.
+    pub(super) fn released(&self) -> u64 {
+        self.released
+    }
+
     /// When the oldest entry that is not flushed was put.
     pub(super) fn oldest_pending(&self) -> Option<Instant> {
         let at = self

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use pga_cluster::Command;
+use pga_storage::Position;
 use pga_storage::store::FlushReport;
-use pga_storage::{Position, Store};
 use tokio::sync::watch;
 use tokio::time::Instant;
 

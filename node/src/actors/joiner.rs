@@ -1,0 +1,105 @@
+//! Adds nodes that were let in, as soon as they are up.
+//!
+//! Role: on the leader, looks at the address book for nodes that are no members yet and adds one at a time: as a learner,
+//! then as a voter. Owner: the node's root. Failure: the next look, also by the next leader, finds them again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pga_cluster::transport::RpcKind;
+use pga_cluster::{ClusterNode, Member};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::join_desk::waiting;
+use crate::tasks::{self, TaskKind};
+
+/// How often the leader looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a node that is up takes to answer.
+const REACH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long catching up may take until the next look.
+const ADD_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The joiner.
+#[derive(Debug)]
+pub(crate) struct Joiner;
+
+/// What it is told.
+#[derive(Debug)]
+pub(crate) enum JoinerMsg {
+    /// Time to look.
+    Look,
+}
+
+/// What it starts with.
+#[derive(Clone)]
+pub(crate) struct JoinerArgs {
+    /// The node.
+    pub(crate) context: Arc<Context>,
+    /// Its part of the cluster.
+    pub(crate) cluster: ClusterNode,
+}
+
+/// Its state.
+pub(crate) struct JoinerState {
+    args: JoinerArgs,
+    /// The addition under way.
+    adding: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Actor for Joiner {
+    type Msg = JoinerMsg;
+    type State = JoinerState;
+    type Arguments = JoinerArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<JoinerMsg>,
+        args: JoinerArgs,
+    ) -> Result<JoinerState, ActorProcessingErr> {
+        myself.send_interval(LOOK, || JoinerMsg::Look);
+        Ok(JoinerState { args, adding: None })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<JoinerMsg>,
+        message: JoinerMsg,
+        state: &mut JoinerState,
+    ) -> Result<(), ActorProcessingErr> {
+        let JoinerMsg::Look = message;
+        let is_leader = state.args.context.replica.leadership().borrow().is_leader;
+        let is_busy = state
+            .adding
+            .as_ref()
+            .is_some_and(|adding| !adding.is_finished());
+        if !is_leader || is_busy {
+            return Ok(());
+        }
+        let members = waiting(&state.args.cluster);
+        if !members.is_empty() {
+            let cluster = state.args.cluster.clone();
+            state.adding = Some(tasks::spawn(TaskKind::Effect, add_first(cluster, members)));
+        }
+        Ok(())
+    }
+}
+
+/// Adds the first of `members` that is up.
+async fn add_first(cluster: ClusterNode, members: Vec<Member>) {
+    for member in members {
+        let call = cluster.call(member.node, RpcKind::Status, Bytes::new(), REACH_TIMEOUT);
+        if call.await.is_err() {
+            continue;
+        }
+        let node_id = member.node;
+        match cluster.add_node(member, Instant::now() + ADD_TIMEOUT).await {
+            Ok(()) => tracing::info!(%node_id, "node added"),
+            Err(error) => tracing::warn!(%node_id, %error, "node not added yet"),
+        }
+        return;
+    }
+}

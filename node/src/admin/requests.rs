@@ -1,0 +1,63 @@
+//! What the local operator can ask for.
+
+use pga_cluster::ClusterStatus;
+use pga_config::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// What the local operator can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub(crate) enum AdminRequest {
+    /// The cluster's status.
+    Status,
+    /// A join token.
+    Token {
+        /// How long it is valid, in seconds.
+        ttl_seconds: u64,
+    },
+    /// Hand the leadership over.
+    TransferLeader {
+        /// To whom.
+        to: NodeId,
+    },
+    /// Take a node out of the cluster, for ever.
+    Remove {
+        /// Which.
+        node: NodeId,
+    },
+    /// Build a snapshot now.
+    Snapshot,
+    /// Make an actor panic; answered only by builds for fault tests.
+    InjectPanic {
+        /// Which actor.
+        actor: String,
+    },
+}
+
+/// What the node answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub(crate) enum AdminAnswer {
+    /// Done.
+    Done,
+    /// The status.
+    Status {
+        /// It.
+        status: ClusterStatus,
+    },
+    /// A join token.
+    Token {
+        /// One line of text; a secret.
+        token: String,
+    },
+    /// A position in the log.
+    Position {
+        /// As text.
+        position: String,
+    },
+    /// Not done.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}

@@ -1,0 +1,191 @@
+//! What the web layer asks the node: [`pga_web::NodeApi`].
+
+mod reads;
+mod registration;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError};
+use pga_config::{CollectorId, Config};
+use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
+use pga_storage::{Position, Store};
+use pga_web::{
+    ApiError, Health, NodeApi, Push, PushAck, Registered, Registration, User, UserSecret,
+};
+use tokio::time::Instant;
+
+use crate::actors::sessions::SessionsHandle;
+use crate::clock;
+use crate::replica::Replica;
+use crate::replicator::propose_reason;
+use crate::secrets::Secrets;
+
+/// How long the control plane waits for a quorum.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a node waits for its peers' part of the cluster status.
+const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
+/// How long a health check waits for the store.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// When a client should come back.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The node behind the web layer.
+pub(crate) struct Front {
+    pub(crate) cluster: ClusterNode,
+    pub(crate) replica: Arc<dyn Replica>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sessions: SessionsHandle,
+    pub(crate) secrets: Secrets,
+    pub(crate) config: Arc<Config>,
+    pub(crate) token_key: OnceLock<Vec<u8>>,
+}
+
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Front")
+    }
+}
+
+impl Front {
+    /// Waits until this node has applied what was committed when the call began.
+    async fn linearize(&self) -> Result<(), ApiError> {
+        let deadline = Instant::now() + CONTROL_TIMEOUT;
+        let position = self.cluster.linearizable(deadline).await;
+        position.map(drop).map_err(|error| unavailable(&error))
+    }
+
+    async fn control(&self, command: ControlCommand) -> Result<(), ApiError> {
+        let deadline = Instant::now() + CONTROL_TIMEOUT;
+        let done = self
+            .cluster
+            .propose(Command::Control(command), deadline)
+            .await;
+        done.map(drop).map_err(|error| unavailable(&error))
+    }
+}
+
+fn unavailable(error: &ProposeError) -> ApiError {
+    ApiError::Unavailable {
+        reason: propose_reason(error),
+        retry_after: RETRY,
+    }
+}
+
+impl NodeApi for Front {
+    fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
+        Box::pin(self.sessions.push(push))
+    }
+
+    fn elements(
+        &self,
+        query: ElementQuery,
+        min_position: Option<Position>,
+    ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>> {
+        Box::pin(async move {
+            let position = self.wait_for(min_position).await?;
+            let page = self.store.elements(query).await;
+            Ok((page.map_err(|error| reads::failed(&error))?, position))
+        })
+    }
+
+    fn top_queries(
+        &self,
+        query: CollectorQuery,
+    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
+        Box::pin(async move {
+            let position = *self.replica.flushed().borrow();
+            let stats = self.store.top_queries(query).await;
+            Ok((stats.map_err(|error| reads::failed(&error))?, position))
+        })
+    }
+
+    fn timeline(
+        &self,
+        query: StatsQuery,
+    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
+        Box::pin(async move {
+            let position = *self.replica.flushed().borrow();
+            let rows = self.store.timeline(query).await;
+            Ok((rows.map_err(|error| reads::failed(&error))?, position))
+        })
+    }
+
+    fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {
+        Box::pin(async move {
+            let status = self.cluster.status(STATUS_TIMEOUT).await;
+            let json = serde_json::to_vec(&status).map_err(|_| ApiError::Internal)?;
+            Ok(json.into())
+        })
+    }
+
+    fn user(&self, username: &str) -> BoxFuture<'_, Result<Option<UserSecret>, ApiError>> {
+        let username = username.to_owned();
+        Box::pin(async move {
+            self.linearize().await?;
+            let user = self
+                .cluster
+                .with_state(|state| state.user(&username).cloned());
+            Ok(user.map(user_secret))
+        })
+    }
+
+    fn logged_in(&self, user_id: i64) -> BoxFuture<'_, Result<(), ApiError>> {
+        let at = clock::now();
+        Box::pin(self.control(ControlCommand::LoggedIn { user_id, at }))
+    }
+
+    fn token_key(&self) -> Option<Vec<u8>> {
+        if let Some(key) = self.token_key.get() {
+            return Some(key.clone());
+        }
+        let key = self.secrets.token_key(&self.cluster)?;
+        Some(self.token_key.get_or_init(|| key).clone())
+    }
+
+    fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>> {
+        Box::pin(self.register_collector(registration))
+    }
+
+    fn knows_collector(&self, collector: CollectorId) -> bool {
+        self.cluster
+            .with_state(|state| state.collector(collector).is_some())
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async move {
+            let leader = self.cluster.leadership().borrow().leader;
+            let reason = match leader {
+                None => "no leader is known",
+                Some(_) if self.token_key().is_none() => "the cluster's secrets are not here yet",
+                Some(_) => "",
+            };
+            let store = tokio::time::timeout(HEALTH_TIMEOUT, self.store.watermark()).await;
+            Health {
+                ready: reason.is_empty(),
+                reason: reason.to_owned(),
+                store_ok: matches!(store, Ok(Ok(_))),
+            }
+        })
+    }
+}
+
+fn user_secret(user: pga_cluster::User) -> UserSecret {
+    UserSecret {
+        user: User {
+            id: user.id,
+            username: user.username,
+            email: user.email,
+            full_name: None,
+            role: user.role,
+            is_active: true,
+            last_login: user.last_login.map(|at| at.to_string()),
+            created_at: user.created_at.to_string(),
+            updated_at: user.updated_at.to_string(),
+        },
+        password_hash: user.password_hash,
+    }
+}

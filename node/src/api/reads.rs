@@ -1,0 +1,70 @@
+//! How fresh a read is (design D11).
+
+use pga_storage::ErrorClass;
+use pga_storage::Position;
+use pga_web::ApiError;
+use tokio::time::Instant;
+
+use super::{Front, RETRY, unavailable};
+use crate::error::chain;
+
+impl Front {
+    /// Waits, bounded, until this node's store holds `min_position`; answers the position a read reflects.
+    pub(super) async fn wait_for(
+        &self,
+        min_position: Option<Position>,
+    ) -> Result<Position, ApiError> {
+        let mut flushed = self.replica.flushed();
+        let Some(wanted) = min_position else {
+            return Ok(*flushed.borrow());
+        };
+        if wanted.group != Position::default().group {
+            return Err(ApiError::Invalid(
+                "min_position: there is only group 0".to_owned(),
+            ));
+        }
+        let deadline = Instant::now() + self.config.http.min_position_timeout;
+        let applied = self.cluster.wait_applied(wanted, deadline).await;
+        applied.map_err(|error| unavailable(&error))?;
+        loop {
+            let position = *flushed.borrow_and_update();
+            if position.index >= wanted.index {
+                return Ok(position);
+            }
+            // Entries that brought nothing new are never flushed: the store holds all there is.
+            let waiting = self.replica.buffered(position, wanted, 1).await;
+            if waiting.is_ok_and(|waiting| waiting.pushes.is_empty()) {
+                return Ok(wanted);
+            }
+            match tokio::time::timeout_at(deadline, flushed.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => {
+                    return Err(ApiError::Unavailable {
+                        reason: "behind_min_position",
+                        retry_after: RETRY,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What a client is told of a store's failure.
+pub(super) fn failed(error: &pga_storage::Error) -> ApiError {
+    if let pga_storage::Error::Argument { key, what } = error {
+        return ApiError::Invalid(format!("bad {key}: {what}"));
+    }
+    match error.class() {
+        ErrorClass::Transient => {
+            tracing::debug!(error = chain(error), "store not readable");
+            ApiError::Unavailable {
+                reason: "store",
+                retry_after: RETRY,
+            }
+        }
+        ErrorClass::Rejected | ErrorClass::Fatal => {
+            tracing::error!(error = chain(error), "store not readable");
+            ApiError::Internal
+        }
+    }
+}

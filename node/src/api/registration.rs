@@ -1,0 +1,74 @@
+//! Registration of collectors: secret, id, certificate (contract 4.4).
+
+use pga_cluster::ControlCommand;
+use pga_cluster::pki::Validity;
+use pga_config::CollectorId;
+use pga_web::{ApiError, Registered, Registration};
+use uuid::Uuid;
+
+use super::Front;
+use crate::clock;
+use crate::error::chain;
+use crate::secrets::sha256;
+
+const BAD_SECRET: ApiError = ApiError::Unauthorized("invalid registration secret");
+
+impl Front {
+    pub(super) async fn register_collector(
+        &self,
+        registration: Registration,
+    ) -> Result<Registered, ApiError> {
+        let mut wanted = self
+            .cluster
+            .with_state(|state| state.registration_secret_hash());
+        if wanted.is_none() {
+            self.linearize().await?;
+            wanted = self
+                .cluster
+                .with_state(|state| state.registration_secret_hash());
+        }
+        let given = sha256(
+            registration
+                .secret
+                .as_deref()
+                .unwrap_or_default()
+                .as_bytes(),
+        );
+        // Hashes of equal length, compared without an early end: the time says nothing about the secret.
+        let differs = wanted.is_none_or(|wanted| {
+            wanted
+                .iter()
+                .zip(given)
+                .fold(0, |all, (a, b)| all | (a ^ b))
+                != 0
+        });
+        if differs {
+            return Err(BAD_SECRET);
+        }
+        let collector = CollectorId::new(Uuid::new_v4());
+        let authority = self.secrets.authority(&self.cluster).map_err(|error| {
+            tracing::error!(error = chain(&error), "no certificate can be issued");
+            ApiError::Internal
+        })?;
+        let validity = Validity::for_next(Validity::NODE);
+        let identity = authority.issue_collector(&registration.hostname, validity);
+        let identity = identity.map_err(|error| {
+            ApiError::Invalid(format!("hostname cannot stand in a certificate: {error}"))
+        })?;
+        self.control(ControlCommand::RegisterCollector {
+            collector,
+            name: registration.name,
+            hostname: registration.hostname,
+            address: registration.address,
+            version: registration.version,
+            certificate_sha256: identity.thumbprint(),
+            at: clock::now(),
+        })
+        .await?;
+        Ok(Registered {
+            collector,
+            certificate: identity.chain_pem(),
+            private_key: identity.key_pem(),
+        })
+    }
+}

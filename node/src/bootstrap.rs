@@ -1,0 +1,120 @@
+//! The first start of a cluster: its members, then its secrets and its first user, once.
+
+use std::time::Duration;
+
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHasher, SaltString};
+use pga_cluster::pki::{Identity, read_private_file};
+use pga_cluster::{ClusterNode, Command, ControlCommand, Member, NewUser, ProposeError, Refusal};
+use pga_config::{Config, Secret};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::time::Instant;
+
+use crate::secrets::{CA_KEY, Secrets, TOKEN_KEY, pki, sha256};
+use crate::{Error, Result, clock};
+
+/// How long one attempt to propose the secrets may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// Creates the cluster if this node is to and there is none, and sees to it that its secrets are in the log.
+pub(crate) async fn run(node: ClusterNode, config: &Config, secrets: &Secrets) -> Result<()> {
+    if !config.cluster.bootstrap {
+        return Ok(());
+    }
+    if !node.is_initialized() {
+        let members = config.cluster.members.0.iter().map(|member| Member {
+            node: member.id,
+            quic: member.quic.clone(),
+            http: member.http.clone(),
+        });
+        match node.initialize(members.collect()).await {
+            Ok(()) => tracing::info!(cluster_id = %secrets.cluster, "cluster created"),
+            Err(pga_cluster::Error::Initialized) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if node.with_state(|state| state.token_key().is_some()) {
+        return Ok(());
+    }
+    let command = command(config, secrets).await?;
+    loop {
+        let deadline = Instant::now() + ATTEMPT;
+        match node
+            .propose(Command::Control(command.clone()), deadline)
+            .await
+        {
+            Ok(_) | Err(ProposeError::Refused(Refusal::AlreadyBootstrapped)) => return Ok(()),
+            Err(ProposeError::Refused(refusal)) => return Err(Error::Refused(refusal.to_string())),
+            Err(ProposeError::Stopped) => return Ok(()),
+            Err(error) => tracing::debug!(%error, "cluster secrets not yet committed"),
+        }
+        if node.with_state(|state| state.token_key().is_some()) {
+            return Ok(());
+        }
+    }
+}
+
+async fn command(config: &Config, secrets: &Secrets) -> Result<ControlCommand> {
+    let key_file = config.ca_file().with_file_name("ca.key");
+    let ca_key = read_private_file(&key_file).map_err(pki)?;
+    let ca_key = PrivatePkcs8KeyDer::from_pem_slice(&ca_key)
+        .map_err(|_| Error::Pki(format!("{} is no PEM key", key_file.display())))?;
+    let token_key = match &config.auth.token_key {
+        Some(key) => key.expose().as_bytes().to_vec(),
+        None => rand::random::<[u8; 32]>().to_vec(),
+    };
+    let missing = |key: &str| Error::Refused(format!("{key} is needed to create the cluster"));
+    let password = config.auth.admin_password.clone();
+    let password = password.ok_or_else(|| missing("auth.admin-password"))?;
+    let registration = config.auth.registration_secret.as_ref().map(Secret::expose);
+    let registration = registration.ok_or_else(|| missing("auth.registration-secret"))?;
+    let seal = |context, secret: &[u8]| secrets.key.seal(context, secret).map_err(pki);
+    Ok(ControlCommand::Bootstrap {
+        token_key: seal(TOKEN_KEY, &token_key)?.into(),
+        ca_key: seal(CA_KEY, ca_key.secret_pkcs8_der())?.into(),
+        admin: NewUser {
+            username: config.auth.admin_username.clone(),
+            email: config.auth.admin_email.clone(),
+            role: "admin".to_owned(),
+            password_hash: tokio::task::spawn_blocking(move || hash(&password))
+                .await
+                .map_err(|error| Error::Internal(error.to_string()))??,
+        },
+        registration_secret_hash: sha256(registration.as_bytes()),
+        at: clock::now(),
+    })
+}
+
+/// Argon2id, as a PHC string. Takes tens of milliseconds.
+fn hash(password: &Secret) -> Result<String> {
+    let salt = rand::random::<[u8; 16]>();
+    let failed = |error: argon2::password_hash::Error| Error::Internal(error.to_string());
+    let salt = SaltString::encode_b64(&salt).map_err(failed)?;
+    let hash = Argon2::default()
+        .hash_password(password.expose().as_bytes(), &salt)
+        .map_err(failed)?;
+    Ok(hash.to_string())
+}
+
+/// Reads this node's identity, and checks that it is this node's and still valid.
+pub(crate) fn identity(config: &Config) -> Result<Identity> {
+    use pga_cluster::pki::{ExpiryWarning, expiry_warning, is_for_name, node_server_name};
+    let identity = Identity::read(&config.cert_file(), &config.key_file()).map_err(pki)?;
+    let name = node_server_name(config.node.id);
+    if !is_for_name(identity.certificate(), &name) {
+        let file = config.cert_file();
+        return Err(Error::Pki(format!("{} is not for {name}", file.display())));
+    }
+    match expiry_warning(identity.not_after().map_err(pki)?) {
+        Some(ExpiryWarning::Expired) => Err(Error::Pki(format!(
+            "{} has expired: issue a new one",
+            config.cert_file().display()
+        ))),
+        Some(warning) => {
+            tracing::warn!(?warning, "the node's certificate expires soon");
+            Ok(identity)
+        }
+        None => Ok(identity),
+    }
+}

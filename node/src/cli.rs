@@ -1,0 +1,74 @@
+//! The command line.
+
+mod check_config;
+mod cluster;
+mod collect;
+mod load;
+mod runtime;
+mod serve;
+mod status_table;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use self::runtime::{runtime, stop_signal};
+use crate::collect::CollectArgs;
+use crate::demo::DemoArgs;
+use crate::load::LoadArgs;
+use crate::{Exit, Result, demo};
+
+/// Clustered PostgreSQL monitoring.
+#[derive(Debug, Parser)]
+#[command(name = "pganalytics", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a cluster on this machine from nothing, to try it out
+    Demo(DemoArgs),
+    /// Run one node
+    Serve(serve::ServeArgs),
+    /// Check a configuration, and touch nothing
+    CheckConfig(serve::ConfigArgs),
+    /// Make and look after a cluster
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Read a PostgreSQL server, and push what it finds
+    Collect(CollectArgs),
+    /// Push simulated load, and verify that nothing was lost or stored twice
+    Load(LoadArgs),
+}
+
+impl Cli {
+    /// Reads the command line; help and version end the process, a wrong line ends it with code 64.
+    pub fn read() -> std::result::Result<Self, Exit> {
+        Self::try_parse().map_err(|error| {
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+            match error.print() {
+                Ok(()) => exit,
+                Err(_) => Exit::Io,
+            }
+        })
+    }
+
+    /// Carries the command out, and answers the exit code.
+    ///
+    /// # Errors
+    /// [`crate::Error`], which knows its own exit code.
+    pub fn run(self) -> Result<Exit> {
+        match self.command {
+            Command::Demo(args) => demo::run(&args),
+            Command::Serve(args) => serve::run(&args),
+            Command::CheckConfig(args) => check_config::run(&args),
+            Command::Cluster(command) => cluster::run(command),
+            Command::Collect(args) => collect::run(args),
+            Command::Load(args) => load::run(&args),
+        }
+    }
+}

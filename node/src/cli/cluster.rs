@@ -1,0 +1,120 @@
+//! `pganalytics cluster …`.
+
+mod init;
+mod join;
+mod status;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use pga_config::{Config, NodeId, parse_duration};
+
+use crate::admin::{AdminAnswer, AdminRequest, call};
+use crate::data_dir::file_error;
+use crate::{Error, Exit, Result};
+
+/// Commands on a cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Make certificates, secrets and configurations of a new cluster
+    Init(init::InitArgs),
+    /// Print a token with which one node can join (a secret)
+    Token {
+        #[command(flatten)]
+        node: LocalNode,
+        /// How long the token is valid
+        #[arg(long, default_value = "24h", value_parser = parse_duration)]
+        ttl: Duration,
+    },
+    /// Get an identity from a running cluster, and write this machine's configuration
+    Join(join::JoinArgs),
+    /// Show the nodes, who leads, and how far each is
+    Status(status::StatusArgs),
+    /// Hand the leadership over
+    TransferLeader {
+        #[command(flatten)]
+        node: LocalNode,
+        /// To which node
+        #[arg(long)]
+        to: NodeId,
+    },
+    /// Take a node out for ever: its id is not used again
+    Remove {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which node
+        #[arg(long)]
+        id: NodeId,
+    },
+    /// Build a snapshot now
+    Snapshot {
+        #[command(flatten)]
+        node: LocalNode,
+    },
+    /// Make an actor panic (builds for fault tests only)
+    #[command(hide = true)]
+    InjectPanic {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which actor
+        #[arg(long)]
+        actor: String,
+    },
+}
+
+/// A node that runs on this machine, reached through the socket in its data directory.
+#[derive(Debug, Args)]
+pub(crate) struct LocalNode {
+    /// Configuration file of a node that runs on this machine
+    #[arg(long, short, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl LocalNode {
+    fn ask(&self, request: &AdminRequest) -> Result<AdminAnswer> {
+        let config = Config::load(&self.config, environment(), &[])?;
+        call(&config.node.data_dir, request)
+    }
+}
+
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let variables = std::env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
+    let answer = match command {
+        ClusterCommand::Init(args) => return init::run(&args),
+        ClusterCommand::Join(args) => return join::run(&args),
+        ClusterCommand::Status(args) => return status::run(&args),
+        ClusterCommand::Token { node, ttl } => node.ask(&AdminRequest::Token {
+            ttl_seconds: ttl.as_secs(),
+        }),
+        ClusterCommand::TransferLeader { node, to } => {
+            node.ask(&AdminRequest::TransferLeader { to })
+        }
+        ClusterCommand::Remove { node, id } => node.ask(&AdminRequest::Remove { node: id }),
+        ClusterCommand::Snapshot { node } => node.ask(&AdminRequest::Snapshot),
+        ClusterCommand::InjectPanic { node, actor } => {
+            node.ask(&AdminRequest::InjectPanic { actor })
+        }
+    };
+    match answer? {
+        AdminAnswer::Done => say("done"),
+        AdminAnswer::Token { token } => say(&token),
+        AdminAnswer::Position { position } => say(&position),
+        AdminAnswer::Status { .. } | AdminAnswer::Failed { .. } => {
+            Err(Error::Internal("unexpected answer of the node".to_owned()))
+        }
+    }
+}
+
+/// Writes a line to standard output.
+fn say(line: &str) -> Result<Exit> {
+    writeln!(std::io::stdout().lock(), "{line}")
+        .map_err(|error| file_error("write to", "standard output".as_ref(), error))?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,97 @@
+//! `pganalytics serve`.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use pga_config::Config;
+use tokio::sync::oneshot;
+
+use super::runtime::{runtime, stop_signal};
+use crate::{Exit, Result, start_logging};
+
+/// Where the settings come from.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Configuration file (TOML)
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Sets one key over file and environment, such as raft.heartbeat=200ms
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = parse_flag)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Check the configuration only, and touch nothing
+    #[arg(long)]
+    check_config: bool,
+    /// End when standard input is closed
+    #[arg(long, hide = true)]
+    exit_with_parent: bool,
+}
+
+impl ConfigArgs {
+    /// Loads and validates the settings.
+    pub(crate) fn load(&self) -> Result<Config> {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Ok(Config::load(&self.config, variables, &self.set)?)
+    }
+}
+
+fn parse_flag(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write SECTION.KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
+    if args.check_config {
+        return super::check_config::run(&args.config);
+    }
+    let config = args.config.load()?;
+    let _logs = start_logging(&config.logging)?;
+    for warning in config.warnings() {
+        tracing::warn!(%warning, "configuration");
+    }
+    let parent = args.exit_with_parent.then(parent_gone);
+    let outcome = runtime(config.node.worker_threads)?.block_on(async {
+        let stop = async move {
+            match parent {
+                None => stop_signal().await,
+                Some(gone) => tokio::select! {
+                    () = stop_signal() => {}
+                    _ = gone => tracing::info!("the parent process is gone"),
+                },
+            }
+        };
+        Box::pin(crate::serve::serve(config, stop)).await
+    });
+    if let Err(error) = &outcome {
+        tracing::error!(error = crate::error::chain(error), "node ended");
+    }
+    outcome.map(|()| Exit::Ok)
+}
+
+/// Resolves when standard input is closed, which the end of the parent process does.
+fn parent_gone() -> oneshot::Receiver<()> {
+    let (tell, gone) = oneshot::channel();
+    let watch = move || {
+        let mut input = std::io::stdin().lock();
+        let mut byte = [0; 64];
+        while matches!(input.read(&mut byte), Ok(n) if n > 0) {}
+        drop(tell);
+    };
+    let spawned = std::thread::Builder::new()
+        .name("parent".to_owned())
+        .spawn(watch);
+    if let Err(error) = spawned {
+        // The node ends at once rather than outlive its parent unseen.
+        tracing::error!(%error, "the parent cannot be watched");
+    }
+    gone
+}

@@ -1,0 +1,148 @@
+//! The files a new cluster starts from: certificates, keys, secrets, and one configuration per node.
+//!
+//! # Layout
+//! `node-1.toml`, `node-2.toml`, … and beside each its data directory `node-1/` with `pki/`. The first node, which creates the
+//! cluster, also has `pki/ca.key`, `admin.password` and `registration.secret`; they are needed once. All files have mode 0600.
+
+mod node_toml;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pga_cluster::ClusterId;
+use pga_cluster::pki::{CertificateAuthority, ClusterKey, Validity};
+use pga_config::{Member, NodeId};
+
+pub(crate) use self::node_toml::joined as joined_node_toml;
+use crate::Result;
+use crate::data_dir::{make_private_dir, write_private};
+use crate::secrets::pki;
+
+/// What a new cluster looks like.
+#[derive(Clone, Debug)]
+pub(crate) struct NewCluster {
+    /// Where the files go.
+    pub(crate) dir: PathBuf,
+    /// Where the data directories will be when the nodes run; `None`: where they are made.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The voters; the first one creates the cluster.
+    pub(crate) members: Vec<Member>,
+    /// Connection URL of the shared store; `None`: each node has its own.
+    pub(crate) timescale: Option<String>,
+    /// A trial on this machine.
+    pub(crate) is_demo: bool,
+}
+
+impl NewCluster {
+    /// Writes all files.
+    pub(crate) fn write(&self) -> Result<()> {
+        make_private_dir(&self.dir)?;
+        let cluster = ClusterId::random();
+        let validity = Validity::for_next(Validity::AUTHORITY);
+        let authority = CertificateAuthority::create(cluster, validity).map_err(pki)?;
+        let key = ClusterKey::random().map_err(pki)?;
+        write_private(
+            &self.dir.join("ca.pem"),
+            authority.certificate_pem().as_bytes(),
+        )?;
+        for (n, member) in self.members.iter().enumerate() {
+            let data = node_dir(&self.dir, member.id);
+            let pki_dir = data.join("pki");
+            make_private_dir(&data)?;
+            make_private_dir(&pki_dir)?;
+            write_private(
+                &pki_dir.join("ca.pem"),
+                authority.certificate_pem().as_bytes(),
+            )?;
+            write_private(
+                &pki_dir.join("cluster.id"),
+                format!("{cluster}\n").as_bytes(),
+            )?;
+            key.write(&pki_dir.join("cluster.key")).map_err(pki)?;
+            issue(&authority, member, &pki_dir)?;
+            if n == 0 {
+                self.write_secrets(&authority, &data)?;
+            }
+            if let Some(url) = &self.timescale {
+                write_private(&data.join("timescale.url"), url.as_bytes())?;
+            }
+            let text = node_toml::text(self, member, n == 0);
+            write_private(&node_file(&self.dir, member.id), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn write_secrets(&self, authority: &CertificateAuthority, data: &Path) -> Result<()> {
+        let key = pem("PRIVATE KEY", authority.key_der());
+        write_private(&data.join("pki/ca.key"), key.as_bytes())?;
+        write_private(&data.join("admin.password"), random_text(18).as_bytes())?;
+        write_private(
+            &data.join("registration.secret"),
+            random_text(32).as_bytes(),
+        )
+    }
+}
+
+/// The configuration of a node.
+pub(crate) fn node_file(dir: &Path, node: NodeId) -> PathBuf {
+    dir.join(format!("node-{}.toml", node.get()))
+}
+
+/// The data directory of a node.
+pub(crate) fn node_dir(dir: &Path, node: NodeId) -> PathBuf {
+    dir.join(format!("node-{}", node.get()))
+}
+
+fn issue(authority: &CertificateAuthority, member: &Member, dir: &Path) -> Result<()> {
+    let validity = Validity::for_next(Validity::NODE);
+    let identity = authority.issue_node(member.id, validity).map_err(pki)?;
+    identity
+        .write(&dir.join("node.pem"), &dir.join("node.key"))
+        .map_err(pki)?;
+    let Some(host) = https_host(&member.http) else {
+        return Ok(());
+    };
+    let mut names = vec![host];
+    if names.iter().any(|name| name == "127.0.0.1") {
+        names.push("localhost".to_owned());
+    }
+    let identity = authority.issue_https(&names, validity).map_err(pki)?;
+    identity
+        .write(&dir.join("https.pem"), &dir.join("https.key"))
+        .map_err(pki)
+}
+
+/// The host of an `https` URL.
+fn https_host(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?.trim_end_matches('/');
+    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
+    Some(host.trim_matches(['[', ']']).to_owned())
+}
+
+/// The address to listen on for an advertised `host:port`: itself if it is an address, else all.
+fn listen_address(advertised: &str) -> SocketAddr {
+    let port = advertised
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    let any = SocketAddr::from(([0, 0, 0, 0], port.unwrap_or_default()));
+    advertised.parse().unwrap_or(any)
+}
+
+/// A random text of `bytes` random bytes.
+fn random_text(bytes: usize) -> String {
+    let random: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
+    URL_SAFE_NO_PAD.encode(random)
+}
+
+/// DER as PEM.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut out = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(64) {
+        out.push_str(&String::from_utf8_lossy(line));
+        out.push('\n');
+    }
+    out + "-----END " + label + "-----\n"
+}

@@ -1,0 +1,64 @@
+//! Something to look at: a collector that pushes to the demo's nodes, of a real server or of a simulated one.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::DemoArgs;
+use super::layout::Layout;
+use crate::Result;
+use crate::client::Endpoint;
+use crate::collect::{self, CollectArgs};
+use crate::tasks::{self, TaskKind};
+
+/// Between two collections.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How the demo's collector calls itself.
+const COLLECTOR: &str = "demo-collector";
+
+/// The running feed.
+#[derive(Debug)]
+pub(super) struct Feed {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Feed {
+    /// Starts the feed, unless none is wanted.
+    pub(super) fn start(args: &DemoArgs, layout: &Layout) -> Result<Option<Self>> {
+        if args.no_collector {
+            return Ok(None);
+        }
+        let urls = layout
+            .nodes
+            .iter()
+            .map(|node| node.config.advertised_http());
+        let endpoints: Vec<Endpoint> = urls.filter_map(|url| url.parse().ok()).collect();
+        let mut options = CollectArgs::for_nodes(endpoints);
+        options.interval = INTERVAL;
+        options.collector_id = COLLECTOR.to_owned();
+        options.dsn = args.dsn.clone();
+        options.ca_file = layout.ca_file();
+        // Another run is another server: its counters begin anew.
+        options.seed = rand::random();
+        let (stop, stopped) = watch::channel(false);
+        let task = tasks::spawn(TaskKind::Effect, async move {
+            if let Err(error) = Box::pin(collect::run(options, stopped)).await {
+                super::tell(&format!(
+                    "the collector ended: {}",
+                    crate::error::chain(&error)
+                ));
+            }
+        });
+        Ok(Some(Self { stop, task }))
+    }
+
+    /// Stops it, and waits until its last push is through.
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            super::tell(&format!("the collector failed: {error}"));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Lets new nodes in: spends their token, gives them an identity and the cluster key, and adds them when they are up.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use pga_cluster::pki::{JoinAnswer, JoinRequest, Validity};
+use pga_cluster::transport::ServiceError;
+use pga_cluster::{AppService, ClusterNode, Command, ControlCommand, Member, ProposeError, Reply};
+use pga_config::NodeId;
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::error::chain;
+use crate::secrets::Secrets;
+
+/// How long spending a token may take.
+const SPEND_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The desk at which new nodes ask.
+pub(crate) struct JoinDesk {
+    secrets: Secrets,
+    cluster: OnceLock<ClusterNode>,
+}
+
+impl JoinDesk {
+    /// A desk that is still closed.
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            cluster: OnceLock::new(),
+        }
+    }
+
+    /// Opens it.
+    pub(crate) fn open(&self, cluster: ClusterNode) {
+        if self.cluster.set(cluster).is_err() {
+            tracing::debug!("the join desk was opened twice");
+        }
+    }
+
+    async fn admit(
+        &self,
+        certificate_sha256: [u8; 32],
+        body: &[u8],
+    ) -> Result<Bytes, ServiceError> {
+        let cluster = self
+            .cluster
+            .get()
+            .ok_or_else(|| ServiceError::refused("starting"))?;
+        let request = JoinRequest::decode(body).map_err(|error| refused(&error))?;
+        // Before the token is spent: whether an identity can be issued at all.
+        let authority = self
+            .secrets
+            .authority(cluster)
+            .map_err(|error| refused(&error))?;
+        let command = Command::Control(ControlCommand::UseJoinToken {
+            certificate_sha256,
+            quic: request.quic.clone(),
+            http: request.http.clone(),
+            at: clock::now(),
+        });
+        let committed = cluster
+            .propose(command, Instant::now() + SPEND_TIMEOUT)
+            .await;
+        let node = match committed.map(|committed| committed.reply) {
+            Ok(Reply::NodeId(node)) => node,
+            Ok(_) => return Err(ServiceError::Failed("unexpected answer".to_owned())),
+            Err(ProposeError::Unknown) => {
+                return Err(ServiceError::Failed("outcome unknown".to_owned()));
+            }
+            Err(error) => return Err(refused(&error)),
+        };
+        tracing::info!(node_id = %node, quic = request.quic, "a node joins");
+        let identity = authority
+            .issue_node(node, Validity::for_next(Validity::NODE))
+            .map_err(|error| refused(&error))?;
+        let answer = JoinAnswer {
+            node,
+            identity,
+            authority: self.secrets.authority.clone(),
+            cluster_key: self.secrets.key.clone(),
+            cluster: self.secrets.cluster,
+            members: cluster.members(),
+        };
+        answer.encode().map_err(|error| refused(&error))
+    }
+}
+
+impl AppService for JoinDesk {
+    fn join(
+        &self,
+        certificate_sha256: [u8; 32],
+        body: Bytes,
+    ) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        Box::pin(async move { self.admit(certificate_sha256, &body).await })
+    }
+
+    fn read(&self, _from: NodeId, _body: Bytes) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        Box::pin(async { Err(ServiceError::refused("reads are not forwarded")) })
+    }
+}
+
+fn refused(error: &dyn std::error::Error) -> ServiceError {
+    ServiceError::refused(chain(error))
+}
+
+/// Nodes that were let in and are no members yet.
+pub(crate) fn waiting(cluster: &ClusterNode) -> Vec<Member> {
+    let members = cluster.members();
+    let is_member = |node: NodeId| members.iter().any(|member| member.node == node);
+    cluster.with_state(|state| {
+        let book = state.address_book().values();
+        let waiting =
+            book.filter(|member| !is_member(member.node) && !state.is_retired(member.node));
+        waiting.cloned().collect()
+    })
+}

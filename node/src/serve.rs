@@ -1,0 +1,298 @@
+//! One node, from its configuration to its ordered end.
+
+mod open_store;
+mod settings;
+mod shutdown;
+
+use std::fs;
+use std::sync::{Arc, OnceLock};
+
+use pga_cluster::pki::ClusterKey;
+use pga_cluster::transport::{
+    QuicError, QuicOptions, QuicTransport, SharedTransport, TransportMetrics,
+};
+use pga_cluster::{AppService, ClusterNode, ClusterOptions};
+use pga_config::Config;
+use pga_storage::Store;
+use pga_web::{NodeApi, WebMetrics};
+use prometheus::Registry;
+use ractor::{Actor, ActorRef};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::sync::watch;
+
+use crate::actors::cluster_watcher::ClusterWatcher;
+use crate::actors::flusher::Flusher;
+use crate::actors::joiner::{Joiner, JoinerArgs};
+use crate::actors::maintenance::Maintenance;
+use crate::actors::sessions::{SessionTable, Sessions, SessionsArgs, SessionsHandle};
+use crate::actors::web::{Web, WebArgs};
+use crate::admin::{self, AdminServer};
+use crate::api::Front;
+use crate::cluster_replica::ClusterReplica;
+use crate::context::Context;
+use crate::data_dir::{DataDir, file_error};
+use crate::faults::Faults;
+use crate::join_desk::JoinDesk;
+use crate::metrics::Metrics;
+use crate::replica::Replica;
+use crate::replicator::Replicator;
+use crate::secrets::{Secrets, pki};
+use crate::supervision::{ChildSpec, NodeRoot, RootArgs, RootMsg};
+use crate::tasks::{self, TaskKind};
+use crate::{Error, Result, bootstrap};
+
+/// Runs a node until `stop` resolves or something fatal happens.
+///
+/// # Errors
+/// [`Error`], with the exit code of each case.
+pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send) -> Result<()> {
+    let config = Arc::new(config);
+    let data = DataDir::open(&config.node.data_dir)?;
+    let secrets = secrets(&config)?;
+    data.claim(config.node.id, secrets.cluster)?;
+    let listener = listen(&config)?;
+    let options = settings::web(&config)?;
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).map_err(internal)?;
+    let web_metrics = WebMetrics::register(&registry).map_err(internal)?;
+    let store = open_store::open(&config, &data, &secrets).await?;
+    let (cluster, transport) = start_cluster(&config, &data, &secrets, &store, &registry).await?;
+
+    let replica: Arc<dyn Replica> = Arc::new(ClusterReplica(cluster.clone()));
+    let context = Arc::new(Context {
+        node: config.node.id,
+        replicator: Arc::new(Replicator::new(
+            Arc::clone(&replica),
+            &config,
+            metrics.clone(),
+        )),
+        replica: Arc::clone(&replica),
+        store: Arc::clone(&store),
+        metrics: metrics.clone(),
+        faults: Faults::default(),
+        config: Arc::clone(&config),
+    });
+    let table = Arc::new(SessionTable::default());
+    let front = Front {
+        cluster: cluster.clone(),
+        replica,
+        store,
+        sessions: SessionsHandle::new(Arc::clone(&table), config.replication.timeout),
+        secrets: secrets.clone(),
+        config: Arc::clone(&config),
+        token_key: OnceLock::new(),
+    };
+    let door = AdminServer {
+        cluster: cluster.clone(),
+        secrets: secrets.clone(),
+        faults: context.faults.clone(),
+    };
+    let (stop_web, stopping) = watch::channel(false);
+    let (drained, is_drained) = watch::channel(false);
+    let web = WebArgs {
+        listener: Arc::new(listener),
+        api: Arc::new(front) as Arc<dyn NodeApi>,
+        options,
+        metrics: web_metrics,
+        registry,
+        stop: stopping,
+        drained: Arc::new(drained),
+        faults: context.faults.clone(),
+    };
+    let (given_up, mut is_given_up) = watch::channel(None);
+    let args = RootArgs {
+        children: children(&context, &cluster, table, web),
+        metrics,
+        given_up,
+    };
+    let (root, _) = Actor::spawn(None, NodeRoot, args).await.map_err(internal)?;
+    admin::serve(&data.admin_socket(), door)?;
+    let mut bootstrapping = tasks::spawn(TaskKind::Effect, {
+        let (cluster, config, secrets) = (cluster.clone(), Arc::clone(&config), secrets.clone());
+        async move { bootstrap::run(cluster, &config, &secrets).await }
+    });
+    tracing::info!(node_id = %config.node.id, http = %config.http.listen, quic = %config.quic.listen, "node started");
+
+    let mut fatal = cluster.fatal();
+    tokio::pin!(stop);
+    let mut is_bootstrapping = true;
+    let end = loop {
+        tokio::select! {
+            () = &mut stop => break Ok(()),
+            why = fatal.wait_for(Option::is_some) => {
+                let why = why.ok().and_then(|why| why.clone());
+                let why = why.unwrap_or_else(|| "consensus ended".into());
+                break Err(Error::Cluster(pga_cluster::Error::Fatal(why.to_string())));
+            }
+            why = is_given_up.wait_for(Option::is_some) => {
+                let why = why.ok().and_then(|why| why.clone());
+                break Err(Error::Internal(why.unwrap_or_default()));
+            }
+            done = &mut bootstrapping, if is_bootstrapping => match done {
+                Ok(Ok(())) => is_bootstrapping = false,
+                Ok(Err(error)) => break Err(error),
+                Err(error) => break Err(internal(error)),
+            },
+        }
+    };
+    bootstrapping.abort();
+    let parts = shutdown::Parts {
+        cluster,
+        transport,
+        root,
+        stop_web,
+        is_drained,
+    };
+    shutdown::run(parts, &config, end.is_ok()).await;
+    drop(data);
+    end
+}
+
+fn internal(error: impl std::error::Error) -> Error {
+    Error::Internal(crate::error::chain(&error))
+}
+
+fn secrets(config: &Config) -> Result<Secrets> {
+    let file = config.ca_file();
+    let authority = CertificateDer::from_pem_file(&file)
+        .map_err(|error| Error::Pki(format!("cannot read {}: {error}", file.display())))?;
+    let id_file = file.with_file_name("cluster.id");
+    let id = fs::read_to_string(&id_file).map_err(|error| file_error("read", &id_file, error))?;
+    Ok(Secrets {
+        cluster: id
+            .trim()
+            .parse()
+            .map_err(|_| Error::Pki(format!("{} holds no cluster id", id_file.display())))?,
+        authority,
+        key: ClusterKey::read(&config.cluster_key_file()).map_err(pki)?,
+    })
+}
+
+fn listen(config: &Config) -> Result<std::net::TcpListener> {
+    let address = config.http.listen;
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    listen().map_err(|source| Error::Listen {
+        address: address.to_string(),
+        source,
+    })
+}
+
+async fn start_cluster(
+    config: &Config,
+    data: &DataDir,
+    secrets: &Secrets,
+    store: &Arc<dyn Store>,
+    registry: &Registry,
+) -> Result<(ClusterNode, Arc<QuicTransport>)> {
+    let desk = Arc::new(JoinDesk::new(secrets.clone()));
+    let options = ClusterOptions {
+        node: config.node.id,
+        cluster: secrets.cluster,
+        dir: data.raft(),
+        timings: settings::timings(config),
+        buffer: settings::buffer(config),
+        snapshots: settings::snapshots(config),
+        limits: pga_cluster::StateLimits::default(),
+        own_store: (!store.is_shared()).then(|| Arc::clone(store)),
+        flushed: open_store::watermark(store.as_ref()).await,
+        app: Some(Arc::clone(&desk) as Arc<dyn AppService>),
+        registry: registry.clone(),
+    };
+    let quic = QuicOptions {
+        cluster: secrets.cluster,
+        node: config.node.id,
+        listen: config.quic.listen,
+        identity: bootstrap::identity(config)?,
+        trusted: vec![secrets.authority.clone()],
+        spool: data.raft().join("arriving"),
+        limits: settings::quic(config),
+        metrics: TransportMetrics::register(registry).map_err(internal)?,
+    };
+    let mut port = Err(Error::Internal("the peer port was not opened".to_owned()));
+    let connect = |service| match QuicTransport::bind(quic, service) {
+        Ok(transport) => {
+            port = Ok(Arc::clone(&transport));
+            Ok(transport as SharedTransport)
+        }
+        Err(error) => {
+            let why = crate::error::chain(&error);
+            port = Err(port_error(config, error));
+            Err(pga_cluster::Error::Fatal(why))
+        }
+    };
+    let started = ClusterNode::start(options, connect).await;
+    // A port that cannot be opened has its own exit code.
+    let transport = port?;
+    let cluster = started?;
+    desk.open(cluster.clone());
+    Ok((cluster, transport))
+}
+
+fn port_error(config: &Config, error: QuicError) -> Error {
+    match error {
+        QuicError::Socket(source) => Error::Listen {
+            address: format!("{} (UDP)", config.quic.listen),
+            source,
+        },
+        QuicError::Spool { path, source } => file_error("use", &path, source),
+        error => Error::Pki(crate::error::chain(&error)),
+    }
+}
+
+/// The root's children, in the order of their start.
+fn children(
+    context: &Arc<Context>,
+    cluster: &ClusterNode,
+    table: Arc<SessionTable>,
+    web: WebArgs,
+) -> Vec<ChildSpec> {
+    let joiner = JoinerArgs {
+        context: Arc::clone(context),
+        cluster: cluster.clone(),
+    };
+    let sessions = {
+        let context = Arc::clone(context);
+        move || SessionsArgs {
+            context: Arc::clone(&context),
+            table: Arc::clone(&table),
+        }
+    };
+    let shared = |context: &Arc<Context>| {
+        let context = Arc::clone(context);
+        move || Arc::clone(&context)
+    };
+    vec![
+        child("cluster_watcher", || ClusterWatcher, shared(context)),
+        child("joiner", || Joiner, move || joiner.clone()),
+        child("sessions", || Sessions, sessions),
+        child("flusher", || Flusher, shared(context)),
+        child("maintenance", || Maintenance, shared(context)),
+        child("web", || Web, move || web.clone()),
+    ]
+}
+
+fn child<A, N, G>(name: &'static str, new: N, args: G) -> ChildSpec
+where
+    A: Actor,
+    N: Fn() -> A + Send + Sync + 'static,
+    G: Fn() -> A::Arguments + Send + Sync + 'static,
+{
+    ChildSpec {
+        name,
+        start: Box::new(move |supervisor| {
+            let (actor, args) = (new(), args());
+            Box::pin(async move {
+                let (actor, _) = Actor::spawn_linked(None, actor, args, supervisor).await?;
+                Ok(actor.get_cell())
+            })
+        }),
+    }
+}
+
+/// The root's handle, for the shutdown.
+type Root = ActorRef<RootMsg>;

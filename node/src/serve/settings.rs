@@ -1,0 +1,78 @@
+//! The settings of the parts, from the configuration.
+
+use std::sync::Arc;
+
+use pga_cluster::pki::Identity;
+use pga_cluster::transport::QuicLimits;
+use pga_cluster::{BufferLimits, RaftTimings, SnapshotPolicy};
+use pga_config::Config;
+use pga_web::{WebLimits, WebOptions};
+
+use crate::secrets::pki;
+use crate::{Error, Result};
+
+pub(super) fn timings(config: &Config) -> RaftTimings {
+    RaftTimings {
+        heartbeat: config.raft.heartbeat,
+        election_min: config.raft.election_min,
+        election_max: config.raft.election_max,
+        ..RaftTimings::default()
+    }
+}
+
+pub(super) fn buffer(config: &Config) -> BufferLimits {
+    BufferLimits {
+        max_bytes: config.buffer.max_size.bytes(),
+        segment_bytes: config.log.segment_size.bytes(),
+        ..BufferLimits::default()
+    }
+}
+
+pub(super) fn snapshots(config: &Config) -> SnapshotPolicy {
+    let retain_bytes = config.log.retain_after_flush_size.bytes();
+    SnapshotPolicy {
+        retain_bytes,
+        log_bytes: retain_bytes.saturating_mul(2),
+        ..SnapshotPolicy::default()
+    }
+}
+
+pub(super) fn quic(config: &Config) -> QuicLimits {
+    QuicLimits {
+        idle_timeout: config.quic.idle_timeout,
+        keep_alive: config.quic.keep_alive,
+        concurrent_streams: u32::try_from(config.quic.max_streams).unwrap_or(u32::MAX),
+        ..QuicLimits::default()
+    }
+}
+
+pub(super) fn web(config: &Config) -> Result<WebOptions> {
+    let limits = &config.limits;
+    let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let tls = match (&config.http.tls_cert_file, &config.http.tls_key_file) {
+        (Some(cert), Some(key)) => {
+            let identity = Identity::read(cert, key).map_err(pki)?;
+            let tls = pga_web::tls_config(identity.chain(), identity.private_key(), None);
+            Some(tls.map_err(|error| Error::Pki(format!("http.tls-cert-file: {error}")))?)
+        }
+        _ => None::<Arc<rustls::ServerConfig>>,
+    };
+    Ok(WebOptions {
+        tls,
+        allow_anonymous_push: config.node.demo,
+        open_status: config.node.demo,
+        limits: WebLimits {
+            max_connections: count(limits.max_connections),
+            wire_body_bytes: limits.max_push_body.bytes(),
+            decoded_body_bytes: limits.max_decoded.bytes(),
+            max_ratio: limits.max_ratio,
+            inflight_bytes: limits.max_in_flight.bytes(),
+            max_elements: count(limits.max_elements),
+            header_timeout: limits.header_timeout,
+            body_timeout: limits.body_timeout,
+            failures_per_minute: u32::try_from(limits.max_registration_failures)
+                .unwrap_or(u32::MAX),
+            ..WebLimits::default()
+        },
+    })
+}
