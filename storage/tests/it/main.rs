@@ -1,6 +1,7 @@
 //! Integration tests of pga-storage.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "the helpers of tests fail the test"
 )]

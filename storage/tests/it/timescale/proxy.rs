@@ -98,7 +98,8 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, shared: Arc<Share
                     return;
                 }
                 if meddled && shared.meddling == Meddling::CutAfter {
-                    server.read(&mut down).await.unwrap();
+                    let answered = server.read(&mut down).await.unwrap();
+                    assert!(answered > 0, "the server hung up");
                     return;
                 }
             }
