@@ -15,18 +15,22 @@ use pga_cluster::{
     SnapshotPolicy, StateLimits,
 };
 use pga_config::{CollectorId, NodeId};
-use pga_storage::{ContentKey, Position, PushRecord, Timestamp};
+use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
+use pga_storage::{ContentKey, Position, PushRecord, Store, Timestamp};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::network::Network;
 
-pub struct Cluster {
+pub(crate) struct Cluster {
     dir: TempDir,
     id: ClusterId,
-    pub network: Network,
+    pub(crate) network: Network,
     quic: Option<Quic>,
-    pub nodes: BTreeMap<u64, ClusterNode>,
+    /// Whether each node has a store of its own.
+    embedded: bool,
+    pub(crate) stores: BTreeMap<u64, Arc<EmbeddedStore>>,
+    pub(crate) nodes: BTreeMap<u64, ClusterNode>,
 }
 
 /// The same cluster's certificates and ports.
@@ -36,12 +40,12 @@ struct Quic {
     transports: BTreeMap<u64, Arc<QuicTransport>>,
 }
 
-pub fn soon() -> Instant {
+pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
 /// A record with these keys as its elements.
-pub fn record(collector: &str, keys: impl IntoIterator<Item = u64>) -> Bytes {
+pub(crate) fn record(collector: &str, keys: impl IntoIterator<Item = u64>) -> Bytes {
     let record = PushRecord {
         collector: CollectorId::from_external(collector),
         external_id: collector.into(),
@@ -55,14 +59,35 @@ pub fn record(collector: &str, keys: impl IntoIterator<Item = u64>) -> Bytes {
     record.encode().into()
 }
 
+/// A record with these samples.
+pub(crate) fn samples(collector: &str, values: impl IntoIterator<Item = u64>) -> Bytes {
+    let head = PushRecord::decode(&record(collector, [])).unwrap();
+    let sample = |value: u64| {
+        pga_storage::Element::Sample(pga_storage::Sample {
+            name: "metric".into(),
+            labels: Vec::new(),
+            time: Timestamp::from_micros(1_700_000_000_000_000 + value as i64 * 1_000_000),
+            value: value as f64,
+            form: pga_storage::SampleForm::from_bits(pga_storage::SampleForm::UNIX_SECONDS),
+        })
+    };
+    let elements: Vec<_> = values.into_iter().map(sample).collect();
+    PushRecord::with_elements(head, &elements).encode().into()
+}
+
 impl Cluster {
     /// Nodes 1 to `n`, initialized, with a leader.
-    pub async fn start(n: u64) -> Self {
-        Self::start_over(n, None).await
+    pub(crate) async fn start(n: u64) -> Self {
+        Self::start_over(n, None, false).await
+    }
+
+    /// The same with an embedded store on each node.
+    pub(crate) async fn start_embedded(n: u64) -> Self {
+        Self::start_over(n, None, true).await
     }
 
     /// The same over QUIC on loopback.
-    pub async fn start_quic(n: u64) -> Self {
+    pub(crate) async fn start_quic(n: u64) -> Self {
         let id = ClusterId::random();
         let validity = Validity::for_next(Validity::AUTHORITY);
         let free_port = |id| {
@@ -74,10 +99,10 @@ impl Cluster {
             ports: (1..=n + 1).map(free_port).collect(),
             transports: BTreeMap::new(),
         };
-        Self::start_over(n, Some((id, quic))).await
+        Self::start_over(n, Some((id, quic)), false).await
     }
 
-    async fn start_over(n: u64, quic: Option<(ClusterId, Quic)>) -> Self {
+    async fn start_over(n: u64, quic: Option<(ClusterId, Quic)>, embedded: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (id, quic) = match quic {
             Some((id, quic)) => (id, Some(quic)),
@@ -88,6 +113,8 @@ impl Cluster {
             dir,
             id,
             quic,
+            embedded,
+            stores: BTreeMap::new(),
             nodes: BTreeMap::new(),
         };
         for id in 1..=n {
@@ -99,7 +126,7 @@ impl Cluster {
         cluster
     }
 
-    pub fn member(&self, id: u64) -> Member {
+    pub(crate) fn member(&self, id: u64) -> Member {
         let port = self.quic.as_ref().map_or(1, |quic| quic.ports[&id]);
         Member {
             node: NodeId::new(id),
@@ -140,8 +167,17 @@ impl Cluster {
     }
 
     /// Starts a node, or starts it again.
-    pub async fn open(&mut self, id: u64) -> ClusterNode {
+    pub(crate) async fn open(&mut self, id: u64) -> ClusterNode {
         let node = NodeId::new(id);
+        let (mut own_store, mut flushed) = (None, Position::default());
+        if self.embedded {
+            let dir = self.path(id).join("store");
+            let store = EmbeddedStore::open(&dir, self.id.get(), EmbeddedOptions::default());
+            let store = Arc::new(store.unwrap());
+            flushed = store.watermark().await.unwrap().position;
+            self.stores.insert(id, Arc::clone(&store));
+            own_store = Some(store as Arc<dyn Store>);
+        }
         let options = ClusterOptions {
             node,
             cluster: self.id,
@@ -157,8 +193,8 @@ impl Cluster {
                 ..SnapshotPolicy::default()
             },
             limits: StateLimits::default(),
-            own_store: None,
-            flushed: Position::default(),
+            own_store,
+            flushed,
             app: None,
             registry: prometheus::Registry::new(),
         };
@@ -169,19 +205,83 @@ impl Cluster {
     }
 
     /// Ends a node as a kill does for the others: from one moment on it neither hears nor answers.
-    pub async fn kill(&mut self, id: u64) {
+    pub(crate) async fn kill(&mut self, id: u64) {
         let node = NodeId::new(id);
         self.network.cut(node);
         self.network.remove(node);
         if let Some(quic) = &mut self.quic {
             quic.transports.remove(&id).unwrap().shutdown().await;
         }
+        self.stores.remove(&id);
         let handle = self.nodes.remove(&id).unwrap();
         handle.shutdown().await;
     }
 
+    /// Flushes a node's buffer into its own store.
+    pub(crate) async fn flush_own(&self, id: u64) -> Position {
+        let (node, store) = (&self.nodes[&id], &self.stores[&id]);
+        let after = store.watermark().await.unwrap().position;
+        let upto = *node.flushable().borrow();
+        let batch = node
+            .buffer()
+            .read_batch(after.index, upto.index, 1 << 20)
+            .unwrap();
+        assert_eq!(batch.upto, upto.index);
+        let mut elements = Vec::new();
+        for (position, pushes) in batch.pushes {
+            let mut ordinal = 0;
+            for (record, accepted) in pushes {
+                let record = PushRecord::decode(&record).unwrap();
+                for (element, new) in record.elements().unwrap().into_iter().zip(accepted.iter()) {
+                    if new {
+                        elements.push(FlushElement {
+                            collector: record.collector,
+                            index: position.index,
+                            ordinal,
+                            received_at: record.received_at,
+                            element,
+                        });
+                    }
+                    ordinal += 1;
+                }
+            }
+        }
+        let batch = FlushBatch {
+            after,
+            upto,
+            term: upto.term,
+            elements,
+        };
+        store.flush(batch).await.unwrap();
+        node.set_flushed(upto);
+        upto
+    }
+
+    /// The values of a collector's samples in a node's own store.
+    pub(crate) async fn stored(&self, id: u64, collector: &str) -> Vec<u64> {
+        let query = ElementQuery {
+            collector: CollectorId::from_external(collector),
+            kind: None,
+            from: None,
+            to: None,
+            limit: 10_000,
+            cursor: None,
+        };
+        let page = self.stores[&id].elements(query).await.unwrap();
+        let mut values: Vec<u64> = page
+            .data
+            .iter()
+            .map(|text| {
+                let element: serde_json::Value = serde_json::from_str(text).unwrap();
+                element["value"].as_f64().unwrap() as u64
+            })
+            .collect();
+        values.sort_unstable();
+        values
+    }
+
     /// The leader all living nodes agree on.
-    pub async fn leader(&self) -> u64 {
+    pub(crate) async fn leader(&self) -> u64 {
         let deadline = soon();
         loop {
             let leaders: BTreeSet<Option<NodeId>> = self
@@ -199,13 +299,13 @@ impl Cluster {
         }
     }
 
-    pub async fn follower(&self) -> u64 {
+    pub(crate) async fn follower(&self) -> u64 {
         let leader = self.leader().await;
         *self.nodes.keys().find(|id| **id != leader).unwrap()
     }
 
     /// Pushes through a node and expects it to be stored.
-    pub async fn push(&self, id: u64, record: Bytes) -> (Position, u32, u32) {
+    pub(crate) async fn push(&self, id: u64, record: Bytes) -> (Position, u32, u32) {
         match self.nodes[&id].push(record, soon()).await.unwrap() {
             PushOutcome::Stored {
                 position,
@@ -217,7 +317,7 @@ impl Cluster {
     }
 
     /// Waits until every living node has applied `position`; then their states must be equal.
-    pub async fn settle(&self, position: Position) {
+    pub(crate) async fn settle(&self, position: Position) {
         for node in self.nodes.values() {
             node.wait_applied(position, soon()).await.unwrap();
         }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// The wires between the nodes of one test.
 #[derive(Clone)]
-pub struct Network(Arc<Wires>);
+pub(crate) struct Network(Arc<Wires>);
 
 struct Wires {
     services: Mutex<BTreeMap<NodeId, Arc<dyn Service>>>,
@@ -27,7 +27,7 @@ struct Wires {
 }
 
 impl Network {
-    pub fn new(dir: PathBuf) -> Self {
+    pub(crate) fn new(dir: PathBuf) -> Self {
         Self(Arc::new(Wires {
             services: Mutex::default(),
             cut: Mutex::default(),
@@ -36,30 +36,30 @@ impl Network {
         }))
     }
 
-    pub fn serve(&self, node: NodeId, service: Arc<dyn Service>) {
+    pub(crate) fn serve(&self, node: NodeId, service: Arc<dyn Service>) {
         self.0.services.lock().unwrap().insert(node, service);
     }
 
     /// Takes a node off the network: calls to and from it hang, as behind a dead link.
-    pub fn cut(&self, node: NodeId) {
+    pub(crate) fn cut(&self, node: NodeId) {
         self.0.cut.lock().unwrap().insert(node);
     }
 
-    pub fn heal(&self, node: NodeId) {
+    pub(crate) fn heal(&self, node: NodeId) {
         self.0.cut.lock().unwrap().remove(&node);
     }
 
     /// The node's process is gone: calls to it fail at once.
-    pub fn remove(&self, node: NodeId) {
+    pub(crate) fn remove(&self, node: NodeId) {
         self.0.services.lock().unwrap().remove(&node);
     }
 
     /// Snapshots that were sent.
-    pub fn snapshots(&self) -> u64 {
+    pub(crate) fn snapshots(&self) -> u64 {
         self.0.snapshots.load(Ordering::Relaxed)
     }
 
-    pub fn transport(&self, node: NodeId) -> Arc<dyn Transport> {
+    pub(crate) fn transport(&self, node: NodeId) -> Arc<dyn Transport> {
         Arc::new(End {
             node,
             wires: Arc::clone(&self.0),

@@ -3,7 +3,7 @@
 use pga_cluster::Command;
 use pga_storage::Position;
 
-use crate::cluster::{Cluster, record, soon};
+use crate::cluster::{Cluster, record, samples, soon};
 
 /// Reports `position` flushed, and has every node build a snapshot and purge.
 async fn flush(cluster: &Cluster, position: Position) {
@@ -93,4 +93,44 @@ async fn nodes_restart_from_their_snapshots_and_the_log_above() {
         assert_eq!((accepted, u64::from(repeated)), (0, 30 * (round + 1)));
         cluster.settle(position).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_brings_the_store_of_a_node_that_has_its_own() {
+    let mut cluster = Cluster::start_embedded(3).await;
+    let away = cluster.follower().await;
+    let (position, ..) = cluster.push(away, samples("c", 0..10)).await;
+    cluster.settle(position).await;
+    cluster.flush_own(away).await;
+    cluster.kill(away).await;
+    let stay = *cluster.nodes.keys().next().unwrap();
+    for n in 1..6u64 {
+        cluster.push(stay, samples("c", n * 10..n * 10 + 10)).await;
+    }
+    let living: Vec<u64> = cluster.nodes.keys().copied().collect();
+    let (position, ..) = cluster.push(stay, samples("c", [60])).await;
+    cluster.settle(position).await;
+    for id in living {
+        cluster.flush_own(id).await;
+        cluster.nodes[&id].snapshot().await.unwrap();
+    }
+    // Above the snapshot: this reaches the node through the log, and its store by its own flush.
+    let (position, ..) = cluster.push(stay, samples("c", [61])).await;
+    cluster.open(away).await;
+    cluster.nodes[&away]
+        .wait_applied(position, soon())
+        .await
+        .unwrap();
+    assert!(cluster.network.snapshots() > 0);
+    assert_eq!(cluster.stored(away, "c").await, (0..61).collect::<Vec<_>>());
+    cluster.flush_own(away).await;
+    assert_eq!(cluster.stored(away, "c").await, (0..62).collect::<Vec<_>>());
+    // Again from disk: nothing is stored twice, nothing is missing.
+    cluster.kill(away).await;
+    cluster.open(away).await;
+    let (position, accepted, _) = cluster.push(away, samples("c", 50..70)).await;
+    assert_eq!(accepted, 8);
+    cluster.settle(position).await;
+    cluster.flush_own(away).await;
+    assert_eq!(cluster.stored(away, "c").await, (0..70).collect::<Vec<_>>());
 }
