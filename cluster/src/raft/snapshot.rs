@@ -278,8 +278,6 @@ fn damaged(path: &Path, what: impl ToString) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
     use crate::raft::type_config::LogId;
 
