@@ -64,27 +64,7 @@ impl Found {
 fn timing(config: &Config, found: &mut Found) {
     let raft = &config.raft;
     let text = duration_text::format;
-    for (key, value) in [
-        ("raft.heartbeat", raft.heartbeat),
-        (
-            "raft.install-snapshot-timeout",
-            raft.install_snapshot_timeout,
-        ),
-        ("quic.idle-timeout", config.quic.idle_timeout),
-        ("quic.keep-alive", config.quic.keep_alive),
-        ("http.request-timeout", config.http.request_timeout),
-        ("replication.timeout", config.replication.timeout),
-        ("store.flush-interval", config.store.flush_interval),
-        ("store.statement-timeout", config.store.statement_timeout),
-        ("store.connect-timeout", config.store.connect_timeout),
-        ("store.retention", config.store.retention),
-        ("store.retention-interval", config.store.retention_interval),
-        ("sessions.idle-timeout", config.sessions.idle_timeout),
-        ("limits.header-timeout", config.limits.header_timeout),
-        ("limits.body-timeout", config.limits.body_timeout),
-        ("auth.access-token-ttl", config.auth.access_token_ttl),
-        ("auth.refresh-token-ttl", config.auth.refresh_token_ttl),
-    ] {
+    for (key, value) in durations(config) {
         if value.is_zero() {
             found.add(
                 key,
@@ -134,9 +114,60 @@ fn timing(config: &Config, found: &mut Found) {
 }
 
 fn sizes(config: &Config, found: &mut Found) {
+    for (key, value, least, most) in byte_bounds(config) {
+        if value < least || value > most {
+            let problem = format!("must be from {least} to {most}");
+            found.add(
+                key,
+                Some(&value),
+                &problem,
+                &format!("set {}", value.clamp(least, most)),
+            );
+        }
+    }
+    for (key, value) in counts(config) {
+        if value == 0 || value > 10_000_000 {
+            found.add(
+                key,
+                Some(&value),
+                "must be from 1 to 10000000",
+                "set a number in between",
+            );
+        }
+    }
+}
+
+/// Times that must not be zero.
+fn durations(config: &Config) -> [(&'static str, Duration); 16] {
+    let raft = &config.raft;
+    [
+        ("raft.heartbeat", raft.heartbeat),
+        (
+            "raft.install-snapshot-timeout",
+            raft.install_snapshot_timeout,
+        ),
+        ("quic.idle-timeout", config.quic.idle_timeout),
+        ("quic.keep-alive", config.quic.keep_alive),
+        ("http.request-timeout", config.http.request_timeout),
+        ("replication.timeout", config.replication.timeout),
+        ("store.flush-interval", config.store.flush_interval),
+        ("store.statement-timeout", config.store.statement_timeout),
+        ("store.connect-timeout", config.store.connect_timeout),
+        ("store.retention", config.store.retention),
+        ("store.retention-interval", config.store.retention_interval),
+        ("sessions.idle-timeout", config.sessions.idle_timeout),
+        ("limits.header-timeout", config.limits.header_timeout),
+        ("limits.body-timeout", config.limits.body_timeout),
+        ("auth.access-token-ttl", config.auth.access_token_ttl),
+        ("auth.refresh-token-ttl", config.auth.refresh_token_ttl),
+    ]
+}
+
+/// Sizes with their least and greatest value.
+fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize); 11] {
     let mib = |n: u64| ByteSize::new(n << 20);
     let limits = &config.limits;
-    for (key, value, least, most) in [
+    [
         (
             "log.segment-size",
             config.log.segment_size,
@@ -193,18 +224,13 @@ fn sizes(config: &Config, found: &mut Found) {
             limits.max_push_body,
             ByteSize::new(u64::MAX),
         ),
-    ] {
-        if value < least || value > most {
-            let problem = format!("must be from {least} to {most}");
-            found.add(
-                key,
-                Some(&value),
-                &problem,
-                &format!("set {}", value.clamp(least, most)),
-            );
-        }
-    }
-    for (key, value) in [
+    ]
+}
+
+/// Numbers that must not be zero.
+fn counts(config: &Config) -> [(&'static str, u64); 12] {
+    let limits = &config.limits;
+    [
         ("node.worker-threads", config.node.worker_threads),
         ("replication.batch-pushes", config.replication.batch_pushes),
         ("replication.in-flight", config.replication.in_flight),
@@ -217,16 +243,7 @@ fn sizes(config: &Config, found: &mut Found) {
         ("store.pool-size", config.store.pool_size),
         ("quic.max-streams", config.quic.max_streams),
         ("logging.max-files", config.logging.max_files),
-    ] {
-        if value == 0 || value > 10_000_000 {
-            found.add(
-                key,
-                Some(&value),
-                "must be from 1 to 10000000",
-                "set a number in between",
-            );
-        }
-    }
+    ]
 }
 
 fn members(config: &Config, found: &mut Found) {

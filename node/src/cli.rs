@@ -42,7 +42,10 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line; help and version end the process, a wrong line ends it with code 64.
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// The exit code, after the text was written: 0 for help and version, 64 for a wrong line.
     pub fn read() -> std::result::Result<Self, Exit> {
         Self::try_parse().map_err(|error| {
             let exit = if error.use_stderr() {

@@ -11,7 +11,6 @@ impl Faults {
     /// Panics if a fault is armed for `actor`, once.
     #[cfg(not(feature = "fault-injection"))]
     #[inline]
-    #[expect(clippy::unused_self, reason = "the other build needs it")]
     pub(crate) const fn hit(&self, _actor: &str) {}
 
     /// Panics if a fault is armed for `actor`, once.
@@ -29,7 +28,6 @@ impl Faults {
 
     /// Panics when a fault is armed for `actor`; never ends else.
     #[cfg(not(feature = "fault-injection"))]
-    #[expect(clippy::unused_self, reason = "the other build needs it")]
     pub(crate) async fn fired(&self, _actor: &str) {
         std::future::pending().await
     }

@@ -14,13 +14,15 @@ use pga_cluster::transport::{
 use pga_cluster::{AppService, ClusterNode, ClusterOptions};
 use pga_config::Config;
 use pga_storage::Store;
-use pga_web::{NodeApi, WebMetrics};
+use pga_web::WebMetrics;
 use prometheus::Registry;
 use ractor::{Actor, ActorRef};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use self::shutdown::Parts;
 use crate::actors::cluster_watcher::ClusterWatcher;
 use crate::actors::flusher::Flusher;
 use crate::actors::joiner::{Joiner, JoinerArgs};
@@ -49,104 +51,150 @@ use crate::{Error, Result, bootstrap};
 pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send) -> Result<()> {
     let config = Arc::new(config);
     let data = DataDir::open(&config.node.data_dir)?;
-    let secrets = secrets(&config)?;
-    data.claim(config.node.id, secrets.cluster)?;
-    let listener = listen(&config)?;
-    let options = settings::web(&config)?;
-    let registry = Registry::new();
-    let metrics = Metrics::register(&registry).map_err(internal)?;
-    let web_metrics = WebMetrics::register(&registry).map_err(internal)?;
-    let store = open_store::open(&config, &data, &secrets).await?;
-    let (cluster, transport) = start_cluster(&config, &data, &secrets, &store, &registry).await?;
+    let mut node = Running::start(&config, &data).await?;
+    tracing::info!(
+        node_id = %config.node.id,
+        http = %config.http.listen,
+        quic = %config.quic.listen,
+        "node started"
+    );
+    let end = node.watch(stop).await;
+    node.bootstrapping.abort();
+    shutdown::run(node.parts, &config, end.is_ok()).await;
+    drop(data);
+    end
+}
 
+/// A node that runs.
+struct Running {
+    parts: Parts,
+    /// Becomes `Some` when an actor failed too often.
+    given_up: watch::Receiver<Option<String>>,
+    bootstrapping: JoinHandle<Result<()>>,
+}
+
+impl Running {
+    /// Starts everything, the cluster's part first.
+    async fn start(config: &Arc<Config>, data: &DataDir) -> Result<Self> {
+        let secrets = secrets(config)?;
+        data.claim(config.node.id, secrets.cluster)?;
+        let listener = listen(config)?;
+        let options = settings::web(config)?;
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).map_err(internal)?;
+        let web_metrics = WebMetrics::register(&registry).map_err(internal)?;
+        let store = open_store::open(config, data, &secrets).await?;
+        let (cluster, transport) = start_cluster(config, data, &secrets, &store, &registry).await?;
+        let context = context(config, &cluster, store, metrics.clone());
+        let table = Arc::new(SessionTable::default());
+        let (stop_web, stopping) = watch::channel(false);
+        let (drained, is_drained) = watch::channel(false);
+        let web = WebArgs {
+            listener: Arc::new(listener),
+            api: Arc::new(front(&context, &cluster, &table, &secrets)),
+            options,
+            metrics: web_metrics,
+            registry,
+            stop: stopping,
+            drained: Arc::new(drained),
+            faults: context.faults.clone(),
+        };
+        let (given_up, is_given_up) = watch::channel(None);
+        let args = RootArgs {
+            children: children(&context, &cluster, table, web),
+            metrics,
+            given_up,
+        };
+        let (root, _) = Actor::spawn(None, NodeRoot, args).await.map_err(internal)?;
+        let door = AdminServer {
+            cluster: cluster.clone(),
+            secrets: secrets.clone(),
+            faults: context.faults.clone(),
+        };
+        admin::serve(&data.admin_socket(), door)?;
+        let bootstrapping = {
+            let (cluster, config) = (cluster.clone(), Arc::clone(config));
+            let run = async move { bootstrap::run(cluster, &config, &secrets).await };
+            tasks::spawn(TaskKind::Effect, run)
+        };
+        Ok(Self {
+            parts: Parts {
+                cluster,
+                transport,
+                root,
+                stop_web,
+                is_drained,
+            },
+            given_up: is_given_up,
+            bootstrapping,
+        })
+    }
+
+    /// Waits for the end: asked for, or an error.
+    async fn watch(&mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
+        let mut fatal = self.parts.cluster.fatal();
+        tokio::pin!(stop);
+        let mut is_bootstrapping = true;
+        loop {
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                why = fatal.wait_for(Option::is_some) => {
+                    let why = why.ok().and_then(|why| why.clone());
+                    let why = why.unwrap_or_else(|| "consensus ended".into());
+                    return Err(Error::Cluster(pga_cluster::Error::Fatal(why.to_string())));
+                }
+                why = self.given_up.wait_for(Option::is_some) => {
+                    let why = why.ok().and_then(|why| why.clone());
+                    return Err(Error::Internal(why.unwrap_or_default()));
+                }
+                done = &mut self.bootstrapping, if is_bootstrapping => match done {
+                    Ok(Ok(())) => is_bootstrapping = false,
+                    Ok(Err(error)) => return Err(error),
+                    Err(error) => return Err(internal(error)),
+                },
+            }
+        }
+    }
+}
+
+fn context(
+    config: &Arc<Config>,
+    cluster: &ClusterNode,
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+) -> Arc<Context> {
     let replica: Arc<dyn Replica> = Arc::new(ClusterReplica(cluster.clone()));
-    let context = Arc::new(Context {
+    Arc::new(Context {
         node: config.node.id,
         replicator: Arc::new(Replicator::new(
             Arc::clone(&replica),
-            &config,
+            config,
             metrics.clone(),
         )),
-        replica: Arc::clone(&replica),
-        store: Arc::clone(&store),
-        metrics: metrics.clone(),
-        faults: Faults::default(),
-        config: Arc::clone(&config),
-    });
-    let table = Arc::new(SessionTable::default());
-    let front = Front {
-        cluster: cluster.clone(),
         replica,
         store,
-        sessions: SessionsHandle::new(Arc::clone(&table), config.replication.timeout),
-        secrets: secrets.clone(),
-        config: Arc::clone(&config),
-        token_key: OnceLock::new(),
-    };
-    let door = AdminServer {
-        cluster: cluster.clone(),
-        secrets: secrets.clone(),
-        faults: context.faults.clone(),
-    };
-    let (stop_web, stopping) = watch::channel(false);
-    let (drained, is_drained) = watch::channel(false);
-    let web = WebArgs {
-        listener: Arc::new(listener),
-        api: Arc::new(front) as Arc<dyn NodeApi>,
-        options,
-        metrics: web_metrics,
-        registry,
-        stop: stopping,
-        drained: Arc::new(drained),
-        faults: context.faults.clone(),
-    };
-    let (given_up, mut is_given_up) = watch::channel(None);
-    let args = RootArgs {
-        children: children(&context, &cluster, table, web),
         metrics,
-        given_up,
-    };
-    let (root, _) = Actor::spawn(None, NodeRoot, args).await.map_err(internal)?;
-    admin::serve(&data.admin_socket(), door)?;
-    let mut bootstrapping = tasks::spawn(TaskKind::Effect, {
-        let (cluster, config, secrets) = (cluster.clone(), Arc::clone(&config), secrets.clone());
-        async move { bootstrap::run(cluster, &config, &secrets).await }
-    });
-    tracing::info!(node_id = %config.node.id, http = %config.http.listen, quic = %config.quic.listen, "node started");
+        faults: Faults::default(),
+        config: Arc::clone(config),
+    })
+}
 
-    let mut fatal = cluster.fatal();
-    tokio::pin!(stop);
-    let mut is_bootstrapping = true;
-    let end = loop {
-        tokio::select! {
-            () = &mut stop => break Ok(()),
-            why = fatal.wait_for(Option::is_some) => {
-                let why = why.ok().and_then(|why| why.clone());
-                let why = why.unwrap_or_else(|| "consensus ended".into());
-                break Err(Error::Cluster(pga_cluster::Error::Fatal(why.to_string())));
-            }
-            why = is_given_up.wait_for(Option::is_some) => {
-                let why = why.ok().and_then(|why| why.clone());
-                break Err(Error::Internal(why.unwrap_or_default()));
-            }
-            done = &mut bootstrapping, if is_bootstrapping => match done {
-                Ok(Ok(())) => is_bootstrapping = false,
-                Ok(Err(error)) => break Err(error),
-                Err(error) => break Err(internal(error)),
-            },
-        }
-    };
-    bootstrapping.abort();
-    let parts = shutdown::Parts {
-        cluster,
-        transport,
-        root,
-        stop_web,
-        is_drained,
-    };
-    shutdown::run(parts, &config, end.is_ok()).await;
-    drop(data);
-    end
+fn front(
+    context: &Context,
+    cluster: &ClusterNode,
+    table: &Arc<SessionTable>,
+    secrets: &Secrets,
+) -> Front {
+    let timeout = context.config.replication.timeout;
+    Front {
+        cluster: cluster.clone(),
+        replica: Arc::clone(&context.replica),
+        store: Arc::clone(&context.store),
+        sessions: SessionsHandle::new(Arc::clone(table), timeout),
+        secrets: secrets.clone(),
+        config: Arc::clone(&context.config),
+        token_key: OnceLock::new(),
+    }
 }
 
 fn internal(error: impl std::error::Error) -> Error {

@@ -47,6 +47,17 @@ pub(super) fn text(cluster: &NewCluster, member: &Member, is_first: bool) -> Str
             quoted(&data.join("pki/https.key"))
         ));
     }
+    text.push_str(&tail(cluster, &data, is_first));
+    text
+}
+
+/// The sections that do not depend on the member's addresses.
+fn tail(cluster: &NewCluster, data: &Path, is_first: bool) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
     line("\n[store]".to_owned());
     if cluster.timescale.is_some() {
         line("kind = \"timescale\"".to_owned());

@@ -24,7 +24,6 @@ pub(super) fn buffer(config: &Config) -> BufferLimits {
     BufferLimits {
         max_bytes: config.buffer.max_size.bytes(),
         segment_bytes: config.log.segment_size.bytes(),
-        ..BufferLimits::default()
     }
 }
 
