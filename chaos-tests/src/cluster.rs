@@ -1,6 +1,7 @@
 //! A cluster of real processes.
 
 mod http;
+mod operate;
 mod options;
 mod start;
 mod status;
@@ -173,6 +174,8 @@ impl Cluster {
             .arg("serve")
             .arg("--config")
             .arg(&node.config)
+            // As the demo's nodes have it; one that joined later has not.
+            .env("PGANALYTICS_NODE__DEMO", "true")
             .envs(environment)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

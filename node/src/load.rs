@@ -97,3 +97,6 @@ pub async fn execute(args: &LoadArgs, stop: watch::Receiver<bool>) -> Result<boo
     writeln!(std::io::stdout().lock(), "{text}")?;
     Ok(report.is_clean())
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,6 +128,21 @@ impl Cluster {
         }
     }
 
+    /// `/metrics` of one node.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn metrics(&self, id: u64) -> anyhow::Result<String> {
+        let answer = self.get(id, "/metrics").await?;
+        ensure!(
+            answer.status.is_success(),
+            "{}: {}",
+            answer.status,
+            answer.text_start()
+        );
+        Ok(String::from_utf8(answer.body.to_vec())?)
+    }
+
     fn client(&self, id: u64) -> anyhow::Result<HttpClient> {
         let endpoint = self.node(id)?.http.clone();
         Ok(HttpClient::new(endpoint, Arc::clone(&self.client)))

@@ -1,0 +1,131 @@
+//! Large pushes are split over several entries, and are all or nothing.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use pga_chaos_tests::{Cluster, ClusterOptions};
+use rand::distr::Alphanumeric;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::bodies::position;
+
+const MIB: usize = 1 << 20;
+/// Memory a node may keep after a push of 64 MiB: decoded, encoded and being replicated, in bytes.
+const MAX_RSS: u64 = 900 << 20;
+
+/// A push of about `size` bytes that hardly compresses; the number of its elements.
+fn large(collector: &str, size: usize) -> (Value, usize) {
+    let mut random = rand::rngs::StdRng::seed_from_u64(1);
+    let count = size / (32 << 10);
+    let metrics: Vec<Value> = (0..count)
+        .map(|n| {
+            let text: String = (&mut random).sample_iter(Alphanumeric).take(32 << 10).map(char::from).collect();
+            json!({"type": "pg_log", "timestamp": "2026-09-21T14:13:20Z", "database": "postgres", "entries": [
+                {"timestamp": "2026-09-21T14:13:20Z", "level": "LOG", "message": format!("{n} {text}")}]})
+        })
+        .collect();
+    let push = json!({"collector_id": collector, "hostname": "db-1", "version": "3.0.0",
+        "timestamp": "2026-09-21T14:13:20Z", "metrics": metrics});
+    (push, count)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_of_64_mib_is_taken_by_a_follower_and_read_on_every_node() -> anyhow::Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let leader = cluster.leader().await?;
+    let follower = leader % 3 + 1;
+    let collector = Uuid::new_v4().to_string();
+    let (push, count) = large(&collector, 63 * MIB);
+    let body = push.to_string();
+    ensure!(
+        body.len() > 63 * MIB && body.len() <= 64 * MIB,
+        "{} bytes",
+        body.len()
+    );
+    let answer = cluster.push_ok(follower, body).await?;
+    ensure!(answer["metrics_inserted"] == json!(count), "{answer}");
+    let at = position(&answer)?;
+    for id in cluster.ids() {
+        ensure!(
+            count_elements(&cluster, id, &collector, &at).await? == count,
+            "node {id}"
+        );
+        let rss = resident_bytes(cluster.node(id)?.pid())?;
+        ensure!(rss < MAX_RSS, "node {id} keeps {} MiB", rss / MIB as u64);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_push_that_its_leader_dies_in_is_all_or_nothing() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(ClusterOptions::default()).await?;
+    let leader = cluster.leader().await?;
+    let (first, second) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    let collector = Uuid::new_v4().to_string();
+    let (push, count) = large(&collector, 24 * MIB);
+    let body = bytes::Bytes::from(push.to_string());
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        leader
+    };
+    let (outcome, victim) = tokio::join!(cluster.push(first, body.clone(), &[]), kill);
+    cluster.kill(victim).await?;
+    let stored = match &outcome {
+        Ok(answer) if answer.status == 200 => count,
+        _ => 0,
+    };
+    // Whatever became of it: the client sends it again, to the other survivor.
+    let answer = cluster.push_ok(second, body).await?;
+    let (inserted, repeated) = (&answer["metrics_inserted"], &answer["metrics_repeated"]);
+    let is_whole = [(json!(count), json!(0)), (json!(0), json!(count))];
+    ensure!(
+        is_whole.contains(&(inserted.clone(), repeated.clone())),
+        "half a push: {answer}"
+    );
+    ensure!(
+        stored == 0 || repeated == &json!(count),
+        "acknowledged and lost: {answer}"
+    );
+    let at = position(&answer)?;
+    cluster.restart(leader).await?;
+    for id in cluster.ids() {
+        ensure!(
+            count_elements(&cluster, id, &collector, &at).await? == count,
+            "node {id}"
+        );
+    }
+    Ok(())
+}
+
+/// The elements take up more than one answer may hold, so only pages of few are read.
+async fn count_elements(
+    cluster: &Cluster,
+    id: u64,
+    collector: &str,
+    at: &str,
+) -> anyhow::Result<usize> {
+    let (mut count, mut cursor) = (0, String::new());
+    loop {
+        let path =
+            format!("/api/v1/collectors/{collector}/metrics?limit=200&min_position={at}{cursor}");
+        let page = cluster.get_json(id, &path).await?;
+        count += page["data"].as_array().map_or(0, Vec::len);
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(count),
+        }
+    }
+}
+
+fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: u64 = line
+        .unwrap_or_default()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()?;
+    Ok(kib << 10)
+}

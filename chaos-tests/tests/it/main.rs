@@ -1,0 +1,19 @@
+//! Scenarios with real processes, real databases and real faults.
+//!
+//! Each has a cluster of its own, on its own ports and in its own directory; few run at the same time, since each is
+//! three processes that want to be timely.
+
+mod actors;
+mod any_node;
+mod bodies;
+mod catch_up;
+mod collector;
+mod encodings;
+mod exactly_once;
+mod failover;
+mod large_push;
+mod membership;
+mod outage;
+mod pause;
+mod prometheus;
+mod stores;
