@@ -131,7 +131,10 @@ fn log_files(directory: &Path, depth: u32) -> Vec<PathBuf> {
         let path = entry.path();
         if path.is_dir() && depth > 0 {
             found.extend(log_files(&path, depth - 1));
-        } else if path.extension().is_some_and(|extension| extension == "log") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "log" || extension == "stderr")
+        {
             found.push(path);
         }
     }

@@ -85,7 +85,7 @@ async fn snapshot(cluster: &Setup, id: u64) -> anyhow::Result<()> {
 
 /// The first index in the log of a data directory: segment files carry it in their name.
 fn first_index(data: &Path) -> Option<u64> {
-    let entries = std::fs::read_dir(data.join("log")).ok()?;
+    let entries = std::fs::read_dir(data.join("raft/log")).ok()?;
     let index = |name: &str| {
         let digits: String = name.chars().filter(char::is_ascii_hexdigit).collect();
         digits.parse().ok()
