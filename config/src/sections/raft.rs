@@ -6,14 +6,14 @@ use crate::ByteSize;
 use crate::section::section;
 
 section! {
-    /// Consensus. The defaults give a fail-over of one to two seconds.
+    /// Consensus. The defaults give a fail-over of about a second.
     Raft = "raft" {
         /// How often the leader tells the others that it lives.
-        heartbeat: Duration = "150ms",
+        heartbeat: Duration = "100ms",
         /// Shortest silence of the leader after which a node stands for election; more than three heartbeats.
-        election_min: Duration = "600ms",
+        election_min: Duration = "400ms",
         /// Longest such silence; each node takes a random time between the two.
-        election_max: Duration = "1100ms",
+        election_max: Duration = "700ms",
         /// How long sending a whole snapshot may take.
         install_snapshot_timeout: Duration = "10m",
         /// Bytes of entries in one message to a follower.

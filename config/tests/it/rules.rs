@@ -22,12 +22,12 @@ fn broken_rules_are_refused_with_their_key() {
     let twice = format!("[{MEMBER}, {MEMBER}]");
     let rows: &[(&[(&str, &str)], &str)] = &[
         (
-            &[("raft.election-min", "600ms")],
-            "raft.election-min = 600ms: must be more than 3 x",
+            &[("raft.election-min", "300ms")],
+            "raft.election-min = 300ms: must be more than 3 x",
         ),
         (
-            &[("raft.election-max", "750ms")],
-            "raft.election-max = 750ms",
+            &[("raft.election-max", "400ms")],
+            "raft.election-max = 400ms",
         ),
         (
             &[("raft.heartbeat", "0s")],
