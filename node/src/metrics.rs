@@ -48,8 +48,6 @@ pub struct Metrics {
     pub(crate) unrecoverable_entries: IntCounter,
     /// Rows or chunks dropped by retention.
     pub(crate) retained_drops: IntCounter,
-    /// Leadership changes seen.
-    pub(crate) leader_changes: IntCounter,
 }
 
 impl Metrics {
@@ -85,7 +83,6 @@ impl Metrics {
             watermark_regressions: on.counter("pganalytics_flush_watermark_regressions_total", "Times the store's watermark went back: the database lost rows that are written again")?,
             unrecoverable_entries: on.counter("pganalytics_flush_unrecoverable_entries_total", "Log entries that the store lost and the nodes no longer hold")?,
             retained_drops: on.counter("pganalytics_retention_dropped_total", "Rows or chunks dropped because they were older than the retention")?,
-            leader_changes: on.counter("pganalytics_cluster_leader_changes_total", "Changes of leadership seen by this node")?,
         })
     }
 }

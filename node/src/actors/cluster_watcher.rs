@@ -1,6 +1,6 @@
 //! Watches who leads.
 //!
-//! Role: logs and counts changes of leadership. Owner: the node's root. Failure: a new one starts watching from now.
+//! Role: logs changes of leadership. Owner: the node's root. Failure: a new one starts watching from now.
 
 use std::sync::Arc;
 
@@ -63,7 +63,6 @@ impl Actor for ClusterWatcher {
         state.context.faults.hit("cluster_watcher");
         let WatcherMsg::Led(now) = message;
         if now.leader != state.last.leader || now.is_leader != state.last.is_leader {
-            state.context.metrics.leader_changes.inc();
             let leader = now
                 .leader
                 .map_or_else(|| "none".to_owned(), |id| id.to_string());

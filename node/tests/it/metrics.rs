@@ -1,0 +1,106 @@
+//! `docs/metrics.md` lists what a node really shows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::program::{Demo, http};
+
+const HEAD: &str = "# Metrics
+
+Every node shows these at `/metrics`. A test compares this list with a running node (`PGANALYTICS_BLESS=1` adds what is
+missing). Families with labels appear once they have a value. `process_*` are those of every Prometheus client.
+
+| Name | Type | Meaning |
+| --- | --- | --- |
+";
+
+/// Type and meaning by name.
+type Families = BTreeMap<String, (String, String)>;
+
+fn shown(text: &str) -> Families {
+    let mut families = Families::new();
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        let (Some("#"), Some(word), Some(name), Some(rest)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let family = families.entry(name.to_owned()).or_default();
+        match word {
+            "TYPE" => family.0 = rest.to_owned(),
+            _ => family.1 = rest.to_owned(),
+        }
+    }
+    families.retain(|name, _| name.starts_with("pganalytics_"));
+    families
+}
+
+fn documented(text: &str) -> Families {
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.splitn(3, " | ");
+        let name = cells.next()?.trim_end_matches('`').to_owned();
+        let kind = cells.next()?.to_owned();
+        let meaning = cells.next()?.trim_end_matches(" |").to_owned();
+        Some((name, (kind, meaning)))
+    });
+    rows.collect()
+}
+
+/// Whether some crate still makes a metric of this name.
+fn is_made(name: &str, sources: &str) -> bool {
+    let short = name.trim_start_matches("pganalytics_");
+    let tails = short.match_indices('_').map(|(at, _)| &short[at + 1..]);
+    std::iter::once(name)
+        .chain(std::iter::once(short))
+        .chain(tails)
+        .any(|tail| sources.contains(&format!("\"{tail}\"")))
+}
+
+fn sources(dir: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_list_is_what_a_node_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), 1);
+    let body = br#"{"collector_id":"m","hostname":"h","timestamp":"2026-01-01T00:00:00Z","version":"3","metrics":[{"name":"a","value":1,"timestamp":1767225600}]}"#;
+    let pushed = http(&demo.http(0), "POST /api/v1/metrics/push", body);
+    assert!(pushed.starts_with("HTTP/1.1 200"), "{pushed}");
+    let text = http(&demo.http(0), "GET /metrics", b"");
+    drop(demo);
+    let shown = shown(&text);
+    assert!(shown.len() > 40, "{}", shown.len());
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = root.join("docs/metrics.md");
+    let mut listed = documented(&std::fs::read_to_string(&path).unwrap_or_default());
+    if std::env::var_os("PGANALYTICS_BLESS").is_some() {
+        listed.extend(shown.clone());
+        let rows = listed
+            .iter()
+            .map(|(name, (kind, meaning))| format!("| `{name}` | {kind} | {meaning} |\n"));
+        std::fs::write(&path, HEAD.to_owned() + &rows.collect::<String>()).unwrap();
+    }
+    for (name, family) in &shown {
+        assert_eq!(listed.get(name), Some(family), "{name} in docs/metrics.md");
+    }
+    let mut all = String::new();
+    for part in ["storage", "cluster", "web", "node"] {
+        sources(&root.join(part).join("src"), &mut all);
+    }
+    for name in listed.keys() {
+        assert!(
+            is_made(name, &all),
+            "{name} of docs/metrics.md is made nowhere"
+        );
+    }
+}
