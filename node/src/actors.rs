@@ -7,3 +7,6 @@ pub(crate) mod joiner;
 pub(crate) mod maintenance;
 pub(crate) mod sessions;
 pub(crate) mod web;
+
+#[cfg(test)]
+mod tests;

@@ -3,18 +3,18 @@
 /// The armed faults of one node.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
-    #[cfg(feature = "fault-injection")]
+    #[cfg(any(test, feature = "fault-injection"))]
     armed: std::sync::Arc<std::sync::Mutex<std::collections::BTreeSet<String>>>,
 }
 
 impl Faults {
     /// Panics if a fault is armed for `actor`, once.
-    #[cfg(not(feature = "fault-injection"))]
+    #[cfg(not(any(test, feature = "fault-injection")))]
     #[inline]
     pub(crate) const fn hit(&self, _actor: &str) {}
 
     /// Panics if a fault is armed for `actor`, once.
-    #[cfg(feature = "fault-injection")]
+    #[cfg(any(test, feature = "fault-injection"))]
     #[expect(
         clippy::panic,
         reason = "an injected fault, absent from production builds"
@@ -27,13 +27,13 @@ impl Faults {
     }
 
     /// Panics when a fault is armed for `actor`; never ends else.
-    #[cfg(not(feature = "fault-injection"))]
+    #[cfg(not(any(test, feature = "fault-injection")))]
     pub(crate) async fn fired(&self, _actor: &str) {
         std::future::pending().await
     }
 
     /// Panics when a fault is armed for `actor`; never ends else.
-    #[cfg(feature = "fault-injection")]
+    #[cfg(any(test, feature = "fault-injection"))]
     pub(crate) async fn fired(&self, actor: &str) {
         loop {
             self.hit(actor);
@@ -42,7 +42,7 @@ impl Faults {
     }
 
     /// Arms a panic in `actor`: `session`, `flusher`, `web`, `maintenance` or `cluster_watcher`.
-    #[cfg(feature = "fault-injection")]
+    #[cfg(any(test, feature = "fault-injection"))]
     pub(crate) fn arm(&self, actor: &str) {
         if let Ok(mut armed) = self.armed.lock() {
             armed.insert(actor.to_owned());
