@@ -39,6 +39,15 @@ impl Load {
         Ok((self.args, Arc::new(run)))
     }
 
+    /// Waits until its duration is over, and checks as [`Load::verify`] does.
+    ///
+    /// # Errors
+    /// As [`Load::verify`].
+    pub async fn finish(self) -> anyhow::Result<Report> {
+        let run = Arc::new(self.running.await?.context("load")?);
+        verified(&self.args, &run).await
+    }
+
     /// Ends it, and checks through every node (and in the database) that exactly what was acknowledged is stored.
     ///
     /// # Errors

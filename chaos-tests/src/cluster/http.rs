@@ -1,6 +1,7 @@
 //! Requests to one node of the cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Cluster;
+use crate::until;
 
 impl Cluster {
     /// A GET without a token.
@@ -101,7 +103,8 @@ impl Cluster {
         Ok(serde_json::from_slice(&answer.body)?)
     }
 
-    /// All elements of a collector, as node `id` reads them, at `position` (`<group>.<term>.<index>`) or later.
+    /// All elements of a collector, as node `id` reads them, at `position` (`<group>.<term>.<index>`) or later;
+    /// asks again for a while if the node's store is not there yet.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -118,7 +121,7 @@ impl Cluster {
             if let Some(position) = position {
                 path.push_str(&format!("&min_position={position}"));
             }
-            let page = self.get_json(id, &path).await?;
+            let page = self.page(id, &path).await?;
             let data = page.get("data").and_then(Value::as_array);
             all.extend(data.context("page without data")?.iter().cloned());
             match page.get("next_cursor").and_then(Value::as_str) {
@@ -126,6 +129,19 @@ impl Cluster {
                 None => return Ok(all),
             }
         }
+    }
+
+    /// One page of elements, once the store has got there.
+    async fn page(&self, id: u64, path: &str) -> anyhow::Result<Value> {
+        until(
+            "the store has got there",
+            Duration::from_secs(60),
+            async || match self.get_json(id, path).await {
+                Err(error) if format!("{error:#}").contains("behind_min_position") => Err(error),
+                answer => Ok(answer),
+            },
+        )
+        .await?
     }
 
     /// `/metrics` of one node.

@@ -83,6 +83,6 @@ async fn a_removed_node_is_gone_and_the_others_go_on() -> anyhow::Result<()> {
         .retain(|node| cluster.node(follower).is_ok_and(|gone| gone.http != *node));
     args.duration = Duration::from_secs(2);
     args.interval = Duration::from_millis(200);
-    Load::start(args).verify().await?;
+    Load::start(args).finish().await?;
     Ok(())
 }

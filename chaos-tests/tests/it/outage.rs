@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use pga_chaos_tests::{ClusterOptions, Load, until, verified};
-use serde_json::Value;
+use rand::distr::Alphanumeric;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bodies::samples;
@@ -62,7 +64,7 @@ async fn a_full_buffer_refuses_with_503_and_takes_pushes_again_when_it_is_draine
     let mut acknowledged = 0;
     let mut refused = None;
     for n in 0..4_000 {
-        let body = large_samples(&collector, n);
+        let body = log_lines(&collector, n);
         let answer = cluster.push(u64::from(n) % 3 + 1, body, &[]).await?;
         match answer.status.as_u16() {
             200 => acknowledged += 1,
@@ -106,21 +108,28 @@ async fn a_full_buffer_refuses_with_503_and_takes_pushes_again_when_it_is_draine
     let at = crate::bodies::position(&serde_json::from_slice(&taken.body)?)?;
     let read = cluster.elements(2, &collector, Some(&at)).await?;
     ensure!(
-        read.len() == acknowledged * 200 + 1,
+        read.len() == acknowledged * 10 + 1,
         "{acknowledged} pushes taken, {} elements",
         read.len()
     );
     in_log_order(database).await
 }
 
-/// Samples that hardly compress.
-fn large_samples(collector: &str, n: u32) -> Bytes {
-    let mut push = samples(collector, n * 200..(n + 1) * 200);
-    if let Some(metrics) = push["metrics"].as_array_mut() {
-        for metric in metrics {
-            metric["labels"]["query"] = Value::from(Uuid::new_v4().to_string());
-        }
-    }
+/// Ten log lines that hardly compress.
+fn log_lines(collector: &str, n: u32) -> Bytes {
+    let mut random = rand::rngs::StdRng::seed_from_u64(n.into());
+    let line = |n: u32, random: &mut rand::rngs::StdRng| {
+        let text: String = random
+            .sample_iter(Alphanumeric)
+            .take(2_000)
+            .map(char::from)
+            .collect();
+        json!({"type": "pg_log", "timestamp": "2026-09-21T14:13:20Z", "database": "postgres",
+            "entries": [{"level": "LOG", "message": format!("{n} {text}")}]})
+    };
+    let metrics: Vec<Value> = (0..10).map(|line_n| line(line_n, &mut random)).collect();
+    let push = json!({"collector_id": collector, "hostname": "db-1", "version": "3.0.0",
+        "timestamp": "2026-09-21T14:13:20Z", "metrics": metrics});
     Bytes::from(push.to_string())
 }
 
@@ -128,7 +137,7 @@ fn large_samples(collector: &str, n: u32) -> Bytes {
 async fn in_log_order(database: &pga_chaos_tests::Timescale) -> anyhow::Result<()> {
     let session = database.connect().await?;
     let sql = "SELECT count(*) FROM (SELECT log_index, lag(log_index) OVER (ORDER BY xmin::text::int8, ctid) AS before
-               FROM metrics.samples) s WHERE before > log_index";
+               FROM metrics.elements) s WHERE before > log_index";
     let wrong: i64 = session.client.query_one(sql, &[]).await?.try_get(0)?;
     ensure!(wrong == 0, "{wrong} rows out of the log's order");
     Ok(())

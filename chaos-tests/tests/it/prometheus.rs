@@ -20,7 +20,7 @@ async fn promtool_finds_nothing_to_complain_about() -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let mut args = cluster.load_args();
     args.duration = Duration::from_secs(2);
-    Load::start(args).verify().await?;
+    Load::start(args).finish().await?;
     for id in cluster.ids() {
         let text = cluster.metrics(id).await?;
         let mut promtool = Command::new(&script)

@@ -15,7 +15,7 @@ FROM metrics.series r JOIN metrics.samples s ON s.series_id = r.id WHERE r.colle
 
 /// In the order of time, which the cache of cycles is made for.
 const ELEMENTS: &str = "
-SELECT coalesce(e.body, i.body), CASE WHEN e.inventory IS NOT NULL THEN e.sent_timestamp END
+SELECT e.body, i.content, e.sent_timestamp, e.cut_at
 FROM metrics.elements e
 LEFT JOIN metrics.inventory i ON i.collector_id = e.collector_id AND i.hash = e.inventory
 WHERE e.collector_id = $1 ORDER BY e.time";
@@ -75,14 +75,16 @@ fn sample(row: &Row) -> Result<Value, LoadError> {
 }
 
 fn document(row: &Row) -> Result<Value, LoadError> {
-    let mut element = parse(row.try_get(0)?)?;
-    // An inventory: its text stands once, without its timestamp.
-    if let (Some(sent), Some(members)) =
-        (row.try_get::<_, Option<&str>>(1)?, element.as_object_mut())
-    {
-        members.insert("timestamp".to_owned(), parse(sent)?);
+    if let Some(body) = row.try_get(0)? {
+        return parse(body);
     }
-    Ok(element)
+    // An inventory: its content stands once, without the value of its timestamp.
+    let content: &str = row.try_get::<_, Option<&str>>(1)?.unwrap_or_default();
+    let timestamp: Option<&str> = row.try_get(2)?;
+    let cut_at: Option<i32> = row.try_get(3)?;
+    let cut_at = usize::try_from(cut_at.unwrap_or_default()).unwrap_or_default();
+    let (head, tail) = content.split_at_checked(cut_at).unwrap_or((content, ""));
+    parse(&[head, timestamp.unwrap_or_default(), tail].concat())
 }
 
 fn parse(text: &str) -> Result<Value, LoadError> {
