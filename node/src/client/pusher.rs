@@ -130,7 +130,7 @@ impl Pusher {
             };
             self.current = (self.current + 1) % self.clients.len().max(1);
             let mut wait = Duration::ZERO;
-            if attempts as usize % self.clients.len().max(1) == 0 {
+            if (attempts as usize).is_multiple_of(self.clients.len().max(1)) {
                 wait = pause.max(after.unwrap_or_default().min(MAX_RETRY_AFTER));
                 pause = (pause * 2).min(BACKOFF.1);
             }

@@ -81,6 +81,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::too_many_lines, reason = "one table")]
     #[test]
     fn each_fault_is_told_apart() {
         use PushState::{Acknowledged, Refused, Unknown};

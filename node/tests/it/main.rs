@@ -1,4 +1,5 @@
 //! Tests of the program as its users meet it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod exit_codes;
 mod metrics;

@@ -29,7 +29,7 @@ pub(crate) struct JoinArgs {
     /// URL at which clients reach this node
     #[arg(long)]
     http: String,
-    /// Lines to add to the configuration: a TOML file with further sections, such as [store]
+    /// Lines to add to the configuration: a TOML file with further sections, such as the one of the store
     #[arg(long, value_name = "FILE")]
     add: Option<PathBuf>,
 }
