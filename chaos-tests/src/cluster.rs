@@ -162,6 +162,14 @@ impl Cluster {
         Ok(())
     }
 
+    /// Kills a node in the middle of other work on the cluster; [`Cluster::kill`] waits until it is dead.
+    ///
+    /// # Errors
+    /// If it cannot be signalled.
+    pub fn strike(&self, id: u64) -> anyhow::Result<()> {
+        self.node(id)?.process.signal(Signal::KILL)
+    }
+
     /// Starts a killed node again from its configuration file; does not wait.
     ///
     /// # Errors

@@ -139,15 +139,21 @@ impl Replicator {
         deadline: Instant,
     ) -> Result<(), ProposeError> {
         let replica = &self.replica;
-        stream::iter((0u32..).zip(parts))
-            .map(|(part, record)| async move {
-                let command = Command::UploadPart {
-                    upload,
-                    part,
-                    record,
-                };
-                replica.propose(command, deadline).await.map(drop)
-            })
+        let send = |(part, record)| async move {
+            let command = Command::UploadPart {
+                upload,
+                part,
+                record,
+            };
+            replica.propose(command, deadline).await.map(drop)
+        };
+        let mut parts = (0u32..).zip(parts);
+        // The first part opens the upload; one that overtook it would be refused, as those of an aborted upload are.
+        if let Some(first) = parts.next() {
+            send(first).await?;
+        }
+        stream::iter(parts)
+            .map(send)
             .buffer_unordered(PARTS_IN_FLIGHT)
             .try_collect()
             .await

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
-use pga_chaos_tests::{Cluster, ClusterOptions};
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use pga_chaos_tests::{Cluster, ClusterOptions, until};
 use rand::distr::Alphanumeric;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -65,19 +66,34 @@ async fn a_large_push_that_its_leader_dies_in_is_all_or_nothing() -> anyhow::Res
     let (first, second) = (leader % 3 + 1, (leader + 1) % 3 + 1);
     let collector = Uuid::new_v4().to_string();
     let (push, count) = large(&collector, 24 * MIB);
-    let body = bytes::Bytes::from(push.to_string());
-    let kill = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        leader
+    let body = Bytes::from(push.to_string());
+    let before = last_index(&cluster, leader).await?;
+    // Some parts are in the log, the commit is not.
+    let strike = async {
+        until(
+            "parts of the push are in the log",
+            Duration::from_secs(30),
+            async || match last_index(&cluster, leader).await {
+                Ok(last) if last >= before + 3 => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        )
+        .await?;
+        cluster.strike(leader)
     };
-    let (outcome, victim) = tokio::join!(cluster.push(first, body.clone(), &[]), kill);
-    cluster.kill(victim).await?;
+    let (outcome, struck) = tokio::join!(cluster.push(first, body.clone(), &[]), strike);
+    struck?;
+    cluster.kill(leader).await?;
+    eprintln!(
+        "answer to the push whose leader died: {:?}",
+        outcome.as_ref().map(|a| a.status)
+    );
     let stored = match &outcome {
         Ok(answer) if answer.status == 200 => count,
         _ => 0,
     };
     // Whatever became of it: the client sends it again, to the other survivor.
-    let answer = cluster.push_ok(second, body).await?;
+    let answer = resend(&cluster, second, body).await?;
     let (inserted, repeated) = (&answer["metrics_inserted"], &answer["metrics_repeated"]);
     let is_whole = [(json!(count), json!(0)), (json!(0), json!(count))];
     ensure!(
@@ -97,6 +113,29 @@ async fn a_large_push_that_its_leader_dies_in_is_all_or_nothing() -> anyhow::Res
         );
     }
     Ok(())
+}
+
+async fn last_index(cluster: &Cluster, id: u64) -> anyhow::Result<u64> {
+    let status = cluster.status_of(id).await?;
+    let node = status.nodes.iter().find(|node| node.id == id);
+    Ok(node.context("not a member")?.last)
+}
+
+/// As a client does it: again after each 503.
+async fn resend(cluster: &Cluster, id: u64, body: Bytes) -> anyhow::Result<Value> {
+    until(
+        "the push is acknowledged",
+        Duration::from_secs(30),
+        async || {
+            let answer = cluster.push(id, body.clone(), &[]).await;
+            let answer = answer.map_err(|error| format!("{error:#}"))?;
+            match answer.status.as_u16() {
+                200 => serde_json::from_slice(&answer.body).map_err(|error| error.to_string()),
+                _ => Err(answer.text_start()),
+            }
+        },
+    )
+    .await
 }
 
 /// The elements take up more than one answer may hold, so only pages of few are read.
