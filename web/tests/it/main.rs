@@ -9,6 +9,7 @@
 
 mod auth;
 mod bad_input;
+mod documents;
 mod fake_node;
 mod limits;
 mod push;
