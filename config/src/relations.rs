@@ -138,17 +138,12 @@ fn sizes(config: &Config, found: &mut Found) {
 }
 
 /// Times that must not be zero.
-fn durations(config: &Config) -> [(&'static str, Duration); 16] {
+fn durations(config: &Config) -> [(&'static str, Duration); 12] {
     let raft = &config.raft;
     [
         ("raft.heartbeat", raft.heartbeat),
-        (
-            "raft.install-snapshot-timeout",
-            raft.install_snapshot_timeout,
-        ),
         ("quic.idle-timeout", config.quic.idle_timeout),
         ("quic.keep-alive", config.quic.keep_alive),
-        ("http.request-timeout", config.http.request_timeout),
         ("replication.timeout", config.replication.timeout),
         ("store.flush-interval", config.store.flush_interval),
         ("store.statement-timeout", config.store.statement_timeout),
@@ -158,13 +153,11 @@ fn durations(config: &Config) -> [(&'static str, Duration); 16] {
         ("sessions.idle-timeout", config.sessions.idle_timeout),
         ("limits.header-timeout", config.limits.header_timeout),
         ("limits.body-timeout", config.limits.body_timeout),
-        ("auth.access-token-ttl", config.auth.access_token_ttl),
-        ("auth.refresh-token-ttl", config.auth.refresh_token_ttl),
     ]
 }
 
 /// Sizes with their least and greatest value.
-fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize); 11] {
+fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize); 9] {
     let mib = |n: u64| ByteSize::new(n << 20);
     let limits = &config.limits;
     [
@@ -187,12 +180,6 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
             ByteSize::new(u64::MAX),
         ),
         (
-            "buffer.cache-size",
-            config.buffer.cache_size,
-            mib(1),
-            mib(4096),
-        ),
-        (
             "replication.batch-size",
             config.replication.batch_size,
             ByteSize::new(4 << 10),
@@ -204,7 +191,6 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
             ByteSize::new(64 << 10),
             mib(4),
         ),
-        ("quic.max-message", config.quic.max_message, mib(8), mib(64)),
         (
             "store.flush-size",
             config.store.flush_size,
@@ -228,7 +214,7 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
 }
 
 /// Numbers that must not be zero.
-fn counts(config: &Config) -> [(&'static str, u64); 12] {
+fn counts(config: &Config) -> [(&'static str, u64); 11] {
     let limits = &config.limits;
     [
         ("node.worker-threads", config.node.worker_threads),
@@ -239,7 +225,6 @@ fn counts(config: &Config) -> [(&'static str, u64); 12] {
         ("limits.max-connections", limits.max_connections),
         ("limits.max-elements", limits.max_elements),
         ("limits.max-ratio", limits.max_ratio),
-        ("limits.max-page", limits.max_page),
         ("store.pool-size", config.store.pool_size),
         ("quic.max-streams", config.quic.max_streams),
         ("logging.max-files", config.logging.max_files),

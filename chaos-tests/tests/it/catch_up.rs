@@ -35,7 +35,6 @@ async fn a_node_that_was_away_catches_up_from_a_snapshot_when_the_log_is_purged(
 ) -> anyhow::Result<()> {
     let options = ClusterOptions::default()
         .with("log.segment-size", "1MiB")
-        .with("log.retain-after-flush", "1s")
         .with("log.retain-after-flush-size", "1MiB");
     let mut cluster = store.cluster(options).await?;
     let leader = cluster.leader().await?;

@@ -8,7 +8,5 @@ section! {
     Buffer = "buffer" {
         /// Largest size of the unflushed pushes; beyond it pushes are refused with 503 and nothing is dropped.
         max_size: ByteSize = "4GiB",
-        /// Page cache of the buffer.
-        cache_size: ByteSize = "8MiB",
     }
 }

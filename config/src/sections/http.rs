@@ -17,8 +17,6 @@ section! {
         tls_cert_file: Option<PathBuf>,
         /// Key of the server certificate (PEM, mode 0600).
         tls_key_file: Option<PathBuf>,
-        /// How long a request may take as a whole, after its body has arrived.
-        request_timeout: Duration = "30s",
         /// How long a read with `min_position` waits for the store to get there.
         min_position_timeout: Duration = "10s",
     }

@@ -16,8 +16,6 @@ section! {
         body_timeout: Duration = "30s",
         /// Largest body of a push as sent.
         max_push_body: ByteSize = "64MiB",
-        /// Largest body of any other request.
-        max_body: ByteSize = "1MiB",
         /// Largest push after decompression.
         max_decoded: ByteSize = "128MiB",
         /// Largest ratio between a push after and before decompression.
@@ -30,7 +28,5 @@ section! {
         max_series_per_collector: u64 = "100000",
         /// Wrong registration secrets per minute and address before 429.
         max_registration_failures: u64 = "10",
-        /// Elements in one page of a read.
-        max_page: u64 = "10000",
     }
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ByteSize;
 use crate::section::section;
 
 section! {
@@ -28,7 +27,5 @@ section! {
         keep_alive: Duration = "500ms",
         /// Open streams per connection.
         max_streams: u64 = "256",
-        /// Largest message between nodes; larger ones reset their stream before memory is taken.
-        max_message: ByteSize = "16MiB",
     }
 }

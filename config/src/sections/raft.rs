@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::ByteSize;
 use crate::section::section;
 
 section! {
@@ -14,9 +13,5 @@ section! {
         election_min: Duration = "400ms",
         /// Longest such silence; each node takes a random time between the two.
         election_max: Duration = "700ms",
-        /// How long sending a whole snapshot may take.
-        install_snapshot_timeout: Duration = "10m",
-        /// Bytes of entries in one message to a follower.
-        max_append: ByteSize = "2MiB",
     }
 }
