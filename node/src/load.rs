@@ -4,7 +4,7 @@
 //! goes to the next node until one acknowledges it. Every element says which collector sent it and as which
 //! number, so that reading back tells what was lost, stored twice, or never sent (ACK-1, DEDUP-1).
 //!
-//! [`run`] makes the load and gives back what it did as [`Run`]; [`verify`] reads everything back through each node.
+//! [`run()`] makes the load and gives back what it did as [`Run`]; [`verify()`] reads everything back through each node.
 //! [`execute`] is both, with a progress bar, and the report.
 
 mod api;

@@ -4,7 +4,7 @@
 //! Every request has a bound on its size, its time and the memory it takes; a client error never reaches the
 //! node (ACK-2); a panic in a handler is an answer with 500, and the server lives on.
 //! # Map
-//! [`serve`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
+//! [`serve()`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
 //! [`routes_not_built`] what it does not do.
 
 mod auth;

@@ -33,7 +33,7 @@ impl Mapped {
     }
 }
 
-/// Whose inventory rows [`rows`] writes.
+/// Whose inventory rows [`rows()`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inventory {
     /// The content is new: rows are written.
