@@ -35,6 +35,14 @@ impl Load {
     /// If it could not run.
     pub async fn stop(self) -> anyhow::Result<(LoadArgs, Arc<Run>)> {
         self.stop.send_replace(true);
+        self.join().await
+    }
+
+    /// Waits until its duration is over.
+    ///
+    /// # Errors
+    /// If it could not run.
+    pub async fn join(self) -> anyhow::Result<(LoadArgs, Arc<Run>)> {
         let run = self.running.await?.context("load")?;
         Ok((self.args, Arc::new(run)))
     }
@@ -44,8 +52,8 @@ impl Load {
     /// # Errors
     /// As [`Load::verify`].
     pub async fn finish(self) -> anyhow::Result<Report> {
-        let run = Arc::new(self.running.await?.context("load")?);
-        verified(&self.args, &run).await
+        let (args, run) = self.join().await?;
+        verified(&args, &run).await
     }
 
     /// Ends it, and checks through every node (and in the database) that exactly what was acknowledged is stored.

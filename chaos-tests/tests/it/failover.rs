@@ -12,6 +12,9 @@ use crate::stores::{Store, on_both_stores};
 /// that runs other tests. The goal of a release build is 2 s.
 const MAX_GAP: Duration = Duration::from_secs(10);
 
+/// How long all nodes are down at once.
+const DOWN: Duration = Duration::from_secs(1);
+
 on_both_stores!(
     killing_the_leader_under_load_loses_nothing,
     killing_all_nodes_under_load_loses_nothing,
@@ -63,6 +66,11 @@ async fn killing_all_nodes_under_load_loses_nothing(store: Store) -> anyhow::Res
     for id in cluster.ids() {
         cluster.kill(id).await?;
     }
+    ensure!(
+        cluster.nodes().iter().all(|node| !node.is_alive()),
+        "not all are dead"
+    );
+    tokio::time::sleep(DOWN).await;
     for id in cluster.ids() {
         cluster.spawn(id)?;
     }

@@ -1,0 +1,51 @@
+//! The machine, the commit, and the program that is measured.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+/// Builds the release program without fault injection: what users run.
+pub(crate) async fn build_program() -> anyhow::Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let status = tokio::process::Command::new(cargo)
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "-p",
+            "pga-node",
+            "--bin",
+            "pganalytics",
+        ])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status()
+        .await?;
+    ensure!(status.success(), "cannot build the program");
+    Ok(())
+}
+
+/// One paragraph: processor, memory, kernel, commit.
+pub(crate) fn describe() -> anyhow::Result<String> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism()?;
+    let memory = fs::read_to_string("/proc/meminfo")?;
+    let memory: u64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok())
+        .context("no MemTotal")?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let commit = Command::new("git")
+        .args(["describe", "--always", "--dirty"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()?;
+    Ok(format!(
+        "{cores} cores of {model}, {} GiB memory, kernel {}, commit {}. Nodes, database and load share the machine.\n",
+        memory >> 20,
+        kernel.trim(),
+        String::from_utf8_lossy(&commit.stdout).trim()
+    ))
+}
