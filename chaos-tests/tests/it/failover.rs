@@ -84,6 +84,10 @@ async fn killing_all_nodes_under_load_loses_nothing(store: Store) -> anyhow::Res
         run.longest_gap, run.succeeded
     );
     ensure!(
+        run.longest_gap >= DOWN,
+        "something acknowledged while all were dead"
+    );
+    ensure!(
         run.failed == 0,
         "{} pushes failed: {:?}",
         run.failed,

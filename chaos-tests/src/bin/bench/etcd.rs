@@ -18,45 +18,8 @@ pub(crate) async fn writes_per_second() -> anyhow::Result<f64> {
     // Its data stand inside the root file system, which is on the same disk as everything else.
     let root = root()?;
     let directory = TempDir::with_prefix_in("etcd-", Path::new(&root).join("tmp"))?;
-    let inside = format!(
-        "/tmp/{}",
-        directory.path().file_name().context("no name")?.display()
-    );
-    let name = |n: u16| format!("n{n}");
-    let peer = |n: u16| format!("http://127.0.0.1:{}", base + 3 + n);
+    let mut nodes = start(&root, directory.path(), base)?;
     let client = |n: u16| format!("http://127.0.0.1:{}", base + n);
-    let members: Vec<String> = (0..3).map(|n| format!("{}={}", name(n), peer(n))).collect();
-    let mut nodes: Vec<Child> = Vec::new();
-    for n in 0..3 {
-        let child = Command::new("chroot")
-            .args([&root, "/usr/bin/etcd", "--name", &name(n)])
-            .args(["--data-dir", &format!("{inside}/{n}")])
-            .args([
-                "--listen-peer-urls",
-                &peer(n),
-                "--initial-advertise-peer-urls",
-                &peer(n),
-            ])
-            .args([
-                "--listen-client-urls",
-                &client(n),
-                "--advertise-client-urls",
-                &client(n),
-            ])
-            .args([
-                "--initial-cluster",
-                &members.join(","),
-                "--log-level",
-                "error",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start etcd")?;
-        nodes.push(child);
-    }
     let endpoints: Vec<String> = (0..3).map(client).collect();
     let endpoints = format!("--endpoints={}", endpoints.join(","));
     pga_chaos_tests::until(
@@ -93,6 +56,49 @@ pub(crate) async fn writes_per_second() -> anyhow::Result<f64> {
             .next()
     });
     number.with_context(|| format!("no throughput in {said}"))
+}
+
+/// Three nodes, with clients on the ports from `base` on and peers on the three after them.
+fn start(root: &str, directory: &Path, base: u16) -> anyhow::Result<Vec<Child>> {
+    let inside = format!(
+        "/tmp/{}",
+        directory.file_name().context("no name")?.display()
+    );
+    let url = |port: u16| format!("http://127.0.0.1:{port}");
+    let members: Vec<String> = (0..3)
+        .map(|n| format!("n{n}={}", url(base + 3 + n)))
+        .collect();
+    let node = |n: u16| {
+        let (client, peer) = (url(base + n), url(base + 3 + n));
+        Command::new("chroot")
+            .args([root, "/usr/bin/etcd", "--name", &format!("n{n}")])
+            .args(["--data-dir", &format!("{inside}/{n}")])
+            .args([
+                "--listen-peer-urls",
+                &peer,
+                "--initial-advertise-peer-urls",
+                &peer,
+            ])
+            .args([
+                "--listen-client-urls",
+                &client,
+                "--advertise-client-urls",
+                &client,
+            ])
+            .args([
+                "--initial-cluster",
+                &members.join(","),
+                "--log-level",
+                "error",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start etcd")
+    };
+    (0..3).map(node).collect()
 }
 
 fn root() -> anyhow::Result<String> {
