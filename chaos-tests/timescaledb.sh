@@ -230,7 +230,11 @@ case $command in
 prepare) prepare ;;
 with) add_programs "$@" ;;
 new-cluster) new_cluster "$(checked_name "${1:?name of the cluster}")" ;;
-start) start_cluster "$(checked_name "${1:-default}")" ;;
+start)
+    # A test that was killed could not drop its clusters.
+    [ -z "${OWNER_PID:-}" ] || sweep || true
+    start_cluster "$(checked_name "${1:-default}")"
+    ;;
 stop) stop_cluster "$(checked_name "${1:-default}")" "${2:-fast}" ;;
 drop) drop_cluster "$(checked_name "${1:-default}")" ;;
 sweep) sweep ;;

@@ -179,13 +179,12 @@ impl Cluster {
         let log = start::log_file(self.directory.path(), &format!("serve-{id}"))?;
         let node = self.node_mut(id)?;
         let child = Command::new(program()?)
-            .arg("serve")
-            .arg("--config")
+            .args(["serve", "--exit-with-parent", "--config"])
             .arg(&node.config)
             // As the demo's nodes have it; one that joined later has not.
             .env("PGANALYTICS_NODE__DEMO", "true")
             .envs(environment)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true)

@@ -10,7 +10,8 @@ mod status_table;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::runtime::{runtime, stop_signal};
+pub(crate) use self::runtime::runtime;
+pub(crate) use self::serve::stop_or_parent_gone;
 use crate::collect::CollectArgs;
 use crate::demo::DemoArgs;
 use crate::load::LoadArgs;

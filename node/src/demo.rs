@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::feed::Feed;
 use self::layout::Layout;
 use self::nodes::Nodes;
-use crate::cli::{runtime, stop_signal};
+use crate::cli::{runtime, stop_or_parent_gone};
 use crate::data_dir::file_error;
 use crate::{Error, Exit, Result};
 
@@ -57,6 +57,9 @@ pub(crate) struct DemoArgs {
     /// Print one line of JSON on standard output once every node is ready
     #[arg(long)]
     json: bool,
+    /// End when standard input is closed
+    #[arg(long, hide = true)]
+    exit_with_parent: bool,
 }
 
 /// Runs the demo until a signal ends it.
@@ -68,7 +71,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit> {
 }
 
 async fn supervise(args: &DemoArgs) -> Result<Exit> {
-    let mut stop = Box::pin(stop_signal());
+    let mut stop = Box::pin(stop_or_parent_gone(args.exit_with_parent));
     let bar = progress();
     bar.set_message("making certificates and configurations");
     let layout = Layout::prepare(args)?;

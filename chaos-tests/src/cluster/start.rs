@@ -74,14 +74,15 @@ pub(super) async fn demo(
     let base = free_ports(2 * options.nodes)?;
     let mut command = Command::new(program()?);
     command
-        .args(["demo", "--json", "--no-collector"])
+        .args(["demo", "--json", "--no-collector", "--exit-with-parent"])
         .arg("--dir")
         .arg(directory.join("demo"))
         .args(["--nodes", &options.nodes.to_string()])
         .args(["--http-base-port", &base.to_string()])
         .args(["--quic-base-port", &(base + options.nodes).to_string()])
         .envs(options.environment())
-        .stdin(Stdio::null())
+        // Held open as long as the harness lives: without it the demo and its nodes end.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log_file(directory, "demo")?)
         .kill_on_drop(true);

@@ -58,23 +58,26 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration");
     }
-    let parent = args.exit_with_parent.then(parent_gone);
+    let exit_with_parent = args.exit_with_parent;
     let outcome = runtime(config.node.worker_threads)?.block_on(async {
-        let stop = async move {
-            match parent {
-                None => stop_signal().await,
-                Some(gone) => tokio::select! {
-                    () = stop_signal() => {}
-                    _ = gone => tracing::info!("the parent process is gone"),
-                },
-            }
-        };
+        let stop = stop_or_parent_gone(exit_with_parent);
         Box::pin(crate::serve::serve(config, stop)).await
     });
     if let Err(error) = &outcome {
         tracing::error!(error = crate::error::chain(error), "node ended");
     }
     outcome.map(|()| Exit::Ok)
+}
+
+/// Resolves when a signal asks this process to stop, or, if it is to end with its parent, when that is gone.
+pub(crate) async fn stop_or_parent_gone(exit_with_parent: bool) {
+    if !exit_with_parent {
+        return stop_signal().await;
+    }
+    tokio::select! {
+        () = stop_signal() => {}
+        _ = parent_gone() => tracing::info!("the parent process is gone"),
+    }
 }
 
 /// Resolves when standard input is closed, which the end of the parent process does.
