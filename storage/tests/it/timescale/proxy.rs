@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 pub(crate) enum Meddling {
     /// The connection ends before the message reaches the server.
     CutBefore,
-    /// The connection ends after the server answered it and before the client knows.
+    /// The connection ends after the server answered it with `COMMIT` and before the client knows.
     CutAfter,
     /// The message waits until [`Proxy::resume`].
     Pause,
@@ -98,8 +98,7 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, shared: Arc<Share
                     return;
                 }
                 if meddled && shared.meddling == Meddling::CutAfter {
-                    let answered = server.read(&mut down).await.unwrap();
-                    assert!(answered > 0, "the server hung up");
+                    read_until(&mut server, b"COMMIT\0").await;
                     return;
                 }
             }
@@ -110,5 +109,14 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, shared: Arc<Share
                 }
             }
         }
+    }
+}
+
+/// Reads answers, also those to earlier messages, until `end` came.
+async fn read_until(server: &mut TcpStream, end: &[u8]) {
+    let mut answers = Vec::new();
+    while !answers.windows(end.len()).any(|w| w == end) {
+        let read = server.read_buf(&mut answers).await.unwrap();
+        assert!(read > 0, "the server hung up");
     }
 }
