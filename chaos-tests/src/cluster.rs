@@ -28,7 +28,7 @@ use crate::process::Process;
 use crate::{program, until};
 
 /// Longest time a node may take from its start until it serves.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_secs(180);
 
 /// One node, as the demo set it up.
 #[derive(Debug)]
@@ -146,6 +146,8 @@ impl Cluster {
         args.password = Some(self.admin.1.clone());
         args.timescale.clone_from(&self.options.timescale);
         args.verify = true;
+        // Until it is stopped.
+        args.duration = Duration::from_secs(3_600);
         args
     }
 

@@ -1,18 +1,22 @@
 //! Load while something breaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use indicatif::ProgressBar;
-use pga_node::load::{LoadArgs, LoadError, Report, Run, run, verify};
+use pga_node::load::{LoadArgs, LoadError, Report, Run, Tally, run, verify};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::wait::until;
 
 /// A load that runs until it is told to stop.
 #[derive(Debug)]
 pub struct Load {
     args: LoadArgs,
     stop: watch::Sender<bool>,
+    tally: Arc<Tally>,
     running: JoinHandle<Result<Run, LoadError>>,
 }
 
@@ -21,12 +25,34 @@ impl Load {
     pub fn start(args: LoadArgs) -> Self {
         let (stop, stopped) = watch::channel(false);
         let own = args.clone();
-        let running = tokio::spawn(async move { run(&own, stopped, ProgressBar::hidden()).await });
+        let tally = Arc::new(Tally::default());
+        let counted = Arc::clone(&tally);
+        let running =
+            tokio::spawn(async move { run(&own, stopped, ProgressBar::hidden(), counted).await });
         Self {
             args,
             stop,
+            tally,
             running,
         }
+    }
+
+    /// Waits until `pushes` more were acknowledged.
+    ///
+    /// # Errors
+    /// If that takes over ten minutes.
+    pub async fn acknowledged(&self, pushes: u64) -> anyhow::Result<()> {
+        let goal = self.tally.succeeded() + pushes;
+        until(
+            "pushes are acknowledged",
+            Duration::from_secs(600),
+            async || {
+                let succeeded = self.tally.succeeded();
+                ensure!(succeeded >= goal, "{succeeded} of {goal}");
+                Ok(())
+            },
+        )
+        .await
     }
 
     /// Ends it; a push that was begun is finished.

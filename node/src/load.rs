@@ -33,6 +33,7 @@ pub use self::{
     options::{LoadArgs, Rate},
     report::{Elements, Latency, Pushes, Rates, Report, View},
     run::{Run, run},
+    tally::Tally,
     verify::verify,
 };
 
@@ -79,7 +80,7 @@ pub async fn execute(args: &LoadArgs, stop: watch::Receiver<bool>) -> Result<boo
     let style =
         indicatif::ProgressStyle::with_template("{bar:30} {elapsed_precise} of {len} s, {msg}");
     bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
-    let run = run(args, stop, bar.clone()).await?;
+    let run = run(args, stop, bar.clone(), Arc::default()).await?;
     let run = Arc::new(run);
     let views = if args.verify {
         bar.set_message("reading back");

@@ -135,7 +135,7 @@ impl Cluster {
     async fn page(&self, id: u64, path: &str) -> anyhow::Result<Value> {
         until(
             "the store has got there",
-            Duration::from_secs(60),
+            Duration::from_secs(180),
             async || match self.get_json(id, path).await {
                 Err(error) if format!("{error:#}").contains("behind_min_position") => Err(error),
                 answer => Ok(answer),

@@ -87,7 +87,7 @@ impl Cluster {
     /// # Errors
     /// If there is no leader.
     pub async fn leader(&self) -> anyhow::Result<u64> {
-        self.leader_within(Duration::from_secs(30)).await
+        self.leader_within(Duration::from_secs(120)).await
     }
 
     /// Waits until every node is reachable, has applied everything, and every store holds it.

@@ -14,7 +14,7 @@ async fn a_panic_in_any_actor_is_a_restart_and_loses_nothing(store: Store) -> an
     let mut args = cluster.load_args();
     args.interval = Duration::from_millis(200);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    load.acknowledged(50).await?;
     let leader = cluster.leader().await?;
     let pid = cluster.node(leader)?.pid();
     for actor in ["session", "flusher", "web"] {
@@ -50,7 +50,7 @@ async fn a_panic_in_any_actor_is_a_restart_and_loses_nothing(store: Store) -> an
         run.failed,
         run.first_failure
     );
-    cluster.wait_converged(Duration::from_secs(60)).await?;
+    cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())
 }

@@ -19,13 +19,13 @@ async fn a_node_that_was_away_catches_up_from_the_log(store: Store) -> anyhow::R
     let mut args = cluster.load_args();
     args.interval = Duration::from_millis(200);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    load.acknowledged(50).await?;
     cluster.kill(follower).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     cluster.restart(follower).await?;
     let (args, run) = load.stop().await?;
     ensure!(run.failed == 0, "{:?}", run.first_failure);
-    cluster.wait_converged(Duration::from_secs(60)).await?;
+    cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())
 }

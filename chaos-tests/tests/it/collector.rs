@@ -26,7 +26,7 @@ async fn a_real_database_is_read_and_pushed_past_a_dead_node() -> anyhow::Result
     let collecting = tokio::spawn(collect::run(args, stopped));
     // An id that is no UUID maps to the same one everywhere.
     let id = "b8de636e-a8ba-5e4d-a83d-4536445a936a";
-    let found = until("the table is seen", Duration::from_secs(30), async || {
+    let found = until("the table is seen", Duration::from_secs(180), async || {
         let read = cluster
             .elements(2, id, None)
             .await

@@ -27,7 +27,7 @@ async fn killing_the_leader_under_load_loses_nothing(store: Store) -> anyhow::Re
     args.elements = 20;
     args.interval = Duration::from_millis(200);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.acknowledged(50).await?;
     let leader = cluster.leader().await?;
     cluster.kill(leader).await?;
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -49,7 +49,7 @@ async fn killing_the_leader_under_load_loses_nothing(store: Store) -> anyhow::Re
         run.longest_gap
     );
     cluster.restart(leader).await?;
-    cluster.wait_converged(Duration::from_secs(60)).await?;
+    cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())
 }
@@ -62,7 +62,7 @@ async fn killing_all_nodes_under_load_loses_nothing(store: Store) -> anyhow::Res
     args.collectors = 8;
     args.interval = Duration::from_millis(100);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    load.acknowledged(50).await?;
     for id in cluster.ids() {
         cluster.kill(id).await?;
     }
@@ -77,7 +77,7 @@ async fn killing_all_nodes_under_load_loses_nothing(store: Store) -> anyhow::Res
     for id in cluster.ids() {
         cluster.wait_ready(id).await?;
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.acknowledged(50).await?;
     let (args, run) = load.stop().await?;
     eprintln!(
         "{store:?}: longest gap {:?}, {} pushes",
@@ -93,7 +93,7 @@ async fn killing_all_nodes_under_load_loses_nothing(store: Store) -> anyhow::Res
         run.failed,
         run.first_failure
     );
-    cluster.wait_converged(Duration::from_secs(60)).await?;
+    cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())
 }

@@ -72,7 +72,7 @@ async fn a_large_push_that_its_leader_dies_in_is_all_or_nothing() -> anyhow::Res
     let strike = async {
         until(
             "parts of the push are in the log",
-            Duration::from_secs(30),
+            Duration::from_secs(180),
             async || match last_index(&cluster, leader).await {
                 Ok(last) if last >= before + 3 => Ok(()),
                 other => Err(format!("{other:?}")),
@@ -125,7 +125,7 @@ async fn last_index(cluster: &Cluster, id: u64) -> anyhow::Result<u64> {
 async fn resend(cluster: &Cluster, id: u64, body: Bytes) -> anyhow::Result<Value> {
     until(
         "the push is acknowledged",
-        Duration::from_secs(30),
+        Duration::from_secs(180),
         async || {
             let answer = cluster.push(id, body.clone(), &[]).await;
             let answer = answer.map_err(|error| format!("{error:#}"))?;

@@ -14,12 +14,12 @@ async fn a_fourth_node_joins_under_load(store: Store) -> anyhow::Result<()> {
     let mut args = cluster.load_args();
     args.interval = Duration::from_millis(200);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.acknowledged(50).await?;
     let id = cluster.join().await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (mut args, run) = load.stop().await?;
     ensure!(run.failed == 0, "{:?}", run.first_failure);
-    let status = cluster.wait_converged(Duration::from_secs(60)).await?;
+    let status = cluster.wait_converged(Duration::from_secs(180)).await?;
     let new = status
         .nodes
         .iter()
@@ -39,7 +39,7 @@ async fn the_leadership_is_handed_over_without_a_failed_push() -> anyhow::Result
     let mut args = cluster.load_args();
     args.interval = Duration::from_millis(100);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    load.acknowledged(50).await?;
     for _ in 0..3 {
         let leader = cluster.leader().await?;
         let to = leader % 3 + 1;

@@ -20,7 +20,7 @@ async fn pushes_go_on_while_the_database_is_down_and_are_drained_after_it() -> a
     let mut args = cluster.load_args();
     args.interval = Duration::from_millis(200);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.acknowledged(50).await?;
     database.crash().await?;
     tokio::time::sleep(Duration::from_secs(4)).await;
     let leader = cluster.leader().await?;
@@ -48,7 +48,7 @@ async fn pushes_go_on_while_the_database_is_down_and_are_drained_after_it() -> a
         "longest gap {:?} while the database went and came",
         run.longest_gap
     );
-    cluster.wait_converged(Duration::from_secs(60)).await?;
+    cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())
 }
@@ -91,7 +91,7 @@ async fn a_full_buffer_refuses_with_503_and_takes_pushes_again_when_it_is_draine
     let probe = samples(&collector, 1_000_000..1_000_001).to_string();
     let taken = until(
         "pushes are taken again",
-        Duration::from_secs(60),
+        Duration::from_secs(180),
         async || {
             let answer = cluster
                 .push(1, probe.clone(), &[])

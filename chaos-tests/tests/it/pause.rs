@@ -20,7 +20,7 @@ async fn a_paused_leader_is_replaced_and_harms_nothing_when_it_wakes(
     args.interval = Duration::from_millis(200);
     args.timeout = Duration::from_secs(2);
     let load = Load::start(args);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.acknowledged(50).await?;
     let leader = cluster.leader().await?;
     cluster.pause(leader)?;
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -45,7 +45,7 @@ async fn a_paused_leader_is_replaced_and_harms_nothing_when_it_wakes(
         "no acknowledgement for {:?}",
         run.longest_gap
     );
-    cluster.wait_converged(Duration::from_secs(60)).await?;
+    cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())
 }

@@ -44,7 +44,7 @@ pub struct Run {
     pub first_failure: Option<String>,
 }
 
-/// Makes the load: one task per collector, until the duration is over or `stop` holds true.
+/// Makes the load: one task per collector, until the duration is over or `stop` holds true. `tally` counts meanwhile.
 ///
 /// # Errors
 /// [`LoadError`] if the options are wrong or the collectors cannot be registered. Failed pushes are no error.
@@ -52,11 +52,12 @@ pub async fn run(
     args: &LoadArgs,
     stop: watch::Receiver<bool>,
     bar: ProgressBar,
+    tally: Arc<Tally>,
 ) -> Result<Run, LoadError> {
     args.validate()?;
     let options = Arc::new(args.client_options()?);
     let identities = identities(args, &options).await?;
-    let tally = Arc::new(Tally::new());
+    tally.begin();
     let cpu_before = cpu_time();
     let begun = Instant::now();
     let mut workers = JoinSet::new();

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 /// Counters of a run; relaxed, since each is read on its own.
 #[derive(Debug)]
-pub(super) struct Tally {
-    begun: Instant,
+pub struct Tally {
+    made: Instant,
+    begun_micros: AtomicU64,
     pub(super) attempted: AtomicU64,
     pub(super) succeeded: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -16,16 +17,32 @@ pub(super) struct Tally {
     longest_gap_micros: AtomicU64,
 }
 
-impl Tally {
-    pub(super) fn new() -> Self {
+impl Default for Tally {
+    fn default() -> Self {
         Self {
-            begun: Instant::now(),
+            made: Instant::now(),
+            begun_micros: AtomicU64::new(0),
             attempted: AtomicU64::new(0),
             succeeded: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             last_ack_micros: AtomicU64::new(0),
             longest_gap_micros: AtomicU64::new(0),
         }
+    }
+}
+
+impl Tally {
+    /// Pushes acknowledged so far.
+    #[must_use]
+    pub fn succeeded(&self) -> u64 {
+        self.succeeded.load(Ordering::Relaxed)
+    }
+
+    /// The first push is about to begin: what came before is no gap.
+    pub(super) fn begin(&self) {
+        let now = micros(self.made.elapsed());
+        self.begun_micros.store(now, Ordering::Relaxed);
+        self.last_ack_micros.store(now, Ordering::Relaxed);
     }
 
     /// Notes one acknowledgement.
@@ -36,7 +53,7 @@ impl Tally {
 
     /// The gap from the last acknowledgement to now is one of those that count.
     pub(super) fn close_gap(&self) {
-        let now = micros(self.begun.elapsed());
+        let now = micros(self.made.elapsed());
         let last = self.last_ack_micros.fetch_max(now, Ordering::Relaxed);
         self.longest_gap_micros
             .fetch_max(now.saturating_sub(last), Ordering::Relaxed);
@@ -47,7 +64,8 @@ impl Tally {
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        let begun = Duration::from_micros(self.begun_micros.load(Ordering::Relaxed));
+        self.made.elapsed().saturating_sub(begun)
     }
 }
 

@@ -128,7 +128,13 @@ async fn report(fault: Fault, kind: Kind) -> Report {
     args.interval = Duration::from_millis(10);
     args.duration = Duration::from_millis(200);
     let (_stop, stopped) = watch::channel(false);
-    let run = run(&args, stopped, indicatif::ProgressBar::hidden()).await;
+    let run = run(
+        &args,
+        stopped,
+        indicatif::ProgressBar::hidden(),
+        Arc::default(),
+    )
+    .await;
     let run = Arc::new(run.unwrap());
     args.nodes.remove(0);
     let views = verify(&args, &run).await.unwrap();
