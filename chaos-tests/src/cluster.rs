@@ -1,5 +1,6 @@
 //! A cluster of real processes.
 
+mod disks;
 mod http;
 mod operate;
 mod options;
@@ -24,6 +25,7 @@ pub use self::{
     options::ClusterOptions,
     status::{NodeStatus, Status},
 };
+use crate::disk::{Disk, directory_prefix};
 use crate::process::Process;
 use crate::{program, until};
 
@@ -69,6 +71,8 @@ pub struct Cluster {
     client: Arc<ClientOptions>,
     /// The demo that started the nodes.
     demo: Child,
+    /// One per node, if the nodes have their own.
+    disks: Vec<Disk>,
     directory: TempDir,
     _slot: OwnedSemaphorePermit,
 }
@@ -80,7 +84,8 @@ impl Cluster {
     /// If the program is missing, or the cluster does not become ready; with the end of its log.
     pub async fn start(options: ClusterOptions) -> anyhow::Result<Self> {
         let slot = start::slot().await?;
-        let directory = TempDir::with_prefix("pganalytics-test-")?;
+        let directory = TempDir::with_prefix(directory_prefix())?;
+        let disks = disks::make(&options, directory.path())?;
         let (demo, ready) = start::demo(&options, directory.path()).await?;
         let Ready {
             nodes,
@@ -100,6 +105,7 @@ impl Cluster {
                 Duration::from_secs(30),
             )),
             demo,
+            disks,
             directory,
             _slot: slot,
         })

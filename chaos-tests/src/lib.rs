@@ -3,9 +3,10 @@
 //!
 //! # Map
 //! [`Cluster`] runs the built program as one process per node; [`Timescale`] is a real database server that can be
-//! crashed; [`Load`] pushes meanwhile and tells what was acknowledged; [`until`] waits for a condition with a deadline.
+//! crashed; [`Disk`] is a file system whose power can be cut; [`Load`] pushes meanwhile and tells what was acknowledged; [`until`] waits for a condition with a deadline.
 
 mod cluster;
+mod disk;
 mod load;
 mod ports;
 mod process;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use self::{
     cluster::{Cluster, ClusterOptions, Node, NodeStatus, Status},
+    disk::{Disk, why_no_disks},
     load::{Load, verified},
     ports::free_ports,
     program::program,

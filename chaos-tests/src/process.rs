@@ -43,6 +43,28 @@ impl Process {
         kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.0))
     }
 
+    /// Stops it (SIGSTOP), and waits until none of its threads runs; one that is inside a system call is stopped at its end.
+    pub(crate) async fn freeze(self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)?;
+        until("process is stopped", Duration::from_secs(10), async || {
+            let running = self
+                .threads()
+                .find(|state| !matches!(state, 'T' | 'D' | 'Z' | 'X'));
+            running.map_or(Ok(()), Err)
+        })
+        .await
+    }
+
+    /// The states of its threads.
+    fn threads(self) -> impl Iterator<Item = char> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0));
+        let stats = threads.into_iter().flatten().flatten();
+        stats.filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
+            stat.rsplit(')').next()?.trim_start().chars().next()
+        })
+    }
+
     /// Kills it and waits until it is dead.
     pub(crate) async fn kill(self) -> anyhow::Result<()> {
         self.signal(Signal::KILL)?;

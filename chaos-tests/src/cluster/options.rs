@@ -9,6 +9,8 @@ pub struct ClusterOptions {
     pub nodes: u16,
     /// URL of the database; `None` is the embedded store.
     pub timescale: Option<String>,
+    /// Gives each node a disk of its own, whose power can be cut.
+    pub disks: bool,
     /// Settings other than the demo's, such as `("buffer.max-size", "8MiB")`.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -18,6 +20,7 @@ impl Default for ClusterOptions {
         Self {
             nodes: 3,
             timescale: None,
+            disks: false,
             settings: Vec::new(),
         }
     }

@@ -76,7 +76,7 @@ pub(super) async fn demo(
     command
         .args(["demo", "--json", "--no-collector", "--exit-with-parent"])
         .arg("--dir")
-        .arg(directory.join("demo"))
+        .arg(demo_directory(directory))
         .args(["--nodes", &options.nodes.to_string()])
         .args(["--http-base-port", &base.to_string()])
         .args(["--quic-base-port", &(base + options.nodes).to_string()])
@@ -103,6 +103,11 @@ pub(super) async fn demo(
     };
     let ready = ready.with_context(|| log_ends(directory))?;
     Ok((child, ready))
+}
+
+/// Where the demo's files are.
+pub(super) fn demo_directory(directory: &Path) -> PathBuf {
+    directory.join("demo")
 }
 
 /// A log file in `directory` that is added to.

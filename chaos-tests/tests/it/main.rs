@@ -15,5 +15,6 @@ mod large_push;
 mod membership;
 mod outage;
 mod pause;
+mod power_cut;
 mod prometheus;
 mod stores;

@@ -119,6 +119,9 @@ fn config(options: &ClusterOptions) -> Result<Arc<Config>> {
         max_payload_entries: 64,
         max_append_entries: Some(256),
         enable_pre_vote: Some(true),
+        // LOG-1: entries go to the followers before they are durable here. A leader that lost some in a crash and led on in
+        // the same term would give their places to others.
+        enable_leader_restore: Some(false),
         ..Config::default()
     };
     let config = config

@@ -15,7 +15,7 @@ use crate::raft::type_config::LogId;
 /// How often the gauges are set and the state of consensus is looked at.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Tells who leads, until consensus stops.
+/// Tells who leads, until consensus stops, which it reports unless it was told to stop.
 pub(crate) async fn leadership(core: Arc<Core>) {
     let mut metrics = core.raft.server_metrics();
     loop {
@@ -38,12 +38,30 @@ pub(crate) async fn leadership(core: Arc<Core>) {
             changed
         });
         if metrics.changed().await.is_err() {
-            return;
+            return end(&core);
         }
     }
 }
 
-/// Sets the gauges and reports a fatal error, until the node is stopped.
+/// Consensus is gone, by an error or a panic: unless it was told to stop the process has to end.
+fn end(core: &Core) {
+    if *core.stopped.borrow() {
+        return;
+    }
+    let running = core.raft.metrics().borrow_watched().running_state.clone();
+    let why = running.err().map(|error| error.to_string());
+    let why = why.unwrap_or_else(|| "consensus panicked".to_owned());
+    core.fatal.send_if_modified(|fatal| {
+        let is_first = fatal.is_none();
+        if is_first {
+            tracing::error!(error = why, "consensus stopped");
+            *fatal = Some(why.into());
+        }
+        is_first
+    });
+}
+
+/// Sets the gauges, and reports a fatal error, until the node is stopped.
 pub(crate) async fn gauges(core: Arc<Core>) {
     let mut stopped = core.stopped.subscribe();
     let mut tick = tokio::time::interval(INTERVAL);
@@ -53,13 +71,9 @@ pub(crate) async fn gauges(core: Arc<Core>) {
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         set_gauges(&core);
-        let running = core.raft.metrics().borrow_watched().running_state.clone();
-        if let Err(error) = running
-            && !*core.stopped.borrow()
-        {
-            tracing::error!(%error, "consensus stopped");
-            core.fatal.send_replace(Some(error.to_string().into()));
-            return;
+        let is_running = core.raft.metrics().borrow_watched().running_state.is_ok();
+        if !is_running {
+            return end(&core);
         }
     }
 }

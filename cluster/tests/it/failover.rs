@@ -115,6 +115,24 @@ async fn all_nodes_restart_from_disk() {
     assert_eq!(accepted(&before), accepted(&after));
 }
 
+/// It may have lost entries that its followers have: in the old term they would get other entries in the same places.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_leader_leads_in_a_new_term_only() {
+    let mut cluster = Cluster::start(3).await;
+    let (before, ..) = cluster.push(1, record("c", [1])).await;
+    let leader = cluster.leader().await;
+    for id in 1..=3 {
+        cluster.kill(id).await;
+    }
+    // First the old leader, with the log that it led with.
+    cluster.open(leader).await;
+    for id in (1..=3).filter(|id| *id != leader) {
+        cluster.open(id).await;
+    }
+    let (after, ..) = cluster.push(1, record("c", [2])).await;
+    assert!(after.term > before.term, "{after} after {before}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_is_all_or_nothing_across_a_failover() {
     let mut cluster = Cluster::start(3).await;
