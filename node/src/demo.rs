@@ -92,7 +92,10 @@ async fn supervise(args: &DemoArgs) -> Result<Exit> {
     loop {
         tokio::select! {
             () = &mut stop => break,
-            dead = nodes.next_dead() => tell(&dead),
+            dead = nodes.next_dead() => {
+                tell(&dead);
+                tell("its data is kept: pganalytics serve --config FILE, with its file from above, starts it again");
+            }
         }
     }
     tell("stopping");
@@ -115,7 +118,7 @@ fn announce(args: &DemoArgs, layout: &Layout, nodes: &Nodes) -> Result<()> {
     let line = if args.json {
         layout.json(&nodes.pids()).to_string()
     } else {
-        layout.text()
+        layout.text(feed::describe(args).as_deref())
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")

@@ -105,7 +105,7 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
     match answer? {
         AdminAnswer::Done => say("done"),
         AdminAnswer::Token { token } => say(&token),
-        AdminAnswer::Position { position } => say(&position),
+        AdminAnswer::Position { position } => say(&format!("snapshot as of {position}")),
         AdminAnswer::Status { .. } | AdminAnswer::Failed { .. } => {
             Err(Error::Internal("unexpected answer of the node".to_owned()))
         }

@@ -17,6 +17,22 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How the demo's collector calls itself.
 const COLLECTOR: &str = "demo-collector";
 
+/// What feeds the nodes, for the person at the terminal.
+pub(super) fn describe(args: &DemoArgs) -> Option<String> {
+    if args.no_collector {
+        return None;
+    }
+    let source = if args.dsn.is_empty() {
+        "a simulated server"
+    } else {
+        "a real server"
+    };
+    Some(format!(
+        "data:    collector {COLLECTOR} reads {source} and pushes every {} s",
+        INTERVAL.as_secs()
+    ))
+}
+
 /// The running feed.
 #[derive(Debug)]
 pub(super) struct Feed {

@@ -81,7 +81,7 @@ impl Layout {
     }
 
     /// The same for people.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, feed: Option<&str>) -> String {
         let mut text = String::from("The cluster is ready.\n\n");
         for node in &self.nodes {
             text.push_str(&format!(
@@ -96,11 +96,12 @@ impl Layout {
         let ca = self.dir.join("ca.pem");
         text.push_str(&format!(
             "\n  user {}   password {}\n  registration secret {}\n  certificate authority {}\n\n  \
-             status:  pganalytics cluster status --node {}\n  ctrl-c stops all of it",
+             {}status:  pganalytics cluster status --node {}\n  ctrl-c stops all of it",
             self.username,
             self.password,
             self.registration_secret,
             ca.display(),
+            feed.map(|feed| format!("{feed}\n  ")).unwrap_or_default(),
             http.unwrap_or_default(),
         ));
         text
