@@ -11,6 +11,7 @@ pub mod buffer;
 mod error;
 pub mod log;
 pub mod metrics;
+mod msgpack;
 mod position;
 mod push;
 pub mod store;
@@ -18,6 +19,7 @@ mod timestamp;
 
 pub use self::{
     error::{Error, ErrorClass, Result},
+    msgpack::from_msgpack,
     position::{GroupId, ParsePositionError, Position},
     push::{
         ContentKey, DecodeError, Document, Element, Idempotency, PushRecord, Sample, SampleForm,

@@ -110,7 +110,7 @@ impl Command {
                 position: take_position(&mut bytes)?,
             },
             CONTROL => {
-                let control = rmp_serde::from_slice(&bytes).map_err(|_| UnknownCommand)?;
+                let control = pga_storage::from_msgpack(&bytes).map_err(|_| UnknownCommand)?;
                 bytes.clear();
                 Self::Control(control)
             }

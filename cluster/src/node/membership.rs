@@ -91,7 +91,7 @@ impl Core {
         );
         tokio::select! {
             answer = call => match answer {
-                Ok(answer) => rmp_serde::from_slice(&answer).unwrap_or(Changed::Late),
+                Ok(answer) => pga_storage::from_msgpack(&answer).unwrap_or(Changed::Late),
                 Err(_) => Changed::Late,
             },
             () = self.other_leader(leader) => Changed::Late,
@@ -104,7 +104,7 @@ impl Core {
             return Changed::Refused("malformed".to_owned());
         };
         let deadline = Instant::now() + Duration::from_millis(u64::from(timeout));
-        match rmp_serde::from_slice(&body) {
+        match pga_storage::from_msgpack(&body) {
             Ok(change) => self.lead_change(&change, deadline).await,
             Err(_) => Changed::Refused("malformed".to_owned()),
         }

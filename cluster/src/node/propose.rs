@@ -145,7 +145,7 @@ impl Core {
             () = self.other_leader(leader) => return Attempt::Unknown,
         };
         match answer {
-            Ok(answer) => rmp_serde::from_slice(&answer).unwrap_or(Attempt::Unknown),
+            Ok(answer) => pga_storage::from_msgpack(&answer).unwrap_or(Attempt::Unknown),
             Err(error) if error.is_without_effect() => Attempt::Elsewhere(None),
             Err(_) => Attempt::Unknown,
         }

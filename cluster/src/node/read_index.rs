@@ -57,7 +57,7 @@ impl Core {
             .transport
             .call(leader, &address, RpcKind::ReadIndex, Bytes::new(), timeout);
         tokio::select! {
-            answer = call => rmp_serde::from_slice(&answer.ok()?).ok()?,
+            answer = call => pga_storage::from_msgpack(&answer.ok()?).ok()?,
             () = self.other_leader(leader) => None,
         }
     }

@@ -81,7 +81,7 @@ impl FromStr for JoinBundle {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let body = text.trim().strip_prefix(PREFIX).ok_or_else(malformed)?;
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| malformed())?;
-        let content: Content = rmp_serde::from_slice(&bytes).map_err(|_| malformed())?;
+        let content: Content = pga_storage::from_msgpack(&bytes).map_err(|_| malformed())?;
         Ok(Self {
             cluster: content.cluster,
             authority: content.ca.into(),

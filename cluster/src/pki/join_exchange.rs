@@ -118,7 +118,7 @@ fn encode<T: Serialize>(value: &T) -> Result<Bytes, PkiError> {
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, PkiError> {
-    rmp_serde::from_slice(body).map_err(|_| malformed())
+    pga_storage::from_msgpack(body).map_err(|_| malformed())
 }
 
 fn malformed() -> PkiError {

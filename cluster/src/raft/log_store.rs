@@ -219,6 +219,6 @@ fn encode(value: &impl serde::Serialize) -> io::Result<Bytes> {
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: Option<&Bytes>) -> io::Result<Option<T>> {
     bytes
-        .map(|bytes| rmp_serde::from_slice(bytes).map_err(io::Error::other))
+        .map(|bytes| pga_storage::from_msgpack(bytes).map_err(io::Error::other))
         .transpose()
 }

@@ -265,7 +265,7 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<Bytes, RpcError> {
 
 /// The message in `bytes`.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RpcError> {
-    rmp_serde::from_slice(bytes)
+    pga_storage::from_msgpack(bytes)
         .map_err(|error| RPCError::Network(NetworkError::new(&AnyError::new(&error))))
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn from_disk(entry: LogEntry) -> io::Result<Entry> {
         Some((&BLANK, [])) => EntryPayload::Blank,
         Some((&MEMBERSHIP, body)) => {
             let membership: Membership<u64, Member> =
-                rmp_serde::from_slice(body).map_err(io::Error::other)?;
+                pga_storage::from_msgpack(body).map_err(io::Error::other)?;
             EntryPayload::Membership(membership)
         }
         _ => EntryPayload::Normal(Payload(entry.payload)),

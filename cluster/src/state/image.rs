@@ -92,8 +92,8 @@ impl State {
             }
             None => return Err(ImageError::Damaged("empty".to_owned())),
         };
-        let image: Image =
-            rmp_serde::from_slice(body).map_err(|error| ImageError::Damaged(error.to_string()))?;
+        let image: Image = pga_storage::from_msgpack(body)
+            .map_err(|error| ImageError::Damaged(error.to_string()))?;
         Ok(Self {
             limits,
             applied: image.applied,

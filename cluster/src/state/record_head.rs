@@ -25,7 +25,7 @@ pub(super) struct RecordHead<'a> {
 impl<'a> RecordHead<'a> {
     /// The head of an encoded record; `None` if it is none.
     pub(super) fn decode(record: &'a [u8]) -> Option<Self> {
-        rmp_serde::from_slice(record).ok()
+        pga_storage::from_msgpack(record).ok()
     }
 
     /// The head alone, as a record.

@@ -117,7 +117,7 @@ impl PushRecord {
     /// # Errors
     /// [`DecodeError`] if the bytes are not exactly one record.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        rmp_serde::from_slice(bytes).map_err(|error| DecodeError::new(error.to_string()))
+        crate::from_msgpack(bytes).map_err(|error| DecodeError::new(error.to_string()))
     }
 }
 

@@ -103,7 +103,7 @@ impl RateState {
     /// The state in `bytes`; `None` if they are none of ours, then the key begins anew.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(&[FORMAT])?;
-        rmp_serde::from_slice(rest).ok()
+        crate::from_msgpack(rest).ok()
     }
 }
 
