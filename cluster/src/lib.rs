@@ -9,6 +9,9 @@
 mod cluster_id;
 mod command;
 mod effects;
+#[cfg(test)]
+#[path = "../../storage/tests/fuzz/engine.rs"]
+mod fuzz_engine;
 mod member;
 mod metrics;
 mod node;

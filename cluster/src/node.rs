@@ -14,6 +14,7 @@ mod service;
 mod start;
 mod status;
 mod uploads;
+mod vetting;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use pga_storage::buffer::Buffer;
 use tokio::sync::watch as tokio_watch;
 use tokio::time::Instant;
 
+pub(crate) use self::membership::Change;
 pub use self::{
     app_service::AppService,
     error::{Error, ProposeError, Result},
@@ -36,7 +38,7 @@ pub use self::{
     options::{BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
     status::{ClusterStatus, NodeRole, NodeStatus},
 };
-use self::{batcher::Batcher, core::Core, membership::Change, service::NodeService};
+use self::{batcher::Batcher, core::Core, service::NodeService};
 use crate::command::{Command, ProposalId, PushOutcome, Reply};
 use crate::member::Member;
 use crate::state::State;
@@ -227,7 +229,7 @@ impl ClusterNode {
         } else {
             let call = self.call(member.node, RpcKind::Status, Bytes::new(), timeout);
             let answer = call.await.ok();
-            answer.and_then(|answer| rmp_serde::from_slice::<NodeStatus>(&answer).ok())
+            answer.and_then(|answer| pga_storage::from_msgpack::<NodeStatus>(&answer).ok())
         };
         match known {
             None => NodeStatus::unreachable(member),

@@ -8,3 +8,6 @@ pub(crate) mod replay;
 pub(crate) mod snapshot;
 pub(crate) mod state_machine;
 pub(crate) mod type_config;
+
+#[cfg(test)]
+mod fuzz_tests;

@@ -1,18 +1,20 @@
 //! What a node serves to its peers.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use openraft::alias::SnapshotOf;
-use openraft::raft::AppendEntriesRequest;
+use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use pga_config::NodeId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::core::Core;
-use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir};
+use super::vetting::{Claim, Objection, Vetting};
+use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
 use crate::raft::type_config::{TypeConfig, Vote};
 use crate::transport::{
     FrameReceiver, FrameSender, Peer, ReceivedSnapshot, RefusalReason, RpcKind, Service,
@@ -21,7 +23,10 @@ use crate::transport::{
 
 /// The server side of a node: made before the node is open, because consensus needs the transport that serves it.
 #[derive(Default)]
-pub(crate) struct NodeService(OnceLock<Weak<Core>>);
+pub(crate) struct NodeService {
+    core: OnceLock<Weak<Core>>,
+    vetting: Arc<Vetting>,
+}
 
 type Answer = Result<Bytes, ServiceError>;
 
@@ -45,8 +50,8 @@ impl Service for NodeService {
         requests: FrameReceiver,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if from.node_id().is_some() {
-                self.append_stream(answers, requests).await;
+            if let Some(node) = from.node_id() {
+                self.append_stream(node, answers, requests).await;
             }
         })
     }
@@ -58,20 +63,19 @@ impl Service for NodeService {
         snapshot: ReceivedSnapshot,
     ) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
-            if from.node_id().is_none() {
+            let Some(node) = from.node_id() else {
                 return Err(ServiceError::Refused(RefusalReason::Forbidden));
-            }
+            };
             let (vote, meta): (Vote, Meta) = decode(&header)?;
-            if snapshot.file(STATE_FILE).is_none() {
+            let core = self.core()?;
+            self.vetting.admit(&core, node, Claim::Leader(&vote))?;
+            let Some(file) = snapshot.file(STATE_FILE) else {
                 return Err(ServiceError::refused("the snapshot has no state"));
-            }
+            };
+            check_snapshot(&core, file.path.clone(), meta.clone()).await?;
             let snapshot = SnapshotDir::received(snapshot.keep());
             let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot };
-            let answer = self
-                .core()?
-                .raft
-                .install_full_snapshot(vote, snapshot)
-                .await;
+            let answer = core.raft.install_full_snapshot(vote, snapshot).await;
             encode(&answer.map_err(failed)?)
         })
     }
@@ -80,12 +84,12 @@ impl Service for NodeService {
 impl NodeService {
     /// Serves `core` from now on.
     pub(crate) fn open(&self, core: &Arc<Core>) {
-        self.0.get_or_init(|| Arc::downgrade(core));
+        self.core.get_or_init(|| Arc::downgrade(core));
     }
 
     fn core(&self) -> Result<Arc<Core>, ServiceError> {
         let core = self
-            .0
+            .core
             .get()
             .ok_or_else(|| ServiceError::refused("starting"))?;
         let core = core.upgrade().filter(|core| !*core.stopped.borrow());
@@ -94,18 +98,28 @@ impl NodeService {
 
     async fn serve(&self, from: NodeId, kind: RpcKind, body: Bytes) -> Answer {
         let core = self.core()?;
+        self.vetting.admit_request(&core, from)?;
         match kind {
-            RpcKind::Append => encode(
-                &core
-                    .raft
-                    .append_entries(decode(&body)?)
-                    .await
-                    .map_err(failed)?,
-            ),
-            RpcKind::Vote => encode(&core.raft.vote(decode(&body)?).await.map_err(failed)?),
-            RpcKind::PreVote => encode(&core.raft.pre_vote(decode(&body)?).await.map_err(failed)?),
+            RpcKind::Append => {
+                let request: AppendEntriesRequest<TypeConfig> = decode(&body)?;
+                self.vetting
+                    .admit(&core, from, Claim::Leader(&request.vote))?;
+                encode(&core.raft.append_entries(request).await.map_err(failed)?)
+            }
+            RpcKind::Vote | RpcKind::PreVote => {
+                let request: VoteRequest<TypeConfig> = decode(&body)?;
+                let claim = Claim::Candidate(&request.vote, request.last_log_id.as_ref());
+                self.vetting.admit(&core, from, claim)?;
+                let answer = match kind {
+                    RpcKind::Vote => core.raft.vote(request).await,
+                    _ => core.raft.pre_vote(request).await,
+                };
+                encode(&answer.map_err(failed)?)
+            }
             RpcKind::TransferLeader => {
-                let request = decode(&body)?;
+                let request: TransferLeaderRequest<TypeConfig> = decode(&body)?;
+                let claim = Claim::Leader(request.from_leader());
+                self.vetting.admit(&core, from, claim)?;
                 let answer = core.raft.handle_transfer_leader(request).await;
                 encode(&answer.map_err(failed)?)
             }
@@ -123,13 +137,19 @@ impl NodeService {
     }
 
     /// Pipelined appends: answers leave in the order of the requests.
-    async fn append_stream(&self, mut answers: FrameSender, requests: FrameReceiver) {
-        let requests = futures::stream::unfold(requests, |mut requests| async move {
-            let frame = requests.recv().await.ok().flatten()?;
-            let request: AppendEntriesRequest<TypeConfig> = decode(&frame).ok()?;
-            Some((request, requests))
-        });
+    ///
+    /// Whatever is wrong with a request ends the stream: the sender opens another when it has something better to say.
+    async fn append_stream(&self, from: NodeId, mut answers: FrameSender, requests: FrameReceiver) {
         let Ok(core) = self.core() else { return };
+        let (vetting, vetted) = (Arc::clone(&self.vetting), Arc::clone(&core));
+        let state = (requests, vetting, vetted);
+        let requests = futures::stream::unfold(state, move |mut state| async move {
+            let frame = state.0.recv().await.ok().flatten()?;
+            let request: AppendEntriesRequest<TypeConfig> = decode(&frame).ok()?;
+            let claim = Claim::Leader(&request.vote);
+            state.1.admit(&state.2, from, claim).ok()?;
+            Some((request, state))
+        });
         let mut results = Box::pin(core.raft.stream_append(requests));
         while let Some(result) = results.next().await {
             let Some(frame) = result.ok().and_then(|result| encode(&result).ok()) else {
@@ -144,12 +164,28 @@ impl NodeService {
     }
 }
 
+/// Refuses a snapshot that could not be installed, while the old state is still there.
+async fn check_snapshot(core: &Core, file: PathBuf, meta: Meta) -> Result<(), ServiceError> {
+    let limits = core.machine.limits();
+    let checked = tokio::task::spawn_blocking(move || check_received(&file, &meta, limits));
+    checked.await.map_err(failed)?.map_err(|error| {
+        tracing::error!(%error, "snapshot of a peer refused");
+        ServiceError::refused(error.to_string())
+    })
+}
+
+impl From<Objection> for ServiceError {
+    fn from(objection: Objection) -> Self {
+        Self::refused(objection.name())
+    }
+}
+
 fn encode(value: &(impl Serialize + ?Sized)) -> Answer {
     rmp_serde::to_vec(value).map(Bytes::from).map_err(failed)
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ServiceError> {
-    rmp_serde::from_slice(bytes).map_err(|_| ServiceError::Refused(RefusalReason::Malformed))
+    pga_storage::from_msgpack(bytes).map_err(|_| ServiceError::Refused(RefusalReason::Malformed))
 }
 
 fn failed(error: impl std::fmt::Display) -> ServiceError {

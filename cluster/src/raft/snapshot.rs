@@ -26,6 +26,7 @@ use openraft::alias::SnapshotMetaOf;
 
 use super::type_config::TypeConfig;
 use crate::node::{Error, Result};
+use crate::state::{State, StateLimits};
 
 pub(crate) type Meta = SnapshotMetaOf<TypeConfig>;
 
@@ -200,7 +201,12 @@ pub(crate) fn write_state_file(path: &Path, meta: &Meta, state: &[u8]) -> Result
 
 /// Reads the file of a state: its meta, and the state's bytes.
 pub(crate) fn read_state_file(path: &Path) -> Result<(Meta, Vec<u8>)> {
-    let mut bytes = fs::read(path).map_err(|source| file_error("read", path, source))?;
+    let bytes = fs::read(path).map_err(|source| file_error("read", path, source))?;
+    parse_state(path, bytes)
+}
+
+/// The same from the bytes of the file at `path`.
+pub(crate) fn parse_state(path: &Path, mut bytes: Vec<u8>) -> Result<(Meta, Vec<u8>)> {
     if bytes.len() < HEAD_BYTES + 4 || !bytes.starts_with(MAGIC) {
         return Err(damaged(path, "not a snapshot"));
     }
@@ -218,13 +224,24 @@ pub(crate) fn read_state_file(path: &Path) -> Result<(Meta, Vec<u8>)> {
         return Err(damaged(path, "wrong checksum"));
     }
     let length = word(&body, 0) as usize;
-    if body.len() < 4 + length {
+    if body.len() - 4 < length {
         return Err(damaged(path, "too short"));
     }
     let state = body.split_off(4 + length);
-    let meta = rmp_serde::from_slice(body.get(4..).unwrap_or_default())
+    let meta = pga_storage::from_msgpack(body.get(4..).unwrap_or_default())
         .map_err(|error| damaged(path, error))?;
     Ok((meta, state))
+}
+
+/// Checks the file of a state that came from a peer: whole, of this version, and of the place the peer says. What is installed has to
+/// be readable, or this node would be left without any state.
+pub(crate) fn check_received(path: &Path, meta: &Meta, limits: StateLimits) -> Result<()> {
+    let (found, state) = read_state_file(path)?;
+    if found.last_log_id != meta.last_log_id || found.last_membership != meta.last_membership {
+        return Err(damaged(path, "it is of another place than its header says"));
+    }
+    State::from_bytes(&state, limits).map_err(|error| damaged(path, error))?;
+    Ok(())
 }
 
 /// Index and number of a published snapshot.

@@ -129,6 +129,11 @@ impl Inner {
         )
     }
 
+    /// Bounds of the state.
+    pub(crate) const fn limits(&self) -> StateLimits {
+        self.limits
+    }
+
     /// Notes how far the node's own store has come.
     pub(crate) fn set_own_flushed(&self, position: Position) {
         self.buffer.set_flushed(position.index);

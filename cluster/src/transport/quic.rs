@@ -9,6 +9,7 @@
 
 mod dialer;
 mod exchange;
+mod frame_buffer;
 mod frame_io;
 mod join;
 mod limits;
@@ -258,3 +259,6 @@ impl Transport for QuicTransport {
         Some(rtt)
     }
 }
+
+#[cfg(test)]
+mod fuzz_tests;

@@ -276,6 +276,10 @@ impl Scan<'_> {
 
     /// A new segment whose head never reached the disk: nothing in it was answered.
     fn drop_blank(&mut self, path: &Path, length: u64) -> Result<()> {
+        let first = self.marker.first();
+        if self.segments.is_empty() && self.end > first {
+            return Err(damaged(path, format!("entry {first} is missing before it")));
+        }
         if self.known > self.end.max(self.marker.first()) {
             return Err(damaged(
                 path,

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use pga_config::NodeId;
 use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
 
 use super::super::metrics::PeerBytes;
 use super::super::{FrameSink, FrameSource, MAX_FRAME_BYTES, RefusalReason, TransportError};
+use super::frame_buffer::{FrameBuffer, LENGTH};
 
 /// Most bytes in front of a body in the same frame.
 pub(super) const FRAME_OVERHEAD: usize = 64;
 /// Code of streams given up by this node.
 pub(super) const ABORTED: VarInt = VarInt::from_u32(1);
-const LENGTH: usize = 4;
 const READ: usize = 256 << 10;
 
 /// Why a frame could not be read.
@@ -32,11 +32,10 @@ pub(super) enum FrameError {
     Read(#[from] ReadError),
 }
 
-/// Reads frames. Memory grows with what has arrived, not with what a length promises. Cancel safe.
+/// Reads frames. Cancel safe.
 pub(super) struct FrameReader {
     stream: RecvStream,
-    buffer: BytesMut,
-    limit: usize,
+    buffer: FrameBuffer,
     bytes: PeerBytes,
 }
 
@@ -44,8 +43,7 @@ impl FrameReader {
     pub(super) fn new(stream: RecvStream, limit: usize, bytes: PeerBytes) -> Self {
         Self {
             stream,
-            buffer: BytesMut::new(),
-            limit,
+            buffer: FrameBuffer::new(limit),
             bytes,
         }
     }
@@ -53,13 +51,8 @@ impl FrameReader {
     /// Length and first byte(s) of the next frame as soon as they are there, without taking it; `None` at the end.
     pub(super) async fn head(&mut self) -> Result<Option<(usize, [u8; 2])>, FrameError> {
         loop {
-            if let Some(length) = self.length()? {
-                let mut rest = self.buffer.iter().skip(LENGTH).copied();
-                match (rest.next(), rest.next()) {
-                    (Some(first), Some(second)) => return Ok(Some((length, [first, second]))),
-                    (Some(first), None) if length == 1 => return Ok(Some((length, [first, 0]))),
-                    _ => {}
-                }
+            if let Some(head) = self.buffer.head()? {
+                return Ok(Some(head));
             }
             if !self.fill().await? {
                 return Ok(None);
@@ -70,11 +63,8 @@ impl FrameReader {
     /// The next frame; `None` at an orderly end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
         loop {
-            if let Some(length) = self.length()?
-                && self.buffer.len() >= LENGTH + length
-            {
-                self.buffer.advance(LENGTH);
-                return Ok(Some(self.buffer.split_to(length).freeze()));
+            if let Some(frame) = self.buffer.next()? {
+                return Ok(Some(frame));
             }
             if !self.fill().await? {
                 return Ok(None);
@@ -96,22 +86,12 @@ impl FrameReader {
         self.stream.stop(ABORTED).ok();
     }
 
-    fn length(&self) -> Result<Option<usize>, FrameError> {
-        let Some(head) = self.buffer.first_chunk::<LENGTH>() else {
-            return Ok(None);
-        };
-        match u32::from_be_bytes(*head) as usize {
-            length if length == 0 || length > self.limit => Err(FrameError::Length(length)),
-            length => Ok(Some(length)),
-        }
-    }
-
     /// Reads some bytes; false at the end of the stream, if that is between two frames.
     async fn fill(&mut self) -> Result<bool, FrameError> {
         match self.stream.read_chunk(READ, true).await? {
             Some(chunk) => {
                 self.bytes.received.inc_by(chunk.bytes.len() as u64);
-                self.buffer.extend_from_slice(&chunk.bytes);
+                self.buffer.extend(&chunk.bytes);
                 Ok(true)
             }
             None if self.buffer.is_empty() => Ok(false),

@@ -37,24 +37,9 @@ pub(super) async fn receive(
     max_bytes: u64,
     stall: Duration,
 ) -> Result<ReceivedSnapshot, ReceiveError> {
-    let dir = spool.join(format!("{DIR_PREFIX}{}", uuid::Uuid::new_v4().simple()));
-    tokio::fs::create_dir_all(&dir).await?;
-    let mut receiving = Receiving {
-        snapshot: ReceivedSnapshot::new(dir, Vec::new()),
-        open: None,
-        left: max_bytes,
-        total: 0,
-        files: 0,
-    };
-    loop {
-        let mut frame = reader.expect(stall).await?;
-        match frame.try_get_u8().map_err(|_| Malformed("empty frame"))? {
-            SNAPSHOT_FILE => receiving.file(frame).await?,
-            SNAPSHOT_CHUNK => receiving.chunk(frame).await?,
-            SNAPSHOT_END => return receiving.end(frame).await,
-            _ => return Err(Malformed("unknown frame")),
-        }
-    }
+    let mut receiving = Receiving::begin(spool, max_bytes).await?;
+    while !receiving.take(reader.expect(stall).await?).await? {}
+    Ok(receiving.snapshot)
 }
 
 struct Receiving {
@@ -72,6 +57,32 @@ struct OpenFile {
 }
 
 impl Receiving {
+    async fn begin(spool: &Path, max_bytes: u64) -> Result<Self, ReceiveError> {
+        let dir = spool.join(format!("{DIR_PREFIX}{}", uuid::Uuid::new_v4().simple()));
+        tokio::fs::create_dir_all(&dir).await?;
+        Ok(Self {
+            snapshot: ReceivedSnapshot::new(dir, Vec::new()),
+            open: None,
+            left: max_bytes,
+            total: 0,
+            files: 0,
+        })
+    }
+
+    /// Takes the next frame; true if it was the end mark, and the snapshot is complete.
+    async fn take(&mut self, mut frame: Bytes) -> Result<bool, ReceiveError> {
+        match frame.try_get_u8().map_err(|_| Malformed("empty frame"))? {
+            SNAPSHOT_FILE => self.file(frame).await?,
+            SNAPSHOT_CHUNK => self.chunk(frame).await?,
+            SNAPSHOT_END => {
+                self.end(frame).await?;
+                return Ok(true);
+            }
+            _ => return Err(Malformed("unknown frame")),
+        }
+        Ok(false)
+    }
+
     async fn file(&mut self, mut frame: Bytes) -> Result<(), ReceiveError> {
         self.close().await?;
         let bytes = frame
@@ -125,14 +136,14 @@ impl Receiving {
         Ok(())
     }
 
-    async fn end(mut self, mut frame: Bytes) -> Result<ReceivedSnapshot, ReceiveError> {
+    async fn end(&mut self, mut frame: Bytes) -> Result<(), ReceiveError> {
         self.close().await?;
         let files = frame.try_get_u32().map_err(|_| Malformed("end"))?;
         let bytes = frame.try_get_u64().map_err(|_| Malformed("end"))?;
         if files != self.files || bytes != self.total {
             return Err(Malformed("end"));
         }
-        Ok(self.snapshot)
+        Ok(())
     }
 
     async fn close(&mut self) -> Result<(), ReceiveError> {
@@ -159,3 +170,6 @@ pub(super) fn remove_leftovers(spool: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod fuzz_tests;
