@@ -1,18 +1,25 @@
 //! One client connection below HTTP: bytes are counted, and a client that stalls is cut off.
 //!
 //! hyper's own header timeout also runs while a kept-alive connection is idle, and does not cover the first bytes
-//! (its version detection waits for ever), so the phases are timed here.
+//! (its version detection waits for ever), so the phases are timed here. Heads that hyper takes and a proxy may read
+//! in another way are refused here, and what hyper refuses by itself gets our answer.
 
-use std::io;
+mod head_guard;
+mod own_answer;
+
+use std::io::{self, ErrorKind, Write};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::head_guard::HeadGuard;
 use crate::metrics::WebMetrics;
 use crate::options::WebLimits;
 
@@ -51,6 +58,17 @@ impl Phase {
     }
 }
 
+/// Tells a client that there are too many connections, as far as that is possible without waiting, and closes.
+pub(crate) fn refuse(tcp: TcpStream) {
+    let told = tcp.into_std().and_then(|mut tcp| {
+        tcp.write_all(&own_answer::over_limit())?;
+        tcp.shutdown(Shutdown::Write)
+    });
+    if let Err(error) = told {
+        tracing::debug!(%error, "a client over the limit was not told");
+    }
+}
+
 /// A stream with the time limits of [`WebLimits`].
 #[derive(Debug)]
 pub(crate) struct TimedStream<S> {
@@ -59,6 +77,11 @@ pub(crate) struct TimedStream<S> {
     timed_phase: u8,
     read_timer: Pin<Box<Sleep>>,
     write_timer: Option<Pin<Box<Sleep>>>,
+    head: HeadGuard,
+    /// Some of the present head has arrived.
+    has_begun: bool,
+    /// What is left of our answer in place of hyper's, and how much hyper wrote.
+    instead: Option<(Vec<u8>, usize)>,
     header_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
@@ -73,6 +96,9 @@ impl<S> TimedStream<S> {
             timed_phase: HEAD,
             read_timer: Box::pin(sleep_until(Instant::now() + limits.header_timeout)),
             write_timer: None,
+            head: HeadGuard::default(),
+            has_begun: false,
+            instead: None,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             write_timeout: limits.write_timeout,
@@ -95,16 +121,22 @@ impl<S> TimedStream<S> {
         phase
     }
 
-    fn has_read(&mut self, bytes: &[u8]) {
+    /// Notes what was read; whether hyper may see it.
+    fn has_read(&mut self, bytes: &[u8]) -> bool {
         self.metrics.received_bytes.inc_by(bytes.len() as u64);
         match self.phase.get() {
             HEAD if bytes.starts_with(b"PRI * HT") => {
                 self.phase.0.store(MULTIPLEXED, Ordering::Relaxed);
             }
-            IDLE => self.phase.set(HEAD),
+            IDLE => {
+                self.phase.set(HEAD);
+                self.head = HeadGuard::default();
+            }
             _ => {}
         }
-        self.follow_phase();
+        let phase = self.follow_phase();
+        self.has_begun = phase == HEAD && !bytes.is_empty();
+        phase != HEAD || self.head.admits(bytes)
     }
 
     /// The outcome of a write, or a timeout if the client has read nothing for too long.
@@ -128,12 +160,16 @@ impl<S> TimedStream<S> {
     }
 
     fn timed_out(&self, reason: &str) -> io::Error {
+        self.ended(reason, ErrorKind::TimedOut)
+    }
+
+    fn ended(&self, reason: &str, kind: ErrorKind) -> io::Error {
         self.metrics.refusals.with_label_values(&[reason]).inc();
-        io::ErrorKind::TimedOut.into()
+        kind.into()
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -143,8 +179,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
-                this.has_read(buf.filled().get(before..).unwrap_or_default());
-                Poll::Ready(Ok(()))
+                if this.has_read(buf.filled().get(before..).unwrap_or_default()) {
+                    return Poll::Ready(Ok(()));
+                }
+                this.answer_alone(cx, &own_answer::malformed());
+                Poll::Ready(Err(this.ended("malformed_head", ErrorKind::InvalidData)))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
@@ -153,12 +192,58 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
                     IDLE => "idle_timeout",
                     _ => return Poll::Pending,
                 };
-                match this.read_timer.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Err(this.timed_out(reason))),
-                    Poll::Pending => Poll::Pending,
+                ready!(this.read_timer.as_mut().poll(cx));
+                if this.has_begun {
+                    this.answer_alone(cx, &own_answer::head_timeout());
+                }
+                Poll::Ready(Err(this.timed_out(reason)))
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> TimedStream<S> {
+    /// Answers without hyper, which does not know yet that there is a request. A client that has not read earlier
+    /// answers may not get this one.
+    fn answer_alone(&mut self, cx: &mut Context<'_>, answer: &[u8]) {
+        let mut stream = Pin::new(&mut self.stream);
+        if stream.as_mut().poll_write(cx, answer).is_ready() && stream.poll_flush(cx).is_ready() {
+            self.metrics.sent_bytes.inc_by(answer.len() as u64);
+        }
+    }
+
+    /// What to write in place of `buf`, if hyper refuses a head with it.
+    fn take_instead(&mut self, buf: &[u8]) -> Option<(Vec<u8>, usize)> {
+        if self.instead.is_some() || self.phase.get() != HEAD {
+            return self.instead.take();
+        }
+        let (answer, reason) = own_answer::in_place_of(buf)?;
+        self.metrics.refusals.with_label_values(&[reason]).inc();
+        Some((answer, buf.len()))
+    }
+
+    /// Writes our answer in place of hyper's `claimed` bytes.
+    fn write_instead(
+        &mut self,
+        cx: &mut Context<'_>,
+        (mut rest, claimed): (Vec<u8>, usize),
+    ) -> Poll<io::Result<usize>> {
+        while !rest.is_empty() {
+            let outcome = Pin::new(&mut self.stream).poll_write(cx, &rest);
+            match outcome {
+                Poll::Ready(Ok(n @ 1..)) => {
+                    self.metrics.sent_bytes.inc_by(n as u64);
+                    rest.drain(..n.min(rest.len()));
+                }
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.instead = Some((rest, claimed));
+                    return Poll::Pending;
                 }
             }
         }
+        Poll::Ready(Ok(claimed))
     }
 }
 
@@ -169,6 +254,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let Some(instead) = this.take_instead(buf) {
+            let outcome = this.write_instead(cx, instead);
+            return this.bound_write(cx, outcome);
+        }
         let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
         if let Poll::Ready(Ok(n)) = &outcome {
             this.metrics.sent_bytes.inc_by(*n as u64);
@@ -194,6 +283,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let [only] = bufs
+            && let Some(instead) = this.take_instead(only)
+        {
+            let outcome = this.write_instead(cx, instead);
+            return this.bound_write(cx, outcome);
+        }
         let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         if let Poll::Ready(Ok(n)) = &outcome {
             this.metrics.sent_bytes.inc_by(*n as u64);

@@ -17,8 +17,12 @@ impl RequestId {
             .and_then(|value| value.to_str().ok());
         match sent {
             Some(id) if is_plain(id) => Self(id.into()),
-            _ => Self(format!("{:016x}", rand::random::<u64>()).into()),
+            _ => Self::random(),
         }
+    }
+
+    pub(crate) fn random() -> Self {
+        Self(format!("{:016x}", rand::random::<u64>()).into())
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::NodeApi;
-use crate::connection::{Phase, TimedStream};
+use crate::connection::{self, Phase, TimedStream};
 use crate::context::Context;
 use crate::metrics::WebMetrics;
 use crate::options::WebOptions;
@@ -88,6 +88,9 @@ pub async fn serve(
         };
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
             count(&context, "over_limit");
+            if tls.is_none() {
+                connection::refuse(tcp);
+            }
             continue;
         };
         let open = OpenConnection::new(&context, slot);

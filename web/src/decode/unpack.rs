@@ -115,6 +115,15 @@ fn read_all(
                 bounds.check(out.len(), input)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The size that the frame claims bounds the buffer it is unpacked into.
+            Err(error)
+                if error
+                    .to_string()
+                    .contains("Destination buffer is too small") =>
+            {
+                let text = "the zstd frame holds more than it says";
+                return Err(DecodeError::too_large("decoded_bytes", text));
+            }
             Err(error) if error.to_string().contains("too much memory") => {
                 return Err(DecodeError::too_large(
                     "window",

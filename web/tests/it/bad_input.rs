@@ -94,14 +94,25 @@ async fn unparsable_heads_are_refused_and_the_connection_ends() {
             "Content-Length : 1\r\n".into(),
             400,
         ),
+        ("25 bare line feed", "Content-Length: 1\n".into(), 400),
+        (
+            "25 length and chunked",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n".into(),
+            400,
+        ),
         ("26 300 headers", many, 431),
         ("26 64 KiB header", long, 431),
         ("62 1 MiB token", token, 431),
     ] {
         let bytes = format!("POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let answer = exchange(server.addr, bytes.as_bytes()).await;
+        assert_eq!(answer.status, want, "{name}");
+        assert_eq!(answer.header("connection"), Some("close"), "{name}");
+        let json = answer.json();
+        assert_eq!(json["code"], want, "{name}");
         assert_eq!(
-            exchange(server.addr, bytes.as_bytes()).await.status,
-            want,
+            json["request_id"].as_str(),
+            answer.header("x-request-id"),
             "{name}"
         );
     }

@@ -31,7 +31,7 @@ async fn slow_clients_are_cut_off() {
     let head = "POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n";
     for (name, bytes, want) in [
         ("no byte", String::new(), ""),
-        ("31 head never ends", head.to_owned(), ""),
+        ("31 head never ends", head.to_owned(), "HTTP/1.1 408"),
         (
             "32 body never ends",
             format!("{head}\r\n{{"),
@@ -120,7 +120,9 @@ async fn a_connection_over_the_limit_is_closed_at_once() {
     let mut first = TcpStream::connect(server.addr).await.unwrap();
     let mut second = TcpStream::connect(server.addr).await.unwrap();
     drop(second.write_all(live).await);
-    assert!(read_to_end(&mut second).await.is_empty());
+    let refused = String::from_utf8(read_to_end(&mut second).await).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
     first.write_all(live).await.unwrap();
     assert!(read_to_end(&mut first).await.starts_with(b"HTTP/1.1 200"));
     let deadline = Instant::now() + Duration::from_secs(10);
