@@ -174,6 +174,11 @@ impl ClusterNode {
         &self.core.machine.buffer
     }
 
+    /// Bytes of the log on disk.
+    pub fn log_bytes(&self) -> u64 {
+        self.core.log.log().size_bytes()
+    }
+
     /// Reads the replicated state, as far as this node has applied. `read` must be short: it holds up apply.
     pub fn with_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         self.core.machine.with_state(read)

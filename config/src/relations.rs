@@ -138,7 +138,7 @@ fn sizes(config: &Config, found: &mut Found) {
 }
 
 /// Times that must not be zero.
-fn durations(config: &Config) -> [(&'static str, Duration); 12] {
+fn durations(config: &Config) -> [(&'static str, Duration); 14] {
     let raft = &config.raft;
     [
         ("raft.heartbeat", raft.heartbeat),
@@ -153,6 +153,8 @@ fn durations(config: &Config) -> [(&'static str, Duration); 12] {
         ("sessions.idle-timeout", config.sessions.idle_timeout),
         ("limits.header-timeout", config.limits.header_timeout),
         ("limits.body-timeout", config.limits.body_timeout),
+        ("limits.idle-timeout", config.limits.idle_timeout),
+        ("limits.write-timeout", config.limits.write_timeout),
     ]
 }
 
@@ -170,7 +172,7 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
         (
             "log.max-size",
             config.log.max_size,
-            mib(64),
+            ByteSize::new(config.log.segment_size.bytes().saturating_mul(4)),
             ByteSize::new(u64::MAX),
         ),
         (
@@ -214,7 +216,7 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
 }
 
 /// Numbers that must not be zero.
-fn counts(config: &Config) -> [(&'static str, u64); 11] {
+fn counts(config: &Config) -> [(&'static str, u64); 13] {
     let limits = &config.limits;
     [
         ("node.worker-threads", config.node.worker_threads),
@@ -225,6 +227,11 @@ fn counts(config: &Config) -> [(&'static str, u64); 11] {
         ("limits.max-connections", limits.max_connections),
         ("limits.max-elements", limits.max_elements),
         ("limits.max-ratio", limits.max_ratio),
+        ("limits.max-collectors", limits.max_collectors),
+        (
+            "limits.max-series-per-collector",
+            limits.max_series_per_collector,
+        ),
         ("store.pool-size", config.store.pool_size),
         ("quic.max-streams", config.quic.max_streams),
         ("logging.max-files", config.logging.max_files),

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{ClusterNode, Command, Committed, Leadership, ProposeError, PushOutcome};
+use pga_config::CollectorId;
 use pga_storage::buffer::BufferBatch;
 use pga_storage::{Error, Position};
 use tokio::sync::watch;
@@ -57,6 +58,17 @@ impl Replica for ClusterReplica {
 
     fn backlog_bytes(&self) -> u64 {
         self.0.buffer().usage().pending_bytes
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.0.log_bytes()
+    }
+
+    fn known(&self, collector: CollectorId) -> (bool, usize) {
+        self.0.with_state(|state| {
+            let collectors = state.collectors();
+            (collectors.contains_key(&collector), collectors.len())
+        })
     }
 
     fn buffered(

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{Command, Committed, Leadership, ProposeError, PushOutcome};
+use pga_config::CollectorId;
 use pga_storage::Position;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -61,6 +62,12 @@ pub(crate) trait Replica: Debug + Send + Sync + 'static {
 
     /// Bytes that wait for a flush.
     fn backlog_bytes(&self) -> u64;
+
+    /// Bytes of the log on disk.
+    fn log_bytes(&self) -> u64;
+
+    /// Whether a collector is known, and how many are.
+    fn known(&self, collector: CollectorId) -> (bool, usize);
 
     /// The pushes after `after` up to `upto`, about `max_bytes` of them but at least one.
     fn buffered(

@@ -17,7 +17,7 @@ use pga_web::{ApiError, Push, PushAck};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub(crate) use self::admission::Admission;
+use self::admission::{Admission, Held};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::tasks::{self, TaskKind};
@@ -60,9 +60,11 @@ impl Replicator {
     /// Makes `push` durable on a quorum. Not cancel safe: a dropped call may still take effect.
     pub(crate) async fn replicate(&self, push: Arc<Push>) -> Result<PushAck, ApiError> {
         let deadline = Instant::now() + self.timeout;
-        let _admitted = self
-            .admission
-            .admit(push.body_bytes, self.replica.backlog_bytes())?;
+        let held = Held {
+            backlog: self.replica.backlog_bytes(),
+            log: self.replica.log_bytes(),
+        };
+        let _admitted = self.admission.admit(push.body_bytes, held)?;
         let timer = self.metrics.replicate_seconds.start_timer();
         let records = self.encode(push).await?;
         let outcome = match <[Bytes; 1]>::try_from(records) {

@@ -14,6 +14,10 @@ section! {
         header_timeout: Duration = "10s",
         /// Time for a request's body to arrive.
         body_timeout: Duration = "30s",
+        /// How long a connection may be kept open between two requests.
+        idle_timeout: Duration = "90s",
+        /// How long a client may take no byte of its answer.
+        write_timeout: Duration = "30s",
         /// Largest body of a push as sent.
         max_push_body: ByteSize = "64MiB",
         /// Largest push after decompression.
@@ -24,7 +28,10 @@ section! {
         max_elements: u64 = "500000",
         /// Bytes of pushes being decoded and replicated on this node; beyond it pushes are refused with 503.
         max_in_flight: ByteSize = "256MiB",
-        /// Different series of plain samples of one collector; beyond it its pushes are refused with 429.
+        /// Collectors the cluster knows; the push or registration of one more is refused with 503.
+        max_collectors: u64 = "100000",
+        /// Different series of plain samples of one collector; beyond it its pushes are refused with 429. Each node
+        /// counts what a collector sent to it since its session there began.
         max_series_per_collector: u64 = "100000",
         /// Wrong registration secrets per minute and address before 429.
         max_registration_failures: u64 = "10",

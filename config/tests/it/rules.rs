@@ -86,6 +86,18 @@ fn broken_rules_are_refused_with_their_key() {
         ),
         (&[("sessions.max", "0")], "sessions.max = 0"),
         (
+            &[("limits.max-collectors", "0")],
+            "limits.max-collectors = 0",
+        ),
+        (
+            &[("limits.write-timeout", "0s")],
+            "limits.write-timeout = 0ms: must not be zero",
+        ),
+        (
+            &[("log.max-size", "64MiB")],
+            "log.max-size = 64MiB: must be from 128MiB",
+        ),
+        (
             &[("limits.max-push-body", "1GiB")],
             "limits.max-push-body = 1GiB: must be from",
         ),

@@ -31,6 +31,13 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a call to a session waits beyond the replicator's own deadline.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// When a collector should come back after all sessions were taken.
+const RETRY_SESSIONS: Duration = Duration::from_secs(10);
+/// Why a new collector is refused: the cluster knows as many as it may.
+pub(crate) const COLLECTORS_FULL: &str = "collectors_full";
+/// When a new collector should come back then.
+pub(crate) const RETRY_COLLECTORS: Duration = Duration::from_secs(60);
+
 /// The supervisor of sessions.
 #[derive(Debug)]
 pub(crate) struct Sessions;
@@ -297,10 +304,14 @@ impl SessionsState {
         {
             return Err(unavailable("session_failing"));
         }
-        if self.table.len() as u64 >= self.context.config.sessions.max {
-            let refusals = &self.context.metrics.refusals;
-            refusals.with_label_values(&["sessions_full"]).inc();
-            return Err(unavailable("sessions_full"));
+        let config = &self.context.config;
+        if self.table.len() as u64 >= config.sessions.max {
+            return Err(self.full("sessions_full", RETRY_SESSIONS));
+        }
+        // Pushes of several new collectors under way at once may exceed it by their number.
+        let (is_known, collectors) = self.context.replica.known(collector);
+        if !is_known && collectors as u64 >= config.limits.max_collectors {
+            return Err(self.full(COLLECTORS_FULL, RETRY_COLLECTORS));
         }
         let args = SessionArgs {
             collector,
@@ -311,6 +322,15 @@ impl SessionsState {
         self.owners.insert(session.get_id(), collector);
         self.count(self.table.put(collector, session.clone()));
         Ok(session)
+    }
+
+    fn full(&self, reason: &'static str, retry_after: Duration) -> ApiError {
+        let refusals = &self.context.metrics.refusals;
+        refusals.with_label_values(&[reason]).inc();
+        ApiError::Unavailable {
+            reason,
+            retry_after,
+        }
     }
 
     fn sweep(&mut self) {

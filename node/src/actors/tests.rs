@@ -84,6 +84,14 @@ impl Replica for VecLog {
         0
     }
 
+    fn log_bytes(&self) -> u64 {
+        0
+    }
+
+    fn known(&self, _: CollectorId) -> (bool, usize) {
+        (true, 1)
+    }
+
     fn buffered(
         &self,
         after: Position,

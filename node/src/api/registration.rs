@@ -7,6 +7,7 @@ use pga_web::{ApiError, Registered, Registration};
 use uuid::Uuid;
 
 use super::Front;
+use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::clock;
 use crate::error::chain;
 use crate::secrets::sha256;
@@ -46,6 +47,13 @@ impl Front {
             return Err(BAD_SECRET);
         }
         let collector = CollectorId::new(Uuid::new_v4());
+        let (_, collectors) = self.replica.known(collector);
+        if collectors as u64 >= self.config.limits.max_collectors {
+            return Err(ApiError::Unavailable {
+                reason: COLLECTORS_FULL,
+                retry_after: RETRY_COLLECTORS,
+            });
+        }
         let authority = self.secrets.authority(&self.cluster).map_err(|error| {
             tracing::error!(error = chain(&error), "no certificate can be issued");
             ApiError::Internal

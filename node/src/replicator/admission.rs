@@ -14,10 +14,20 @@ const RETRY_BUFFER: Duration = Duration::from_secs(10);
 /// When a client should come back after too much was under way.
 const RETRY_BUSY: Duration = Duration::from_secs(1);
 
+/// What a node holds already, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    /// Waits for a flush.
+    pub(crate) backlog: u64,
+    /// Is in the log on disk.
+    pub(crate) log: u64,
+}
+
 /// Limits on what waits and what is under way.
 #[derive(Debug)]
 pub(crate) struct Admission {
     buffer_bytes: u64,
+    log_bytes: u64,
     in_flight_bytes: u64,
     in_flight: Arc<AtomicU64>,
     metrics: Metrics,
@@ -27,21 +37,21 @@ impl Admission {
     /// The limits of `config`.
     pub(crate) fn new(config: &Config, metrics: Metrics) -> Self {
         Self {
-            buffer_bytes: config
-                .buffer
-                .max_size
-                .bytes()
-                .min(config.log.max_size.bytes()),
+            buffer_bytes: config.buffer.max_size.bytes(),
+            log_bytes: config.log.max_size.bytes(),
             in_flight_bytes: config.limits.max_in_flight.bytes(),
             in_flight: Arc::default(),
             metrics,
         }
     }
 
-    /// Admits a push of `bytes` while `backlog_bytes` wait for a flush; the answer holds its share until it is dropped.
-    pub(crate) fn admit(&self, bytes: u64, backlog_bytes: u64) -> Result<Admitted, ApiError> {
-        if backlog_bytes.saturating_add(bytes) > self.buffer_bytes {
+    /// Admits a push of `bytes` while `held` is on this node; the answer holds its share until it is dropped.
+    pub(crate) fn admit(&self, bytes: u64, held: Held) -> Result<Admitted, ApiError> {
+        if held.backlog.saturating_add(bytes) > self.buffer_bytes {
             return Err(self.refuse("buffer_full", RETRY_BUFFER));
+        }
+        if held.log.saturating_add(bytes) > self.log_bytes {
+            return Err(self.refuse("log_full", RETRY_BUFFER));
         }
         let before = self.in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.metrics.in_flight_bytes.set(signed(before + bytes));

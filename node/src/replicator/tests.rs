@@ -17,6 +17,7 @@ struct Fake {
     commands: Mutex<Vec<Command>>,
     pushes: Mutex<Vec<Bytes>>,
     backlog: u64,
+    log: u64,
     fails: Option<fn(&Command) -> bool>,
 }
 
@@ -66,6 +67,14 @@ impl Replica for Fake {
 
     fn backlog_bytes(&self) -> u64 {
         self.backlog
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.log
+    }
+
+    fn known(&self, _: CollectorId) -> (bool, usize) {
+        (true, 1)
     }
 
     fn buffered(
@@ -187,28 +196,25 @@ async fn an_upload_that_fails_is_aborted() {
 }
 
 #[tokio::test]
-async fn a_full_buffer_refuses_before_anything_is_proposed() {
-    let fake = Arc::new(Fake {
-        backlog: 2 << 20,
-        ..Fake::default()
-    });
-    let replicator = replicator(Arc::clone(&fake), &[("buffer.max-size", "1MiB")]);
-    let refused = replicator.replicate(push(1, 10)).await.unwrap_err();
-    assert!(matches!(
-        refused,
-        ApiError::Unavailable {
-            reason: "buffer_full",
-            ..
-        }
-    ));
-    assert!(fake.pushes.lock().unwrap().is_empty());
-    assert_eq!(
-        replicator
-            .metrics
-            .refusals
-            .with_label_values(&["buffer_full"])
-            .get(),
-        1
-    );
-    assert_eq!(replicator.metrics.in_flight_bytes.get(), 0);
+async fn a_full_buffer_or_log_refuses_before_anything_is_proposed() {
+    for (name, backlog, log, limit) in [
+        ("buffer_full", 2 << 20, 0, ("buffer.max-size", "1MiB")),
+        ("log_full", 0, 129 << 20, ("log.max-size", "128MiB")),
+    ] {
+        let fake = Arc::new(Fake {
+            backlog,
+            log,
+            ..Fake::default()
+        });
+        let replicator = replicator(Arc::clone(&fake), &[limit]);
+        let refused = replicator.replicate(push(1, 10)).await.unwrap_err();
+        let ApiError::Unavailable { reason, .. } = refused else {
+            panic!("{name}: {refused:?}")
+        };
+        assert_eq!(reason, name);
+        assert!(fake.pushes.lock().unwrap().is_empty(), "{name}");
+        let refusals = &replicator.metrics.refusals;
+        assert_eq!(refusals.with_label_values(&[name]).get(), 1, "{name}");
+        assert_eq!(replicator.metrics.in_flight_bytes.get(), 0, "{name}");
+    }
 }

@@ -28,7 +28,9 @@ pub(super) fn buffer(config: &Config) -> BufferLimits {
 }
 
 pub(super) fn snapshots(config: &Config) -> SnapshotPolicy {
-    let retain_bytes = config.log.retain_after_flush_size.bytes();
+    // What was flushed leaves the log early enough that it never fills the log by itself.
+    let most = config.log.max_size.bytes();
+    let retain_bytes = config.log.retain_after_flush_size.bytes().min(most / 4);
     SnapshotPolicy {
         retain_bytes,
         log_bytes: retain_bytes.saturating_mul(2),
@@ -69,6 +71,8 @@ pub(super) fn web(config: &Config) -> Result<WebOptions> {
             max_elements: count(limits.max_elements),
             header_timeout: limits.header_timeout,
             body_timeout: limits.body_timeout,
+            idle_timeout: limits.idle_timeout,
+            write_timeout: limits.write_timeout,
             failures_per_minute: u32::try_from(limits.max_registration_failures)
                 .unwrap_or(u32::MAX),
             ..WebLimits::default()
