@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use pga_node::cli::Cli;
 
+/// Memory of a large push goes back to the system when the push is done.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let exit = match Cli::read() {
         Err(exit) => exit,
