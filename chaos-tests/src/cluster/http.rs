@@ -67,6 +67,30 @@ impl Cluster {
         Ok(login.token)
     }
 
+    /// Registers a collector of this name; its token.
+    ///
+    /// # Errors
+    /// If that is refused.
+    pub async fn register_collector(&self, id: u64, name: &str) -> anyhow::Result<String> {
+        let body = json!({"name": name, "hostname": "db-1.example.test"}).to_string();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/api/v1/collectors/register")
+            .header("content-type", "application/json")
+            .header("x-registration-secret", self.registration_secret())
+            .body(Full::new(Bytes::from(body)))?;
+        let answer = self.client(id)?.send_request(request).await?;
+        ensure!(
+            answer.status.is_success(),
+            "register: {} {}",
+            answer.status,
+            answer.text_start()
+        );
+        let registered: Value = serde_json::from_slice(&answer.body)?;
+        let token = registered["token"].as_str().context("no token")?;
+        Ok(token.to_owned())
+    }
+
     /// Posts `body` to the push route of one node, with these headers besides; whatever the answer is.
     ///
     /// # Errors

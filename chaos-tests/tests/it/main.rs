@@ -5,6 +5,7 @@
 
 mod actors;
 mod any_node;
+mod bad_input;
 mod bodies;
 mod catch_up;
 mod collector;
@@ -12,9 +13,11 @@ mod encodings;
 mod exactly_once;
 mod failover;
 mod large_push;
+mod limits;
 mod membership;
 mod outage;
 mod pause;
 mod power_cut;
 mod prometheus;
+mod raw_http;
 mod stores;

@@ -1,0 +1,330 @@
+//! Rows 1 to 30: bodies.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::Row;
+use crate::raw_http::{PUSH, push, request};
+
+/// Whose pushes are refused.
+pub(super) const VICTIM: &str = "3f4b9a52-5c1e-4b43-8a47-0a7d9f0b1c2d";
+/// Whose odd pushes are taken.
+pub(super) const ODD: &str = "collector-001";
+/// What is stored of it: samples by name.
+pub(super) const ODD_NAMES: [&str; 4] = ["miscounted", "named", ODD_NAME, "twice"];
+/// Stored as it is; the JSON text has an escape for the last but one part.
+const ODD_NAME: &str = "x'; DROP TABLE s;-- %s %n ../../etc/passwd \u{202e}gnp.exe";
+pub(super) const TIME: u32 = 1_767_225_600;
+const MIB: usize = 1 << 20;
+
+/// A push of these elements, as JSON text.
+fn of(elements: &str) -> String {
+    by(VICTIM, elements)
+}
+
+fn by(collector: &str, elements: &str) -> String {
+    format!(
+        r#"{{"collector_id":"{collector}","hostname":"h","timestamp":{TIME},"metrics":[{elements}]}}"#
+    )
+}
+
+fn at(time: &str) -> Vec<u8> {
+    push(format!(
+        r#"{{"collector_id":"{VICTIM}","hostname":"h","timestamp":{time},"metrics":[{{"name":"a","value":1}}]}}"#
+    ))
+}
+
+/// A sample of this name.
+fn sample(name: &str) -> String {
+    format!(r#"{{"name":"{name}","value":1,"timestamp":{TIME}}}"#)
+}
+
+fn samples(count: usize) -> String {
+    let samples: Vec<String> = (0..count).map(|n| sample(&format!("s{n}"))).collect();
+    samples.join(",")
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).expect("into memory");
+    encoder.finish().expect("into memory")
+}
+
+/// 1 GiB of spaces.
+fn bomb() -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let step = vec![b' '; MIB];
+    for _ in 0..1024 {
+        encoder.write_all(&step).expect("into memory");
+    }
+    encoder.finish().expect("into memory")
+}
+
+fn zstd_window(log: u32) -> Vec<u8> {
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).expect("into memory");
+    encoder.window_log(log).expect("a window");
+    encoder.write_all(of("").as_bytes()).expect("into memory");
+    encoder.finish().expect("into memory")
+}
+
+/// A frame header that asks for a window of 2^31 bytes, and one empty last block.
+const WINDOW_31: [u8; 9] = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 0x01, 0x00, 0x00];
+
+fn labels(count: usize) -> String {
+    let labels: Vec<String> = (0..count).map(|n| format!(r#""l{n:03}":"v""#)).collect();
+    let labels = labels.join(",");
+    format!(r#"{{"name":"a","value":1,"labels":{{{labels}}}}}"#)
+}
+
+/// 63 MiB of elements, of which the last is none.
+fn huge() -> Vec<u8> {
+    let log = format!(
+        r#"{{"type":"pg_log","timestamp":{TIME},"entries":["{}"]}},"#,
+        "x".repeat(32 << 10)
+    );
+    push(of(&(log.repeat(63 * MIB / log.len()) + "5")))
+}
+
+/// Three parts: what the text says, what it means, what is sent in which form.
+pub(super) fn rows(token: &str) -> Vec<Row> {
+    [syntax(), meaning(token), sizes(), repeats(), encodings()].concat()
+}
+
+fn syntax() -> Vec<Row> {
+    let deep = |open: &str| push(open.repeat(10_000));
+    vec![
+        Row::refused("1 empty body", push(""), 400, "ends too early"),
+        Row::refused("2 truncated, one byte", push("{"), 400, ""),
+        Row::refused(
+            "2 truncated in an element",
+            push(of(&sample("a")).split_at(90).0),
+            400,
+            "",
+        ),
+        Row::refused("3 array at the top", push("[]"), 400, "not an object"),
+        Row::refused("3 null at the top", push("null"), 400, "not an object"),
+        Row::refused("4 nested arrays", deep("["), 400, "nested deeper"),
+        Row::refused("4 nested objects", deep("{\"a\":"), 400, "nested deeper"),
+        Row::refused(
+            "4 nested below metrics",
+            push(of(&"[".repeat(10_000))),
+            400,
+            "nested deeper",
+        ),
+        Row::refused(
+            "5 duplicate key in the envelope",
+            push(r#"{"hostname":"a","hostname":"b"}"#),
+            400,
+            "twice",
+        ),
+        Row::refused(
+            "5 duplicate key in an element",
+            push(of(r#"{"name":"a","name":"b","value":1}"#)),
+            400,
+            "twice",
+        ),
+        Row::refused("15 NaN", push(of(r#"{"name":"a","value":NaN}"#)), 400, ""),
+        Row::refused(
+            "15 Infinity",
+            push(of(r#"{"name":"a","value":Infinity}"#)),
+            400,
+            "",
+        ),
+        Row::refused(
+            "15 1e400",
+            push(of(r#"{"name":"a","value":1e400}"#)),
+            400,
+            "",
+        ),
+        Row::refused("17 NUL", push(of(&sample("\\u0000"))), 422, "NUL"),
+        Row::refused(
+            "17 lone surrogate",
+            push(of(&sample("\\ud800"))),
+            400,
+            "surrogate",
+        ),
+        Row::refused(
+            "17 bad UTF-8",
+            push([b"{\"", &b"\xff"[..], b"\":1}"].concat()),
+            400,
+            "UTF-8",
+        ),
+    ]
+}
+
+fn meaning(token: &str) -> Vec<Row> {
+    let odd = ODD_NAME.replace('\u{202e}', "\\u202e");
+    let named = request(
+        PUSH,
+        &format!("Authorization: Bearer {token}\r\n"),
+        of(&sample("a")).as_bytes(),
+    );
+    let unknown = format!(
+        r#"{{"collector_id":"{ODD}","hostname":"h","timestamp":{TIME},"colour":[1],"metrics":[]}}"#
+    );
+    let miscounted = format!(
+        r#"{{"collector_id":"{ODD}","hostname":"h","timestamp":{TIME},"metrics_count":9,"metrics":[{}]}}"#,
+        sample("miscounted")
+    );
+    vec![
+        // Ignored and counted, as the row says.
+        Row::stored("6 unknown field", push(unknown), 0),
+        Row::refused("7 type is a number", push(of(r#"{"type":5}"#)), 422, "type"),
+        // Policy: stored whole and counted; later versions of collectors send types of their own.
+        Row::stored(
+            "8 unknown metric type",
+            push(by(ODD, r#"{"type":"pg_new"}"#)),
+            1,
+        ),
+        // The contract wins: the count is advisory, since clients count wrongly.
+        Row::stored("9 wrong metrics_count", push(miscounted), 1),
+        Row::stored("11 empty metrics", push(by(ODD, "")), 0),
+        // The contract wins (Q18): collectors have names such as this one, which map to a UUID.
+        Row::stored(
+            "12 collector_id is not a UUID",
+            push(by(ODD, &sample("named"))),
+            1,
+        ),
+        Row::refused(
+            "12 collector_id is a number",
+            push(of("").replace(&format!("\"{VICTIM}\""), "5")),
+            400,
+            "collector_id",
+        ),
+        Row::refused("13 another collector's token", named, 403, "mismatch"),
+        // The contract wins: the predecessor answers a missing timestamp with 400.
+        Row::refused(
+            "14 no timestamp",
+            push(format!(
+                r#"{{"collector_id":"{VICTIM}","hostname":"h","metrics":[]}}"#
+            )),
+            400,
+            "timestamp",
+        ),
+        Row::refused(
+            "14 year 9999",
+            at("\"9999-12-31T23:59:59Z\""),
+            422,
+            "future",
+        ),
+        Row::refused("14 year 1969", at("\"1969-12-31T23:59:59Z\""), 422, "1970"),
+        Row::refused(
+            "14 30 February",
+            at("\"2026-02-30T00:00:00Z\""),
+            422,
+            "no possible time",
+        ),
+        Row::refused("14 in the future", at("32000000000"), 422, "future"),
+        Row::refused(
+            "16 u64 max + 1",
+            push(of(r#"{"type":"pg_stats","x":18446744073709551616}"#)),
+            422,
+            "",
+        ),
+        Row::refused(
+            "16 negative counter",
+            push(of(r#"{"type":"pg_query_stats","queries":[{"calls":-1}]}"#)),
+            422,
+            "negative",
+        ),
+        Row::stored("18 odd names", push(by(ODD, &sample(&odd))), 1),
+        Row::refused("19 200 labels", push(of(&labels(200))), 422, "labels"),
+        Row::refused(
+            "19 label of 64 KiB",
+            push(of(&format!(
+                r#"{{"name":"a","value":1,"labels":{{"k":"{}"}}}}"#,
+                "x".repeat(64 << 10)
+            ))),
+            422,
+            "labels",
+        ),
+    ]
+}
+
+fn sizes() -> Vec<Row> {
+    let announced = format!(
+        "POST {PUSH} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        65 * MIB
+    );
+    let mut chunked =
+        format!("POST {PUSH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .into_bytes();
+    for _ in 0..65 {
+        chunked.extend_from_slice(b"100000\r\n");
+        chunked.extend(std::iter::repeat_n(b' ', MIB));
+        chunked.extend_from_slice(b"\r\n");
+    }
+    vec![
+        Row::refused(
+            "10 a million elements",
+            push(of(&(" {},".repeat(999_999) + "{}"))),
+            413,
+            "elements",
+        ),
+        Row::refused("10 64 MiB, wrong at the end", huge(), 422, "not an object"),
+        Row::refused(
+            "17 string of 2 MiB",
+            push(of(&sample(&"x".repeat(2 * MIB)))),
+            422,
+            "longer",
+        ),
+        Row::refused(
+            "20 more series than allowed",
+            push(of(&samples(100_001))),
+            429,
+            "series_limit",
+        ),
+        Row::closed(
+            "23 announced over the cap",
+            announced.into_bytes(),
+            413,
+            "larger than",
+        ),
+        Row::closed("24 chunked over the cap", chunked, 413, "larger than"),
+    ]
+}
+
+fn repeats() -> Vec<Row> {
+    let key = "Idempotency-Key: row-21\r\n";
+    let body = by(ODD, &sample("twice"));
+    let other = by(ODD, &sample("thrice"));
+    vec![
+        Row::stored("21 a batch", request(PUSH, key, body.as_bytes()), 1),
+        // The same acknowledgement; that it is stored once is seen when all is read back.
+        Row::stored("21 the same batch", request(PUSH, key, body.as_bytes()), 1),
+        Row::refused(
+            "22 another batch of that name",
+            request(PUSH, key, other.as_bytes()),
+            409,
+            "another content",
+        ),
+    ]
+}
+
+fn encodings() -> Vec<Row> {
+    let packed = gzip(of(&sample("a")).as_bytes());
+    let mut wrong_crc = packed.clone();
+    let crc = wrong_crc.len() - 8;
+    wrong_crc[crc] ^= 1;
+    let cut = packed.split_at(packed.len() / 2).0;
+    let br = request(PUSH, "Content-Encoding: br\r\n", b"\x0b\x02\x80");
+    let png = request(PUSH, "Content-Type: image/png\r\n", b"\x89PNG");
+    vec![
+        Row::refused("27 gzip bomb", push(bomb()), 413, ""),
+        // One layer is unpacked: what is in it is no JSON, and nothing grows.
+        Row::refused("27 nested gzip", push(gzip(&bomb())), 400, ""),
+        Row::refused(
+            "27 zstd window of 2^28",
+            push(zstd_window(28)),
+            413,
+            "window",
+        ),
+        Row::refused("27 zstd window of 2^31", push(WINDOW_31), 413, "window"),
+        Row::refused("28 truncated gzip", push(cut), 400, "damaged or cut off"),
+        Row::refused("28 wrong CRC", push(wrong_crc), 400, "damaged or cut off"),
+        Row::refused("29 br", br, 415, "Content-Encoding"),
+        Row::refused("30 wrong content type", png, 415, "Content-Type"),
+    ]
+}

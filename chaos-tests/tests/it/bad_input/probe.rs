@@ -1,0 +1,138 @@
+//! Whether a node is unharmed.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use pga_chaos_tests::{Cluster, until};
+use pga_node::client::Endpoint;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::json::{ODD, ODD_NAMES, TIME, VICTIM};
+use crate::bodies::position;
+use crate::raw_http::{exchange, push};
+
+const MIB: u64 = 1 << 20;
+/// How much more memory than before a node may keep: what its caches and buffers differ by from one moment to another.
+const SLACK: u64 = 24 * MIB;
+/// How long memory may take to go back.
+const RETURN: Duration = Duration::from_secs(30);
+/// Good pushes before memory is measured.
+const WARM_UP: u32 = 40;
+
+/// The node under test, and the collector of the good pushes.
+#[derive(Debug)]
+pub(super) struct Probe {
+    node: Endpoint,
+    pid: u32,
+    collector: String,
+    good: u64,
+    /// Elements that this node acknowledged.
+    stored: u64,
+    /// Of the last good push.
+    position: String,
+    rss: u64,
+}
+
+impl Probe {
+    /// Watches node 1.
+    pub(super) async fn start(cluster: &Cluster) -> anyhow::Result<Self> {
+        let node = cluster.node(1)?;
+        let mut probe = Self {
+            node: node.http.clone(),
+            pid: node.pid(),
+            collector: Uuid::new_v4().to_string(),
+            good: 0,
+            stored: 0,
+            position: String::new(),
+            rss: 0,
+        };
+        for _ in 0..WARM_UP {
+            probe.good_push().await?;
+        }
+        probe.rss = probe.resident()?;
+        Ok(probe)
+    }
+
+    pub(super) fn address(&self) -> (&str, u16) {
+        (self.node.host(), self.node.port())
+    }
+
+    /// After a row that stored `stored` elements: the process is the same, its memory is back, nothing else was
+    /// stored, and a good push on a new connection succeeds.
+    pub(super) async fn unharmed(&mut self, stored: u64) -> anyhow::Result<()> {
+        self.stored += stored;
+        self.good_push().await?;
+        let accepted = self.metric("pganalytics_push_elements_total{outcome=\"accepted\"}");
+        let accepted = accepted.await?;
+        ensure!(
+            accepted == self.stored as f64,
+            "{accepted} elements stored, {} expected",
+            self.stored
+        );
+        until("memory is back", RETURN, async || {
+            let rss = self.resident().map_err(|e| format!("{e:#}"))?;
+            if rss <= self.rss + SLACK {
+                Ok(())
+            } else {
+                Err(format!("{} MiB, before {} MiB", rss / MIB, self.rss / MIB))
+            }
+        })
+        .await
+    }
+
+    /// Everything that was refused is stored nowhere.
+    pub(super) async fn nothing_else_is_stored(&self, cluster: &Cluster) -> anyhow::Result<()> {
+        for id in cluster.ids() {
+            let read = cluster
+                .elements(id, &self.collector, Some(&self.position))
+                .await?;
+            ensure!(read.len() as u64 == self.good, "node {id}: {}", read.len());
+            let odd = cluster.elements(id, ODD, Some(&self.position)).await?;
+            let names: Vec<&str> = odd.iter().filter_map(|odd| odd["name"].as_str()).collect();
+            ensure!(odd.len() == 5 && names == ODD_NAMES, "node {id}: {odd:?}");
+            let refused = cluster.elements(id, VICTIM, Some(&self.position)).await?;
+            ensure!(refused.is_empty(), "node {id}: {refused:?}");
+        }
+        Ok(())
+    }
+
+    /// One element of this probe's collector; the answer has to be 200.
+    pub(super) async fn good_push(&mut self) -> anyhow::Result<()> {
+        let body = json!({"collector_id": self.collector, "hostname": "db-1", "version": "3.0.0",
+            "timestamp": TIME, "metrics": [{"name": "good", "value": self.good, "timestamp": TIME}]});
+        let answer = exchange(self.address(), &push(body.to_string())).await?;
+        ensure!(
+            answer.status == 200,
+            "good push: {} {}",
+            answer.status,
+            answer.text()
+        );
+        let answer: Value = serde_json::from_slice(&answer.body)?;
+        ensure!(answer["metrics_inserted"] == 1, "good push: {answer}");
+        self.position = position(&answer)?;
+        self.good += 1;
+        self.stored += 1;
+        Ok(())
+    }
+
+    /// A sample of the node's metrics; 0 if it has none of this name.
+    pub(super) async fn metric(&self, sample: &str) -> anyhow::Result<f64> {
+        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let answer = exchange(self.address(), request).await?;
+        let text = String::from_utf8(answer.body)?;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        Ok(value.map_or(Ok(0.0), str::parse)?)
+    }
+
+    /// Resident memory of the process, which has to be the one that was started.
+    fn resident(&self) -> anyhow::Result<u64> {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = std::fs::read_to_string(path).context("the process is gone")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.context("the process is dead")?.trim_end_matches("kB");
+        Ok(kib.trim().parse::<u64>()? << 10)
+    }
+}

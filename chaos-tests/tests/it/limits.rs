@@ -1,0 +1,266 @@
+//! Each limit of a running node: the refusal, its metric, and service after it.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use pga_chaos_tests::{Cluster, ClusterOptions, until};
+use pga_node::client::Answer;
+use rand::distr::Alphanumeric;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::bodies::samples;
+use crate::raw_http::{self, PUSH};
+use crate::stores::Store;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const HTTP: &str = "pganalytics_http_refusals_total";
+const PUSHES: &str = "pganalytics_push_refusals_total";
+
+/// A sample of node 1's metrics; 0 if there is none of this name.
+async fn metric(cluster: &Cluster, sample: &str) -> anyhow::Result<f64> {
+    let text = cluster.metrics(1).await?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    Ok(value.map_or(Ok(0.0), str::parse)?)
+}
+
+async fn counted(cluster: &Cluster, family: &str, reason: &str) -> anyhow::Result<()> {
+    let sample = format!("{family}{{reason=\"{reason}\"}}");
+    ensure!(
+        metric(cluster, &sample).await? > 0.0,
+        "{sample} is not counted"
+    );
+    Ok(())
+}
+
+fn id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+async fn push(cluster: &Cluster, collector: &str, value: u32) -> anyhow::Result<Answer> {
+    let body = samples(collector, value..value + 1).to_string();
+    cluster.push(1, body, &[]).await
+}
+
+fn is_refused(answer: &Answer, status: u16, reason: &str) -> anyhow::Result<()> {
+    let text = answer.text_start();
+    ensure!(answer.status == status, "{} {text}", answer.status);
+    ensure!(text.contains(reason), "{text}");
+    ensure!(answer.retry_after().is_some(), "no Retry-After: {text}");
+    Ok(())
+}
+
+/// Pushes until it is taken.
+async fn is_taken(cluster: &Cluster, collector: &str) -> anyhow::Result<()> {
+    until("the push is taken", LIMIT, async || {
+        let answer = push(cluster, collector, 1_000).await;
+        match answer {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) => Err(answer.text_start()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_limit_refuses_is_counted_and_gives_way() -> anyhow::Result<()> {
+    let options = ClusterOptions {
+        nodes: 1,
+        ..ClusterOptions::default()
+    };
+    let options = options
+        .with("limits.max-connections", "20")
+        .with("limits.max-push-body", "1MiB")
+        .with("limits.max-decoded", "1MiB")
+        .with("limits.max-in-flight", "1MiB")
+        .with("limits.max-elements", "1000")
+        .with("limits.max-collectors", "4")
+        .with("limits.max-series-per-collector", "100")
+        .with("sessions.max", "3")
+        .with("sessions.idle-timeout", "2s");
+    let cluster = Cluster::start(options).await?;
+    connections(&cluster).await.context("connections")?;
+    bytes_in_flight(&cluster).await.context("bytes in flight")?;
+    sizes(&cluster).await.context("sizes")?;
+    series(&cluster).await.context("series")?;
+    sessions_and_collectors(&cluster).await.context("sessions")
+}
+
+async fn connections(cluster: &Cluster) -> anyhow::Result<()> {
+    let node = &cluster.node(1)?.http;
+    let address = (node.host(), node.port());
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        open.push(TcpStream::connect(address).await?);
+    }
+    let refused = until("a connection is refused", LIMIT, async || {
+        let mut stream = TcpStream::connect(address)
+            .await
+            .map_err(|e| e.to_string())?;
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(1), stream.read_to_end(&mut answer));
+        match read.await {
+            Ok(_) if !answer.is_empty() => Ok(answer),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await?;
+    let answer = raw_http::Answer::parse(&refused)?;
+    ensure!(answer.status == 503, "{answer:?}");
+    ensure!(answer.header("retry-after").is_some(), "{answer:?}");
+    drop(open);
+    is_taken(cluster, &id()).await?;
+    let refused = "pganalytics_http_connections_total{outcome=\"over_limit\"}";
+    ensure!(metric(cluster, refused).await? > 0.0, "{refused}");
+    Ok(())
+}
+
+async fn bytes_in_flight(cluster: &Cluster) -> anyhow::Result<()> {
+    let node = &cluster.node(1)?.http;
+    let head = format!("POST {PUSH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n{{");
+    let collector = id();
+    let refused = async || {
+        // Refused itself if anything else is in flight when it comes.
+        let mut holder = TcpStream::connect((node.host(), node.port())).await?;
+        holder.write_all(head.as_bytes()).await?;
+        for _ in 0..20 {
+            let answer = push(cluster, &collector, 1).await?;
+            if answer.status != 200 {
+                return is_refused(&answer, 503, "in flight");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::bail!("no push is refused")
+    };
+    until("a push is refused", LIMIT, async || refused().await).await?;
+    counted(cluster, HTTP, "inflight_bytes").await?;
+    is_taken(cluster, &collector).await
+}
+
+async fn sizes(cluster: &Cluster) -> anyhow::Result<()> {
+    let collector = id();
+    let large = vec![b' '; (1 << 20) + 1];
+    let packed = zstd::encode_all(large.as_slice(), 3)?;
+    let many = samples(&collector, 0..1_001).to_string();
+    for (name, body, reason) in [
+        ("received", large, "body_bytes"),
+        ("decoded", packed, "decoded_bytes"),
+        ("elements", many.into_bytes(), "elements"),
+    ] {
+        let answer = cluster.push(1, body, &[]).await.context(name)?;
+        ensure!(answer.status == 413, "{name}: {}", answer.text_start());
+        counted(cluster, HTTP, reason).await.context(name)?;
+        is_taken(cluster, &collector).await.context(name)?;
+    }
+    Ok(())
+}
+
+async fn series(cluster: &Cluster) -> anyhow::Result<()> {
+    let collector = id();
+    let names = |names: std::ops::Range<u32>| {
+        let metrics: Vec<_> = names
+            .map(|n| json!({"name": format!("s{n}"), "value": 1}))
+            .collect();
+        let push = json!({"collector_id": collector, "hostname": "db-1",
+            "timestamp": "2026-01-01T00:00:00Z", "metrics": metrics});
+        cluster.push(1, push.to_string(), &[])
+    };
+    let answer = until("a session is free", LIMIT, async || {
+        match names(0..101).await {
+            Ok(answer) if answer.status != 503 => Ok(answer),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await?;
+    is_refused(&answer, 429, "series_limit")?;
+    counted(cluster, PUSHES, "series_limit").await?;
+    let answer = names(0..100).await?;
+    ensure!(answer.status == 200, "{}", answer.text_start());
+    let answer = names(100..101).await?;
+    is_refused(&answer, 429, "series_limit")?;
+    let answer = names(0..50).await?;
+    ensure!(answer.status == 200, "known ones: {}", answer.text_start());
+    Ok(())
+}
+
+/// Of four collectors three have a session at a time; a fifth there may not be.
+async fn sessions_and_collectors(cluster: &Cluster) -> anyhow::Result<()> {
+    let registry = cluster.get_json(1, "/api/v1/cluster/status").await?;
+    ensure!(registry.is_object(), "{registry}");
+    let stranger = id();
+    until("no collector more is taken", LIMIT, async || {
+        let answer = push(cluster, &id(), 1).await;
+        let answer = answer.map_err(|error| format!("{error:#}"))?;
+        is_refused(&answer, 503, "collectors_full").map_err(|error| format!("{error:#}"))
+    })
+    .await?;
+    counted(cluster, PUSHES, "collectors_full").await?;
+    counted(cluster, PUSHES, "sessions_full").await?;
+    ensure!(
+        cluster.register_collector(1, "one-more").await.is_err(),
+        "registered beyond the limit"
+    );
+    let answer = push(cluster, &stranger, 1).await?;
+    ensure!(answer.status == 503, "{}", answer.text_start());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_log_refuses_until_a_flush_lets_some_of_it_go() -> anyhow::Result<()> {
+    let options = ClusterOptions {
+        nodes: 1,
+        ..ClusterOptions::default()
+    };
+    let options = options
+        .with("log.segment-size", "1MiB")
+        .with("log.max-size", "4MiB");
+    let cluster = Store::Timescale.cluster(options).await?;
+    let database = cluster.database.as_ref().context("no database")?;
+    database.crash().await?;
+    let collector = id();
+    let mut random = rand::rngs::StdRng::seed_from_u64(7);
+    let mut large = || {
+        let text = (&mut random).sample_iter(Alphanumeric).take(100_000);
+        let text: String = text.map(char::from).collect();
+        let push = json!({"collector_id": collector, "hostname": "db-1", "timestamp": "2026-01-01T00:00:00Z",
+            "metrics": [{"type": "pg_log", "text": text}]});
+        push.to_string()
+    };
+    let mut taken = 0;
+    let refused = loop {
+        let answer = cluster.push(1, large(), &[]).await?;
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+        ensure!(taken < 100, "never refused");
+    };
+    is_refused(&refused, 503, "log_full")?;
+    counted(&cluster, PUSHES, "log_full").await?;
+    let size = metric(&cluster, "pganalytics_log_size_bytes").await?;
+    ensure!(size <= f64::from(4 << 20), "{size} bytes of log");
+    database.restart().await?;
+    let body = large();
+    let taken_again = until("a push is taken again", LIMIT, async || {
+        match cluster.push(1, body.clone(), &[]).await {
+            Ok(answer) if answer.status == 200 => Ok(answer),
+            Ok(answer) => Err(answer.text_start()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    })
+    .await?;
+    let position = crate::bodies::position(&serde_json::from_slice(&taken_again.body)?)?;
+    let read = cluster.elements(1, &collector, Some(&position)).await?;
+    ensure!(
+        read.len() == taken + 1,
+        "{taken} taken, {} read",
+        read.len()
+    );
+    Ok(())
+}
