@@ -57,6 +57,8 @@ mod writer;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod mem_disk;
 #[cfg(test)]
 mod tests;
