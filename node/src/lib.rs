@@ -10,6 +10,7 @@ mod actors;
 mod admin;
 mod api;
 mod bootstrap;
+mod certificate_end;
 pub mod cli;
 pub mod client;
 mod clock;

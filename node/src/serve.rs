@@ -42,7 +42,7 @@ use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs, RootMsg};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap};
+use crate::{Error, Result, bootstrap, certificate_end};
 
 /// Runs a node until `stop` resolves or something fatal happens.
 ///
@@ -251,11 +251,14 @@ async fn start_cluster(
         app: Some(Arc::clone(&desk) as Arc<dyn AppService>),
         registry: registry.clone(),
     };
+    let identity = bootstrap::identity(config)?;
+    let not_after = identity.not_after().map_err(pki)?;
+    certificate_end::watch(not_after, registry).map_err(internal)?;
     let quic = QuicOptions {
         cluster: secrets.cluster,
         node: config.node.id,
         listen: config.quic.listen,
-        identity: bootstrap::identity(config)?,
+        identity,
         trusted: vec![secrets.authority.clone()],
         spool: data.raft().join("arriving"),
         limits: settings::quic(config),
