@@ -17,6 +17,7 @@ mod limits;
 mod membership;
 mod outage;
 mod pause;
+mod peer_port;
 mod power_cut;
 mod prometheus;
 mod raw_http;

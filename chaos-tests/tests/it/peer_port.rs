@@ -1,0 +1,160 @@
+//! The peer port of a running node against hostile input (rows 67 to 76 of the list of bad inputs): after each row the
+//! same processes run, in the same term, with about the memory they had, and take the next push.
+//!
+//! Elections are slow here, so that a busy machine is not taken for an attack that succeeded.
+
+mod flood;
+mod frames;
+mod handshake;
+mod intruder;
+mod say;
+
+use anyhow::{Context, ensure};
+use pga_chaos_tests::{Cluster, ClusterOptions, Node, until};
+
+use self::intruder::{PATIENCE, Stolen};
+use crate::bodies::samples;
+
+/// What a node's memory may differ by, in KiB: caches, and what the allocator keeps.
+const MEMORY_SLACK_KIB: u64 = 64 << 10;
+
+/// A cluster under attack.
+struct Siege {
+    cluster: Cluster,
+    stolen: Stolen,
+    /// The node that is attacked: a follower.
+    target: u64,
+    before: Before,
+    pushes: u32,
+}
+
+/// How the cluster was.
+struct Before {
+    term: u64,
+    leader: Option<u64>,
+    pids: Vec<u32>,
+    memory_kib: Vec<u64>,
+}
+
+impl Siege {
+    async fn lay() -> anyhow::Result<Self> {
+        let options = ClusterOptions::default()
+            .with("raft.heartbeat", "500ms")
+            .with("raft.election-min", "4s")
+            .with("raft.election-max", "6s");
+        let cluster = Cluster::start(options).await?;
+        let leader = cluster.leader().await?;
+        let target = leader % 3 + 1;
+        for push in 0..5 {
+            let body = samples("siege", [push]).to_string();
+            cluster.push_ok(target, body).await?;
+        }
+        let before = Before {
+            term: cluster.status_of(target).await?.term,
+            leader: Some(leader),
+            pids: cluster.nodes().iter().map(Node::pid).collect(),
+            memory_kib: memory(&cluster)?,
+        };
+        Ok(Self {
+            stolen: Stolen::from(&cluster)?,
+            cluster,
+            target,
+            before,
+            pushes: 100,
+        })
+    }
+
+    fn target(&self) -> anyhow::Result<&Node> {
+        self.cluster.node(self.target)
+    }
+
+    /// Nothing has changed, and the next push succeeds.
+    async fn unharmed(&mut self, row: &str) -> anyhow::Result<()> {
+        self.pushes += 1;
+        let body = samples("siege", [self.pushes]).to_string();
+        let pushed = self.cluster.push_ok(self.target, body).await;
+        pushed.with_context(|| format!("push after {row}"))?;
+        for node in self.cluster.nodes() {
+            ensure!(node.is_alive(), "{row}: node {} has died", node.id);
+            let status = self.cluster.status_of(node.id).await?;
+            ensure!(
+                (status.term, status.leader) == (self.before.term, self.before.leader),
+                "{row}: term {} became {} (leader {:?})",
+                self.before.term,
+                status.term,
+                status.leader
+            );
+        }
+        let pids: Vec<u32> = self.cluster.nodes().iter().map(Node::pid).collect();
+        ensure!(pids == self.before.pids, "{row}: processes changed");
+        for (now, before) in memory(&self.cluster)?.iter().zip(&self.before.memory_kib) {
+            ensure!(
+                *now < before + MEMORY_SLACK_KIB,
+                "{row}: memory grew from {before} to {now} KiB"
+            );
+        }
+        Ok(())
+    }
+
+    /// The sum of a metric's samples whose line has all of `labels`, on the target.
+    async fn count(&self, name: &str, labels: &[&str]) -> anyhow::Result<f64> {
+        let text = self.cluster.metrics(self.target).await?;
+        let lines = text.lines().filter(|line| {
+            line.starts_with(name) && labels.iter().all(|label| line.contains(label))
+        });
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.sum())
+    }
+
+    async fn refused(&self, reason: &str) -> anyhow::Result<f64> {
+        let labels = ["side=\"server\"", &format!("reason=\"{reason}\"")];
+        self.count("pganalytics_transport_handshakes_refused_total", &labels)
+            .await
+    }
+
+    /// Waits until the target has counted a refused handshake more than `before`.
+    async fn counted(&self, what: &str, reason: &str, before: f64) -> anyhow::Result<()> {
+        until(what, PATIENCE, async || match self.refused(reason).await {
+            Ok(now) if now > before => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await
+    }
+}
+
+/// Resident memory of each node, in KiB.
+fn memory(cluster: &Cluster) -> anyhow::Result<Vec<u64>> {
+    let of = |node: &Node| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        kib.context("no VmRSS")
+    };
+    cluster.nodes().iter().map(of).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_peers_change_nothing() -> anyhow::Result<()> {
+    let mut siege = Siege::lay().await?;
+    handshake::certificates(&siege).await?;
+    siege.unharmed("67 certificates").await?;
+    handshake::other_cluster(&siege).await?;
+    siege.unharmed("68 other cluster").await?;
+    handshake::identities(&siege).await?;
+    siege.unharmed("69 identities").await?;
+    handshake::protocols(&siege).await?;
+    siege.unharmed("70 protocols").await?;
+    frames::lengths(&siege).await?;
+    siege.unharmed("71 frame lengths").await?;
+    say::strangers_and_impostors(&siege).await?;
+    siege.unharmed("72 votes").await?;
+    frames::streams(&siege).await?;
+    siege.unharmed("73 streams").await?;
+    flood::datagrams(&siege).await?;
+    siege.unharmed("74 floods").await?;
+    frames::snapshots(&siege).await?;
+    siege.unharmed("75 snapshots").await?;
+    handshake::early_data(&siege).await?;
+    siege.unharmed("76 early data").await?;
+    say::a_removed_node(&mut siege).await
+}

@@ -1,0 +1,154 @@
+//! Rows 71, 73 and 75: what comes over a connection that was let in.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+
+use super::Siege;
+use super::intruder::{exchange, framed};
+
+/// An id with a good certificate that no node has.
+const NOBODY: u64 = 77;
+/// Opening and kind of a status call.
+const STATUS: [u8; 2] = [2, 7];
+/// Refused, as malformed.
+const MALFORMED: [u8; 2] = [1, 5];
+/// Streams of one connection a node serves at once.
+const STREAMS: usize = 256;
+
+pub(super) async fn lengths(siege: &Siege) -> anyhow::Result<()> {
+    let peer = siege.stolen.greeted(NOBODY, siege.target()?).await?;
+    let whole = framed(&[&STATUS[..], b"body"].concat());
+    for (name, bytes) in [
+        ("2^32-1", vec![0xff, 0xff, 0xff, 0xff, 2, 7]),
+        ("2^62", (1_u64 << 62).to_be_bytes().to_vec()),
+        ("one over the cap", framed_length((16 << 20) + 65)),
+        ("0", vec![0, 0, 0, 0, 2, 7]),
+        ("cut in the length", whole[..3].to_vec()),
+        ("cut in the body", whole[..8].to_vec()),
+        ("nothing", vec![]),
+    ] {
+        let answer = exchange(&peer.connection, &bytes).await;
+        let Err(error) = answer else {
+            bail!("{name}: {answer:?}");
+        };
+        ensure!(format!("{error:#}").contains("reset"), "{name}: {error:#}");
+    }
+    for (name, body) in [
+        ("unknown opening", &[9, 9][..]),
+        ("unknown kind", &[2, 99]),
+        ("no kind", &[2]),
+    ] {
+        let answer = exchange(&peer.connection, &framed(body)).await?;
+        ensure!(answer.get(4..) == Some(&MALFORMED), "{name}: {answer:?}");
+    }
+    // The connection still works.
+    let answer = exchange(&peer.connection, &framed(&STATUS)).await?;
+    ensure!(answer.get(4) == Some(&0), "{answer:?}");
+    Ok(())
+}
+
+/// A length without as many bytes.
+fn framed_length(length: u32) -> Vec<u8> {
+    [&length.to_be_bytes()[..], &STATUS].concat()
+}
+
+/// Streams that are begun and never finished: the node allows so many, and the others wait.
+pub(super) async fn streams(siege: &Siege) -> anyhow::Result<()> {
+    let peer = siege.stolen.greeted(NOBODY, siege.target()?).await?;
+    let mut held = Vec::new();
+    for _ in 0..10_000 {
+        let opening = peer.connection.open_bi();
+        let Ok(opened) = tokio::time::timeout(Duration::from_secs(1), opening).await else {
+            break;
+        };
+        let (mut send, recv) = opened?;
+        send.write_all(&[0, 0, 1, 0, 2, 7, 1, 2, 3]).await?;
+        held.push((send, recv));
+        ensure!(held.len() <= STREAMS, "{} streams at once", held.len());
+    }
+    ensure!(!held.is_empty(), "no stream at all");
+    Ok(())
+}
+
+fn file(name: &[u8], size: u64) -> Vec<u8> {
+    framed(&[&[1], &size.to_be_bytes()[..], name].concat())
+}
+
+fn chunk(offset: u64, crc: u32, data: &[u8]) -> Vec<u8> {
+    framed(&[&[2], &offset.to_be_bytes()[..], &crc.to_be_bytes(), data].concat())
+}
+
+fn end(files: u32, bytes: u64) -> Vec<u8> {
+    framed(&[&[3], &files.to_be_bytes()[..], &bytes.to_be_bytes()].concat())
+}
+
+/// The header of a snapshot that the code wrote, in the name of `leader`.
+fn header(term: u64, leader: u64) -> anyhow::Result<Vec<u8>> {
+    let written = include_bytes!("../../../../cluster/tests/corpus/messages/snapshot-header");
+    // A pair of the vote, ((term, node), committed), which takes six bytes there, and the rest.
+    let vote = rmp_serde::to_vec(&((term, leader), true))?;
+    Ok([&written[1..2], &vote, &written[7..]].concat())
+}
+
+/// Snapshots of a member: only a whole and readable one replaces what is there.
+pub(super) async fn snapshots(siege: &Siege) -> anyhow::Result<()> {
+    let target = siege.target()?;
+    let from = if target.id == 1 { 2 } else { 1 };
+    let header = header(siege.before.term, from)?;
+    let peer = siege.stolen.greeted(from, target).await?;
+    let before = siege
+        .cluster
+        .elements(target.id, "siege", None)
+        .await?
+        .len();
+    let opening = framed(&[&[4], &header[..]].concat());
+    let data = *b"8 bytes.";
+    let crc = crc32c::crc32c(&data);
+    let name = b"state.bin";
+    for (what, frames) in [
+        (
+            "wrong checksum",
+            vec![file(name, 8), chunk(0, crc ^ 1, &data), end(1, 8)],
+        ),
+        (
+            "out of order",
+            vec![
+                file(name, 16),
+                chunk(8, crc, &data),
+                chunk(0, crc, &data),
+                end(1, 16),
+            ],
+        ),
+        (
+            "longer than said",
+            vec![file(name, 7), chunk(0, crc, &data), end(1, 7)],
+        ),
+        ("endless", vec![file(name, (1 << 40) + 1)]),
+        ("path", vec![file(b"../../state.bin", 0), end(1, 0)]),
+    ] {
+        let bytes = [opening.clone(), frames.concat()].concat();
+        let answer = exchange(&peer.connection, &bytes).await?;
+        ensure!(answer.get(4..) == Some(&MALFORMED), "{what}: {answer:?}");
+    }
+    let whole = [
+        opening.clone(),
+        file(name, 8),
+        chunk(0, crc, &data),
+        end(1, 8),
+    ]
+    .concat();
+    let answer = exchange(&peer.connection, &whole[..whole.len() - 17]).await;
+    ensure!(answer.is_err(), "no end mark: {answer:?}");
+    // Each chunk is right, but together they are no state.
+    let answer = exchange(&peer.connection, &whole).await?;
+    let text = String::from_utf8_lossy(&answer);
+    ensure!(text.contains("not a snapshot"), "{text}");
+    let after = siege
+        .cluster
+        .elements(target.id, "siege", None)
+        .await?
+        .len();
+    ensure!(after == before, "{before} elements became {after}");
+    Ok(())
+}
