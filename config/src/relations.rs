@@ -138,13 +138,14 @@ fn sizes(config: &Config, found: &mut Found) {
 }
 
 /// Times that must not be zero.
-fn durations(config: &Config) -> [(&'static str, Duration); 14] {
+fn durations(config: &Config) -> [(&'static str, Duration); 15] {
     let raft = &config.raft;
     [
         ("raft.heartbeat", raft.heartbeat),
         ("quic.idle-timeout", config.quic.idle_timeout),
         ("quic.keep-alive", config.quic.keep_alive),
         ("replication.timeout", config.replication.timeout),
+        ("replication.max-wait", config.replication.max_wait),
         ("store.flush-interval", config.store.flush_interval),
         ("store.statement-timeout", config.store.statement_timeout),
         ("store.connect-timeout", config.store.connect_timeout),
@@ -216,12 +217,13 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
 }
 
 /// Numbers that must not be zero.
-fn counts(config: &Config) -> [(&'static str, u64); 13] {
+fn counts(config: &Config) -> [(&'static str, u64); 14] {
     let limits = &config.limits;
     [
         ("node.worker-threads", config.node.worker_threads),
         ("replication.batch-pushes", config.replication.batch_pushes),
         ("replication.in-flight", config.replication.in_flight),
+        ("replication.max-waiting", config.replication.max_waiting),
         ("sessions.max", config.sessions.max),
         ("sessions.max-in-flight", config.sessions.max_in_flight),
         ("limits.max-connections", limits.max_connections),

@@ -1,6 +1,7 @@
 //! Rules between keys (CFG-1).
 
 use std::path::Path;
+use std::time::Duration;
 
 use pga_config::{Config, Values};
 
@@ -113,6 +114,18 @@ fn defaults_hold_every_rule() {
     let config = load(&[]).unwrap();
     assert_eq!(config.warnings(), []);
     assert_eq!(config.advertised_http(), "http://127.0.0.1:8080");
+}
+
+#[test]
+fn slow_and_silent_clients_are_cut_off_by_default() {
+    let limits = load(&[]).unwrap().limits;
+    assert!(limits.header_timeout <= Duration::from_secs(10));
+    assert!(limits.body_timeout <= Duration::from_secs(30));
+    assert!(limits.write_timeout <= Duration::from_secs(30));
+    assert!(
+        limits.max_connections > 10_000,
+        "10,000 idle ones leave room"
+    );
 }
 
 #[test]
