@@ -4,8 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
-use super::program::run;
+use rustix::fs::{FlockOperation, flock};
+
+use super::program::{Demo, run};
 
 /// Files of a one-node cluster, and its configuration file.
 fn cluster(dir: &Path, http: &str) -> String {
@@ -118,4 +121,159 @@ fn a_configuration_with_an_exposed_secret_or_another_clusters_data_is_78() {
         text.contains("auth.admin-password-file") && text.contains("chmod 600"),
         "{text}"
     );
+}
+
+/// Rows 78 to 86 of bad input: each is found before anything is touched.
+#[test]
+fn each_wrong_setting_is_78_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = cluster(dir.path(), "http://127.0.0.1:17997");
+    let member = |id: u32, port: u16| {
+        format!("{{ id = {id}, quic = \"127.0.0.1:{port}\", http = \"http://127.0.0.1:{port}\" }}")
+    };
+    let members = |a: String, b: String| format!("cluster.members=[{a}, {b}]");
+    for (name, setting, part) in [
+        (
+            "80 election too short",
+            "raft.election-min=300ms".to_owned(),
+            "raft.election-min",
+        ),
+        ("80 zero", "raft.heartbeat=0ms".into(), "raft.heartbeat"),
+        ("80 negative", "raft.heartbeat=-1s".into(), "raft.heartbeat"),
+        ("80 no unit", "raft.heartbeat=10".into(), "raft.heartbeat"),
+        (
+            "81 id twice",
+            members(member(1, 1), member(1, 2)),
+            "have this id",
+        ),
+        (
+            "81 address twice",
+            members(member(1, 1), member(2, 1)),
+            "have this address",
+        ),
+        (
+            "83 short key",
+            "auth.token-key=short".into(),
+            "auth.token-key",
+        ),
+        (
+            "83 known key",
+            "auth.token-key=default-insecure-secret".into(),
+            "auth.token-key",
+        ),
+        (
+            "85 open without TLS",
+            "http.listen=0.0.0.0:8080".into(),
+            "without TLS",
+        ),
+        (
+            "79 unknown key",
+            "raft.hartbeat=1s".into(),
+            "raft.heartbeat",
+        ),
+    ] {
+        for command in ["serve", "check-config"] {
+            let output = run(&[command, "--config", &file, "--set", &setting]);
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(78), "{name}, {command}: {text}");
+            assert!(text.contains(part), "{name}, {command}: {text}");
+        }
+    }
+    let even = members(member(1, 1), member(2, 2));
+    let output = run(&["check-config", "--config", &file, "--set", &even]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "81 even: {output:?}");
+    assert!(
+        text.contains("warning") && text.contains("even number"),
+        "{text}"
+    );
+    assert!(!dir.path().join("c/node-1/raft").exists());
+}
+
+#[test]
+fn a_broken_file_is_78_with_its_line_and_an_open_one_with_secrets_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("node.toml");
+    let head = "[node]\nid = 1\ndata-dir = \"/nonexistent/x\"\n";
+    for (name, text, part) in [
+        ("78 syntax", format!("{head}[raft\n"), "node.toml:4: "),
+        (
+            "82 secret",
+            format!("{head}[auth]\ntoken-key = \"{}\"\n", "k".repeat(48)),
+            "chmod 600",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let output = run(&["check-config", "--config", file.to_str().unwrap()]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{name}: {text}");
+        assert!(text.contains(part), "{name}: {text}");
+    }
+}
+
+/// Rows 87 to 89.
+#[test]
+fn a_data_directory_that_cannot_be_used_has_its_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = cluster(dir.path(), "http://127.0.0.1:17996");
+    let data = dir.path().join("c/node-1");
+    let lock = fs::File::create(data.join("lock")).unwrap();
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let output = run(&["serve", "--config", &file]);
+    assert_eq!(output.status.code(), Some(75), "87 locked: {output:?}");
+    drop(lock);
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    std::os::unix::fs::chown(&data, Some(65_534), None).unwrap();
+    let output = run(&["serve", "--config", &file]);
+    assert_eq!(output.status.code(), Some(77), "88 other owner: {output:?}");
+    std::os::unix::fs::chown(&data, Some(0), None).unwrap();
+
+    let sealed = dir.path().join("sealed");
+    fs::create_dir(&sealed).unwrap();
+    let sealed = sealed.to_str().unwrap();
+    let options = ["-t", "tmpfs", "-o", "ro,mode=0700", "none", sealed];
+    let mounted = Command::new("mount").args(options).status().unwrap();
+    assert!(mounted.success());
+    let setting = format!("node.data-dir={sealed}");
+    let output = run(&["serve", "--config", &file, "--set", &setting]);
+    let unmounted = Command::new("umount").arg(sealed).status().unwrap();
+    assert!(unmounted.success());
+    assert_eq!(output.status.code(), Some(74), "89 read-only: {output:?}");
+}
+
+/// Row 90.
+#[test]
+fn a_log_of_a_later_format_is_65_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), 1);
+    let node = demo.json["nodes"][0].clone();
+    drop(demo);
+    let log = Path::new(node["data"].as_str().unwrap()).join("raft/log");
+    let files: Vec<_> = fs::read_dir(&log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let contents = || {
+        files
+            .iter()
+            .map(|file| fs::read(file).unwrap())
+            .collect::<Vec<_>>()
+    };
+    for file in &files {
+        let mut bytes = fs::read(file).unwrap();
+        if bytes.len() >= 16 {
+            bytes[8..12].copy_from_slice(&2u32.to_le_bytes());
+            bytes[12..16].copy_from_slice(&(!2u32).to_le_bytes());
+            fs::write(file, bytes).unwrap();
+        }
+    }
+    let before = contents();
+    assert!(!before.is_empty());
+    let output = run(&["serve", "--config", node["config"].as_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(65), "{text}");
+    assert_eq!(contents(), before, "touched");
 }
