@@ -8,6 +8,7 @@
 mod cluster;
 mod disk;
 mod load;
+mod overload;
 mod ports;
 mod process;
 mod program;
@@ -18,6 +19,7 @@ pub use self::{
     cluster::{Cluster, ClusterOptions, Node, NodeStatus, Status},
     disk::{Disk, why_no_disks},
     load::{Load, verified},
+    overload::{Offer, Overload},
     ports::free_ports,
     program::program,
     timescale::{Session, Timescale},

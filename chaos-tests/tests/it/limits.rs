@@ -212,6 +212,45 @@ async fn sessions_and_collectors(cluster: &Cluster) -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_queue_refuses_and_so_does_a_busy_collector() -> anyhow::Result<()> {
+    let options = ClusterOptions {
+        nodes: 1,
+        ..ClusterOptions::default()
+    };
+    let options = options
+        .with("replication.max-waiting", "1")
+        .with("replication.max-wait", "1ms")
+        .with("sessions.max-in-flight", "2");
+    let cluster = Cluster::start(options).await?;
+    let one = id();
+    let many: Vec<String> = (0..16).map(|_| id()).collect();
+    for (who, status, reason) in [
+        (vec![one.clone(); 16], 429, "collector_busy"),
+        (many, 503, "queue_wait"),
+    ] {
+        let mut value = 0;
+        until(reason, LIMIT, async || {
+            value += 1;
+            let pushes = who.iter().map(|id| push(&cluster, id, value));
+            let answers = futures::future::join_all(pushes).await;
+            let refused = answers
+                .iter()
+                .flatten()
+                .map(|answer| is_refused(answer, status, reason));
+            if refused.into_iter().any(|refused| refused.is_ok()) {
+                Ok(())
+            } else {
+                Err(format!("{:?}", answers.first()))
+            }
+        })
+        .await?;
+        counted(&cluster, PUSHES, reason).await?;
+        is_taken(&cluster, &one).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_log_refuses_until_a_flush_lets_some_of_it_go() -> anyhow::Result<()> {
     let options = ClusterOptions {
         nodes: 1,

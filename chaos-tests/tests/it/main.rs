@@ -16,6 +16,7 @@ mod large_push;
 mod limits;
 mod membership;
 mod outage;
+mod overload;
 mod pause;
 mod peer_port;
 mod power_cut;

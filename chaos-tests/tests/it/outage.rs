@@ -87,6 +87,14 @@ async fn a_full_buffer_refuses_with_503_and_takes_pushes_again_when_it_is_draine
         "{error}"
     );
     ensure!(acknowledged > 0, "refused from the first push on");
+    let mut counted = 0;
+    for id in cluster.ids() {
+        let metrics = cluster.metrics(id).await?;
+        counted += metrics
+            .matches("pganalytics_push_refusals_total{reason=\"buffer_full\"}")
+            .count();
+    }
+    ensure!(counted > 0, "the refusal is not counted");
     database.restart().await?;
     let probe = samples(&collector, 1_000_000..1_000_001).to_string();
     let taken = until(

@@ -10,6 +10,7 @@ mod failover;
 mod flush;
 mod machine;
 mod outage;
+mod overload;
 mod report;
 mod sessions;
 mod small;
@@ -40,6 +41,8 @@ enum Row {
     Flush,
     /// The database is away at 10,000 elements a second
     Outage,
+    /// Ten times the greatest load
+    Overload,
     /// The leader is killed again and again; planned transfers
     Failover,
 }
@@ -85,6 +88,7 @@ async fn main() -> anyhow::Result<()> {
             Row::Big => Box::pin(big::run(&options, &mut report)).await,
             Row::Flush => Box::pin(flush::run(&mut report)).await,
             Row::Outage => Box::pin(outage::run(&options, &mut report)).await,
+            Row::Overload => Box::pin(overload::run(&options, &mut report)).await,
             Row::Failover => Box::pin(failover::run(&options, &mut report)).await,
         };
         // The others are still worth having.
