@@ -13,7 +13,7 @@ mod unpack;
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use pga_storage::Timestamp;
+use pga_storage::{Element, Timestamp};
 
 use self::unpack::Bounds;
 pub use self::{envelope::DecodedPush, fault::DecodeError};
@@ -22,6 +22,8 @@ use crate::options::WebLimits;
 
 /// Memory that the elements take for each byte of JSON text, roughly.
 const ELEMENT_FACTOR: u64 = 2;
+/// The lease grows by so many bytes at once.
+const ELEMENT_STEP: u64 = 256 << 10;
 
 /// Which route a body came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +67,61 @@ pub(crate) fn decode_within(
     } else {
         plain
     };
-    if let Some(lease) = lease {
-        lease.hold(received + (1 + ELEMENT_FACTOR) * text.len() as u64)?;
+    let mut memory = Memory {
+        lease,
+        text: received + text.len() as u64,
+        held: ELEMENT_FACTOR * text.len() as u64,
+        taken: 0,
+    };
+    memory.hold()?;
+    envelope::read(&text, limits.max_elements, now, &mut memory)
+}
+
+/// What a push holds while it is read.
+#[derive(Debug)]
+struct Memory<'a> {
+    lease: Option<&'a mut Lease>,
+    /// Bytes as they came, and as JSON text.
+    text: u64,
+    /// Bytes held for the elements.
+    held: u64,
+    /// Bytes the elements take.
+    taken: u64,
+}
+
+impl Memory<'_> {
+    /// Holds what one more element takes: many short ones take more than their text tells.
+    fn add(&mut self, element: &Element) -> Result<(), DecodeError> {
+        // Three times: a vector that grows is there twice.
+        let mut bytes = 3 * size_of::<Element>();
+        match element {
+            Element::Sample(sample) => {
+                bytes += sample.name.len();
+                bytes += sample.labels.capacity() * size_of::<(String, String)>();
+                let texts = sample
+                    .labels
+                    .iter()
+                    .map(|(key, value)| key.len() + value.len());
+                bytes += texts.sum::<usize>();
+            }
+            Element::Document(document) => {
+                bytes += document.kind.len() + document.database.len() + document.body.capacity();
+            }
+        }
+        self.taken += bytes as u64;
+        if self.taken <= self.held {
+            return Ok(());
+        }
+        self.held = self.taken + ELEMENT_STEP;
+        self.hold()
     }
-    envelope::read(&text, limits.max_elements, now)
+
+    fn hold(&mut self) -> Result<(), DecodeError> {
+        match &mut self.lease {
+            Some(lease) => Ok(lease.hold(self.text + self.held)?),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What `error` becomes if the headers announce something that is not spoken here.

@@ -208,6 +208,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn who_has_a_say() {
         let (four, high) = (vote(8, 4), vote(u64::MAX, 4));
         let (old, new) = (LogId::new_term_index(7, 100), LogId::new_term_index(7, 101));

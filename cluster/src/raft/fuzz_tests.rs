@@ -137,6 +137,7 @@ fn state(input: &[u8]) -> u64 {
 }
 
 /// Makes length and checksum of the file right.
+#[expect(clippy::ptr_arg, reason = "as a campaign wants it")]
 fn repair_state(input: &mut Vec<u8>, dice: &mut Dice) {
     if input.len() < 20 {
         return;
@@ -253,7 +254,6 @@ fn meta() -> Meta {
             Some(LogId::new_term_index(1, 1)),
             membership(),
         ),
-        ..Meta::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use pga_storage::{Element, Timestamp};
 
+use super::Memory;
 use super::canonical::Canonical;
 use super::cursor::Cursor;
 use super::element;
@@ -40,8 +41,10 @@ pub(super) fn read(
     text: &[u8],
     max_elements: usize,
     now: Timestamp,
+    memory: &mut Memory<'_>,
 ) -> Result<DecodedPush, DecodeError> {
     let mut reader = Reader {
+        memory,
         cursor: Cursor::new(text),
         canonical: Canonical::default(),
         max_elements,
@@ -70,7 +73,8 @@ pub(super) fn read(
 }
 
 #[derive(Debug)]
-struct Reader<'a> {
+struct Reader<'a, 'm> {
+    memory: &'a mut Memory<'m>,
     cursor: Cursor<'a>,
     canonical: Canonical<'a>,
     max_elements: usize,
@@ -89,7 +93,7 @@ struct Fields {
     unknown: u64,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn envelope(&mut self) -> Result<Fields, DecodeError> {
         match self.cursor.next_token() {
             Some(b'{') => self.cursor.expect(b'{')?,
@@ -156,6 +160,7 @@ impl<'a> Reader<'a> {
             if !element::is_known(read.element.kind()) {
                 self.unknown_kinds += 1;
             }
+            self.memory.add(&read.element)?;
             self.elements.push(read.element);
         }
         Ok(())

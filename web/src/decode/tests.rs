@@ -563,6 +563,42 @@ fn bombs_are_refused() {
 }
 
 #[test]
+fn a_push_takes_no_more_memory_than_it_holds() {
+    for (name, element) in [
+        ("documents", r#"{"type":"a"}"#),
+        ("samples", r#"{"name":"a","value":1}"#),
+        (
+            "labels",
+            r#"{"name":"a","value":1,"labels":{"a":"b","c":"d"}}"#,
+        ),
+    ] {
+        let push = push_of(&format!(
+            "[{}{element}]",
+            format!("{element},").repeat(50_000)
+        ));
+        let used = prometheus::IntGauge::new("used", "used").unwrap();
+        let budget = crate::budget::Budget::new(1 << 30, used.clone());
+        let (mut lease, mut decoded) = (budget.lease(), None);
+        let taken = allocation_counter::measure(|| {
+            let limits = WebLimits::default();
+            let outcome = decode_within(
+                push.as_bytes(),
+                PushRoute::Json,
+                &limits,
+                NOW,
+                Some(&mut lease),
+            );
+            decoded = Some(outcome.unwrap());
+        });
+        // What was received is memory, too.
+        let taken = taken.bytes_max + push.len() as u64;
+        let held = used.get() as u64;
+        assert!(taken <= held, "{name}: {taken} taken, {held} held");
+        assert_eq!(decoded.unwrap().elements.len(), 50_001, "{name}");
+    }
+}
+
+#[test]
 fn headers_are_blamed_only_when_the_body_is_no_json() {
     let headers = |name: http::HeaderName, value: &'static str| {
         HeaderMap::from_iter([(name, http::HeaderValue::from_static(value))])
