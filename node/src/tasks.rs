@@ -14,6 +14,8 @@ pub(crate) enum TaskKind {
     Watch,
     /// Serves one local operator's connection.
     Admin,
+    /// Gives freed memory back, as long as the node runs.
+    Memory,
 }
 
 impl TaskKind {
@@ -22,6 +24,7 @@ impl TaskKind {
             Self::Effect => "effect",
             Self::Watch => "watch",
             Self::Admin => "admin",
+            Self::Memory => "memory",
         }
     }
 }

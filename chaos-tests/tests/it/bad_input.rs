@@ -95,10 +95,10 @@ impl Row {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_input_is_refused_and_leaves_no_trace() -> anyhow::Result<()> {
     let options = ClusterOptions::default()
-        .with("limits.header-timeout", "2s")
-        .with("limits.body-timeout", "2s")
+        .with("limits.header-timeout", "4s")
+        .with("limits.body-timeout", "4s")
         .with("limits.write-timeout", "2s")
-        .with("replication.timeout", "3s");
+        .with("replication.timeout", "8s");
     let mut cluster = Cluster::start(options).await?;
     let token = cluster.register_collector(1, "bad-input").await?;
     let mut probe = Probe::start(&cluster).await?;
