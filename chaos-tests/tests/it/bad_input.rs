@@ -102,7 +102,7 @@ async fn bad_input_is_refused_and_leaves_no_trace() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(options).await?;
     let token = cluster.register_collector(1, "bad-input").await?;
     let mut probe = Probe::start(&cluster).await?;
-    let rows = json::rows(&token).into_iter();
+    let rows = json::rows(&token)?.into_iter();
     let mut wrong = Vec::new();
     for row in rows.chain(frames::rows()?).chain(heads::rows()) {
         if let Err(error) = row.check(&mut probe).await {
@@ -121,7 +121,7 @@ fn every_row_is_documented_and_checked() -> anyhow::Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bad-input.md");
     let text = std::fs::read_to_string(path).context(path)?;
     let documented: BTreeSet<u32> = text.lines().filter_map(number).collect();
-    let rows = json::rows("")
+    let rows = json::rows("")?
         .into_iter()
         .chain(frames::rows()?)
         .chain(heads::rows());

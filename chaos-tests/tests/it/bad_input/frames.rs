@@ -59,6 +59,7 @@ const HUGE_SIZE: [u8; 12] = [
     0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0xff, 0x01, 0x00, 0x00,
 ];
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
     let good = good()?;
     let send = |frame: &[u8]| {
