@@ -6,6 +6,7 @@ use anyhow::{bail, ensure};
 
 use super::Siege;
 use super::intruder::{exchange, framed};
+use crate::bodies::{position, samples};
 
 /// An id with a good certificate that no node has.
 const NOBODY: u64 = 77;
@@ -97,11 +98,15 @@ pub(super) async fn snapshots(siege: &Siege) -> anyhow::Result<()> {
     let from = if target.id == 1 { 2 } else { 1 };
     let header = header(siege.before.term, from)?;
     let peer = siege.stolen.greeted(from, target).await?;
-    let before = siege
-        .cluster
-        .elements(target.id, "siege", None)
-        .await?
-        .len();
+    let pushed = samples("siege", [90]).to_string();
+    let pushed = position(&siege.cluster.push_ok(target.id, pushed).await?)?;
+    let stored = async || {
+        siege
+            .cluster
+            .elements(target.id, "siege", Some(&pushed))
+            .await
+    };
+    let before = stored().await?.len();
     let opening = framed(&[&[4], &header[..]].concat());
     let data = *b"8 bytes.";
     let crc = crc32c::crc32c(&data);
@@ -144,11 +149,7 @@ pub(super) async fn snapshots(siege: &Siege) -> anyhow::Result<()> {
     let answer = exchange(&peer.connection, &whole).await?;
     let text = String::from_utf8_lossy(&answer);
     ensure!(text.contains("not a snapshot"), "{text}");
-    let after = siege
-        .cluster
-        .elements(target.id, "siege", None)
-        .await?
-        .len();
+    let after = stored().await?.len();
     ensure!(after == before, "{before} elements became {after}");
     Ok(())
 }
