@@ -203,6 +203,22 @@ impl Cluster {
         Ok(())
     }
 
+    /// Waits until a node that this harness started ends by itself; its exit code.
+    ///
+    /// # Errors
+    /// If it does not end within `limit`.
+    pub async fn exit_code(&mut self, id: u64, limit: Duration) -> anyhow::Result<Option<i32>> {
+        let node = self.node_mut(id)?;
+        let child = node.child.as_mut().context("the demo started the node")?;
+        // Waiting would close it, which tells the node to stop.
+        let input = child.stdin.take();
+        let status = tokio::time::timeout(limit, child.wait()).await;
+        drop(input);
+        let status = status.with_context(|| format!("node {id} does not end"))??;
+        node.child = None;
+        Ok(status.code())
+    }
+
     /// Starts a killed node again, and waits until it is ready.
     ///
     /// # Errors

@@ -4,12 +4,16 @@
 //! The processes are frozen, then comes ext4's own shutdown without a flush of its journal (`EXT4_IOC_SHUTDOWN`, `NOLOGFLUSH`): from there on nothing reaches
 //! the image, as if the machine had lost its power. Once the processes are dead the image is mounted again, and the
 //! kernel replays the journal; what was not synced is gone.
+//! # How an fsync fails
+//! The image is sparse, on a file system in memory. When that is full, the file system in the image, which does not know, takes writes
+//! and fails when it writes them back.
 //! # What a killed test leaves
 //! Mounts, below a directory whose name holds the process id of the test. The next one that makes disks takes away those of
 //! dead processes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,14 +36,16 @@ for my $root (@roots) {
 "#;
 /// Size of an image; it takes what is written to it alone.
 const IMAGE_BYTES: u64 = 1 << 30;
+/// What can be written to it, in memory.
+const ROOM_BYTES: u64 = 256 << 20;
 
 /// A file system in an image file, mounted while this value lives.
 #[derive(Debug)]
 pub struct Disk {
     image: PathBuf,
     mount: PathBuf,
-    /// The file system that holds the image, if it is not the machine's.
-    backing: Option<PathBuf>,
+    /// A file system in memory that holds the image, and can be filled.
+    backing: PathBuf,
 }
 
 /// Why no disks can be made here; `None` if they can.
@@ -59,29 +65,24 @@ pub(crate) fn directory_prefix() -> String {
 }
 
 impl Disk {
-    /// Makes a file system in `directory` and mounts it at `mount`. With `room` the image can hold so many bytes and no more:
-    /// the file system, which does not know, finds out when it writes back.
+    /// Makes a file system in `directory` and mounts it at `mount`.
     ///
     /// # Errors
     /// If that is not possible, with what the commands said.
-    pub(crate) fn make(directory: &Path, mount: &Path, room: Option<u64>) -> anyhow::Result<Self> {
+    pub(crate) fn make(directory: &Path, mount: &Path) -> anyhow::Result<Self> {
         sweep();
         let name = mount.file_name().context("a disk needs a name")?;
-        let mut disk = Self {
-            image: directory.join(name).with_extension("image"),
-            mount: mount.to_owned(),
-            backing: None,
-        };
+        let backing = directory.join(name).with_extension("backing");
         fs::create_dir_all(mount)?;
-        if let Some(bytes) = room {
-            let backing = directory.join(name).with_extension("backing");
-            fs::create_dir_all(&backing)?;
-            let size = format!("size={bytes}");
-            let tmpfs = ["-t", "tmpfs", "-o", &size, "tmpfs"].map(OsStr::new);
-            run("mount", tmpfs.into_iter().chain([backing.as_os_str()]))?;
-            disk.image = backing.join("image");
-            disk.backing = Some(backing);
-        }
+        fs::create_dir_all(&backing)?;
+        let size = format!("size={ROOM_BYTES}");
+        let tmpfs = ["-t", "tmpfs", "-o", &size, "tmpfs"].map(OsStr::new);
+        run("mount", tmpfs.into_iter().chain([backing.as_os_str()]))?;
+        let disk = Self {
+            image: backing.join("image"),
+            mount: mount.to_owned(),
+            backing,
+        };
         File::create(&disk.image)?.set_len(IMAGE_BYTES)?;
         let small = ["-q", "-F", "-m", "0", "-J", "size=4", "-N", "16384"].map(OsStr::new);
         run(
@@ -118,12 +119,21 @@ impl Disk {
         self.mount()
     }
 
-    /// Makes room for the image.
-    pub(crate) fn make_room(&self, bytes: u64) -> anyhow::Result<()> {
-        let backing = self.backing.as_ref().context("the disk has room")?;
-        let size = format!("remount,size={bytes}");
-        let options = ["-o", &size].map(OsStr::new);
-        run("mount", options.into_iter().chain([backing.as_os_str()]))
+    /// Takes all the room that the image could still grow into.
+    pub(crate) fn use_up_room(&self) -> anyhow::Result<()> {
+        let mut ballast = File::create(self.ballast())?;
+        let block = vec![0; 1 << 16];
+        while ballast.write_all(&block).is_ok() {}
+        Ok(())
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_room_back(&self) -> anyhow::Result<()> {
+        Ok(fs::remove_file(self.ballast())?)
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.backing.join("ballast")
     }
 
     fn mount(&self) -> anyhow::Result<()> {
@@ -139,10 +149,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        for mount in [Some(&self.mount), self.backing.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for mount in [&self.mount, &self.backing] {
             if let Err(error) = detach(mount) {
                 eprintln!("{} is left behind: {error:#}", mount.display());
             }

@@ -29,7 +29,7 @@ pub use self::{
     member::Member,
     node::{
         AppService, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed, Error,
-        Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result, SnapshotPolicy,
+        Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result, SnapshotPolicy,
     },
     state::{Applied, Collector, Effect, ImageError, Registration, State, StateLimits, User},
 };

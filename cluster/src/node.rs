@@ -10,6 +10,7 @@ mod membership;
 mod options;
 mod propose;
 mod read_index;
+mod recovery;
 mod service;
 mod start;
 mod status;
@@ -33,12 +34,12 @@ use tokio::time::Instant;
 pub(crate) use self::membership::Change;
 pub use self::{
     app_service::AppService,
-    error::{Error, ProposeError, Result},
+    error::{Error, Fatal, ProposeError, Result},
     leadership::Leadership,
     options::{BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
     status::{ClusterStatus, NodeRole, NodeStatus},
 };
-use self::{batcher::Batcher, core::Core, service::NodeService};
+use self::{batcher::Batcher, core::Core, recovery::Standing, service::NodeService};
 use crate::command::{Command, ProposalId, PushOutcome, Reply};
 use crate::member::Member;
 use crate::state::State;
@@ -68,7 +69,8 @@ impl ClusterNode {
     /// is open are refused.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the log must not be used for voting (LOG-1); others say what could not be opened.
+    /// [`Error::Damaged`] if the log must not be used for voting (LOG-1) and there is nobody who could take this node in again;
+    /// others say what could not be opened.
     pub async fn start(
         options: ClusterOptions,
         connect: impl FnOnce(Arc<dyn Service>) -> Result<SharedTransport>,
@@ -81,6 +83,9 @@ impl ClusterNode {
         tokio::spawn(watch::gauges(Arc::clone(&core)));
         tokio::spawn(maintenance::run(Arc::clone(&core)));
         tokio::spawn(uploads::run(Arc::clone(&core)));
+        if *core.standing.borrow() != Standing::Open {
+            tokio::spawn(recovery::run(Arc::clone(&core)));
+        }
         let batcher = Batcher::start(Arc::clone(&core));
         Ok(Self { core, batcher })
     }
@@ -90,11 +95,19 @@ impl ClusterNode {
         self.core.node
     }
 
-    /// Makes the first cluster of `members`. Called once, on one of them.
+    /// Makes the first cluster of `members`. Called once, on one of them. Waits until it is known that there is none yet.
     ///
     /// # Errors
     /// [`Error::Initialized`] if there is a log already.
     pub async fn initialize(&self, members: Vec<Member>) -> Result<()> {
+        let mut standing = self.core.standing.subscribe();
+        let decided = standing.wait_for(|standing| *standing != Standing::Undecided);
+        let is_open = decided
+            .await
+            .is_ok_and(|standing| *standing == Standing::Open);
+        if !is_open || self.is_initialized() {
+            return Err(Error::Initialized);
+        }
         let members: BTreeMap<u64, Member> = members
             .into_iter()
             .map(|member| (member.node.get(), member))
@@ -103,6 +116,14 @@ impl ClusterNode {
             Ok(()) => Ok(()),
             Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Err(Error::Initialized),
             Err(error) => Err(Error::Fatal(error.to_string())),
+        }
+    }
+
+    /// Why this node takes no part in consensus until the others have taken it in again.
+    pub fn recovering(&self) -> Option<Arc<str>> {
+        match &*self.core.standing.borrow() {
+            Standing::Recovering(why) => Some(Arc::clone(why)),
+            Standing::Open | Standing::Undecided => None,
         }
     }
 
@@ -218,6 +239,16 @@ impl ClusterNode {
         self.core.members()
     }
 
+    /// Who votes, by the last membership that this node knows to be committed.
+    pub fn voters(&self) -> Vec<NodeId> {
+        let metrics = self.core.raft_metrics();
+        let members = &metrics.membership_config;
+        if metrics.local_committed < *members.log_id() {
+            return Vec::new();
+        }
+        members.voter_ids().map(NodeId::new).collect()
+    }
+
     /// The cluster as its nodes see themselves; who does not answer within `timeout` is marked unreachable.
     pub async fn status(&self, timeout: Duration) -> ClusterStatus {
         let members = self.core.members();
@@ -297,7 +328,7 @@ impl ClusterNode {
     }
 
     /// Becomes `Some` when consensus had to stop (a failed fsync, a damaged file): the process must exit.
-    pub fn fatal(&self) -> tokio_watch::Receiver<Option<Arc<str>>> {
+    pub fn fatal(&self) -> tokio_watch::Receiver<Option<Fatal>> {
         self.core.fatal.subscribe()
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod log_store;
 pub(crate) mod network;
 pub(crate) mod payload;
 pub(crate) mod replay;
+pub(crate) mod sightings;
 pub(crate) mod snapshot;
 pub(crate) mod state_machine;
 pub(crate) mod type_config;

@@ -158,7 +158,9 @@ impl NodeApi for Front {
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async move {
             let leader = self.cluster.leadership().borrow().leader;
+            let recovering = self.cluster.recovering();
             let reason = match leader {
+                _ if recovering.is_some() => "recovering",
                 None => "no leader is known",
                 Some(_) if self.token_key().is_none() => "the cluster's secrets are not here yet",
                 Some(_) => "",
@@ -166,7 +168,10 @@ impl NodeApi for Front {
             let store = tokio::time::timeout(HEALTH_TIMEOUT, self.store.watermark()).await;
             Health {
                 ready: reason.is_empty(),
-                reason: reason.to_owned(),
+                reason: match recovering {
+                    Some(why) => format!("recovering, does not vote: {why}"),
+                    None => reason.to_owned(),
+                },
                 store_ok: matches!(store, Ok(Ok(_))),
             }
         })

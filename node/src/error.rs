@@ -18,6 +18,9 @@ pub enum Error {
     /// The cluster's part failed.
     #[error(transparent)]
     Cluster(#[from] pga_cluster::Error),
+    /// The cluster's part had to end.
+    #[error(transparent)]
+    Ended(pga_cluster::Fatal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] pga_storage::Error),
@@ -82,6 +85,8 @@ impl Error {
             Self::Config(pga_config::Error::Unreadable { source, .. }) => io_exit(source),
             Self::Config(_) | Self::Foreign { .. } | Self::Pki(_) => Exit::Config,
             Self::Cluster(error) => cluster_exit(error),
+            Self::Ended(pga_cluster::Fatal::Stopped(_)) => Exit::Io,
+            Self::Ended(pga_cluster::Fatal::Damaged(_)) => Exit::Data,
             Self::Store(error) => store_exit(error),
             Self::File { source, .. } => io_exit(source),
             Self::Locked(_) => Exit::Locked,

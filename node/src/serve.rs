@@ -11,7 +11,7 @@ use pga_cluster::pki::ClusterKey;
 use pga_cluster::transport::{
     QuicError, QuicOptions, QuicTransport, SharedTransport, TransportMetrics,
 };
-use pga_cluster::{AppService, ClusterNode, ClusterOptions};
+use pga_cluster::{AppService, ClusterNode, ClusterOptions, Fatal};
 use pga_config::Config;
 use pga_storage::Store;
 use pga_web::WebMetrics;
@@ -142,8 +142,8 @@ impl Running {
                 () = &mut stop => return Ok(()),
                 why = fatal.wait_for(Option::is_some) => {
                     let why = why.ok().and_then(|why| why.clone());
-                    let why = why.unwrap_or_else(|| "consensus ended".into());
-                    return Err(Error::Cluster(pga_cluster::Error::Fatal(why.to_string())));
+                    let why = why.unwrap_or_else(|| Fatal::Stopped("consensus ended".into()));
+                    return Err(Error::Ended(why));
                 }
                 why = self.given_up.wait_for(Option::is_some) => {
                     let why = why.ok().and_then(|why| why.clone());
@@ -243,6 +243,7 @@ async fn start_cluster(
     let options = ClusterOptions {
         node: config.node.id,
         cluster: secrets.cluster,
+        members: settings::members(config),
         dir: data.raft(),
         timings: settings::timings(config),
         buffer: settings::buffer(config),

@@ -14,7 +14,7 @@ pub(super) fn make(options: &ClusterOptions, directory: &Path) -> anyhow::Result
     (1..=nodes)
         .map(|id| {
             let data = demo_directory(directory).join(format!("node-{id}"));
-            Disk::make(directory, &data, None).with_context(|| format!("disk of node {id}"))
+            Disk::make(directory, &data).with_context(|| format!("disk of node {id}"))
         })
         .collect()
 }
@@ -42,6 +42,25 @@ impl Cluster {
             self.disk(*id)?.power_on().await?;
         }
         Ok(())
+    }
+
+    /// Lets every write of a node fail that needs new space on its disk, once the file system writes it back: the write
+    /// itself goes well, and the fsync does not.
+    ///
+    /// # Errors
+    /// If the node has no disk of its own.
+    pub fn break_disk(&self, id: u64) -> anyhow::Result<()> {
+        self.disk(id)?.use_up_room()
+    }
+
+    /// Makes the broken disk of a dead node work again.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub async fn mend_disk(&self, id: u64) -> anyhow::Result<()> {
+        let disk = self.disk(id)?;
+        disk.give_room_back()?;
+        disk.power_on().await
     }
 
     /// The disk of a node.

@@ -9,7 +9,7 @@ pub struct ClusterOptions {
     pub nodes: u16,
     /// URL of the database; `None` is the embedded store.
     pub timescale: Option<String>,
-    /// Gives each node a disk of its own, whose power can be cut.
+    /// Gives each node a disk of its own, whose power can be cut and which can be made to fail.
     pub disks: bool,
     /// Settings other than the demo's, such as `("buffer.max-size", "8MiB")`.
     pub settings: Vec<(&'static str, String)>,

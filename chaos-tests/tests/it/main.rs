@@ -9,6 +9,7 @@ mod bad_input;
 mod bodies;
 mod catch_up;
 mod collector;
+mod damage;
 mod encodings;
 mod exactly_once;
 mod failover;

@@ -1,6 +1,7 @@
 //! What the handle, the service and the tasks of a node share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
@@ -10,14 +11,16 @@ use pga_storage::Position;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::recovery::{PeerStanding, Quarantine, Standing};
 use super::{
-    AppService, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
+    AppService, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
 };
 use crate::cluster_id::ClusterId;
 use crate::member::Member;
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
 use crate::raft::log_store::LogStore;
+use crate::raft::sightings::Sightings;
 use crate::raft::state_machine::Inner as Machine;
 use crate::raft::type_config::{Raft, TypeConfig};
 use crate::transport::{SharedTransport, TransportError};
@@ -35,8 +38,17 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<ClusterMetrics>,
     pub(crate) timings: RaftTimings,
     pub(crate) snapshots: SnapshotPolicy,
+    pub(crate) sightings: Arc<Sightings>,
+    /// The members as configured.
+    pub(crate) configured: Vec<Member>,
+    /// This node as configured.
+    pub(crate) own: Option<Member>,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) standing: watch::Sender<Standing>,
+    /// This process began with an empty log, with the cluster.
+    pub(crate) is_original: AtomicBool,
     pub(crate) leadership: watch::Sender<Leadership>,
-    pub(crate) fatal: watch::Sender<Option<Arc<str>>>,
+    pub(crate) fatal: watch::Sender<Option<Fatal>>,
     pub(crate) stopped: watch::Sender<bool>,
 }
 
@@ -107,11 +119,50 @@ impl Core {
         }
     }
 
+    /// Whether this node lost what it confirmed, and is not yet taken in again.
+    pub(crate) fn is_recovering(&self) -> bool {
+        matches!(*self.standing.borrow(), Standing::Recovering(_))
+    }
+
+    /// What this node knows about `peer`.
+    pub(crate) fn standing_of(&self, peer: NodeId) -> PeerStanding {
+        let metrics = self.raft_metrics();
+        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+        PeerStanding {
+            is_recovering: self.is_recovering(),
+            is_original: self.is_original.load(Ordering::Acquire),
+            // The first entry is the membership that the cluster was made with: no push is there.
+            has_committed: metrics.local_committed.is_some_and(|id| id.index > 0)
+                || self.machine.applied.borrow().index > 0,
+            is_leader: metrics.current_leader == Some(self.node.get())
+                && metrics.replication.is_some(),
+            is_voter: voters.contains(&peer.get()),
+            voters: voters.len(),
+            seen: self.sightings.of(peer),
+        }
+    }
+
+    /// Reports the end of consensus, unless the node was told to stop.
+    pub(crate) fn end(&self, why: Fatal) {
+        if *self.stopped.borrow() {
+            return;
+        }
+        self.fatal.send_if_modified(|fatal| {
+            let is_first = fatal.is_none();
+            if is_first {
+                tracing::error!(error = %why, "consensus stopped");
+                *fatal = Some(why);
+            }
+            is_first
+        });
+    }
+
     /// This node as it sees itself.
     pub(crate) fn own_status(&self) -> NodeStatus {
         let metrics = self.raft_metrics();
         let member = self.book.member(self.node);
         let role = match metrics.state {
+            _ if self.is_recovering() => NodeRole::Recovering,
             ServerState::Leader => NodeRole::Leader,
             ServerState::Follower => NodeRole::Follower,
             ServerState::Candidate => NodeRole::Candidate,

@@ -1,6 +1,7 @@
 //! What can go wrong in a cluster node.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::command::Refusal;
 
@@ -48,6 +49,17 @@ pub enum Error {
     /// The node was shut down.
     #[error("stopped")]
     Stopped,
+}
+
+/// Why a node that ran has to end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    /// Consensus stopped: a failed write or fsync, or a fault of the program.
+    #[error("consensus stopped: {0}")]
+    Stopped(Arc<str>),
+    /// The log is damaged, and no majority of the other nodes is left that could take this one in again.
+    #[error("{0}")]
+    Damaged(Arc<str>),
 }
 
 /// Why a proposal was not acknowledged.

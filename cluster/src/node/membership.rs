@@ -14,6 +14,7 @@ use super::ProposeError;
 use super::core::Core;
 use crate::command::{Command, ControlCommand, ProposalId};
 use crate::member::Member;
+use crate::raft::type_config::Membership;
 use crate::transport::RpcKind;
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -29,6 +30,8 @@ pub(crate) enum Change {
     Remove(NodeId),
     /// Make the leader.
     Lead(NodeId),
+    /// Take out a node that lost its log, so that it can begin anew; asked for by itself.
+    TakeOut(NodeId),
 }
 
 /// What a node answered that was asked to make a change.
@@ -77,34 +80,45 @@ impl Core {
         let Ok(address) = self.address(leader) else {
             return Changed::NotLeader;
         };
+        let asked = self.request_change(leader, &address, change, deadline);
+        tokio::select! {
+            changed = asked => changed,
+            () = self.other_leader(leader) => Changed::Late,
+        }
+    }
+
+    /// Asks the node at `address` to make a change.
+    pub(crate) async fn request_change(
+        &self,
+        leader: NodeId,
+        address: &str,
+        change: &Change,
+        deadline: Instant,
+    ) -> Changed {
         let timeout = deadline.saturating_duration_since(Instant::now());
         let mut body = BytesMut::new();
         body.put_u32_le(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         // INVARIANT: plain data always encodes into a vector.
         body.put_slice(&rmp_serde::to_vec(change).unwrap_or_default());
-        let call = self.transport.call(
-            leader,
-            &address,
-            RpcKind::Membership,
-            body.freeze(),
-            timeout,
-        );
-        tokio::select! {
-            answer = call => match answer {
-                Ok(answer) => pga_storage::from_msgpack(&answer).unwrap_or(Changed::Late),
-                Err(_) => Changed::Late,
-            },
-            () = self.other_leader(leader) => Changed::Late,
+        let call =
+            self.transport
+                .call(leader, address, RpcKind::Membership, body.freeze(), timeout);
+        match call.await {
+            Ok(answer) => pga_storage::from_msgpack(&answer).unwrap_or(Changed::Late),
+            Err(_) => Changed::Late,
         }
     }
 
     /// Serves a forwarded change.
-    pub(crate) async fn serve_change(&self, mut body: Bytes) -> Changed {
+    pub(crate) async fn serve_change(&self, from: NodeId, mut body: Bytes) -> Changed {
         let Ok(timeout) = body.try_get_u32_le() else {
             return Changed::Refused("malformed".to_owned());
         };
         let deadline = Instant::now() + Duration::from_millis(u64::from(timeout));
         match pga_storage::from_msgpack(&body) {
+            Ok(Change::TakeOut(node)) if node != from => {
+                Changed::Refused("a node is taken out at its own request only".to_owned())
+            }
             Ok(change) => self.lead_change(&change, deadline).await,
             Err(_) => Changed::Refused("malformed".to_owned()),
         }
@@ -116,6 +130,7 @@ impl Core {
                 Change::Add(member) => self.add(member, deadline).await,
                 Change::Remove(node) => self.remove(*node, deadline).await,
                 Change::Lead(node) => self.hand_over(*node).await,
+                Change::TakeOut(node) => self.take_out(*node).await,
             }
         };
         match tokio::time::timeout_at(deadline, making).await {
@@ -150,6 +165,36 @@ impl Core {
         let voters = ChangeMembers::AddVoterIds(BTreeSet::from([id]));
         let done = self.raft.change_membership(voters, false).await;
         done.map(drop).map_err(changed)
+    }
+
+    /// Takes a node out without retiring it, and waits until a membership without it is committed.
+    async fn take_out(&self, node: NodeId) -> Result<(), Changed> {
+        let id = node.get();
+        let is_in = |members: &Membership| members.nodes().any(|(member, _)| *member == id);
+        loop {
+            let metrics = self.raft_metrics();
+            if metrics.replication.is_none() {
+                return Err(Changed::NotLeader);
+            }
+            let members = &metrics.membership_config;
+            let is_committed = metrics.local_committed >= *members.log_id();
+            if !is_in(members) && is_committed {
+                self.sightings.forget(node);
+                return Ok(());
+            }
+            if is_in(members) && is_committed {
+                let nodes = BTreeSet::from([id]);
+                let change = if members.voter_ids().any(|voter| voter == id) {
+                    ChangeMembers::RemoveVoters(nodes)
+                } else {
+                    ChangeMembers::RemoveNodes(nodes)
+                };
+                // Without progress of before: the log that it will have is another one.
+                let done = self.raft.change_membership(change, false).await;
+                done.map(drop).map_err(changed)?;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn set_address(&self, member: &Member, deadline: Instant) -> Result<(), Changed> {

@@ -9,6 +9,7 @@ use pga_storage::{Position, Store};
 
 use super::AppService;
 use crate::cluster_id::ClusterId;
+use crate::member::Member;
 use crate::state::StateLimits;
 
 /// What a cluster node is started with.
@@ -20,6 +21,8 @@ pub struct ClusterOptions {
     pub cluster: ClusterId,
     /// Directory for `log/`, `snapshots/` and `buffer/`.
     pub dir: PathBuf,
+    /// The members as configured, itself among them: whom it asks before it votes with an empty log, or after a loss. Empty: nobody.
+    pub members: Vec<Member>,
     /// Intervals.
     pub timings: RaftTimings,
     /// Bounds of the log's segments and of the buffer.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::core::Core;
+use super::recovery::Standing;
 use super::vetting::{Claim, Objection, Vetting};
 use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
 use crate::raft::type_config::{TypeConfig, Vote};
@@ -67,7 +68,7 @@ impl Service for NodeService {
                 return Err(ServiceError::Refused(RefusalReason::Forbidden));
             };
             let (vote, meta): (Vote, Meta) = decode(&header)?;
-            let core = self.core()?;
+            let core = self.consensus("snapshot")?;
             self.vetting.admit(&core, node, Claim::Leader(&vote))?;
             let Some(file) = snapshot.file(STATE_FILE) else {
                 return Err(ServiceError::refused("the snapshot has no state"));
@@ -96,8 +97,23 @@ impl NodeService {
         core.ok_or(ServiceError::Refused(RefusalReason::ShuttingDown))
     }
 
-    async fn serve(&self, from: NodeId, kind: RpcKind, body: Bytes) -> Answer {
+    /// The node, if it takes part in consensus (LOG-1).
+    fn consensus(&self, kind: &str) -> Result<Arc<Core>, ServiceError> {
         let core = self.core()?;
+        if *core.standing.borrow() == Standing::Open {
+            return Ok(core);
+        }
+        core.metrics.refusals.with_label_values(&[kind]).inc();
+        Err(ServiceError::refused("this node does not take part"))
+    }
+
+    async fn serve(&self, from: NodeId, kind: RpcKind, body: Bytes) -> Answer {
+        let core = match kind {
+            RpcKind::Append | RpcKind::Vote | RpcKind::PreVote | RpcKind::TransferLeader => {
+                self.consensus(kind.name())?
+            }
+            _ => self.core()?,
+        };
         self.vetting.admit_request(&core, from)?;
         match kind {
             RpcKind::Append => {
@@ -111,7 +127,11 @@ impl NodeService {
                 let claim = Claim::Candidate(&request.vote, request.last_log_id.as_ref());
                 self.vetting.admit(&core, from, claim)?;
                 let answer = match kind {
-                    RpcKind::Vote => core.raft.vote(request).await,
+                    RpcKind::Vote => {
+                        // Who asks for votes has voted for itself.
+                        core.sightings.voted(from, request.vote.leader_id.term);
+                        core.raft.vote(request).await
+                    }
                     _ => core.raft.pre_vote(request).await,
                 };
                 encode(&answer.map_err(failed)?)
@@ -125,8 +145,9 @@ impl NodeService {
             }
             RpcKind::Propose => encode(&core.serve_propose(body).await),
             RpcKind::ReadIndex => encode(&core.read_index().await),
+            RpcKind::Standing => encode(&(core.standing_of(from), core.members())),
             RpcKind::Status => encode(&core.own_status()),
-            RpcKind::Membership => encode(&core.serve_change(body).await),
+            RpcKind::Membership => encode(&core.serve_change(from, body).await),
             RpcKind::Read => match &core.app {
                 Some(app) => app.read(from, body).await,
                 None => Err(ServiceError::refused("not served here")),
@@ -140,7 +161,9 @@ impl NodeService {
     ///
     /// Whatever is wrong with a request ends the stream: the sender opens another when it has something better to say.
     async fn append_stream(&self, from: NodeId, mut answers: FrameSender, requests: FrameReceiver) {
-        let Ok(core) = self.core() else { return };
+        let Ok(core) = self.consensus("append") else {
+            return;
+        };
         let (vetting, vetted) = (Arc::clone(&self.vetting), Arc::clone(&core));
         let state = (requests, vetting, vetted);
         let requests = futures::stream::unfold(state, move |mut state| async move {

@@ -1,6 +1,9 @@
 //! Opening everything a node consists of.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy as RaftSnapshotPolicy};
@@ -10,14 +13,19 @@ use pga_storage::metrics::{BufferMetrics, LogMetrics};
 use tokio::sync::watch;
 
 use super::core::Core;
+use super::recovery::{Quarantine, Standing, ask_all, loss};
 use super::{ClusterOptions, Error, Leadership, RaftTimings, Result};
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
 use crate::raft::log_store::LogStore;
 use crate::raft::network::Network;
+use crate::raft::sightings::Sightings;
 use crate::raft::state_machine::{Parts, StateMachine};
 use crate::raft::type_config::Raft;
 use crate::transport::SharedTransport;
+
+/// How long peers may take to say what they know, before a node with a log takes part.
+const ASK: Duration = Duration::from_millis(400);
 
 /// Opens the log, the buffer and the newest snapshot, and starts consensus on them.
 pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) -> Result<Core> {
@@ -26,21 +34,25 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         ClusterMetrics::register(&options.registry)
             .map_err(|error| Error::Fatal(error.to_string()))?,
     );
-    let (log, buffer) = open_files(&options).await?;
+    let files = Files::register(&options)?;
+    let quarantine = Quarantine::new(&options.dir);
+    let Found { log, mut standing } = find_log(&options, &files, &quarantine, &transport).await?;
     let book = Arc::new(AddressBook::default());
     let parts = Parts {
-        buffer,
-        log: log.clone(),
-        own_store: options.own_store,
+        buffer: files.open_buffer().await?,
+        log,
+        own_store: options.own_store.clone(),
         limits: options.limits,
         book: Arc::clone(&book),
         metrics: Arc::clone(&metrics),
         flushed: options.flushed,
     };
-    let machine = StateMachine::open(&options.dir.join("snapshots"), parts).await?;
+    let (machine, log) = open_machine(&options, &files, &quarantine, parts, &mut standing).await?;
+    let sightings = Arc::new(Sightings::default());
     let network = Network {
         transport: Arc::clone(&transport),
         book: Arc::clone(&book),
+        sightings: Arc::clone(&sightings),
         stream_timeout: options.timings.rpc_timeout,
         snapshot_stall: options.timings.snapshot_stall,
     };
@@ -48,7 +60,14 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
     let raft = Raft::new(options.node.get(), config, network, log.clone(), machine)
         .await
         .map_err(|error| Error::Fatal(error.to_string()))?;
+    let own = options.members.iter().find(|m| m.node == options.node);
     Ok(Core {
+        own: own.cloned(),
+        configured: options.members,
+        quarantine,
+        standing: watch::Sender::new(standing),
+        is_original: AtomicBool::new(false),
+        sightings,
         node: options.node,
         cluster: options.cluster,
         raft,
@@ -66,35 +85,193 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
     })
 }
 
-async fn open_files(options: &ClusterOptions) -> Result<(LogStore, Buffer)> {
-    let dir = options.dir.clone();
-    let limits = options.buffer;
-    let registered = |error: prometheus::Error| Error::Fatal(error.to_string());
-    let log_metrics = LogMetrics::register(&options.registry).map_err(registered)?;
-    let buffer_metrics = BufferMetrics::register(&options.registry).map_err(registered)?;
-    let opened = tokio::task::spawn_blocking(move || {
-        let log_options = LogOptions {
-            segment_bytes: limits.segment_bytes,
-            metrics: Some(log_metrics),
-            ..LogOptions::default()
-        };
-        let buffer_options = BufferOptions {
-            cap_bytes: limits.max_bytes,
-            metrics: Some(buffer_metrics),
-            ..BufferOptions::default()
-        };
-        let log_dir = dir.join("log");
-        let (log, recovered) = Log::open(&log_dir, log_options)?;
-        let store = LogStore::new(log, &recovered).map_err(|error| Error::Damaged {
-            path: log_dir,
-            what: error.to_string(),
-        })?;
-        let buffer = Buffer::open(&dir.join("buffer"), buffer_options)?;
-        Ok((store, buffer))
-    });
-    opened
+/// What is opened in a node's directory, with its metrics.
+struct Files {
+    dir: PathBuf,
+    log: LogOptions,
+    buffer: BufferOptions,
+}
+
+impl Files {
+    fn register(options: &ClusterOptions) -> Result<Self> {
+        let registered = |error: prometheus::Error| Error::Fatal(error.to_string());
+        Ok(Self {
+            dir: options.dir.clone(),
+            log: LogOptions {
+                segment_bytes: options.buffer.segment_bytes,
+                metrics: Some(LogMetrics::register(&options.registry).map_err(registered)?),
+                ..LogOptions::default()
+            },
+            buffer: BufferOptions {
+                cap_bytes: options.buffer.max_bytes,
+                metrics: Some(BufferMetrics::register(&options.registry).map_err(registered)?),
+                ..BufferOptions::default()
+            },
+        })
+    }
+
+    fn snapshots(&self) -> PathBuf {
+        self.dir.join("snapshots")
+    }
+
+    async fn open_log(&self) -> Result<LogStore> {
+        let (dir, options) = (self.dir.join("log"), self.log.clone());
+        blocking(move || {
+            let (log, recovered) = Log::open(&dir, options)?;
+            LogStore::new(log, &recovered).map_err(|error| Error::Damaged {
+                path: dir,
+                what: error.to_string(),
+            })
+        })
         .await
-        .map_err(|error| Error::Fatal(error.to_string()))?
+    }
+
+    async fn open_buffer(&self) -> Result<Buffer> {
+        let (dir, options) = (self.dir.join("buffer"), self.buffer.clone());
+        blocking(move || Ok(Buffer::open(&dir, options)?)).await
+    }
+
+    /// Whether a snapshot was ever here.
+    fn has_snapshots(&self) -> bool {
+        fs::read_dir(self.snapshots()).is_ok_and(|mut found| found.next().is_some())
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Fatal(error.to_string()))?
+}
+
+/// The log that this node goes on with.
+struct Found {
+    log: LogStore,
+    standing: Standing,
+}
+
+/// Opens the log, or an empty one in its place if this node lost what it confirmed (see [`super::recovery`]).
+async fn find_log(
+    options: &ClusterOptions,
+    files: &Files,
+    quarantine: &Quarantine,
+    transport: &SharedTransport,
+) -> Result<Found> {
+    let mut peers = options.members.clone();
+    peers.retain(|peer| peer.node != options.node);
+    let open = Standing::Open;
+    let pending = quarantine.pending()?;
+    let log = match files.open_log().await {
+        Ok(log) => log,
+        Err(Error::Damaged { path, what }) if pending.is_some() || !peers.is_empty() => {
+            let why = format!("{} is damaged: {what}", path.display());
+            return set_aside(files, quarantine, why).await;
+        }
+        Err(error) => return Err(error),
+    };
+    if let Some(why) = pending {
+        return if log.is_empty() && !files.has_snapshots() {
+            let standing = Standing::Recovering(why.into());
+            Ok(Found { log, standing })
+        } else {
+            close(log).await?;
+            set_aside(files, quarantine, why).await
+        };
+    }
+    if peers.is_empty() {
+        return Ok(Found {
+            log,
+            standing: open,
+        });
+    }
+    if log.is_empty() {
+        if files.has_snapshots() {
+            close(log).await?;
+            let why = "there is a snapshot, but no log".to_owned();
+            return set_aside(files, quarantine, why).await;
+        }
+        let standing = Standing::Undecided;
+        return Ok(Found { log, standing });
+    }
+    let answers = ask_all(transport, &peers, ASK, &mut Vec::new()).await;
+    match loss(&log, &answers) {
+        None => Ok(Found {
+            log,
+            standing: open,
+        }),
+        Some(why) => {
+            close(log).await?;
+            set_aside(files, quarantine, why).await
+        }
+    }
+}
+
+/// Moves everything aside, durably noted before, and opens an empty log.
+async fn set_aside(files: &Files, quarantine: &Quarantine, why: String) -> Result<Found> {
+    quarantine.begin(&why)?;
+    let place = quarantine.move_aside()?;
+    tracing::error!(
+        error = why,
+        quarantine = %place.display(),
+        "this node does not vote, and asks the others to take it in again"
+    );
+    Ok(Found {
+        log: files.open_log().await?,
+        standing: Standing::Recovering(why.into()),
+    })
+}
+
+async fn close(log: LogStore) -> Result<()> {
+    blocking(move || {
+        log.log().close().map_err(|source| Error::File {
+            action: "close",
+            path: "the log".into(),
+            source,
+        })
+    })
+    .await
+}
+
+/// Opens the state machine; if its snapshot is damaged or gone, the log without it is worth nothing either.
+async fn open_machine(
+    options: &ClusterOptions,
+    files: &Files,
+    quarantine: &Quarantine,
+    parts: Parts,
+    standing: &mut Standing,
+) -> Result<(StateMachine, LogStore)> {
+    let log = parts.log.clone();
+    let what = match StateMachine::open(&files.snapshots(), parts.clone()).await {
+        Ok(machine) => {
+            let snapshot = machine.0.snapshot_index();
+            match log.log().purged() {
+                Some(purged) if snapshot.is_none_or(|index| index < purged.index) => {
+                    format!(
+                        "the log begins after entry {}, and no snapshot holds what was before",
+                        purged.index
+                    )
+                }
+                _ => return Ok((machine, log)),
+            }
+        }
+        Err(Error::Damaged { path, what }) => format!("{} is damaged: {what}", path.display()),
+        Err(error) => return Err(error),
+    };
+    if options.members.len() < 2 {
+        return Err(Error::Damaged {
+            path: files.dir.clone(),
+            what,
+        });
+    }
+    close(log).await?;
+    let found = set_aside(files, quarantine, what).await?;
+    *standing = found.standing;
+    let parts = Parts {
+        log: found.log.clone(),
+        ..parts
+    };
+    let machine = StateMachine::open(&files.snapshots(), parts).await?;
+    Ok((machine, found.log))
 }
 
 fn config(options: &ClusterOptions) -> Result<Arc<Config>> {

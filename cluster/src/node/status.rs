@@ -33,6 +33,8 @@ pub enum NodeRole {
     Candidate,
     /// It receives the log and does not vote.
     Learner,
+    /// It lost what it confirmed, takes no part, and asks to be taken in again.
+    Recovering,
     /// It does not answer.
     Unknown,
 }

@@ -7,8 +7,8 @@ use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use pga_config::NodeId;
 
-use super::Leadership;
 use super::core::Core;
+use super::{Fatal, Leadership};
 use crate::metrics::gauge;
 use crate::raft::type_config::LogId;
 
@@ -45,20 +45,10 @@ pub(crate) async fn leadership(core: Arc<Core>) {
 
 /// Consensus is gone, by an error or a panic: unless it was told to stop the process has to end.
 fn end(core: &Core) {
-    if *core.stopped.borrow() {
-        return;
-    }
     let running = core.raft.metrics().borrow_watched().running_state.clone();
     let why = running.err().map(|error| error.to_string());
     let why = why.unwrap_or_else(|| "consensus panicked".to_owned());
-    core.fatal.send_if_modified(|fatal| {
-        let is_first = fatal.is_none();
-        if is_first {
-            tracing::error!(error = why, "consensus stopped");
-            *fatal = Some(why.into());
-        }
-        is_first
-    });
+    core.end(Fatal::Stopped(why.into()));
 }
 
 /// Sets the gauges, and reports a fatal error, until the node is stopped.
@@ -92,6 +82,7 @@ fn set_gauges(core: &Core) {
         let is = i64::from(raft.state == state);
         metrics.state.with_label_values(&[name]).set(is);
     }
+    metrics.recovering.set(i64::from(core.is_recovering()));
     metrics.term.set(gauge(raft.current_term));
     let index = |id: &Option<LogId>| id.as_ref().map_or(0, |id| id.index);
     let last = raft.last_log_index.unwrap_or(0);

@@ -60,6 +60,22 @@ impl LogStore {
         })
     }
 
+    /// The last entry.
+    pub(crate) fn last_id(&self) -> Option<LogId> {
+        self.meta().last
+    }
+
+    /// The term of the last vote; 0 if there was none.
+    pub(crate) fn voted_term(&self) -> u64 {
+        self.meta().vote.map_or(0, |vote| vote.leader_id.term)
+    }
+
+    /// Whether nothing was ever written.
+    pub(crate) fn is_empty(&self) -> bool {
+        let meta = self.meta();
+        meta.last.is_none() && meta.purged.is_none() && meta.vote.is_none()
+    }
+
     /// The log below.
     pub(crate) const fn log(&self) -> &Log {
         &self.log

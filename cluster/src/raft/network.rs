@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::address_book::AddressBook;
+use super::sightings::Sightings;
 use super::snapshot::{STATE_FILE, STORE_FILE, SnapshotDir};
 use super::type_config::{TypeConfig, Vote};
 use crate::member::Member;
@@ -35,6 +36,7 @@ type RpcError = RPCError<TypeConfig>;
 pub(crate) struct Network {
     pub(crate) transport: SharedTransport,
     pub(crate) book: Arc<AddressBook>,
+    pub(crate) sightings: Arc<Sightings>,
     /// How long requests on a stream may go unanswered.
     pub(crate) stream_timeout: Duration,
     /// Longest time without progress of a snapshot.
@@ -126,6 +128,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
                 waiting,
                 timeout: self.network.stream_timeout,
                 peer: self.peer,
+                sightings: Arc::clone(&self.network.sightings),
                 _writer: AbortOnDrop(writer),
             };
             let answers = futures::stream::unfold(Some(reader), |reader| async move {
@@ -149,7 +152,14 @@ impl RaftNetworkV2<TypeConfig> for Client {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
-        self.call(RpcKind::Vote, &request, option.hard_ttl()).await
+        let answer: VoteResponse<TypeConfig> = self
+            .call(RpcKind::Vote, &request, option.hard_ttl())
+            .await?;
+        if answer.vote_granted {
+            let term = request.vote.leader_id.term;
+            self.network.sightings.voted(self.peer, term);
+        }
+        Ok(answer)
     }
 
     async fn pre_vote(
@@ -169,6 +179,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let header = encode(&(vote, &snapshot.meta))?;
+        let last = snapshot.meta.last_log_id;
         let address = self.address();
         let mut files = vec![SnapshotFile {
             name: STATE_FILE.to_owned(),
@@ -190,7 +201,11 @@ impl RaftNetworkV2<TypeConfig> for Client {
             closed = cancel => Err(closed.into()),
             answer = sending => {
                 let answer = answer.map_err(rpc_error)?;
-                Ok(decode(&answer)?)
+                let answer: SnapshotResponse<TypeConfig> = decode(&answer)?;
+                if answer.vote == vote {
+                    self.network.sightings.has(self.peer, last);
+                }
+                Ok(answer)
             }
         }
     }
@@ -227,6 +242,7 @@ struct Reader {
     waiting: Arc<AtomicUsize>,
     timeout: Duration,
     peer: NodeId,
+    sightings: Arc<Sightings>,
     _writer: AbortOnDrop,
 }
 
@@ -236,7 +252,11 @@ impl Reader {
             match tokio::time::timeout(self.timeout, self.receiver.recv()).await {
                 Ok(Ok(Some(frame))) => {
                     self.waiting.fetch_sub(1, Ordering::AcqRel);
-                    return decode(&frame).map(Some);
+                    let answer: StreamAppendResult<TypeConfig> = decode(&frame)?;
+                    if let Ok(last) = &answer {
+                        self.sightings.has(self.peer, *last);
+                    }
+                    return Ok(Some(answer));
                 }
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Err(error)) => return Err(rpc_error(error)),

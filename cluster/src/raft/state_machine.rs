@@ -56,6 +56,7 @@ struct Live {
 }
 
 /// What the state machine is opened with.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) buffer: Buffer,
     pub(crate) log: LogStore,

@@ -24,11 +24,13 @@ pub enum RpcKind {
     Membership = 9,
     /// Forwarded to the node that has the answer: a read of the node's own store.
     Read = 10,
+    /// What a node knows about the one that asks, which is about to take part (again).
+    Standing = 11,
 }
 
 impl RpcKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Append,
         Self::Vote,
         Self::PreVote,
@@ -39,6 +41,7 @@ impl RpcKind {
         Self::Join,
         Self::Membership,
         Self::Read,
+        Self::Standing,
     ];
 
     /// The byte on the wire.
@@ -72,6 +75,7 @@ impl RpcKind {
             Self::Join => "join",
             Self::Membership => "membership",
             Self::Read => "read",
+            Self::Standing => "standing",
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Cluster {
     id: ClusterId,
     pub(crate) network: Network,
     quic: Option<Quic>,
+    /// How many voters it begins with.
+    voters: u64,
     /// Whether each node has a store of its own.
     embedded: bool,
     pub(crate) stores: BTreeMap<u64, Arc<EmbeddedStore>>,
@@ -113,6 +115,7 @@ impl Cluster {
             dir,
             id,
             quic,
+            voters: n,
             embedded,
             stores: BTreeMap::new(),
             nodes: BTreeMap::new(),
@@ -162,7 +165,7 @@ impl Cluster {
         Ok(transport)
     }
 
-    fn path(&self, id: u64) -> PathBuf {
+    pub(crate) fn path(&self, id: u64) -> PathBuf {
         self.dir.path().join(format!("node-{id}"))
     }
 
@@ -181,6 +184,7 @@ impl Cluster {
         let options = ClusterOptions {
             node,
             cluster: self.id,
+            members: (1..=self.voters).map(|id| self.member(id)).collect(),
             dir: self.path(id),
             timings: RaftTimings {
                 upload_expiry: Duration::from_secs(3),

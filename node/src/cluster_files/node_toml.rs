@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use pga_config::{Member, NodeId};
+use pga_config::Member;
 
 use super::{NewCluster, https_host, listen_address, node_dir};
 
@@ -87,7 +87,12 @@ fn tail(cluster: &NewCluster, data: &Path, is_first: bool) -> String {
 }
 
 /// The text of the file of a node that joined.
-pub(crate) fn joined(node: NodeId, data: &Path, quic: &str, http: &str) -> String {
+pub(crate) fn joined(
+    own: &pga_cluster::Member,
+    data: &Path,
+    others: &[pga_cluster::Member],
+) -> String {
+    let (quic, http) = (&own.quic, &own.http);
     let quic_listen = listen_address(quic);
     let authority = http.split("://").nth(1).unwrap_or_default();
     let http_listen = listen_address(authority.trim_end_matches('/'));
@@ -95,12 +100,26 @@ pub(crate) fn joined(node: NodeId, data: &Path, quic: &str, http: &str) -> Strin
         "# Node {id}. Every key: docs/configuration.md\n\n[node]\nid = {id}\ndata-dir = {data}\n\n\
          [quic]\nlisten = \"{quic_listen}\"\nadvertise = {quic:?}\n\n\
          [http]\nlisten = \"{http_listen}\"\nadvertise = {http:?}\n",
-        id = node.get(),
+        id = own.node.get(),
         data = quoted(data),
     );
     if !http_listen.ip().is_loopback() {
         text.push_str("# tls-cert-file = \"…\"\n# tls-key-file = \"…\"\n");
     }
+    // Whom it asks before it votes again after a loss.
+    let known = others.iter().filter(|other| other.node != own.node);
+    let known = known.chain([own]).map(|member| {
+        format!(
+            "  {{ id = {}, quic = {:?}, http = {:?} }},\n",
+            member.node.get(),
+            member.quic,
+            member.http
+        )
+    });
+    text.push_str(&format!(
+        "\n[cluster]\nmembers = [\n{}]\n",
+        known.collect::<String>()
+    ));
     text
 }
 
@@ -126,7 +145,7 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pga_config::Config;
+    use pga_config::{Config, NodeId};
 
     use super::*;
 

@@ -4,12 +4,22 @@ use std::sync::Arc;
 
 use pga_cluster::pki::Identity;
 use pga_cluster::transport::QuicLimits;
-use pga_cluster::{BufferLimits, RaftTimings, SnapshotPolicy};
+use pga_cluster::{BufferLimits, Member, RaftTimings, SnapshotPolicy};
 use pga_config::Config;
 use pga_web::{WebLimits, WebOptions};
 
 use crate::secrets::pki;
 use crate::{Error, Result};
+
+/// The members as configured, this node among them.
+pub(super) fn members(config: &Config) -> Vec<Member> {
+    let members = config.cluster.members.0.iter().map(|member| Member {
+        node: member.id,
+        quic: member.quic.clone(),
+        http: member.http.clone(),
+    });
+    members.collect()
+}
 
 pub(super) fn timings(config: &Config) -> RaftTimings {
     RaftTimings {

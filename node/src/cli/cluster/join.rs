@@ -63,8 +63,12 @@ pub(super) fn run(args: &JoinArgs) -> Result<Exit> {
     identity
         .write(&pki_dir.join("node.pem"), &pki_dir.join("node.key"))
         .map_err(pki)?;
-    let mut text =
-        crate::cluster_files::joined_node_toml(answer.node, &data, &args.quic, &args.http);
+    let own = pga_cluster::Member {
+        node: answer.node,
+        quic: args.quic.clone(),
+        http: args.http.clone(),
+    };
+    let mut text = crate::cluster_files::joined_node_toml(&own, &data, &answer.members);
     if let Some(add) = &args.add {
         text.push_str(&fs::read_to_string(add).map_err(|error| file_error("read", add, error))?);
     }
