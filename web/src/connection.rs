@@ -128,15 +128,13 @@ impl<S> TimedStream<S> {
             HEAD if bytes.starts_with(b"PRI * HT") => {
                 self.phase.0.store(MULTIPLEXED, Ordering::Relaxed);
             }
-            IDLE => {
-                self.phase.set(HEAD);
-                self.head = HeadGuard::default();
-            }
+            IDLE => self.phase.set(HEAD),
             _ => {}
         }
         let phase = self.follow_phase();
-        self.has_begun = phase == HEAD && !bytes.is_empty();
-        phase != HEAD || self.head.admits(bytes)
+        let is_admitted = phase == MULTIPLEXED || self.head.admits(bytes);
+        self.has_begun = phase == HEAD && self.head.has_begun();
+        is_admitted
     }
 
     /// The outcome of a write, or a timeout if the client has read nothing for too long.
@@ -182,7 +180,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
                 if this.has_read(buf.filled().get(before..).unwrap_or_default()) {
                     return Poll::Ready(Ok(()));
                 }
-                this.answer_alone(cx, &own_answer::malformed());
+                // While another request is served its answer may be half written.
+                if this.phase.get() == HEAD {
+                    this.answer_alone(cx, &own_answer::malformed());
+                }
                 Poll::Ready(Err(this.ended("malformed_head", ErrorKind::InvalidData)))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

@@ -1,9 +1,11 @@
 //! Bad requests: the right refusal, in our error shape, and the next good push succeeds.
 
 use pga_web::{WebLimits, WebOptions, routes_not_built};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::push::CYCLE;
-use crate::raw_http::{exchange, exchange_raw, request};
+use crate::raw_http::{exchange, exchange_raw, read_to_end, request};
 use crate::server::Server;
 
 #[tokio::test]
@@ -126,6 +128,31 @@ async fn unparsable_heads_are_refused_and_the_connection_ends() {
         "one request in, one out: {answers}"
     );
     assert_eq!(server.push("", CYCLE).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_behind_its_answer_is_not_taken_for_a_head() {
+    let server = Server::open().await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let body = "{\n}\n".repeat(1_000);
+    let head = format!(
+        "POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 404");
+    drop(stream.write_all(body.as_bytes()).await);
+    let rest = String::from_utf8(read_to_end_of(&mut stream).await).unwrap();
+    assert!(!rest.contains("HTTP/1.1 400"), "{rest}");
+}
+
+/// What comes until the server closes, after one more request if it does not.
+async fn read_to_end_of(stream: &mut TcpStream) -> Vec<u8> {
+    let last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    drop(stream.write_all(last).await);
+    read_to_end(stream).await
 }
 
 #[tokio::test]
