@@ -1,4 +1,4 @@
-//! A node's disk comes back with less than the node confirmed: it does not vote, says so, and comes back as a learner that
+//! A node's disk fails, or comes back with less than the node confirmed: it does not vote, says so, and comes back as a learner that
 //! catches up. Nothing acknowledged is lost.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, until};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, why_no_disks};
 
 /// Bounds a hang.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -161,6 +161,36 @@ async fn damaged_logs_on_a_majority_end_their_nodes_with_65() -> anyhow::Result<
         let code = cluster.exit_code(id, LIMIT).await?;
         ensure!(code == Some(65), "node {id} ended with {code:?}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_fsync_ends_the_node_with_74_and_loses_nothing() -> anyhow::Result<()> {
+    if let Some(why) = why_no_disks() {
+        eprintln!("SKIPPED, no fsync failed: {why}");
+        return Ok(());
+    }
+    let options = ClusterOptions {
+        disks: true,
+        ..ClusterOptions::default()
+    };
+    let mut cluster = Cluster::start(options).await?;
+    let id = cluster.leader().await?;
+    // Only whose parent is this process tells it how it ends.
+    cluster.kill(id).await?;
+    cluster.restart(id).await?;
+    let load = load(&cluster);
+    load.acknowledged(50).await?;
+    cluster.break_disk(id)?;
+    let code = cluster.exit_code(id, LIMIT).await?;
+    ensure!(code == Some(74), "it ended with {code:?}");
+    load.acknowledged(50).await.context("the others go on")?;
+    cluster.mend_disk(id).await?;
+    cluster.restart(id).await?;
+    load.acknowledged(20).await?;
+    let report = load.verify().await?;
+    eprintln!("{report}");
+    cluster.wait_converged(LIMIT).await?;
     Ok(())
 }
 

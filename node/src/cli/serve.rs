@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use pga_config::Config;
@@ -9,6 +10,9 @@ use tokio::sync::oneshot;
 
 use super::runtime::{runtime, stop_signal};
 use crate::{Exit, Result, start_logging};
+
+/// How long work on files may go on when all else has stopped.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Where the settings come from.
 #[derive(Debug, Args)]
@@ -59,10 +63,13 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
         tracing::warn!(%warning, "configuration");
     }
     let exit_with_parent = args.exit_with_parent;
-    let outcome = runtime(config.node.worker_threads)?.block_on(async {
+    let runtime = runtime(config.node.worker_threads)?;
+    let outcome = runtime.block_on(async {
         let stop = stop_or_parent_gone(exit_with_parent);
         Box::pin(crate::serve::serve(config, stop)).await
     });
+    // Work on a disk that hangs keeps nobody from ending.
+    runtime.shutdown_timeout(LAST_WORK);
     if let Err(error) = &outcome {
         tracing::error!(error = crate::error::chain(error), "node ended");
     }

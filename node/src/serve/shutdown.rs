@@ -19,6 +19,8 @@ const TRANSFER: Duration = Duration::from_secs(3);
 const STATUS: Duration = Duration::from_millis(500);
 /// How long consensus may take to stop.
 const CONSENSUS: Duration = Duration::from_secs(5);
+/// How long either may take if consensus ended by itself: nothing can be acknowledged any more.
+const BROKEN: Duration = Duration::from_secs(1);
 
 /// What has to be stopped.
 pub(super) struct Parts {
@@ -35,16 +37,18 @@ pub(super) async fn run(mut parts: Parts, config: &Config, is_planned: bool) {
     if is_planned {
         hand_over(&parts.cluster, config).await;
     }
+    let limit = |planned: Duration| if is_planned { planned } else { BROKEN };
     parts.stop_web.send_replace(true);
     let drained = parts.is_drained.wait_for(|drained| *drained);
-    if timeout(config.node.shutdown_timeout, drained)
+    if timeout(limit(config.node.shutdown_timeout), drained)
         .await
         .is_err()
     {
         tracing::warn!("open requests were cut off");
     }
     parts.root.stop(None);
-    if timeout(CONSENSUS, parts.cluster.shutdown()).await.is_err() {
+    let stopped = timeout(limit(CONSENSUS), parts.cluster.shutdown());
+    if stopped.await.is_err() {
         tracing::warn!("consensus did not stop in time");
     }
     if timeout(STATUS, parts.transport.shutdown()).await.is_err() {
