@@ -125,6 +125,7 @@ fn a_configuration_with_an_exposed_secret_or_another_clusters_data_is_78() {
 
 /// Rows 78 to 86 of bad input: each is found before anything is touched.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_wrong_setting_is_78_and_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = cluster(dir.path(), "http://127.0.0.1:17997");
