@@ -81,48 +81,13 @@ async fn a_node_that_lost_what_it_confirmed_comes_back_as_a_learner() -> anyhow:
             .context("no follower")?;
         let data = cluster.node(id)?.data.clone();
         if name == "an older copy" {
-            cluster.kill(id).await?;
-            for part in ["raft", "store"] {
-                copy(&data.join(part), &data.with_extension(part))?;
-            }
-            cluster.restart(id).await?;
-            let before = cluster.status_of(leader).await?;
-            let before = before.nodes.iter().map(|node| node.last).max();
-            load.acknowledged(50).await?;
-            until("the node has more than the copy", LIMIT, async || {
-                let status = cluster.status_of(id).await.map_err(|e| format!("{e:#}"))?;
-                let own = status.nodes.iter().find(|node| node.id == id);
-                let has_more = own.map(|node| node.last) > before;
-                if has_more {
-                    Ok(())
-                } else {
-                    Err(format!("{status:?}"))
-                }
-            })
-            .await?;
+            copy_and_go_on(&mut cluster, &load, id).await?;
         }
         cluster.kill(id).await?;
         damage(&data).context(name)?;
         cluster.restart(id).await.context(name)?;
         load.acknowledged(20).await?;
-        until("the node votes again", LIMIT, async || {
-            let status = cluster
-                .status_of(leader)
-                .await
-                .map_err(|e| format!("{e:#}"))?;
-            let is_back = status.nodes.len() == 3
-                && status
-                    .nodes
-                    .iter()
-                    .any(|node| node.id == id && node.role == "follower" && node.reachable);
-            if is_back {
-                Ok(())
-            } else {
-                Err(format!("{status:?}"))
-            }
-        })
-        .await
-        .context(name)?;
+        votes_again(&cluster, leader, id).await.context(name)?;
         ensure!(
             said(&data, "this node does not vote")?,
             "{name}: the node did not say that it recovers"
@@ -137,6 +102,46 @@ async fn a_node_that_lost_what_it_confirmed_comes_back_as_a_learner() -> anyhow:
     eprintln!("{report}");
     cluster.wait_converged(LIMIT).await?;
     Ok(())
+}
+
+/// Copies what node `id` has on disk, and waits until it has confirmed more than that.
+async fn copy_and_go_on(cluster: &mut Cluster, load: &Load, id: u64) -> anyhow::Result<()> {
+    let data = cluster.node(id)?.data.clone();
+    cluster.kill(id).await?;
+    for part in ["raft", "store"] {
+        copy(&data.join(part), &data.with_extension(part))?;
+    }
+    cluster.restart(id).await?;
+    let before = cluster.status_of(id).await?;
+    let before = before.nodes.iter().map(|node| node.last).max();
+    load.acknowledged(50).await?;
+    until("the node has more than the copy", LIMIT, async || {
+        let status = cluster.status_of(id).await;
+        let status = status.map_err(|e| format!("{e:#}"))?;
+        let own = status.nodes.iter().find(|node| node.id == id);
+        if own.map(|node| node.last) > before {
+            Ok(())
+        } else {
+            Err(format!("{status:?}"))
+        }
+    })
+    .await
+}
+
+/// Waits until `leader` has node `id` among its followers.
+async fn votes_again(cluster: &Cluster, leader: u64, id: u64) -> anyhow::Result<()> {
+    until("the node votes again", LIMIT, async || {
+        let status = cluster.status_of(leader).await;
+        let status = status.map_err(|e| format!("{e:#}"))?;
+        let mut nodes = status.nodes.iter();
+        let is_back = nodes.any(|node| node.id == id && node.role == "follower" && node.reachable);
+        if is_back && status.nodes.len() == 3 {
+            Ok(())
+        } else {
+            Err(format!("{status:?}"))
+        }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
