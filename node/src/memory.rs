@@ -1,4 +1,4 @@
-//! Memory that was freed goes back to the system.
+//! A node holds little memory, and gives back what it freed.
 //!
 //! mimalloc notes what a freed page was, and gives it back a second later at the earliest, when some thread has a reason to
 //! look: many allocations, or its end. A node that has become quiet after a large push has neither.
@@ -11,6 +11,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// How often somebody looks.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Has the kernel back memory with small pages only, from now on and in the processes this one starts.
+///
+/// mimalloc asks for huge pages where the system leaves the choice to programs. A page of 2 MiB is resident for the little that is
+/// used in it: an idle node took 85 MiB with them and takes 53 MiB without, one with 10,000 sessions 530 MiB and 360 MiB.
+pub(crate) fn use_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "the kernel may use huge pages");
+    }
+}
 
 /// Lets a thread begin and end every second.
 pub(crate) async fn give_back() -> Infallible {
