@@ -24,7 +24,7 @@ async fn a_panic_in_any_actor_is_a_restart_and_loses_nothing(store: Store) -> an
             .await?;
         until(
             "the restart is counted",
-            Duration::from_secs(15),
+            Duration::from_secs(120),
             async || {
                 let now = restarts(&cluster, leader)
                     .await

@@ -75,7 +75,7 @@ async fn chunked(cluster: &Cluster, id: u64, body: &[u8]) -> anyhow::Result<Valu
     stream.write_all(head.as_bytes()).await?;
     let mut start = [0; 12];
     let read = stream.read_exact(&mut start);
-    tokio::time::timeout(Duration::from_secs(5), read)
+    tokio::time::timeout(Duration::from_secs(60), read)
         .await
         .context("no 100")??;
     ensure!(
