@@ -7,6 +7,7 @@ use pga_chaos_tests::{Cluster, ClusterOptions, Load, verified};
 use pga_node::load::LoadArgs;
 
 use crate::Options;
+use crate::durations::Durations;
 use crate::report::Report;
 
 const TRANSFERS: u32 = 20;
@@ -20,7 +21,7 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
             eprintln!("{n} of {} kills", options.kills);
         }
     }
-    gaps.sort_unstable();
+    let gaps = Durations::from(gaps);
     report.add(
         format!(
             "{} × kill -9 of the leader: longest time without an acknowledgement p50 / p99 / max",
@@ -28,9 +29,9 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
         ),
         format!(
             "{:.0} / {:.0} / {:.0} ms",
-            rank(&gaps, 50),
-            rank(&gaps, 99),
-            rank(&gaps, 100)
+            gaps.percentile(50),
+            gaps.percentile(99),
+            gaps.percentile(100)
         ),
         "p50 < 1 s, max < 2 s",
     );
@@ -41,13 +42,13 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
         gaps.push(gap);
         failed += failures;
     }
-    gaps.sort_unstable();
+    let gaps = Durations::from(gaps);
     report.add(
         format!("{TRANSFERS} × transfer-leader: the same p50 / max; failed pushes"),
         format!(
             "{:.0} / {:.0} ms; {failed}",
-            rank(&gaps, 50),
-            rank(&gaps, 100)
+            gaps.percentile(50),
+            gaps.percentile(100)
         ),
         "< 300 ms, 0",
     );
@@ -94,10 +95,4 @@ async fn transfer(cluster: &Cluster) -> anyhow::Result<(Duration, u64)> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (_, run) = load.stop().await?;
     Ok((run.longest_gap, run.failed))
-}
-
-/// Nearest rank, in milliseconds.
-fn rank(sorted: &[Duration], percent: usize) -> f64 {
-    let at = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(at).map_or(0.0, Duration::as_secs_f64) * 1_000.0
 }

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
+use crate::noise;
+
 /// Builds the release program without fault injection: what users run. One that `PGANALYTICS_TEST_PROGRAM` names is
 /// taken as it is.
 pub(crate) async fn build_program() -> anyhow::Result<()> {
@@ -29,7 +31,7 @@ pub(crate) async fn build_program() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One paragraph: processor, memory, kernel, commit.
+/// Some lines: processor, memory, kernel, commit; and how fast the disk is now.
 pub(crate) fn describe() -> anyhow::Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
@@ -46,10 +48,16 @@ pub(crate) fn describe() -> anyhow::Result<String> {
         .args(["describe", "--always", "--dirty"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()?;
+    let syncs = noise::syncs()?;
     Ok(format!(
-        "{cores} cores of {model}, {} GiB memory, kernel {}, commit {}. Nodes, database and load share the machine.\n",
+        "{cores} cores of {model}, {} GiB memory, kernel {}, commit {}. Nodes, database and load share the machine.\n\
+         {} × 8 KiB and fdatasync before the first row: p50 / p99 / max {:.2} / {:.2} / {:.2} ms.\n",
         memory >> 20,
         kernel.trim(),
-        String::from_utf8_lossy(&commit.stdout).trim()
+        String::from_utf8_lossy(&commit.stdout).trim(),
+        syncs.len(),
+        syncs.percentile(50),
+        syncs.percentile(99),
+        syncs.percentile(100),
     ))
 }

@@ -2,13 +2,15 @@
 //!
 //! `cargo run --release -p pga-chaos-tests --bin bench` runs all of them (about an hour with the outage of ten minutes
 //! and the hundred kills); names pick some: `… --bin bench -- steady small`. Needs root for TimescaleDB and etcd.
-//! Progress goes to stderr, the report in Markdown to stdout.
+//! Progress goes to stderr, the report in Markdown to stdout; with it, what the machine did to any program meanwhile.
 
 mod big;
+mod durations;
 mod etcd;
 mod failover;
 mod flush;
 mod machine;
+mod noise;
 mod outage;
 mod overload;
 mod report;
@@ -24,6 +26,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use pga_config::parse_duration;
 
+use self::noise::CpuTicks;
 use self::report::Report;
 
 /// One benchmark.
@@ -79,8 +82,11 @@ async fn main() -> anyhow::Result<()> {
         options.rows.clone()
     };
     let mut report = Report::default();
+    let machine = machine::describe()?;
+    eprintln!("{machine}");
     for row in rows {
         eprintln!("== {row:?}");
+        let before = CpuTicks::now()?;
         let measured = match row {
             Row::Steady => Box::pin(steady::run(&options, &mut report)).await,
             Row::Small => Box::pin(small::run(&options, &mut report)).await,
@@ -96,7 +102,8 @@ async fn main() -> anyhow::Result<()> {
             eprintln!("{error:#}");
             report.failed(row, &error);
         }
+        report.end_row(CpuTicks::now()?.stolen_since(before));
     }
-    let text = format!("{}\n{report}", machine::describe()?);
+    let text = format!("{machine}\n{report}");
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
