@@ -17,6 +17,7 @@ use pga_chaos_tests::{Cluster, ClusterOptions};
 use serde_json::Value;
 
 use self::probe::Probe;
+use crate::peer_port;
 use crate::raw_http::exchange;
 
 /// One request, and what has to come back.
@@ -128,7 +129,8 @@ fn every_row_is_documented_and_checked() -> anyhow::Result<()> {
     let names = rows
         .map(|row| row.name)
         .chain(http2::NAMES)
-        .chain(slow::NAMES);
+        .chain(slow::NAMES)
+        .chain(peer_port::NAMES);
     let checked: BTreeSet<u32> = names
         .filter_map(|name| name.split(' ').next()?.parse().ok())
         .collect();

@@ -1,5 +1,4 @@
-//! The peer port of a running node against hostile input (rows 67 to 76 of the list of bad inputs): after each row the
-//! same processes run, in the same term, with about the memory they had, and take the next push.
+//! The peer port of a running node against hostile input (its rows of `docs/bad-input.md`): after each row the same processes run, in the same term, with about the memory they had, and take the next push.
 //!
 //! Elections are slow here, so that a busy machine is not taken for an attack that succeeded.
 
@@ -133,28 +132,42 @@ fn memory(cluster: &Cluster) -> anyhow::Result<Vec<u64>> {
     cluster.nodes().iter().map(of).collect()
 }
 
+/// Each begins with its number in `docs/bad-input.md`.
+pub(crate) const NAMES: [&str; 11] = [
+    "67 certificates",
+    "68 other cluster",
+    "69 identities",
+    "70 protocols",
+    "71 frame lengths",
+    "72 votes",
+    "73 streams",
+    "74 floods",
+    "75 snapshots",
+    "76 early data",
+    "95 snapshot names",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_peers_change_nothing() -> anyhow::Result<()> {
     let mut siege = Siege::lay().await?;
-    handshake::certificates(&siege).await?;
-    siege.unharmed("67 certificates").await?;
-    handshake::other_cluster(&siege).await?;
-    siege.unharmed("68 other cluster").await?;
-    handshake::identities(&siege).await?;
-    siege.unharmed("69 identities").await?;
-    handshake::protocols(&siege).await?;
-    siege.unharmed("70 protocols").await?;
-    frames::lengths(&siege).await?;
-    siege.unharmed("71 frame lengths").await?;
-    say::strangers_and_impostors(&siege).await?;
-    siege.unharmed("72 votes").await?;
-    frames::streams(&siege).await?;
-    siege.unharmed("73 streams").await?;
-    flood::datagrams(&siege).await?;
-    siege.unharmed("74 floods").await?;
-    frames::snapshots(&siege).await?;
-    siege.unharmed("75 snapshots").await?;
-    handshake::early_data(&siege).await?;
-    siege.unharmed("76 early data").await?;
+    for row in NAMES {
+        let number = row.split(' ').next().unwrap_or_default();
+        let attack = match number {
+            "67" => handshake::certificates(&siege).await,
+            "68" => handshake::other_cluster(&siege).await,
+            "69" => handshake::identities(&siege).await,
+            "70" => handshake::protocols(&siege).await,
+            "71" => frames::lengths(&siege).await,
+            "72" => say::strangers_and_impostors(&siege).await,
+            "73" => frames::streams(&siege).await,
+            "74" => flood::datagrams(&siege).await,
+            "75" => frames::snapshots(&siege).await,
+            "76" => handshake::early_data(&siege).await,
+            "95" => frames::names(&siege).await,
+            other => anyhow::bail!("no row {other}"),
+        };
+        attack.context(row)?;
+        siege.unharmed(row).await?;
+    }
     say::a_removed_node(&mut siege).await
 }

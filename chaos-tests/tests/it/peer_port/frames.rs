@@ -1,11 +1,13 @@
-//! Rows 71, 73 and 75: what comes over a connection that was let in.
+//! Rows 71, 73, 75 and 95: what comes over a connection that was let in.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use pga_chaos_tests::until;
 
 use super::Siege;
-use super::intruder::{exchange, framed};
+use super::intruder::{PATIENCE, exchange, framed};
 use crate::bodies::{position, samples};
 
 /// An id with a good certificate that no node has.
@@ -14,6 +16,8 @@ const NOBODY: u64 = 77;
 const STATUS: [u8; 2] = [2, 7];
 /// Refused, as malformed.
 const MALFORMED: [u8; 2] = [1, 5];
+/// What a file would be called that is written where it must not be.
+const ESCAPED: &str = "escaped-95";
 /// Streams of one connection a node serves at once.
 const STREAMS: usize = 256;
 
@@ -130,7 +134,6 @@ pub(super) async fn snapshots(siege: &Siege) -> anyhow::Result<()> {
             vec![file(name, 7), chunk(0, crc, &data), end(1, 7)],
         ),
         ("endless", vec![file(name, (1 << 40) + 1)]),
-        ("path", vec![file(b"../../state.bin", 0), end(1, 0)]),
     ] {
         let bytes = [opening.clone(), frames.concat()].concat();
         let answer = exchange(&peer.connection, &bytes).await?;
@@ -152,4 +155,78 @@ pub(super) async fn snapshots(siege: &Siege) -> anyhow::Result<()> {
     let after = stored().await?.len();
     ensure!(after == before, "{before} elements became {after}");
     Ok(())
+}
+
+/// Names that would lead out of the directory of one snapshot, over a link, or to a file that is there.
+fn bad_names(siege: &Siege) -> Vec<Vec<Vec<u8>>> {
+    let absolute = siege.cluster.directory().join(ESCAPED);
+    let absolute = absolute.to_string_lossy();
+    let named = |name: &str| vec![file(name.as_bytes(), 0), end(1, 0)];
+    let mut all: Vec<_> = [
+        "..",
+        ".",
+        "",
+        "a/b",
+        "a\\b",
+        "a\0b",
+        ".hidden",
+        "link/../a",
+        &absolute,
+    ]
+    .into_iter()
+    .map(named)
+    .collect();
+    // From the snapshot's own directory up to the root of all data, and in forms that something may decode.
+    all.extend((1..6).map(|up| named(&format!("{}{ESCAPED}", "../".repeat(up)))));
+    all.push(named(&format!("..%2f{ESCAPED}")));
+    all.push(named(&"a".repeat(129)));
+    all.push(vec![file(b"..\xc0\xaf", 0), end(1, 0)]);
+    all.push(vec![file(b"twice", 0), file(b"twice", 0), end(2, 0)]);
+    all
+}
+
+/// Row 95: the file names of a snapshot are refused as such, and nothing of it stays on the disk.
+pub(super) async fn names(siege: &Siege) -> anyhow::Result<()> {
+    let target = siege.target()?;
+    let from = if target.id == 1 { 2 } else { 1 };
+    let peer = siege.stolen.greeted(from, target).await?;
+    let header = header(siege.before.term, from)?;
+    let opening = framed(&[&[4], &header[..]].concat());
+    let send = async |frames: &[Vec<u8>]| {
+        let bytes = [opening.clone(), frames.concat()].concat();
+        exchange(&peer.connection, &bytes).await
+    };
+    for frames in bad_names(siege) {
+        let answer = send(&frames).await?;
+        let name = String::from_utf8_lossy(&frames[0][13..]).into_owned();
+        ensure!(answer.get(4..) == Some(&MALFORMED), "{name:?}: {answer:?}");
+    }
+    // It was the names: with a good one it is refused later, for what is in it.
+    let answer = send(&[file(b"plain-95", 0), end(1, 0)]).await?;
+    ensure!(
+        answer.len() > 4 && answer.get(4..) != Some(&MALFORMED),
+        "plain: {answer:?}"
+    );
+    let all = siege.cluster.directory();
+    ensure!(!holds(all, ESCAPED)?, "a file came out of its directory");
+    until("nothing of it is left", PATIENCE, async || {
+        match holds(&target.data.join("raft/arriving"), "incoming-") {
+            Ok(false) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await
+}
+
+/// Whether something below `directory` has a name that begins like this.
+fn holds(directory: &Path, begins: &str) -> anyhow::Result<bool> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let is_it = entry.file_name().to_string_lossy().starts_with(begins);
+        // Segments and stores come and go.
+        if is_it || entry.path().is_dir() && holds(&entry.path(), begins).unwrap_or(false) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
