@@ -70,12 +70,12 @@ pub struct RaftTimings {
 
 impl Default for RaftTimings {
     /// A follower asks for votes after a silence of `election_max` (the leader's lease) and then a random time between
-    /// `election_min` and `election_max`: a leader that dies is replaced after 0.8 to 1.1 s.
+    /// `election_min` and `election_max`: a leader that dies is replaced after 0.75 to 0.9 s.
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_millis(100),
-            election_min: Duration::from_millis(300),
-            election_max: Duration::from_millis(500),
+            election_min: Duration::from_millis(320),
+            election_max: Duration::from_millis(450),
             rpc_timeout: Duration::from_millis(2_000),
             snapshot_stall: Duration::from_secs(60),
             upload_expiry: Duration::from_secs(120),

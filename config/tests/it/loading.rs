@@ -26,11 +26,11 @@ fn refused(values: Values) -> String {
 fn later_sources_win() {
     let mut values = values(&format!("{MINIMAL}[raft]\nheartbeat = \"100ms\"\n"));
     assert!(values.has("raft.heartbeat"));
-    let ours = ("PGANALYTICS_RAFT__HEARTBEAT".to_owned(), "120ms".to_owned());
+    let ours = ("PGANALYTICS_RAFT__HEARTBEAT".to_owned(), "80ms".to_owned());
     values.add_environment([ours, ("PATH".to_owned(), "/bin".to_owned())]);
     values.add_flag("sessions.max", "7");
     let config = Config::try_from(values).unwrap();
-    assert_eq!(config.raft.heartbeat, Duration::from_millis(120));
+    assert_eq!(config.raft.heartbeat, Duration::from_millis(80));
     assert_eq!(config.sessions.max, 7);
     assert_eq!(config.log.segment_size.bytes(), 32 << 20);
 }

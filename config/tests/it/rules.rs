@@ -27,8 +27,8 @@ fn broken_rules_are_refused_with_their_key() {
             "raft.election-min = 300ms: must be more than 3 x",
         ),
         (
-            &[("raft.election-max", "400ms")],
-            "raft.election-max = 400ms",
+            &[("raft.election-max", "320ms")],
+            "raft.election-max = 320ms",
         ),
         (
             &[("raft.heartbeat", "0s")],
