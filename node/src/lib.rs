@@ -28,7 +28,6 @@ mod flush_read;
 mod join_desk;
 pub mod load;
 mod logging;
-mod memory;
 mod metrics;
 mod replica;
 mod replicator;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use pga_node::cli::Cli;
 
-/// Memory of a large push goes back to the system when the push is done.
+/// Memory of a large push goes back to the system when the push is done. Its settings are in `.cargo/config.toml`.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let exit = match Cli::read() {

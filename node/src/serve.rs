@@ -42,7 +42,7 @@ use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs, RootMsg};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, certificate_end, memory};
+use crate::{Error, Result, bootstrap, certificate_end};
 
 /// Runs a node until `stop` resolves or something fatal happens.
 ///
@@ -58,9 +58,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send) -> Res
         quic = %config.quic.listen,
         "node started"
     );
-    let memory = tasks::spawn(TaskKind::Memory, memory::give_back());
     let end = node.watch(stop).await;
-    memory.abort();
     node.bootstrapping.abort();
     shutdown::run(node.parts, &config, end.is_ok()).await;
     drop(data);

@@ -14,8 +14,6 @@ pub(crate) enum TaskKind {
     Watch,
     /// Serves one local operator's connection.
     Admin,
-    /// Gives freed memory back, as long as the node runs.
-    Memory,
 }
 
 impl TaskKind {
@@ -24,7 +22,6 @@ impl TaskKind {
             Self::Effect => "effect",
             Self::Watch => "watch",
             Self::Admin => "admin",
-            Self::Memory => "memory",
         }
     }
 }

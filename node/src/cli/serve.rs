@@ -62,7 +62,6 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration");
     }
-    crate::memory::use_small_pages();
     let exit_with_parent = args.exit_with_parent;
     let runtime = runtime(config.node.worker_threads)?;
     let outcome = runtime.block_on(async {
