@@ -178,6 +178,31 @@ impl Cluster {
         self.node(id)?.process.signal(Signal::KILL)
     }
 
+    /// Tells nodes to end in order (SIGTERM), all at the same time, and waits until they have.
+    ///
+    /// # Errors
+    /// If one does not end within `limit`.
+    pub async fn stop(&mut self, ids: &[u64], limit: Duration) -> anyhow::Result<()> {
+        for id in ids {
+            self.node(*id)?.process.signal(Signal::TERM)?;
+        }
+        for id in ids {
+            let node = self.node_mut(*id)?;
+            let gone = until("node has ended", limit, async || {
+                if node.process.is_alive() {
+                    Err(id)
+                } else {
+                    Ok(())
+                }
+            });
+            gone.await?;
+            if let Some(mut child) = node.child.take() {
+                child.wait().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Starts a killed node again from its configuration file; does not wait.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod metrics;
 mod node;
 pub mod pki;
 mod raft;
+mod sealed_file;
 mod state;
 pub mod transport;
 

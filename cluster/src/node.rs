@@ -83,7 +83,8 @@ impl ClusterNode {
         tokio::spawn(watch::gauges(Arc::clone(&core)));
         tokio::spawn(maintenance::run(Arc::clone(&core)));
         tokio::spawn(uploads::run(Arc::clone(&core)));
-        if *core.standing.borrow() != Standing::Open {
+        tokio::spawn(recovery::exchange(Arc::clone(&core)));
+        if !core.takes_part() {
             tokio::spawn(recovery::run(Arc::clone(&core)));
         }
         let batcher = Batcher::start(Arc::clone(&core));
@@ -125,6 +126,11 @@ impl ClusterNode {
             Standing::Recovering(why) => Some(Arc::clone(why)),
             Standing::Open | Standing::Undecided => None,
         }
+    }
+
+    /// Whether this node takes part in consensus: it does not while it recovers, nor at its start until its peers told that it lost nothing.
+    pub fn takes_part(&self) -> bool {
+        self.core.takes_part()
     }
 
     /// Whether this node's log holds anything: it was initialized, or heard from a leader.
@@ -340,8 +346,15 @@ impl ClusterNode {
         if let Err(error) = self.core.raft.shutdown().await {
             tracing::warn!(%error, "consensus did not end well");
         }
-        let log = self.core.log.log().clone();
-        match tokio::task::spawn_blocking(move || log.close()).await {
+        let (log, sightings) = (
+            self.core.log.log().clone(),
+            Arc::clone(&self.core.sightings),
+        );
+        let close = move || {
+            sightings.save();
+            log.close()
+        };
+        match tokio::task::spawn_blocking(close).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the log did not close well"),
             Err(error) => tracing::warn!(%error, "the log did not close well"),

@@ -161,6 +161,9 @@ impl NodeApi for Front {
             let recovering = self.cluster.recovering();
             let reason = match leader {
                 _ if recovering.is_some() => "recovering",
+                _ if !self.cluster.takes_part() => {
+                    "too few other nodes told whether it lost anything"
+                }
                 None => "no leader is known",
                 Some(_) if self.token_key().is_none() => "the cluster's secrets are not here yet",
                 Some(_) => "",

@@ -16,6 +16,7 @@ mod failover;
 mod large_push;
 mod limits;
 mod membership;
+mod older_disk;
 mod outage;
 mod overload;
 mod pause;

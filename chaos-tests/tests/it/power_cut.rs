@@ -77,6 +77,14 @@ async fn cut_under_load(
         "too few: {report}"
     );
     eprintln!("{cuts} power cuts in {cutting:?}, {report}");
+    for node in cluster.nodes() {
+        let life = node.data.join("raft/life");
+        ensure!(
+            !life.exists(),
+            "node {} was taken for one that lost its log",
+            node.id
+        );
+    }
     cluster.wait_converged(RECOVERY).await?;
     Ok(())
 }

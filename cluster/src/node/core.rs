@@ -1,7 +1,7 @@
 //! What the handle, the service and the tasks of a node share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
@@ -11,7 +11,7 @@ use pga_storage::Position;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::recovery::{PeerStanding, Quarantine, Standing};
+use super::recovery::{Heard, Life, PeerStanding, Quarantine, Standing};
 use super::{
     AppService, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
 };
@@ -20,7 +20,7 @@ use crate::member::Member;
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
 use crate::raft::log_store::LogStore;
-use crate::raft::sightings::Sightings;
+use crate::raft::sightings::{Seen, Sightings};
 use crate::raft::state_machine::Inner as Machine;
 use crate::raft::type_config::{Raft, TypeConfig};
 use crate::transport::{SharedTransport, TransportError};
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     /// This node as configured.
     pub(crate) own: Option<Member>,
     pub(crate) quarantine: Quarantine,
+    pub(crate) life: Life,
+    pub(crate) heard: Mutex<Heard>,
     pub(crate) standing: watch::Sender<Standing>,
     /// This process began with an empty log, with the cluster.
     pub(crate) is_original: AtomicBool,
@@ -124,22 +126,46 @@ impl Core {
         matches!(*self.standing.borrow(), Standing::Recovering(_))
     }
 
+    /// Whether this node takes part in consensus.
+    pub(crate) fn takes_part(&self) -> bool {
+        *self.standing.borrow() == Standing::Open
+    }
+
     /// What this node knows about `peer`.
     pub(crate) fn standing_of(&self, peer: NodeId) -> PeerStanding {
         let metrics = self.raft_metrics();
+        let is_original = self.is_original.load(Ordering::Acquire);
         let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
         PeerStanding {
             is_recovering: self.is_recovering(),
-            is_original: self.is_original.load(Ordering::Acquire),
+            is_original,
             // The first entry is the membership that the cluster was made with: no push is there.
             has_committed: metrics.local_committed.is_some_and(|id| id.index > 0)
-                || self.machine.applied.borrow().index > 0,
+                || self.machine.applied.borrow().index > 0
+                // What is in the log since before may be committed.
+                || (!is_original && self.log.last_id().is_some_and(|id| id.index > 0)),
             is_leader: metrics.current_leader == Some(self.node.get())
                 && metrics.replication.is_some(),
             is_voter: voters.contains(&peer.get()),
             voters: voters.len(),
             seen: self.sightings.of(peer),
+            own: self.on_disk(),
         }
+    }
+
+    /// What this node has on its disk.
+    pub(crate) fn on_disk(&self) -> Seen {
+        Seen {
+            log: self.log.durable_id().max(self.raft_metrics().snapshot),
+            term: self.log.voted_term(),
+            life: self.life.number(),
+        }
+    }
+
+    /// Takes part in consensus from now on.
+    pub(crate) fn take_part(&self) {
+        self.standing.send_replace(Standing::Open);
+        self.raft.runtime_config().elect(true);
     }
 
     /// Reports the end of consensus, unless the node was told to stop.
@@ -162,7 +188,7 @@ impl Core {
         let metrics = self.raft_metrics();
         let member = self.book.member(self.node);
         let role = match metrics.state {
-            _ if self.is_recovering() => NodeRole::Recovering,
+            _ if !self.takes_part() => NodeRole::Recovering,
             ServerState::Leader => NodeRole::Leader,
             ServerState::Follower => NodeRole::Follower,
             ServerState::Candidate => NodeRole::Candidate,

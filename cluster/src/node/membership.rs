@@ -45,6 +45,8 @@ pub(crate) enum Changed {
     Refused(String),
     /// Not done in time.
     Late,
+    /// Taken out by this log entry, which begins the node's next life.
+    TakenOut(u64),
 }
 
 impl Core {
@@ -70,7 +72,7 @@ impl Core {
             match changed {
                 Changed::Done => return Ok(()),
                 Changed::Refused(why) => return Err(ProposeError::Membership(why)),
-                Changed::Late | Changed::NotLeader => {}
+                Changed::Late | Changed::NotLeader | Changed::TakenOut(_) => {}
             }
             self.pause(leader, PAUSE, deadline).await;
         }
@@ -130,12 +132,12 @@ impl Core {
                 Change::Add(member) => self.add(member, deadline).await,
                 Change::Remove(node) => self.remove(*node, deadline).await,
                 Change::Lead(node) => self.hand_over(*node).await,
-                Change::TakeOut(node) => self.take_out(*node).await,
+                Change::TakeOut(node) => return self.take_out(*node).await,
             }
+            .map(|()| Changed::Done)
         };
         match tokio::time::timeout_at(deadline, making).await {
-            Ok(Ok(())) => Changed::Done,
-            Ok(Err(other)) => other,
+            Ok(Ok(done) | Err(done)) => done,
             Err(_) => Changed::Late,
         }
     }
@@ -167,8 +169,8 @@ impl Core {
         done.map(drop).map_err(changed)
     }
 
-    /// Takes a node out without retiring it, and waits until a membership without it is committed.
-    async fn take_out(&self, node: NodeId) -> Result<(), Changed> {
+    /// Takes a node out without retiring it, and waits until a membership without it is committed; answers which entry that is.
+    async fn take_out(&self, node: NodeId) -> Result<Changed, Changed> {
         let id = node.get();
         let is_in = |members: &Membership| members.nodes().any(|(member, _)| *member == id);
         loop {
@@ -179,8 +181,9 @@ impl Core {
             let members = &metrics.membership_config;
             let is_committed = metrics.local_committed >= *members.log_id();
             if !is_in(members) && is_committed {
-                self.sightings.forget(node);
-                return Ok(());
+                let life = members.log_id().map_or(0, |id| id.index);
+                self.sightings.begins_anew(node, life);
+                return Ok(Changed::TakenOut(life));
             }
             if is_in(members) && is_committed {
                 let nodes = BTreeSet::from([id]);

@@ -14,20 +14,31 @@
 //! | Found at start | Known from |
 //! | --- | --- |
 //! | log, marker or snapshot damaged | checksums and the marker |
-//! | log behind what this node once answered, or a vote forgotten | peers' memory of it ([`Sightings`](crate::raft::sightings)) |
+//! | log behind what this node once had, or a vote forgotten | peers' memory of it, on their disks ([`Sightings`](crate::raft::sightings)) |
 //! | log empty, but the node votes in a cluster that has committed something | peers' membership |
 //! | a recovery that was not finished | the file `recovering` |
 //!
+//! A node with a log takes part once all voters have told what they saw of it; after a while without some of them, a majority is enough, itself
+//! among it. With fewer it waits without end: there is nothing it could help to elect or to commit.
+//!
 //! A node with an empty log takes part at once only if so many others have never heard of it, and have seen the cluster's whole life, that
 //! nothing can have been committed with its help: that is how a new cluster starts.
+//!
+//! # What becomes of the log
+//! One that is damaged is moved aside. One that is only older is a true beginning of the log, and stays: once the node is taken out, it is a
+//! learner that is behind.
 
 mod decision;
+mod exchange;
+mod life;
 mod quarantine;
 mod standing;
 mod task;
 
 pub(crate) use self::{
+    exchange::run as exchange,
+    life::Life,
     quarantine::Quarantine,
-    standing::{PeerStanding, Standing, ask_all, loss},
+    standing::{Heard, PeerStanding, Standing, ask_all, loss},
     task::run,
 };

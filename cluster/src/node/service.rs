@@ -13,7 +13,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::core::Core;
-use super::recovery::Standing;
 use super::vetting::{Claim, Objection, Vetting};
 use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
 use crate::raft::type_config::{TypeConfig, Vote};
@@ -100,7 +99,7 @@ impl NodeService {
     /// The node, if it takes part in consensus (LOG-1).
     fn consensus(&self, kind: &str) -> Result<Arc<Core>, ServiceError> {
         let core = self.core()?;
-        if *core.standing.borrow() == Standing::Open {
+        if core.takes_part() {
             return Ok(core);
         }
         core.metrics.refusals.with_label_values(&[kind]).inc();
@@ -145,7 +144,10 @@ impl NodeService {
             }
             RpcKind::Propose => encode(&core.serve_propose(body).await),
             RpcKind::ReadIndex => encode(&core.read_index().await),
-            RpcKind::Standing => encode(&(core.standing_of(from), core.members())),
+            RpcKind::Standing => {
+                core.hear(from, &body);
+                Ok(core.tell(from))
+            }
             RpcKind::Status => encode(&core.own_status()),
             RpcKind::Membership => encode(&core.serve_change(from, body).await),
             RpcKind::Read => match &core.app {

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy as RaftSnapshotPolicy};
@@ -13,7 +13,7 @@ use pga_storage::metrics::{BufferMetrics, LogMetrics};
 use tokio::sync::watch;
 
 use super::core::Core;
-use super::recovery::{Quarantine, Standing, ask_all, loss};
+use super::recovery::{Life, Quarantine, Standing};
 use super::{ClusterOptions, Error, Leadership, RaftTimings, Result};
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
@@ -24,19 +24,17 @@ use crate::raft::state_machine::{Parts, StateMachine};
 use crate::raft::type_config::Raft;
 use crate::transport::SharedTransport;
 
-/// How long peers may take to say what they know, before a node with a log takes part.
-const ASK: Duration = Duration::from_millis(400);
-
 /// Opens the log, the buffer and the newest snapshot, and starts consensus on them.
 pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) -> Result<Core> {
-    let config = config(&options)?;
-    let metrics = Arc::new(
-        ClusterMetrics::register(&options.registry)
-            .map_err(|error| Error::Fatal(error.to_string()))?,
-    );
+    let metrics = ClusterMetrics::register(&options.registry);
+    let metrics = Arc::new(metrics.map_err(|error| Error::Fatal(error.to_string()))?);
     let files = Files::register(&options)?;
     let quarantine = Quarantine::new(&options.dir);
-    let Found { log, mut standing } = find_log(&options, &files, &quarantine, &transport).await?;
+    let Found {
+        log,
+        life,
+        mut standing,
+    } = find_log(&options, &files, &quarantine).await?;
     let book = Arc::new(AddressBook::default());
     let parts = Parts {
         buffer: files.open_buffer().await?,
@@ -48,7 +46,8 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         flushed: options.flushed,
     };
     let (machine, log) = open_machine(&options, &files, &quarantine, parts, &mut standing).await?;
-    let sightings = Arc::new(Sightings::default());
+    let config = config(&options, standing == Standing::Open)?;
+    let sightings = Arc::new(Sightings::open(&options.dir));
     let network = Network {
         transport: Arc::clone(&transport),
         book: Arc::clone(&book),
@@ -65,6 +64,8 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         own: own.cloned(),
         configured: options.members,
         quarantine,
+        life,
+        heard: Mutex::default(),
         standing: watch::Sender::new(standing),
         is_original: AtomicBool::new(false),
         sightings,
@@ -147,63 +148,51 @@ async fn blocking<T: Send + 'static>(
 /// The log that this node goes on with.
 struct Found {
     log: LogStore,
+    life: Life,
     standing: Standing,
 }
 
-/// Opens the log, or an empty one in its place if this node lost what it confirmed (see [`super::recovery`]).
+/// Opens the log, or an empty one in its place if it is damaged (see [`super::recovery`]).
 async fn find_log(
     options: &ClusterOptions,
     files: &Files,
     quarantine: &Quarantine,
-    transport: &SharedTransport,
 ) -> Result<Found> {
-    let mut peers = options.members.clone();
-    peers.retain(|peer| peer.node != options.node);
-    let open = Standing::Open;
+    let has_peers = options.members.iter().any(|peer| peer.node != options.node);
     let pending = quarantine.pending()?;
-    let log = match files.open_log().await {
-        Ok(log) => log,
-        Err(Error::Damaged { path, what }) if pending.is_some() || !peers.is_empty() => {
+    let opened = match files.open_log().await {
+        Ok(log) => match Life::open(&options.dir) {
+            Ok(life) => Ok((log, life)),
+            Err(error) => {
+                close(log).await?;
+                Err(error)
+            }
+        },
+        Err(error) => Err(error),
+    };
+    let (log, life) = match opened {
+        Ok(opened) => opened,
+        Err(Error::Damaged { path, what }) if pending.is_some() || has_peers => {
             let why = format!("{} is damaged: {what}", path.display());
             return set_aside(files, quarantine, why).await;
         }
         Err(error) => return Err(error),
     };
-    if let Some(why) = pending {
-        return if log.is_empty() && !files.has_snapshots() {
-            let standing = Standing::Recovering(why.into());
-            Ok(Found { log, standing })
-        } else {
+    let standing = match pending {
+        pending if log.is_empty() && files.has_snapshots() && (pending.is_some() || has_peers) => {
             close(log).await?;
-            set_aside(files, quarantine, why).await
-        };
-    }
-    if peers.is_empty() {
-        return Ok(Found {
-            log,
-            standing: open,
-        });
-    }
-    if log.is_empty() {
-        if files.has_snapshots() {
-            close(log).await?;
-            let why = "there is a snapshot, but no log".to_owned();
+            let why = pending.unwrap_or_else(|| "there is a snapshot, but no log".to_owned());
             return set_aside(files, quarantine, why).await;
         }
-        let standing = Standing::Undecided;
-        return Ok(Found { log, standing });
-    }
-    let answers = ask_all(transport, &peers, ASK, &mut Vec::new()).await;
-    match loss(&log, &answers) {
-        None => Ok(Found {
-            log,
-            standing: open,
-        }),
-        Some(why) => {
-            close(log).await?;
-            set_aside(files, quarantine, why).await
-        }
-    }
+        Some(why) => Standing::Recovering(why.into()),
+        None if has_peers => Standing::Undecided,
+        None => Standing::Open,
+    };
+    Ok(Found {
+        log,
+        life,
+        standing,
+    })
 }
 
 /// Moves everything aside, durably noted before, and opens an empty log.
@@ -217,6 +206,8 @@ async fn set_aside(files: &Files, quarantine: &Quarantine, why: String) -> Resul
     );
     Ok(Found {
         log: files.open_log().await?,
+        // Which one it was is not asked any more: it begins the next one.
+        life: Life::first(&files.dir),
         standing: Standing::Recovering(why.into()),
     })
 }
@@ -274,7 +265,7 @@ async fn open_machine(
     Ok((machine, found.log))
 }
 
-fn config(options: &ClusterOptions) -> Result<Arc<Config>> {
+fn config(options: &ClusterOptions, takes_part: bool) -> Result<Arc<Config>> {
     let RaftTimings {
         heartbeat,
         election_min,
@@ -296,6 +287,8 @@ fn config(options: &ClusterOptions) -> Result<Arc<Config>> {
         max_payload_entries: 64,
         max_append_entries: Some(256),
         enable_pre_vote: Some(true),
+        // LOG-1: see `Core::take_part`.
+        enable_elect: takes_part,
         // LOG-1: entries go to the followers before they are durable here. A leader that lost some in a crash and led on in
         // the same term would give their places to others.
         enable_leader_restore: Some(false),

@@ -33,7 +33,7 @@ pub enum NodeRole {
     Candidate,
     /// It receives the log and does not vote.
     Learner,
-    /// It lost what it confirmed, takes no part, and asks to be taken in again.
+    /// It takes no part: it lost what it confirmed and asks to be taken in again, or its peers have not yet told whether it did.
     Recovering,
     /// It does not answer.
     Unknown,

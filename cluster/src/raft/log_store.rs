@@ -35,6 +35,8 @@ struct Meta {
     committed: Option<LogId>,
     purged: Option<LogId>,
     last: Option<LogId>,
+    /// The last entry that is known to be on disk.
+    durable: Option<LogId>,
 }
 
 impl LogStore {
@@ -53,6 +55,7 @@ impl LogStore {
             committed: decode(recovered.committed.as_ref())?,
             purged,
             last,
+            durable: last,
         };
         Ok(Self {
             log,
@@ -63,6 +66,11 @@ impl LogStore {
     /// The last entry.
     pub(crate) fn last_id(&self) -> Option<LogId> {
         self.meta().last
+    }
+
+    /// The last entry that is known to be on disk.
+    pub(crate) fn durable_id(&self) -> Option<LogId> {
+        self.meta().durable
     }
 
     /// The term of the last vote; 0 if there was none.
@@ -187,10 +195,15 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let last = entries
             .last()
             .map(|entry| LogId::new_term_index(entry.term, entry.index));
-        self.log.append(
-            entries,
-            Box::new(move |outcome| flushed.io_completed(outcome)),
-        )?;
+        let meta = Arc::clone(&self.meta);
+        let done = move |outcome: io::Result<()>| {
+            if outcome.is_ok() {
+                let mut meta = meta.lock().unwrap_or_else(PoisonError::into_inner);
+                meta.durable = meta.durable.max(last);
+            }
+            flushed.io_completed(outcome);
+        };
+        self.log.append(entries, Box::new(done))?;
         if last.is_some() {
             self.meta().last = last;
         }
@@ -202,6 +215,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         durable(|done| self.log.truncate_after_then(index, done)).await?;
         let mut meta = self.meta();
         meta.last = last.or(meta.purged);
+        meta.durable = meta.durable.min(meta.last);
         Ok(())
     }
 
@@ -214,6 +228,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let mut meta = self.meta();
         meta.purged = meta.purged.max(Some(upto));
         meta.last = meta.last.max(Some(upto));
+        meta.durable = meta.durable.max(Some(upto));
         Ok(())
     }
 }

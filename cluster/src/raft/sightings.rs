@@ -1,50 +1,244 @@
 //! What peers proved to have on their disks.
+//!
+//! # Layout
+//! `<dir>/sightings`, a [`SealedFile`]: a MessagePack map from node to [`Seen`]. Written every few seconds if something changed, soon
+//! after a vote, and at the ordered end.
+//!
+//! # Why late is good enough
+//! A sighting is a lower bound: a file that is late, old, or missing finds fewer losses, and accuses nobody. A peer that begins anew, with
+//! the others' consent, begins another life (see `node/recovery/life.rs`); what was seen of an earlier life says nothing about it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use super::type_config::LogId;
+use crate::sealed_file::SealedFile;
 
-/// The most that a node proved to have had on its disk, by what it answered or asked for.
+const MAGIC: &[u8; 8] = b"PGASEEN1";
+
+/// The most that a node proved to have had on its disk, by what it answered, asked for, or said itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
     /// The last entry it said to be durable.
     pub(crate) log: Option<LogId>,
-    /// The last term in which it voted, for itself or for another.
+    /// The last term in which it voted, for itself or for another, or followed a leader.
     pub(crate) term: u64,
+    /// In which of its lives that was.
+    pub(crate) life: u64,
 }
 
-/// What each peer proved to have on its disk, as long as this process runs: one that comes back with less has lost it.
+/// What each peer proved to have on its disk: one that comes back with less has lost it.
+#[derive(Debug)]
+pub(crate) struct Sightings {
+    file: SealedFile,
+    peers: Mutex<Peers>,
+    /// Held while the file is written.
+    writing: Mutex<()>,
+    voted: Notify,
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Sightings(Mutex<BTreeMap<NodeId, Seen>>);
+struct Peers {
+    seen: BTreeMap<NodeId, Seen>,
+    /// The file does not say all of it.
+    changed: bool,
+}
+
+impl Peers {
+    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Seen)) {
+        let seen = self.seen.entry(node).or_default();
+        let before = *seen;
+        change(seen);
+        self.changed |= *seen != before;
+    }
+}
 
 impl Sightings {
+    /// Goes on with what the file in `dir` says; one that is damaged says nothing.
+    pub(crate) fn open(dir: &Path) -> Self {
+        let file = SealedFile::new(dir.join("sightings"), MAGIC);
+        let seen = file.read().and_then(|body| match body {
+            None => Ok(BTreeMap::new()),
+            Some(body) => pga_storage::from_msgpack(&body).map_err(std::io::Error::other),
+        });
+        let seen = seen.unwrap_or_else(|error| {
+            let path = file.path().display();
+            tracing::warn!(%path, %error, "what was seen of the peers' disks is not known any more");
+            BTreeMap::new()
+        });
+        Self {
+            file,
+            peers: Mutex::new(Peers {
+                seen,
+                changed: false,
+            }),
+            writing: Mutex::new(()),
+            voted: Notify::new(),
+        }
+    }
+
     /// What was seen of `node`.
     pub(crate) fn of(&self, node: NodeId) -> Seen {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&node).copied().unwrap_or_default()
+        self.peers().seen.get(&node).copied().unwrap_or_default()
     }
 
     /// `node` has the entries up to `last`.
     pub(crate) fn has(&self, node: NodeId, last: Option<LogId>) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = seen.entry(node).or_default();
-        seen.log = seen.log.max(last);
+        self.peers()
+            .change(node, |seen| seen.log = seen.log.max(last));
     }
 
     /// `node` voted in `term`.
     pub(crate) fn voted(&self, node: NodeId, term: u64) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = seen.entry(node).or_default();
-        seen.term = seen.term.max(term);
+        let mut peers = self.peers();
+        peers.change(node, |seen| seen.term = seen.term.max(term));
+        if peers.changed {
+            self.voted.notify_one();
+        }
     }
 
-    /// Forgets `node`: it begins anew.
-    pub(crate) fn forget(&self, node: NodeId) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.remove(&node);
+    /// `node` said that it has this on its disk.
+    pub(crate) fn said(&self, node: NodeId, own: Seen) {
+        self.peers().change(node, |seen| {
+            if own.life > seen.life {
+                *seen = own;
+            } else if own.life == seen.life {
+                seen.log = seen.log.max(own.log);
+                seen.term = seen.term.max(own.term);
+            }
+        });
+    }
+
+    /// `node` begins this life, with nothing.
+    pub(crate) fn begins_anew(&self, node: NodeId, life: u64) {
+        let anew = Seen {
+            life,
+            ..Seen::default()
+        };
+        self.said(node, anew);
+    }
+
+    /// Waits for a vote that the file does not know of.
+    pub(crate) async fn vote_seen(&self) {
+        self.voted.notified().await;
+    }
+
+    /// Writes the file, if it does not say everything. Blocks for the disk.
+    pub(crate) fn save(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = {
+            let mut peers = self.peers();
+            if !std::mem::take(&mut peers.changed) {
+                return;
+            }
+            peers.seen.clone()
+        };
+        let written = rmp_serde::to_vec(&seen)
+            .map_err(std::io::Error::other)
+            .and_then(|body| self.file.write(&body));
+        if let Err(error) = written {
+            self.peers().changed = true;
+            let path = self.file.path().display();
+            tracing::warn!(%path, %error, "cannot write what was seen of the peers' disks");
+        }
+    }
+
+    fn peers(&self) -> MutexGuard<'_, Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: NodeId = NodeId::new(2);
+
+    fn log(term: u64, index: u64) -> Option<LogId> {
+        Some(LogId::new_term_index(term, index))
+    }
+
+    #[test]
+    fn sightings_only_grow_and_survive_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let sightings = Sightings::open(dir.path());
+        assert_eq!(sightings.of(NODE), Seen::default());
+        sightings.save();
+        assert!(!dir.path().join("sightings").exists(), "nothing to say");
+        sightings.has(NODE, log(1, 10));
+        sightings.has(NODE, log(1, 9));
+        sightings.voted(NODE, 3);
+        sightings.said(
+            NODE,
+            Seen {
+                log: log(2, 7),
+                term: 2,
+                life: 0,
+            },
+        );
+        let seen = Seen {
+            log: log(2, 7),
+            term: 3,
+            life: 0,
+        };
+        assert_eq!(sightings.of(NODE), seen);
+        sightings.save();
+        assert_eq!(Sightings::open(dir.path()).of(NODE), seen);
+    }
+
+    #[test]
+    fn a_new_life_begins_with_nothing_and_an_earlier_one_is_not_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let sightings = Sightings::open(dir.path());
+        let before = Seen {
+            log: log(3, 900),
+            term: 3,
+            life: 0,
+        };
+        sightings.said(NODE, before);
+        sightings.begins_anew(NODE, 800);
+        let anew = Seen {
+            life: 800,
+            ..Seen::default()
+        };
+        assert_eq!(sightings.of(NODE), anew);
+        sightings.said(NODE, before);
+        assert_eq!(sightings.of(NODE), anew);
+        sightings.has(NODE, log(3, 5));
+        sightings.begins_anew(NODE, 800);
+        assert_eq!(sightings.of(NODE).log, log(3, 5), "the same life goes on");
+        sightings.save();
+        assert_eq!(Sightings::open(dir.path()).of(NODE).life, 800);
+    }
+
+    #[test]
+    fn a_file_that_is_torn_damaged_or_of_another_version_is_ignored_and_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sightings");
+        let sightings = Sightings::open(dir.path());
+        sightings.voted(NODE, 7);
+        sightings.save();
+        let whole = std::fs::read(&path).unwrap();
+        let other = SealedFile::new(path.clone(), MAGIC);
+        let mut wrong_crc = whole.clone();
+        *wrong_crc.last_mut().unwrap() ^= 1;
+        let mut old = whole.clone();
+        old[8] = 0;
+        let torn = whole[..whole.len() / 2].to_vec();
+        for bytes in [Vec::new(), torn, wrong_crc, old] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(Sightings::open(dir.path()).of(NODE), Seen::default());
+        }
+        other.write(b"no map").unwrap();
+        let sightings = Sightings::open(dir.path());
+        assert_eq!(sightings.of(NODE), Seen::default());
+        sightings.voted(NODE, 8);
+        sightings.save();
+        assert_eq!(Sightings::open(dir.path()).of(NODE).term, 8);
     }
 }

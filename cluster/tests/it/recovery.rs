@@ -115,10 +115,99 @@ async fn an_older_copy_of_the_directory_is_found_out_by_the_peers() {
     fs::remove_dir_all(cluster.path(id)).unwrap();
     fs::rename(&copy, cluster.path(id)).unwrap();
     cluster.open(id).await;
-    assert!(cluster.path(id).join("quarantine").exists());
+    until("it begins anew", || cluster.path(id).join("life").exists()).await;
     votes_again(&cluster, id).await;
     let (position, ..) = cluster.push(id, record("c", [50])).await;
     cluster.settle(position).await;
+}
+
+/// Nobody has anything in memory any more. And what others saw of the life before says nothing about the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_is_found_out_after_all_nodes_were_restarted() {
+    let mut cluster = Cluster::start(3).await;
+    let id = cluster.follower().await;
+    let other = (1..=3).find(|other| *other != id).unwrap();
+    let path = cluster.path(id);
+    let copy = path.with_extension("copy");
+    for key in 0..5 {
+        cluster.push(id, record("c", [key])).await;
+    }
+    copy_all(&path, &copy);
+    for key in 5..50 {
+        cluster.push(id, record("c", [key])).await;
+    }
+    stop_all(&mut cluster).await;
+    let sightings = fs::read(cluster.path(other).join("sightings")).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    // First alone: nobody is there to ask, for longer than any patience.
+    cluster.open(id).await;
+    let alone = cluster.nodes[&id].push(record("c", [99]), Instant::now() + Duration::from_secs(3));
+    assert!(alone.await.is_err());
+    for id in (1..=3).filter(|other| *other != id) {
+        cluster.open(id).await;
+    }
+    until("it begins anew", || path.join("life").exists()).await;
+    votes_again(&cluster, id).await;
+    let (position, accepted, repeated) = cluster.push(id, record("c", 0..50)).await;
+    assert_eq!((accepted, repeated), (0, 50), "nothing was lost");
+    cluster.settle(position).await;
+    let life = fs::read(path.join("life")).unwrap();
+    stop_all(&mut cluster).await;
+    fs::write(cluster.path(other).join("sightings"), sightings).unwrap();
+    for id in 1..=3 {
+        cluster.open(id).await;
+    }
+    let (position, ..) = cluster.push(id, record("c", [50])).await;
+    cluster.settle(position).await;
+    assert_eq!(fs::read(path.join("life")).unwrap(), life);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_majority_begins_again_without_the_rest() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.push(1, record("c", [1])).await;
+    stop_all(&mut cluster).await;
+    cluster.open(1).await;
+    cluster.open(2).await;
+    let (position, accepted, _) = cluster.push(1, record("c", [1, 2])).await;
+    assert_eq!(accepted, 1);
+    cluster.open(3).await;
+    cluster.settle(position).await;
+}
+
+/// All whom it could ask by what it knows are gone; those that are there tell it unasked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_away_while_all_others_were_replaced_votes_again() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.push(1, record("c", [1])).await;
+    cluster.kill(1).await;
+    for id in [4, 5] {
+        cluster.open(id).await;
+        let member = cluster.member(id);
+        cluster.nodes[&2].add_node(member, soon()).await.unwrap();
+    }
+    let four = NodeId::new(4);
+    cluster.nodes[&4]
+        .transfer_leader(four, soon())
+        .await
+        .unwrap();
+    for id in [2, 3] {
+        let node = NodeId::new(id);
+        cluster.nodes[&4].remove_node(node, soon()).await.unwrap();
+        cluster.kill(id).await;
+    }
+    cluster.open(1).await;
+    votes_again(&cluster, 1).await;
+    cluster.kill(5).await;
+    let (position, ..) = cluster.push(1, record("c", [2])).await;
+    cluster.settle(position).await;
+}
+
+async fn stop_all(cluster: &mut Cluster) {
+    for id in 1..=3 {
+        cluster.kill(id).await;
+    }
 }
 
 /// The entry is on the damaged node and on one that is down: the third alone must not be able to elect anybody.

@@ -1,8 +1,10 @@
 //! What follows from what the peers say. No I/O, no clock.
 
+use std::collections::BTreeMap;
+
 use pga_config::NodeId;
 
-use super::{PeerStanding, Standing};
+use super::{PeerStanding, Standing, loss};
 use crate::raft::sightings::Seen;
 
 /// What a node that does not take part does next.
@@ -12,19 +14,34 @@ pub(super) enum Decision {
     Wait,
     /// Take part: the cluster begins, or none of its majorities can have needed this node so far.
     Begin,
-    /// Take part: it never voted.
+    /// Take part: it never voted, or has all that the others know of.
     Open,
     /// Something was lost.
-    Recover(&'static str),
+    Recover(String),
     /// Have this leader take the node out of the membership.
     AskToBeTakenOut(NodeId),
     /// So many voters lost their logs that the others are no majority.
     GiveUp,
 }
 
+/// What a node knows about itself.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    pub(super) node: NodeId,
+    /// What it has on its disk; none if it never had a log.
+    pub(super) on_disk: Option<Seen>,
+    /// Who votes, as far as it knows, itself perhaps among them.
+    pub(super) voters: Vec<NodeId>,
+    /// What peers told since its start. What they saw of this node before is all there is to see, so that all of it counts.
+    pub(super) heard: BTreeMap<NodeId, PeerStanding>,
+    /// It has waited as long as is sensible for those that may not run.
+    pub(super) waited: bool,
+}
+
 /// Decides for a node whose standing is `standing`; `configured` is the number of members as configured, itself among them.
 pub(super) fn decide(
     standing: &Standing,
+    own: &Own,
     configured: usize,
     answers: &[(NodeId, PeerStanding)],
 ) -> Decision {
@@ -32,12 +49,31 @@ pub(super) fn decide(
     let voters = configured.max(known.unwrap_or(0));
     match standing {
         Standing::Open => Decision::Open,
-        Standing::Undecided => undecided(voters, answers),
+        Standing::Undecided => match own.on_disk {
+            Some(on_disk) => with_log(on_disk, own),
+            None => without_log(voters, answers),
+        },
         Standing::Recovering(_) => recovering(voters, answers),
     }
 }
 
-fn undecided(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
+/// Nothing is missing as far as all voters say; or, if some of them do not run, a majority of them with this node. Without a majority
+/// there is nothing that this node could take part in, so that it may wait for one without end.
+fn with_log(on_disk: Seen, own: &Own) -> Decision {
+    if let Some(why) = loss(on_disk, &own.heard) {
+        return Decision::Recover(why);
+    }
+    let has_told = |voter: &&NodeId| **voter == own.node || own.heard.contains_key(voter);
+    let heard = own.voters.iter().filter(has_told).count();
+    let is_enough = heard == own.voters.len() || (own.waited && heard > own.voters.len() / 2);
+    if is_enough {
+        Decision::Open
+    } else {
+        Decision::Wait
+    }
+}
+
+fn without_log(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
     let knows_nothing = |answer: &PeerStanding| {
         let is_whole = !answer.has_committed || answer.is_original;
         is_whole && !answer.is_recovering && answer.seen == Seen::default()
@@ -48,13 +84,18 @@ fn undecided(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
     if fresh.count() + majority > voters || voters <= 1 {
         return Decision::Begin;
     }
-    if answers.iter().any(|(_, a)| a.is_leader && !a.is_voter) {
-        return Decision::Open;
+    let mut leaders = answers.iter().filter(|(_, answer)| answer.is_leader);
+    if let Some((leader, answer)) = leaders.find(|(_, answer)| !answer.is_voter) {
+        if answer.seen == Seen::default() {
+            return Decision::Open;
+        }
+        return Decision::Recover(format!("the log is empty, but {leader} saw it otherwise"));
     }
     let lost =
         |answer: &PeerStanding| answer.is_voter && !knows_nothing(answer) && !answer.is_recovering;
     if answers.iter().any(|(_, answer)| lost(answer)) {
-        return Decision::Recover("the log is empty, but this node votes in a running cluster");
+        let why = "the log is empty, but this node votes in a running cluster";
+        return Decision::Recover(why.to_owned());
     }
     Decision::Wait
 }
@@ -74,7 +115,13 @@ fn recovering(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raft::type_config::LogId;
 
+    const NOTHING: Seen = Seen {
+        log: None,
+        term: 0,
+        life: 0,
+    };
     const NEW: PeerStanding = PeerStanding {
         is_recovering: false,
         is_original: false,
@@ -82,7 +129,8 @@ mod tests {
         is_leader: false,
         is_voter: false,
         voters: 0,
-        seen: Seen { log: None, term: 0 },
+        seen: NOTHING,
+        own: NOTHING,
     };
     const RUNNING: PeerStanding = PeerStanding {
         has_committed: true,
@@ -106,7 +154,7 @@ mod tests {
         ..LEADER
     };
     const HEARD: PeerStanding = PeerStanding {
-        seen: Seen { log: None, term: 3 },
+        seen: Seen { term: 3, ..NOTHING },
         ..ORIGINAL
     };
 
@@ -115,10 +163,72 @@ mod tests {
         ids.zip(of.iter().cloned()).collect()
     }
 
+    /// Node 1 with this on its disk, the first of so many voters.
+    fn own(on_disk: Option<Seen>, voters: u64) -> Own {
+        Own {
+            node: NodeId::new(1),
+            on_disk,
+            voters: (1..=voters).map(NodeId::new).collect(),
+            heard: BTreeMap::new(),
+            waited: false,
+        }
+    }
+
+    #[test]
+    fn a_log_is_believed_once_enough_peers_say_that_nothing_is_missing() {
+        let log = |term, index| Some(LogId::new_term_index(term, index));
+        let on_disk = Seen {
+            log: log(3, 50),
+            term: 4,
+            life: 0,
+        };
+        let saw = |seen| PeerStanding { seen, ..RUNNING };
+        let (same, less) = (saw(on_disk), saw(NOTHING));
+        let more = |seen| [same, saw(seen)];
+        let longer = more(Seen {
+            log: log(3, 51),
+            ..on_disk
+        });
+        let voted = more(Seen { term: 5, ..on_disk });
+        let later = more(Seen { life: 1, ..NOTHING });
+        for (name, voters, said, at_once, waited) in [
+            ("all answer", 3, &[same, less][..], true, true),
+            ("one of two others does not run", 3, &[same], false, true),
+            ("nobody answers", 3, &[], false, false),
+            ("two of four others", 5, &[same, less], false, true),
+            ("one of four others", 5, &[same], false, false),
+            ("it is the only voter", 1, &[], true, true),
+        ] {
+            for (has_waited, is_open) in [(false, at_once), (true, waited)] {
+                let mut own = own(Some(on_disk), voters);
+                own.waited = has_waited;
+                own.heard = answers(said).into_iter().collect();
+                let decision = decide(&Standing::Undecided, &own, 3, &[]);
+                let want = if is_open {
+                    Decision::Open
+                } else {
+                    Decision::Wait
+                };
+                assert_eq!(decision, want, "{name}, waited: {has_waited}");
+            }
+        }
+        for said in [longer, voted, later] {
+            let mut own = own(Some(on_disk), 3);
+            own.heard = answers(&said).into_iter().collect();
+            let decision = decide(&Standing::Undecided, &own, 3, &[]);
+            assert!(matches!(decision, Decision::Recover(_)), "{decision:?}");
+        }
+        let anew = Seen { life: 9, ..NOTHING };
+        let mut own = own(Some(anew), 3);
+        own.heard = answers(&longer).into_iter().collect();
+        let decision = decide(&Standing::Undecided, &own, 3, &[]);
+        assert_eq!(decision, Decision::Open, "that was seen of an earlier life");
+    }
+
     #[test]
     fn an_empty_log_is_believed_only_if_nothing_can_have_been_committed_with_it() {
-        let recover =
-            Decision::Recover("the log is empty, but this node votes in a running cluster");
+        let why = "the log is empty, but this node votes in a running cluster";
+        let recover = Decision::Recover(why.to_owned());
         let table: [(&str, usize, &[PeerStanding], Decision); 12] = [
             ("alone", 1, &[], Decision::Begin),
             ("all are new", 3, &[NEW, NEW], Decision::Begin),
@@ -154,7 +264,7 @@ mod tests {
             ("all others lost theirs", 3, &[LOST, LOST], Decision::Wait),
         ];
         for (name, voters, said, want) in table {
-            let decision = decide(&Standing::Undecided, voters, &answers(said));
+            let decision = decide(&Standing::Undecided, &own(None, 0), voters, &answers(said));
             assert_eq!(decision, want, "{name}");
         }
     }
@@ -187,7 +297,8 @@ mod tests {
         ];
         let standing = Standing::Recovering("x".into());
         for (name, voters, said, want) in table {
-            assert_eq!(decide(&standing, voters, &answers(said)), want, "{name}");
+            let decision = decide(&standing, &own(None, 0), voters, &answers(said));
+            assert_eq!(decision, want, "{name}");
         }
     }
 }

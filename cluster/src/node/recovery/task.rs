@@ -7,7 +7,7 @@ use std::time::Duration;
 use pga_config::NodeId;
 use tokio::time::Instant;
 
-use super::decision::{Decision, decide};
+use super::decision::{Decision, Own, decide};
 use super::{PeerStanding, Standing, ask_all};
 use crate::member::Member;
 use crate::node::core::Core;
@@ -18,6 +18,10 @@ use crate::node::{Error, Fatal, Result};
 const ASK: Duration = Duration::from_millis(200);
 /// How long a peer may take to answer.
 const ANSWER: Duration = Duration::from_secs(1);
+/// The same at first: while a cluster starts, most answers come at once or not at all.
+const FIRST_ANSWER: Duration = Duration::from_millis(250);
+/// How long a node with a log waits for more answers than those of a majority.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long one attempt to leave the membership may take.
 const LEAVE: Duration = Duration::from_secs(10);
 /// How long one attempt to be a voter again may take.
@@ -39,12 +43,14 @@ pub(crate) async fn run(core: Arc<Core>) {
 }
 
 async fn recover(core: &Core) -> Result<()> {
-    let mut last = Decision::Open;
-    let mut known = Vec::new();
+    let (mut last, began) = (Decision::Open, Instant::now());
+    let mut wait = FIRST_ANSWER;
     loop {
-        let answers = ask_all(&core.transport, &core.peers(&known), ANSWER, &mut known).await;
+        let answers = ask_all(core, &core.peers(), wait).await;
+        wait = ANSWER.min(2 * wait);
         let standing = core.standing.borrow().clone();
-        let decision = decide(&standing, core.configured.len(), &answers);
+        let own = core.own(began.elapsed() >= PATIENCE);
+        let decision = decide(&standing, &own, core.configured.len(), &answers);
         if decision != last {
             tracing::info!(?decision, answers = answers.len(), "recovery");
             last = decision.clone();
@@ -52,24 +58,27 @@ async fn recover(core: &Core) -> Result<()> {
         match decision {
             Decision::Begin => {
                 core.is_original.store(true, Ordering::Release);
-                core.standing.send_replace(Standing::Open);
+                core.take_part();
                 break;
             }
             Decision::Open => {
-                core.standing.send_replace(Standing::Open);
+                core.take_part();
+                // Who did not begin anew is where the others left it.
+                if own.on_disk.is_some_and(|seen| seen.life == 0) {
+                    return Ok(());
+                }
                 break;
             }
             Decision::Wait => {}
-            Decision::Recover(why) => begin(core, why)?,
+            Decision::Recover(why) => begin(core, &why)?,
             Decision::AskToBeTakenOut(leader) => {
-                if core
-                    .ask_leader(leader, &known, &Change::TakeOut(core.node), LEAVE)
-                    .await
-                    == Changed::Done
-                {
+                let leave = Change::TakeOut(core.node);
+                let taken_out = core.ask_leader(leader, &leave, LEAVE).await;
+                if let Changed::TakenOut(life) = taken_out {
+                    core.life.begin(life)?;
                     core.quarantine.end()?;
-                    tracing::warn!(node_id = %core.node, "taken out of the membership, joins again as a learner");
-                    core.standing.send_replace(Standing::Open);
+                    tracing::warn!(node_id = %core.node, life, "taken out of the membership, joins again as a learner");
+                    core.take_part();
                     break;
                 }
             }
@@ -80,11 +89,11 @@ async fn recover(core: &Core) -> Result<()> {
         }
         tokio::time::sleep(ASK).await;
     }
-    rejoin(core, known).await;
+    rejoin(core).await;
     Ok(())
 }
 
-/// Notes that this node, whose log is empty, lost what it confirmed.
+/// Notes that this node lost what it confirmed.
 fn begin(core: &Core, why: &str) -> Result<()> {
     core.quarantine.begin(why)?;
     tracing::error!(node_id = %core.node, error = why, "this node does not vote, and asks the others to take it in again");
@@ -101,22 +110,23 @@ fn give_up(core: &Core, standing: &Standing) -> Error {
         path: core.quarantine.path(),
         what: format!(
             "{why}. So many voters lost their logs that the others are no majority, and nobody can take this node in again. \
-             What was found is below quarantine/: put back the least damaged copies from there or from backups"
+             What was damaged is below quarantine/: put back the least damaged copies from there or from backups. Copies are taken as \
+             they are if `recovering` and `sightings` are removed beside the log on all nodes: what was acknowledged after they were made is lost"
         ),
     }
 }
 
 /// Sees to it that this node is a member: the leader adds it as a learner, and as a voter once it has caught up.
-async fn rejoin(core: &Core, mut known: Vec<Member>) {
+async fn rejoin(core: &Core) {
     let Some(own) = core.own.clone() else { return };
     loop {
-        let answers = ask_all(&core.transport, &core.peers(&known), ANSWER, &mut known).await;
+        let answers = ask_all(core, &core.peers(), ANSWER).await;
         if answers.iter().any(|(_, a)| a.is_leader && a.is_voter) || answers_of_new(&answers) {
             return;
         }
         if let Some((leader, _)) = answers.iter().find(|(_, answer)| answer.is_leader) {
             match core
-                .ask_leader(*leader, &known, &Change::Add(own.clone()), REJOIN)
+                .ask_leader(*leader, &Change::Add(own.clone()), REJOIN)
                 .await
             {
                 Changed::Done => {
@@ -127,7 +137,7 @@ async fn rejoin(core: &Core, mut known: Vec<Member>) {
                     tracing::error!(node_id = %core.node, error = why, "not taken in again");
                     return;
                 }
-                Changed::NotLeader | Changed::Late => {}
+                Changed::NotLeader | Changed::Late | Changed::TakenOut(_) => {}
             }
         }
         tokio::time::sleep(ASK).await;
@@ -140,10 +150,32 @@ fn answers_of_new(answers: &[(NodeId, PeerStanding)]) -> bool {
 }
 
 impl Core {
-    /// The other members, as configured or as `known` by now.
-    fn peers(&self, known: &[Member]) -> Vec<Member> {
+    /// What this node knows about itself.
+    fn own(&self, waited: bool) -> Own {
+        let (own, heard) = (self.roll(), self.heard());
+        let newest = if heard.roll.at > own.at {
+            &heard.roll
+        } else {
+            &own
+        };
+        let mut voters = newest.voters.clone();
+        if voters.is_empty() {
+            voters.extend(self.configured.iter().map(|member| member.node));
+        }
+        Own {
+            node: self.node,
+            on_disk: (!self.log.is_empty()).then(|| self.on_disk()),
+            voters,
+            heard: heard.standings.clone(),
+            waited,
+        }
+    }
+
+    /// The other members, as configured or as known by now.
+    fn peers(&self) -> Vec<Member> {
         let mut peers = self.configured.clone();
-        peers.extend(known.iter().cloned());
+        peers.extend(self.members());
+        peers.extend(self.heard().roll.members.iter().cloned());
         peers.retain(|peer| peer.node != self.node);
         peers.sort_by_key(|peer| peer.node);
         // The later one is what the cluster says.
@@ -153,14 +185,8 @@ impl Core {
     }
 
     /// Has `leader` make a change.
-    async fn ask_leader(
-        &self,
-        leader: NodeId,
-        known: &[Member],
-        change: &Change,
-        within: Duration,
-    ) -> Changed {
-        let peers = self.peers(known);
+    async fn ask_leader(&self, leader: NodeId, change: &Change, within: Duration) -> Changed {
+        let peers = self.peers();
         let Some(peer) = peers.iter().find(|peer| peer.node == leader) else {
             return Changed::NotLeader;
         };

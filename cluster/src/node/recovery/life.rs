@@ -1,0 +1,102 @@
+//! How often a node began anew.
+//!
+//! # Layout
+//! `<dir>/life`, a [`SealedFile`]: the number of the life, u64 le. A node that never began anew has none, and lives its life 0.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::node::{Error, Result};
+use crate::sealed_file::SealedFile;
+
+const MAGIC: &[u8; 8] = b"PGALIFE1";
+
+/// Number of a node's life: the log entry with which the others took it out, before it began anew. So a later life has a larger number,
+/// whatever the node itself remembers.
+#[derive(Debug)]
+pub(crate) struct Life {
+    file: SealedFile,
+    number: AtomicU64,
+}
+
+impl Life {
+    /// Reads the number below `dir`.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let life = Self::first(dir);
+        let read = life.file.read().and_then(|body| match body {
+            None => Ok(0),
+            Some(body) => match body.try_into() {
+                Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
+                Err(_) => Err(io::ErrorKind::InvalidData.into()),
+            },
+        });
+        match read {
+            Ok(number) => {
+                life.number.store(number, Ordering::Release);
+                Ok(life)
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Error::Damaged {
+                path: life.file.path().to_owned(),
+                what: error.to_string(),
+            }),
+            Err(source) => Err(life.error("read", source)),
+        }
+    }
+
+    /// A life before any that was written down.
+    pub(crate) fn first(dir: &Path) -> Self {
+        Self {
+            file: SealedFile::new(dir.join("life"), MAGIC),
+            number: AtomicU64::new(0),
+        }
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// Begins the life `number`; durable on return.
+    pub(crate) fn begin(&self, number: u64) -> Result<()> {
+        let path = self.file.path();
+        self.file
+            .write(&number.to_le_bytes())
+            .and_then(|()| {
+                path.parent()
+                    .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+            })
+            .map_err(|source| self.error("write", source))?;
+        self.number.store(number, Ordering::Release);
+        Ok(())
+    }
+
+    fn error(&self, action: &'static str, source: io::Error) -> Error {
+        Error::File {
+            action,
+            path: self.file.path().to_owned(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_survives_a_restart_and_damage_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let life = Life::open(dir.path()).unwrap();
+        assert_eq!(life.number(), 0);
+        life.begin(70).unwrap();
+        assert_eq!(life.number(), 70);
+        assert_eq!(Life::open(dir.path()).unwrap().number(), 70);
+        let path = dir.path().join("life");
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let error = Life::open(dir.path()).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    }
+}
