@@ -27,9 +27,13 @@
 //! second under load, and at each new segment. [`Log::purge`] deletes whole segments, oldest first; [`Log::truncate_after`]
 //! deletes segments newest first and shortens the last one, between two markers that hold and clear `cut`.
 //!
+//! While it is idle it writes zeros ahead of the last segment's frames ([`LogOptions::room_bytes`]), so that the fdatasync of an append has no length and no
+//! block of the file system to make durable with it; they are cut off when the segment is closed.
+//!
 //! # What a crash leaves, how start-up repairs it
 //! | Found | Means | Done |
 //! | --- | --- | --- |
+//! | zeros to the end of the last segment | room for frames | cut off |
 //! | the last segment ends inside a frame, or has lost sectors (zeros), above everything known durable | an append that was not answered | cut off |
 //! | the same at or below the marker's or any frame's `durable` | acknowledged entries are gone | [`Error::Damaged`](crate::Error::Damaged) |
 //! | a complete head or payload with a wrong checksum, a wrong chain, a gap, a missing or unreadable marker | damage, whatever is acknowledged | [`Error::Damaged`](crate::Error::Damaged) |

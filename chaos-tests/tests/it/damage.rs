@@ -16,16 +16,22 @@ fn segment(data: &Path) -> PathBuf {
     data.join("raft/log/00000000000000000000.log")
 }
 
+/// The middle of what was written: a segment ends with zeros for what comes.
+fn middle(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) / 2
+}
+
 fn flip_a_bit(data: &Path) -> anyhow::Result<()> {
     let mut bytes = fs::read(segment(data))?;
-    let middle = bytes.len() / 2;
+    let middle = middle(&bytes);
     *bytes.get_mut(middle).context("an empty segment")? ^= 16;
     Ok(fs::write(segment(data), bytes)?)
 }
 
 fn shorten_the_log(data: &Path) -> anyhow::Result<()> {
-    let file = fs::OpenOptions::new().write(true).open(segment(data))?;
-    Ok(file.set_len(file.metadata()?.len() / 2)?)
+    let mut bytes = fs::read(segment(data))?;
+    bytes.truncate(middle(&bytes));
+    Ok(fs::write(segment(data), bytes)?)
 }
 
 fn remove_the_marker(data: &Path) -> anyhow::Result<()> {

@@ -13,10 +13,15 @@ use crate::cluster::{Cluster, record, soon};
 /// Breaks what a node has on disk.
 type Damage = fn(&Path);
 
+/// The middle of what was written: a segment ends with zeros for what comes.
+fn middle(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).unwrap() / 2
+}
+
 fn flip_a_bit(dir: &Path) {
     let log = dir.join("log/00000000000000000000.log");
     let mut bytes = fs::read(&log).unwrap();
-    let middle = bytes.len() / 2;
+    let middle = middle(&bytes);
     bytes[middle] ^= 4;
     fs::write(&log, bytes).unwrap();
 }
@@ -24,7 +29,7 @@ fn flip_a_bit(dir: &Path) {
 fn shorten_the_log(dir: &Path) {
     let log = dir.join("log/00000000000000000000.log");
     let bytes = fs::read(&log).unwrap();
-    fs::write(&log, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(&log, &bytes[..middle(&bytes)]).unwrap();
 }
 
 fn remove_the_marker(dir: &Path) {

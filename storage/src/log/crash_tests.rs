@@ -139,6 +139,7 @@ impl Model {
 fn options() -> LogOptions {
     LogOptions {
         segment_bytes: 900,
+        room_bytes: 300,
         cache_bytes: 500,
         marker_idle: Duration::from_micros(300),
         ..LogOptions::default()

@@ -41,6 +41,9 @@ pub struct LogOptions {
     pub group: GroupId,
     /// Size from which a segment is closed, in bytes.
     pub segment_bytes: u64,
+    /// Zeros that are written ahead of the frames while the log is idle: an fdatasync of bytes that the file has already does not
+    /// wait for the file system's journal.
+    pub room_bytes: u64,
     /// Bytes of the newest entries that stay in memory.
     pub cache_bytes: usize,
     /// Bytes that may wait for the disk before [`append`](super::Log::append) blocks.
@@ -58,6 +61,7 @@ impl Default for LogOptions {
         Self {
             group: GroupId::ZERO,
             segment_bytes: 64 << 20,
+            room_bytes: 1 << 20,
             cache_bytes: 4 << 20,
             queue_bytes: 64 << 20,
             marker_idle: Duration::from_millis(50),

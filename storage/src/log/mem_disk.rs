@@ -116,7 +116,7 @@ fn survive(file: &File, dice: &mut Dice) -> Vec<u8> {
         return file.durable.clone();
     }
     match dice.below(3) {
-        // Some changes, the last one up to any byte.
+        // Some changes, the last one up to any byte, or, where the file had bytes before, any sector.
         0 => {
             let done = dice.below(file.changes.len() + 1);
             let before = match done {
@@ -127,7 +127,10 @@ fn survive(file: &File, dice: &mut Dice) -> Vec<u8> {
                 return before.clone();
             };
             let same = before.iter().zip(next).take_while(|(a, b)| a == b).count();
-            let cut = same + dice.below(next.len() - same + 1);
+            let mut cut = same + dice.below(next.len() - same + 1);
+            if cut < before.len() {
+                cut -= cut % SECTOR;
+            }
             let mut kept = next[..cut].to_vec();
             kept.extend(before.get(cut..).unwrap_or_default());
             kept

@@ -238,6 +238,7 @@ impl Scan<'_> {
             }
         }
         let excess = reader.length() - segment.bytes;
+        let is_room = is_blank(&mut reader, segment.bytes).map_err(io_error)?;
         if excess > 0 {
             file.truncate(segment.bytes)
                 .and_then(|()| file.sync())
@@ -247,7 +248,7 @@ impl Scan<'_> {
                     source,
                 })?;
         }
-        if self.marker.cut.is_none() {
+        if self.marker.cut.is_none() && !is_room {
             self.torn_bytes += excess;
         }
         self.segments.push(segment);
@@ -432,6 +433,17 @@ fn damaged(path: &Path, what: String) -> Error {
     Error::Damaged {
         path: PathBuf::from(path),
         what,
+    }
+}
+
+/// Whether there are only zeros from `offset` on.
+fn is_blank(reader: &mut FrameReader<'_>, mut offset: u64) -> io::Result<bool> {
+    loop {
+        let bytes = reader.bytes(offset, 64 << 10)?;
+        if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
+            return Ok(bytes.is_empty());
+        }
+        offset += bytes.len() as u64;
     }
 }
 

@@ -397,3 +397,34 @@ fn every_operation_is_counted() {
     assert!(metrics.sync_seconds.get_sample_count() > 0);
     assert!(crate::metrics::LogMetrics::register(&registry).is_err());
 }
+
+#[test]
+fn zeros_are_ahead_of_the_frames_until_the_log_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions {
+        segment_bytes: 1_000,
+        room_bytes: 600,
+        ..LogOptions::default()
+    };
+    let (log, _) = Log::open(dir.path(), options.clone()).unwrap();
+    append(&log, vec![entry(0, 1, vec![7; 100])]);
+    let used = log.size_bytes();
+    let length = || fs::metadata(&segment_files(dir.path())[0]).unwrap().len();
+    let begun = std::time::Instant::now();
+    while length() < used + 300 && begun.elapsed().as_secs() < 60 {
+        std::thread::yield_now();
+    }
+    assert_eq!(length(), used + 600);
+    let crashed = fs::read(&segment_files(dir.path())[0]).unwrap();
+    log.close().unwrap();
+    assert_eq!(length(), used);
+
+    // After a crash they are no torn append.
+    fs::write(&segment_files(dir.path())[0], crashed).unwrap();
+    let (log, recovered) = Log::open(dir.path(), options).unwrap();
+    assert_eq!((recovered.last, recovered.torn_bytes), (Some(0), 0));
+    append(&log, vec![entry(1, 1, vec![8; 2_000])]);
+    append(&log, vec![entry(2, 1, vec![9; 10])]);
+    assert_eq!(log.read(0..3, usize::MAX).unwrap().len(), 3);
+    assert_eq!(length(), log.size_bytes() - 40 - 50);
+}

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -72,6 +72,10 @@ pub(super) struct Writer {
     segments: Vec<Segment>,
     /// The file of the last segment, if it is to grow.
     active: Option<Box<dyn DiskFile>>,
+    /// Length of that file: after the last frame there are zeros.
+    room: u64,
+    /// The file system has no room for zeros ahead of this segment's end.
+    is_cramped: bool,
     /// Index after the last entry written.
     end: u64,
     /// Checksum of the last frame written.
@@ -97,6 +101,8 @@ impl Writer {
             marker_file: opened.marker_file,
             dirty: false,
             marked_at: Instant::now(),
+            room: opened.segments.last().map_or(0, |segment| segment.bytes),
+            is_cramped: false,
             segments: opened.segments,
             active: opened.active,
             end: opened.end,
@@ -133,13 +139,25 @@ impl Writer {
         }
     }
 
-    /// The next job; the marker follows while there is none, or when it has been behind for long.
+    /// The next job. While there is none room is made for more, and the marker follows; also when it has been behind for long.
     fn next(&mut self, queue: &Receiver<Job>) -> Option<Job> {
         loop {
-            if !self.dirty || self.failed() {
+            if self.failed() {
                 return queue.recv().ok();
             }
-            if self.marked_at.elapsed() < self.options.marker_interval {
+            if !self.dirty || self.marked_at.elapsed() < self.options.marker_interval {
+                if self.wants_room() {
+                    match queue.try_recv() {
+                        Ok(job) => return Some(job),
+                        Err(TryRecvError::Disconnected) => return None,
+                        Err(TryRecvError::Empty) => {}
+                    }
+                    drop(self.attempt(Self::make_room));
+                    continue;
+                }
+                if !self.dirty {
+                    return queue.recv().ok();
+                }
                 match queue.recv_timeout(self.options.marker_idle) {
                     Ok(job) => return Some(job),
                     Err(RecvTimeoutError::Disconnected) => return None,
@@ -248,6 +266,7 @@ impl Writer {
             return Ok(());
         }
         file.write_at(buffer, segment.bytes - buffer.len() as u64)?;
+        self.room = self.room.max(segment.bytes);
         if let Some(metrics) = &self.options.metrics {
             metrics.written_bytes.inc_by(buffer.len() as u64);
         }
@@ -260,8 +279,47 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether the zeros after the last frame are used up.
+    fn wants_room(&self) -> bool {
+        let segment = self.segments.last().filter(|_| self.active.is_some());
+        segment.is_some_and(|segment| {
+            let is_full = self.room >= self.options.segment_bytes;
+            let left = self.room.saturating_sub(segment.bytes);
+            !is_full && !self.is_cramped && left < self.options.room_bytes / 2
+        })
+    }
+
+    /// Writes zeros where the next frames will be.
+    fn make_room(&mut self) -> io::Result<()> {
+        let Some(file) = &self.active else {
+            return Ok(());
+        };
+        let room = (self.room + self.options.room_bytes).min(self.options.segment_bytes);
+        let zeros = vec![0; usize::try_from(room - self.room).unwrap_or(0)];
+        if let Err(error) = file.write_at(&zeros, self.room) {
+            tracing::debug!(dir = %self.dir.display(), %error, "no room ahead of the log");
+            self.is_cramped = true;
+            return Ok(());
+        }
+        self.sync(file.as_ref())?;
+        self.room = room;
+        Ok(())
+    }
+
+    /// Cuts the zeros off.
+    fn trim(&mut self) -> io::Result<()> {
+        if let (Some(file), Some(segment)) = (&self.active, self.segments.last())
+            && self.room > segment.bytes
+        {
+            file.truncate(segment.bytes)?;
+            self.room = segment.bytes;
+        }
+        Ok(())
+    }
+
     /// Begins a new segment. What the old one holds is durable before the new one can be seen.
     fn roll(&mut self) -> io::Result<()> {
+        self.trim()?;
         self.sync_active()?;
         let segment = Segment::new(&self.dir, self.end, self.tail);
         let head = SegmentHead {
@@ -273,6 +331,8 @@ impl Writer {
         file.write_at(&head.encode(), 0)?;
         self.sync(file.as_ref())?;
         self.disk.sync_dir(&self.dir)?;
+        self.room = segment.bytes;
+        self.is_cramped = false;
         self.segments.push(segment);
         self.active = Some(file);
         self.marker.durable = self.end;
@@ -320,6 +380,7 @@ impl Writer {
             if segment.end > end {
                 self.tail = cut_segment(file.as_ref(), segment, end)?;
             }
+            self.room = file.length()?;
             self.active = Some(file);
         }
         self.end = end;
@@ -407,10 +468,13 @@ impl Writer {
     }
 
     fn close(mut self, queue: &Receiver<Job>, done: Done) {
-        let outcome = match self.dirty {
-            true => self.attempt(Self::mark),
-            false => self.shared.lock().check(),
-        };
+        let outcome = self.attempt(|writer| {
+            writer.trim()?;
+            match writer.dirty {
+                true => writer.mark(),
+                false => Ok(()),
+            }
+        });
         self.shared
             .fail(io::ErrorKind::NotConnected, "the log is closed".to_owned());
         // Whoever saw the log open has queued its job by now.
