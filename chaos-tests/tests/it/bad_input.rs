@@ -111,6 +111,12 @@ async fn bad_input_is_refused_and_leaves_no_trace() -> anyhow::Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let repeated = json::same_acknowledgement(&mut probe).await;
+    repeated.context("21 the same batch")?;
+    for counted in ["fields", "type_elements"] {
+        let name = format!("pganalytics_push_unknown_{counted}_total");
+        ensure!(probe.metric(&name).await? == 1.0, "{name}");
+    }
     http2::rows(&mut probe).await?;
     slow::rows(&mut probe).await?;
     probe.nothing_else_is_stored(&cluster).await?;

@@ -1,7 +1,7 @@
 //! Decompression by magic bytes (contract 2.1): bounded output, bounded ratio, bounded window.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -11,6 +11,8 @@ use crate::options::WebLimits;
 
 /// Largest zstd window: 128 MiB.
 const WINDOW_LOG_MAX: u32 = 27;
+/// The same as the head of a frame says it.
+const WINDOW_MAX: u8 = 17 << 3;
 /// The ratio is not looked at before so much output, in bytes.
 const RATIO_FROM: u64 = 1 << 20;
 const STEP: usize = 64 << 10;
@@ -55,19 +57,27 @@ impl Bounds<'_> {
     }
 }
 
-/// `body` without its one layer of compression, if it has one. Whatever is inside is not unpacked again.
+/// `body` without its one layer of compression, if it has one. Whatever is inside is not unpacked again, and refused as
+/// too large if it is compressed once more: so small a body becomes anything.
 pub(super) fn unpack<'a>(
     body: &'a [u8],
     bounds: &mut Bounds<'_>,
 ) -> Result<Cow<'a, [u8]>, DecodeError> {
-    if body.starts_with(GZIP_MAGIC) {
+    let plain = if body.starts_with(GZIP_MAGIC) {
         let reader = flate2::bufread::MultiGzDecoder::new(body);
-        return read_all(reader, body.len(), "gzip", bounds).map(Cow::Owned);
+        read_all(reader, body.len(), "gzip", bounds)?
+    } else if is_zlib(body) {
+        unpack_zlib(body, bounds)?
+    } else if let Cow::Owned(plain) = unpack_zstd(body, bounds)? {
+        plain
+    } else {
+        return Ok(Cow::Borrowed(body));
+    };
+    if plain.starts_with(GZIP_MAGIC) || plain.starts_with(ZSTD_MAGIC) || is_zlib(&plain) {
+        let text = "the body is compressed more than once";
+        return Err(DecodeError::too_large("decoded_bytes", text));
     }
-    if is_zlib(body) {
-        return unpack_zlib(body, bounds).map(Cow::Owned);
-    }
-    unpack_zstd(body, bounds)
+    Ok(Cow::Owned(plain))
 }
 
 /// The same for zstd alone.
@@ -82,11 +92,66 @@ pub(super) fn unpack_zstd<'a>(
     if claimed.is_some_and(|size| size > bounds.limits.decoded_body_bytes) {
         return Err(bounds.too_large());
     }
-    let mut reader = zstd::stream::read::Decoder::with_buffer(body).map_err(|_| broken("zstd"))?;
+    match read_zstd(body, body.len(), bounds) {
+        Err(error) if error.status() == 400 => Err(blame_size(body, bounds, error)),
+        outcome => outcome.map(Cow::Owned),
+    }
+}
+
+fn read_zstd(
+    frame: impl BufRead,
+    input: usize,
+    bounds: &mut Bounds<'_>,
+) -> Result<Vec<u8>, DecodeError> {
+    let mut reader = zstd::stream::read::Decoder::with_buffer(frame).map_err(|_| broken("zstd"))?;
     reader
         .window_log_max(WINDOW_LOG_MAX)
         .map_err(|_| broken("zstd"))?;
-    read_all(reader, body.len(), "zstd", bounds).map(Cow::Owned)
+    read_all(reader, input, "zstd", bounds)
+}
+
+/// What is wrong with a frame that does not decode: if it does without the size that it claims, this size.
+fn blame_size(body: &[u8], bounds: &mut Bounds<'_>, error: DecodeError) -> DecodeError {
+    let Some((head, rest)) = without_size(body) else {
+        return error;
+    };
+    match read_zstd(head.chain(rest), body.len(), bounds) {
+        Ok(_) => {
+            let text = "the zstd frame does not hold as much as it says";
+            DecodeError::too_large("decoded_bytes", text)
+        }
+        Err(other) if other.status() != 400 => other,
+        Err(_) => error,
+    }
+}
+
+/// A zstd frame that claims a size as one that claims none: its head, and the rest.
+///
+/// # Source
+/// RFC 8878, 3.1.1.1: magic, descriptor, window (not in a frame of a single segment), dictionary, size.
+fn without_size(body: &[u8]) -> Option<(io::Cursor<Vec<u8>>, &[u8])> {
+    let (magic, rest) = body.split_at_checked(ZSTD_MAGIC.len())?;
+    let (&descriptor, rest) = rest.split_first()?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    let size = match descriptor >> 6 {
+        0 if is_single_segment => 1,
+        0 => return None,
+        1 => 2,
+        2 => 4,
+        _ => 8,
+    };
+    let (window, rest) = match is_single_segment {
+        true => (WINDOW_MAX, rest),
+        false => rest.split_first().map(|(window, rest)| (*window, rest))?,
+    };
+    let dictionary = [0, 1, 2, 4].get(usize::from(descriptor & 3))?;
+    let (dictionary, rest) = rest.split_at_checked(*dictionary)?;
+    let (_, blocks) = rest.split_at_checked(size)?;
+    let mut head = magic.to_vec();
+    // The flags of the dictionary and of the checksum stay.
+    head.extend([descriptor & 7, window]);
+    head.extend(dictionary);
+    Some((io::Cursor::new(head), blocks))
 }
 
 /// RFC 1950: method 8, window at most 32 KiB, and the two bytes a multiple of 31.
@@ -115,15 +180,6 @@ fn read_all(
                 bounds.check(out.len(), input)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // The size that the frame claims bounds the buffer it is unpacked into.
-            Err(error)
-                if error
-                    .to_string()
-                    .contains("Destination buffer is too small") =>
-            {
-                let text = "the zstd frame holds more than it says";
-                return Err(DecodeError::too_large("decoded_bytes", text));
-            }
             Err(error) if error.to_string().contains("too much memory") => {
                 return Err(DecodeError::too_large(
                     "window",

@@ -40,24 +40,56 @@ fn frame_of(payload: &[u8], compression: u8) -> Vec<u8> {
     frame
 }
 
-/// A zstd frame that says 256 bytes and holds a gigabyte.
-fn false_size() -> anyhow::Result<Vec<u8>> {
+/// A zstd frame of `plain` that says another size.
+///
+/// In a frame of a single segment this size is the window's, too.
+fn claiming(plain: &[u8], size: u64, is_single_segment: bool) -> anyhow::Result<Vec<u8>> {
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3)?;
-    let step = vec![0; 1 << 20];
-    for _ in 0..1024 {
-        encoder.write_all(&step)?;
-    }
+    encoder.write_all(plain)?;
     let unsized_frame = encoder.finish()?;
-    // After the magic a descriptor and the window; 0x40 says that two bytes of size (less 256) follow.
+    // After the magic a descriptor and the window; 0xc0 says that eight bytes of size follow.
     let (magic, rest) = unsized_frame.split_at(4);
     let (head, blocks) = rest.split_at(2);
-    Ok([magic, &[0x40, head[1], 0, 0], blocks].concat())
+    let head = match is_single_segment {
+        true => vec![0xe0],
+        false => vec![0xc0, head[1]],
+    };
+    Ok([magic, &head, &size.to_le_bytes(), blocks].concat())
 }
 
-/// A zstd frame that says four gigabytes.
-const HUGE_SIZE: [u8; 12] = [
-    0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0xff, 0x01, 0x00, 0x00,
-];
+/// Row 51: the payload of a good frame, with false sizes that the program may believe or not.
+fn false_sizes(good: &[u8]) -> anyhow::Result<Vec<Row>> {
+    const GIB: u64 = 1 << 30;
+    let push = |payload: &[u8]| request(BINARY, "", &frame_of(payload, 1));
+    let payload = &good[HEADER..];
+    let bytes = payload.len() as u64;
+    let mut rows = vec![Row::stored(
+        "51 zstd of its true size",
+        push(&claiming(payload, bytes, true)?),
+        // The element is that of another row.
+        0,
+    )];
+    for (name, size, says) in [
+        ("51 zstd that says nothing", 0, "as much as it says"),
+        ("51 zstd that says less", bytes - 1, "as much as it says"),
+        ("51 zstd that says more", bytes + 1, "as much as it says"),
+        ("51 zstd that says 100 MiB", 100 << 20, "as much as it says"),
+        ("51 zstd that says 4 GiB", 4 * GIB, "decodes to more"),
+        ("51 zstd that says 2^62", 1 << 62, "decodes to more"),
+    ] {
+        for is_single_segment in [true, false] {
+            let packed = claiming(payload, size, is_single_segment)?;
+            rows.push(Row::refused(name, push(&packed), 413, says));
+            // The same around the whole frame.
+            let outside = claiming(good, size.saturating_add(32), is_single_segment)?;
+            rows.push(Row::refused(name, request(BINARY, "", &outside), 413, says));
+        }
+    }
+    let gigabyte = claiming(&vec![0; GIB as usize], 256, false)?;
+    let name = "51 zstd that says 256 bytes and holds 1 GiB";
+    rows.push(Row::refused(name, push(&gigabyte), 413, "fold"));
+    Ok(rows)
+}
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
@@ -73,7 +105,7 @@ pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
     };
     let payload = |bytes: &[u8]| send(&frame_of(bytes, 0));
     let with_more = [&good[HEADER..], &[0]].concat();
-    Ok(vec![
+    let mut rows = vec![
         Row::refused("39 header of 31 bytes", send(&good[..31]), 400, "header"),
         Row::refused("40 wrong magic", patched(0, &[1]), 400, "magic"),
         Row::refused(
@@ -113,10 +145,22 @@ pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
             "message type 8",
         ),
         Row::refused(
-            "42 message type of an answer",
+            "42 answer to ConfigRequest",
             patched(MESSAGE, &[3]),
             422,
             "message type 3",
+        ),
+        Row::refused(
+            "42 answer to RegistrationRequest",
+            patched(MESSAGE, &[5]),
+            422,
+            "message type 5",
+        ),
+        Row::refused(
+            "42 answer to HealthCheck",
+            patched(MESSAGE, &[7]),
+            422,
+            "message type 7",
         ),
         Row::refused("43 length 0", patched(LENGTH, &[0]), 400, "payload"),
         Row::refused(
@@ -176,13 +220,6 @@ pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
             "value type 4",
         ),
         Row::refused("50 value type 9", payload(&[9]), 400, "value type 9"),
-        Row::refused("51 zstd of a false size", payload(&false_size()?), 413, ""),
-        Row::refused(
-            "51 zstd that says 4 GiB",
-            payload(&HUGE_SIZE),
-            413,
-            "decodes to more",
-        ),
         Row::refused(
             "52 bytes after the value",
             payload(&with_more),
@@ -201,5 +238,7 @@ pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
             413,
             "decodes to more",
         ),
-    ])
+    ];
+    rows.extend(false_sizes(&good)?);
+    Ok(rows)
 }

@@ -1,19 +1,23 @@
 //! Rows 1 to 30: bodies.
 
 use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::ensure;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::Value;
 
 use super::Row;
-use crate::raw_http::{PUSH, push, request};
+use super::probe::Probe;
+use crate::raw_http::{PUSH, exchange, push, request};
 
 /// Whose pushes are refused.
 pub(super) const VICTIM: &str = "3f4b9a52-5c1e-4b43-8a47-0a7d9f0b1c2d";
 /// Whose odd pushes are taken.
 pub(super) const ODD: &str = "collector-001";
 /// What is stored of it: samples by name.
-pub(super) const ODD_NAMES: [&str; 4] = ["miscounted", "named", ODD_NAME, "twice"];
+pub(super) const ODD_NAMES: [&str; 5] = ["miscounted", "named", ODD_NAME, "twice", "again"];
 /// Stored as it is; the JSON text has an escape for the last but one part.
 const ODD_NAME: &str = "x'; DROP TABLE s;-- %s %n ../../etc/passwd \u{202e}gnp.exe";
 pub(super) const TIME: u32 = 1_767_225_600;
@@ -34,6 +38,12 @@ fn at(time: &str) -> Vec<u8> {
     push(format!(
         r#"{{"collector_id":"{VICTIM}","hostname":"h","timestamp":{time},"metrics":[{{"name":"a","value":1}}]}}"#
     ))
+}
+
+/// Little more than an hour after now, in seconds.
+fn hour_ahead() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    (now.unwrap_or_default().as_secs() + 3_600 + 60).to_string()
 }
 
 /// A sample of this name.
@@ -218,7 +228,8 @@ fn meaning(token: &str) -> Vec<Row> {
             422,
             "no possible time",
         ),
-        Row::refused("14 in the future", at("32000000000"), 422, "future"),
+        Row::refused("14 in the far future", at("32000000000"), 422, "future"),
+        Row::refused("14 an hour ahead", at(&hour_ahead()), 422, "future"),
         Row::refused(
             "16 u64 max + 1",
             push(of(r#"{"type":"pg_stats","x":18446744073709551616}"#)),
@@ -288,13 +299,33 @@ fn sizes() -> Vec<Row> {
     ]
 }
 
+/// Row 21: the same batch twice has the same acknowledgement twice, but for the time it took.
+pub(super) async fn same_acknowledgement(probe: &mut Probe) -> anyhow::Result<()> {
+    let body = by(ODD, &sample("again"));
+    let batch = request(PUSH, "Idempotency-Key: row-21-again\r\n", body.as_bytes());
+    let mut acknowledgements = Vec::new();
+    for _ in 0..2 {
+        let answer = exchange(probe.address(), &batch).await?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        let mut json: Value = serde_json::from_slice(&answer.body)?;
+        json["processing_time_ms"].take();
+        acknowledgements.push(json);
+        probe.unharmed(1).await?;
+    }
+    ensure!(
+        acknowledgements[0] == acknowledgements[1] && acknowledgements[0]["position"].is_object(),
+        "{acknowledgements:?}"
+    );
+    Ok(())
+}
+
 fn repeats() -> Vec<Row> {
     let key = "Idempotency-Key: row-21\r\n";
     let body = by(ODD, &sample("twice"));
     let other = by(ODD, &sample("thrice"));
     vec![
         Row::stored("21 a batch", request(PUSH, key, body.as_bytes()), 1),
-        // The same acknowledgement; that it is stored once is seen when all is read back.
+        // That it is stored once is seen when all is read back.
         Row::stored("21 the same batch", request(PUSH, key, body.as_bytes()), 1),
         Row::refused(
             "22 another batch of that name",
@@ -316,8 +347,8 @@ fn encodings() -> anyhow::Result<Vec<Row>> {
     let png = request(PUSH, "Content-Type: image/png\r\n", b"\x89PNG");
     Ok(vec![
         Row::refused("27 gzip bomb", push(&bomb), 413, ""),
-        // One layer is unpacked: what is in it is no JSON, and nothing grows.
-        Row::refused("27 nested gzip", push(gzip(&bomb)?), 400, ""),
+        // One layer is unpacked, and nothing grows.
+        Row::refused("27 nested gzip", push(gzip(&bomb)?), 413, "more than once"),
         Row::refused(
             "27 zstd window of 2^28",
             push(zstd_window(28)?),

@@ -178,5 +178,6 @@ pub(super) async fn no_quorum(cluster: &mut Cluster, probe: &mut Probe) -> anyho
             .await
             .map_err(|error| format!("{error:#}"))
     })
-    .await
+    .await?;
+    probe.as_before().await
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::ensure;
 use pga_chaos_tests::{Cluster, until};
 use pga_cluster::ClusterId;
-use pga_cluster::pki::{CertificateAuthority, Validity};
+use pga_cluster::pki::{CertificateAuthority, Identity, Validity};
 use pga_config::NodeId;
 use pga_storage::Timestamp;
 
@@ -42,18 +42,43 @@ pub(super) async fn certificates(siege: &Siege) -> anyhow::Result<()> {
         ensure!(why.contains("handshake failed"), "{name}: {why}");
         siege.counted(name, "tls", before).await?;
     }
+    // Of the cluster's authority and for clients, but for no node: they get as far as their hello.
+    let hello = hello(1, stolen.cluster, 1, target.id);
+    for (name, identity) in [
+        (
+            "collector's",
+            stolen.authority.issue_collector("db1", validity)?,
+        ),
+        (
+            "join token's",
+            stolen.authority.issue_join([67; 16], validity)?,
+        ),
+    ] {
+        let row = (name, "node_mismatch", NODE_MISMATCH);
+        refused_hello_with(siege, row, &identity, &hello).await?;
+    }
     Ok(())
 }
 
 /// Says hello with a good certificate of node `certificate`, and checks that it is refused with `code`.
 async fn refused_hello(
     siege: &Siege,
-    (name, reason, code): (&str, &str, u8),
+    row: (&str, &str, u8),
     certificate: u64,
     hello: &[u8],
 ) -> anyhow::Result<()> {
+    let identity = siege.stolen.identity(certificate)?;
+    refused_hello_with(siege, row, &identity, hello).await
+}
+
+async fn refused_hello_with(
+    siege: &Siege,
+    (name, reason, code): (&str, &str, u8),
+    identity: &Identity,
+    hello: &[u8],
+) -> anyhow::Result<()> {
     let (stolen, before) = (&siege.stolen, siege.refused(reason).await?);
-    let intruder = stolen.client(Some(&stolen.identity(certificate)?), ALPN)?;
+    let intruder = stolen.client(Some(identity), ALPN)?;
     let connection = intruder.connect(siege.target()?).await?;
     let answer = exchange(&connection, hello).await?;
     ensure!(answer.get(4) == Some(&code), "{name}: {answer:?}");
