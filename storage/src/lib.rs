@@ -19,7 +19,7 @@ mod timestamp;
 
 pub use self::{
     error::{Error, ErrorClass, Result},
-    msgpack::from_msgpack,
+    msgpack::{from_msgpack, from_whole_msgpack},
     position::{GroupId, ParsePositionError, Position},
     push::{
         ContentKey, DecodeError, Document, Element, Idempotency, PushRecord, Sample, SampleForm,

@@ -23,9 +23,9 @@ pub(super) struct RecordHead<'a> {
 }
 
 impl<'a> RecordHead<'a> {
-    /// The head of an encoded record; `None` if it is none.
+    /// The head of an encoded record; `None` if it is none, as [`PushRecord::decode`] sees it.
     pub(super) fn decode(record: &'a [u8]) -> Option<Self> {
-        pga_storage::from_msgpack(record).ok()
+        pga_storage::from_whole_msgpack(record).ok()
     }
 
     /// The head alone, as a record.
@@ -72,6 +72,11 @@ mod tests {
         assert_eq!(head.received_at, record.received_at);
         assert_eq!(head.idempotency, record.idempotency);
         assert_eq!(head.keys, record.keys);
-        assert!(RecordHead::decode(&bytes[..bytes.len() - 1]).is_none());
+        // What is applied can be flushed: both take the same bytes for a record.
+        let longer = [&bytes[..], &[0]].concat();
+        for no_record in [&bytes[..bytes.len() - 1], &longer] {
+            assert!(RecordHead::decode(no_record).is_none());
+            assert!(PushRecord::decode(no_record).is_err());
+        }
     }
 }

@@ -117,7 +117,7 @@ impl PushRecord {
     /// # Errors
     /// [`DecodeError`] if the bytes are not exactly one record.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        crate::from_msgpack(bytes).map_err(|error| DecodeError::new(error.to_string()))
+        crate::from_whole_msgpack(bytes).map_err(|error| DecodeError::new(error.to_string()))
     }
 }
 
@@ -319,6 +319,17 @@ mod tests {
             let back = PushRecord::decode(&record.encode()).unwrap();
             prop_assert_eq!(&back, &record);
             prop_assert_eq!(back.elements().unwrap(), elements);
+        }
+
+        #[test]
+        fn a_record_is_neither_longer_nor_shorter(
+            elements in prop::collection::vec(element(), 0..4),
+            rest in prop::collection::vec(any::<u8>(), 1..9),
+        ) {
+            let mut bytes = PushRecord::with_elements(head(), &elements).encode();
+            prop_assert!(PushRecord::decode(&bytes[..bytes.len() - 1]).is_err());
+            bytes.extend(rest);
+            prop_assert!(PushRecord::decode(&bytes).is_err());
         }
 
         #[test]
