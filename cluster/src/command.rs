@@ -139,6 +139,11 @@ pub enum ControlCommand {
         /// Which.
         node: NodeId,
     },
+    /// From here on, no collector more becomes known if there are so many (LIM-1). Those there are stay.
+    LimitCollectors {
+        /// How many.
+        max: u64,
+    },
 }
 
 /// A user to be added.
@@ -183,6 +188,8 @@ pub enum PushOutcome {
     Conflict,
     /// The record does not decode; without effect.
     Malformed,
+    /// Its collector is not known, and there are as many as allowed; without effect.
+    CollectorsFull,
 }
 
 /// Why a command had no effect.
@@ -212,4 +219,7 @@ pub enum Refusal {
     /// Too many uploads are open.
     #[error("too many uploads are open")]
     TooManyUploads,
+    /// There are as many collectors as allowed.
+    #[error("there are as many collectors as allowed")]
+    CollectorsFull,
 }

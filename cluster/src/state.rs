@@ -150,12 +150,17 @@ impl State {
 
     /// A collector.
     pub fn collector(&self, id: CollectorId) -> Option<&Collector> {
-        self.collectors.0.get(&id)
+        self.collectors.known.get(&id)
     }
 
     /// All collectors, by id.
     pub const fn collectors(&self) -> &BTreeMap<CollectorId, Collector> {
-        &self.collectors.0
+        &self.collectors.known
+    }
+
+    /// How many collectors there may be, once the log has said so.
+    pub const fn max_collectors(&self) -> Option<u64> {
+        self.collectors.max
     }
 
     /// A user.

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::admission::{Admission, Held};
+use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::tasks::{self, TaskKind};
@@ -184,6 +185,14 @@ impl Replicator {
                 tracing::error!("the state machine could not read a record of this node");
                 Err(ApiError::Internal)
             }
+            PushOutcome::CollectorsFull => {
+                let refusals = &self.metrics.refusals;
+                refusals.with_label_values(&[COLLECTORS_FULL]).inc();
+                Err(ApiError::Unavailable {
+                    reason: COLLECTORS_FULL,
+                    retry_after: RETRY_COLLECTORS,
+                })
+            }
         }
     }
 
@@ -208,6 +217,7 @@ pub(crate) fn propose_reason(error: &ProposeError) -> &'static str {
         ProposeError::NoQuorum => "no_quorum",
         ProposeError::Overloaded => "overloaded",
         ProposeError::Refused(Refusal::UploadIncomplete) => "upload_interrupted",
+        ProposeError::Refused(Refusal::CollectorsFull) => COLLECTORS_FULL,
         ProposeError::Refused(_) => "refused",
         ProposeError::Stopped => "stopping",
         ProposeError::Membership(_) => "membership",

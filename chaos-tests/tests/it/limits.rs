@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use futures::future::join_all;
 use pga_chaos_tests::{Cluster, ClusterOptions, until};
 use pga_node::client::Answer;
 use rand::distr::Alphanumeric;
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::bodies::samples;
+use crate::damage::said;
 use crate::raw_http::{self, PUSH};
 use crate::stores::Store;
 
@@ -302,4 +304,49 @@ async fn a_full_log_refuses_until_a_flush_lets_some_of_it_go() -> anyhow::Result
         read.len()
     );
     Ok(())
+}
+
+/// All of them know too few collectors when they look: the log decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn collectors_that_come_through_all_nodes_at_once_are_not_too_many() -> anyhow::Result<()> {
+    const MOST: usize = 5;
+    let options = ClusterOptions::default().with("limits.max-collectors", &MOST.to_string());
+    let cluster = Cluster::start(options).await?;
+    until("the limit is set", LIMIT, async || {
+        let mut nodes = cluster.nodes().iter();
+        let is_set = nodes.any(|node| said(&node.data, "limit of collectors set").unwrap_or(false));
+        if is_set { Ok(()) } else { Err("not yet") }
+    })
+    .await?;
+    let cluster = &cluster;
+    let register = |n: u64| async move {
+        let name = format!("at-once-{n}");
+        cluster.register_collector(n % 3 + 1, &name).await.is_ok()
+    };
+    let push = |n: u64| async move {
+        let body = samples(&id(), [1]).to_string();
+        let pushed = cluster.push(n % 3 + 1, body, &[]).await;
+        pushed.is_ok_and(|answer| answer.status == 200)
+    };
+    let (registered, pushed) =
+        tokio::join!(join_all((0..15).map(register)), join_all((0..15).map(push)));
+    let taken = [registered, pushed].concat();
+    let taken = taken.iter().filter(|is_taken| **is_taken).count();
+    ensure!((1..=MOST).contains(&taken), "{taken} collectors");
+    let refused = push_through_all(cluster).await?;
+    is_refused(&refused, 503, "collectors_full")
+}
+
+/// A stranger's push to one node after the other; the first answer that is no success.
+async fn push_through_all(cluster: &Cluster) -> anyhow::Result<Answer> {
+    for _ in 0..20 {
+        for node in cluster.ids() {
+            let body = samples(&id(), [1]).to_string();
+            let answer = cluster.push(node, body, &[]).await?;
+            if answer.status != 200 {
+                return Ok(answer);
+            }
+        }
+    }
+    anyhow::bail!("every push is taken")
 }

@@ -258,10 +258,10 @@ fn meta() -> Meta {
 }
 
 fn states() -> Vec<(&'static str, Vec<u8>)> {
-    let golden = std::fs::read(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/golden/state/v1.bin"
-    ));
+    let golden = |version: u32| {
+        let root = env!("CARGO_MANIFEST_DIR");
+        std::fs::read(format!("{root}/tests/golden/state/v{version}.bin")).unwrap()
+    };
     let dir = tempfile::tempdir().unwrap();
     let made = |state: &[u8]| {
         let path = dir.path().join("state.bin");
@@ -269,7 +269,8 @@ fn states() -> Vec<(&'static str, Vec<u8>)> {
         std::fs::read(&path).unwrap()
     };
     vec![
-        ("golden-v1", made(&golden.unwrap())),
+        ("golden-v1", made(&golden(1))),
+        ("golden-v2", made(&golden(2))),
         (
             "empty",
             made(&State::new(StateLimits::default()).to_bytes()),

@@ -46,12 +46,22 @@ pub struct Registration {
 
 /// All collectors.
 #[derive(Debug, Default)]
-pub(super) struct Collectors(pub(super) BTreeMap<CollectorId, Collector>);
+pub(super) struct Collectors {
+    pub(super) known: BTreeMap<CollectorId, Collector>,
+    /// How many there may be, once the log has said so: the same at the same place of the log on every node.
+    pub(super) max: Option<u64>,
+}
 
 impl Collectors {
+    /// Whether this collector is known, or may become so (LIM-1).
+    pub(super) fn admits(&self, id: CollectorId) -> bool {
+        let has_room = self.max.is_none_or(|max| (self.known.len() as u64) < max);
+        has_room || self.known.contains_key(&id)
+    }
+
     /// Notes a stored push.
     pub(super) fn pushed(&mut self, head: &RecordHead<'_>, accepted: u32, repeated: u32) {
-        let collector = self.0.entry(head.collector).or_default();
+        let collector = self.known.entry(head.collector).or_default();
         if collector.pushes == 0 && collector.registration.is_none() {
             collector.first_seen = head.received_at;
         }
@@ -72,7 +82,7 @@ impl Collectors {
         version: Option<&str>,
         registration: Registration,
     ) {
-        let collector = self.0.entry(id).or_default();
+        let collector = self.known.entry(id).or_default();
         if collector.pushes == 0 && collector.registration.is_none() {
             collector.first_seen = registration.at;
         }

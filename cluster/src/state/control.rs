@@ -42,10 +42,7 @@ impl State {
             ControlCommand::Bootstrap { .. } => self.bootstrap(command),
             ControlCommand::AddUser { user, at } => self.users.add(user, *at),
             ControlCommand::LoggedIn { user_id, at } => self.users.logged_in(*user_id, *at),
-            ControlCommand::RegisterCollector { .. } => {
-                self.register(command);
-                Ok(())
-            }
+            ControlCommand::RegisterCollector { .. } => self.register(command),
             ControlCommand::AddJoinToken {
                 certificate_sha256,
                 expires_at,
@@ -61,6 +58,10 @@ impl State {
             }),
             ControlCommand::RetireNode { node } => {
                 self.nodes.retire(*node);
+                Ok(())
+            }
+            ControlCommand::LimitCollectors { max } => {
+                self.collectors.max = Some(*max);
                 Ok(())
             }
             // Handled above.
@@ -91,7 +92,7 @@ impl State {
         Ok(())
     }
 
-    fn register(&mut self, command: &ControlCommand) {
+    fn register(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
         let ControlCommand::RegisterCollector {
             collector,
             name,
@@ -102,8 +103,11 @@ impl State {
             at,
         } = command
         else {
-            return;
+            return Err(Refusal::Unknown);
         };
+        if !self.collectors.admits(*collector) {
+            return Err(Refusal::CollectorsFull);
+        }
         let registration = Registration {
             name: name.clone(),
             address: address.clone(),
@@ -112,5 +116,6 @@ impl State {
         };
         self.collectors
             .register(*collector, hostname, version.as_deref(), registration);
+        Ok(())
     }
 }

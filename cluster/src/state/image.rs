@@ -1,8 +1,9 @@
 //! The state as bytes, for snapshots.
 //!
 //! # Layout
-//! `version: u8 = 1`, then MessagePack of `Image` (`rmp_serde::to_vec`: positional, frozen; a new field means a new version).
-//! Everything is ordered, so equal states have equal bytes. The golden file is in `tests/golden/`.
+//! `version: u8 = 2`, then MessagePack of `Image` (`rmp_serde::to_vec`: positional, frozen; a new field means a new version).
+//! Version 1, which ends before `max_collectors`, is read. Everything is ordered, so equal states have equal bytes. The golden
+//! files are in `tests/golden/`.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use super::users::{User, Users};
 use super::{State, StateLimits};
 use crate::command::UploadId;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why bytes are no state.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,9 @@ struct Image {
     users: BTreeMap<String, User>,
     nodes: Nodes,
     secrets: Option<Secrets>,
+    /// Since version 2.
+    #[serde(default)]
+    max_collectors: Option<u64>,
 }
 
 impl State {
@@ -61,7 +65,7 @@ impl State {
         let image = Image {
             applied: self.applied,
             flushed: self.flushed,
-            collectors: self.collectors.0.clone(),
+            collectors: self.collectors.known.clone(),
             windows: self.windows.image(),
             next_seq: self.windows.next_seq(),
             idempotency: self.idempotency.image(),
@@ -70,6 +74,7 @@ impl State {
             users: self.users.0.clone(),
             nodes: self.nodes.clone(),
             secrets: self.secrets.clone(),
+            max_collectors: self.collectors.max,
         };
         let mut out = vec![VERSION];
         // INVARIANT: plain data always encodes into a vector.
@@ -83,7 +88,7 @@ impl State {
     /// [`ImageError`] if the bytes are damaged or from a newer version.
     pub fn from_bytes(bytes: &[u8], limits: StateLimits) -> Result<Self, ImageError> {
         let body = match bytes.split_first() {
-            Some((&VERSION, body)) => body,
+            Some((1..=VERSION, body)) => body,
             Some((&found, _)) => {
                 return Err(ImageError::Newer {
                     found,
@@ -98,7 +103,10 @@ impl State {
             limits,
             applied: image.applied,
             flushed: image.flushed,
-            collectors: Collectors(image.collectors),
+            collectors: Collectors {
+                known: image.collectors,
+                max: image.max_collectors,
+            },
             windows: Windows::from_image(image.windows, image.next_seq),
             idempotency: IdempotencyKeys::from_image(image.idempotency),
             recent: Recent::from_image(image.recent),

@@ -45,6 +45,9 @@ impl State {
         {
             return (outcome, Vec::new());
         }
+        if !self.collectors.admits(head.collector) {
+            return (PushOutcome::CollectorsFull, Vec::new());
+        }
         let mut admitted = Vec::with_capacity(parts.len());
         for keys in parts {
             admitted.push(

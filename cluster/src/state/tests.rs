@@ -283,9 +283,9 @@ fn a_newer_or_damaged_state_is_an_error() {
     let bytes = log.0.to_bytes();
     assert!(State::from_bytes(&bytes[..bytes.len() - 1], StateLimits::default()).is_err());
     let mut newer = bytes;
-    newer[0] = 2;
+    newer[0] = 3;
     let error = State::from_bytes(&newer, StateLimits::default()).unwrap_err();
-    assert!(matches!(error, ImageError::Newer { found: 2, known: 1 }));
+    assert!(matches!(error, ImageError::Newer { found: 3, known: 2 }));
 }
 
 /// A state with something of everything.
@@ -340,18 +340,94 @@ fn sample() -> State {
 }
 
 #[test]
-fn the_golden_state_keeps_its_bytes_and_decodes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/state/v1.bin");
-    let bytes = sample().to_bytes();
+fn the_golden_states_decode_and_the_newest_keeps_its_bytes() {
+    let path = |version: u32| {
+        let root = env!("CARGO_MANIFEST_DIR");
+        format!("{root}/tests/golden/state/v{version}.bin")
+    };
+    let mut state = sample();
+    let limit = ControlCommand::LimitCollectors { max: 7 };
+    let at = Position::new(1, state.applied().index + 1);
+    state.apply(at, ProposalId(100), &Command::Control(limit));
+    let bytes = state.to_bytes();
     if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
-        std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
-        std::fs::write(path, &bytes).unwrap();
+        std::fs::write(path(2), &bytes).unwrap();
     }
-    let golden = std::fs::read(path).unwrap();
-    assert_eq!(golden, bytes);
-    let state = State::from_bytes(&golden, StateLimits::default()).unwrap();
-    assert_eq!(state.to_bytes(), golden);
-    assert_eq!(state.users().len(), 1);
-    assert_eq!(state.open_uploads().count(), 1);
-    assert!(state.is_retired(NodeId::new(9)));
+    assert_eq!(std::fs::read(path(2)).unwrap(), bytes);
+    for (version, limit, same) in [(1, None, sample().to_bytes()), (2, Some(7), bytes)] {
+        let golden = std::fs::read(path(version)).unwrap();
+        let state = State::from_bytes(&golden, StateLimits::default()).unwrap();
+        assert_eq!(state.to_bytes(), same, "v{version}");
+        assert_eq!(state.max_collectors(), limit, "v{version}");
+        assert_eq!(state.users().len(), 1);
+        assert_eq!(state.open_uploads().count(), 1);
+        assert!(state.is_retired(NodeId::new(9)));
+    }
+}
+
+fn register(collector: u8) -> Command {
+    Command::Control(ControlCommand::RegisterCollector {
+        collector: CollectorId::from_external(&format!("collector-{collector}")),
+        name: "name".into(),
+        hostname: "host".into(),
+        address: None,
+        version: None,
+        certificate_sha256: [0; 32],
+        at: Timestamp::from_micros(1),
+    })
+}
+
+fn limit_collectors(log: &mut Log, max: u64) {
+    let limit = ControlCommand::LimitCollectors { max };
+    assert_eq!(log.apply(&Command::Control(limit)).reply, Reply::Done);
+}
+
+/// However many proposals of however many nodes were under way when the last place was taken: the log puts them in an order.
+#[test]
+fn no_collector_becomes_known_beyond_the_limit() {
+    let full = Reply::Refused(Refusal::CollectorsFull);
+    let mut log = Log::new(StateLimits::default());
+    log.push(record(1, 1, &[1], None));
+    limit_collectors(&mut log, 3);
+    let together = [2, 3, 4, 1].map(|collector| record(collector, 2, &[2], Some(("k", 1))));
+    let applied = log.apply(&Command::Ingest(together.to_vec()));
+    let Reply::Ingested(outcomes) = applied.reply else {
+        panic!("{:?}", applied.reply);
+    };
+    let index = log.1;
+    let taken = stored(index, 1, 0);
+    assert_eq!(outcomes, [taken, taken, PushOutcome::CollectorsFull, taken]);
+    let Some(Effect::Pushes(pushes)) = applied.effect else {
+        panic!("{:?}", applied.effect);
+    };
+    assert_eq!(pushes.len(), 3, "a refused push is not stored");
+    assert_eq!(log.apply(&register(5)).reply, full);
+    assert_eq!(log.apply(&register(2)).reply, Reply::Done, "a known one");
+    // A large push is refused as a whole, with its parts.
+    let upload = UploadId(1);
+    log.apply(&Command::UploadPart {
+        upload,
+        part: 0,
+        record: record(6, 3, &[3], None),
+    });
+    let applied = log.apply(&Command::CommitUpload { upload, parts: 1 });
+    let refused = Reply::Ingested(vec![PushOutcome::CollectorsFull]);
+    assert_eq!(applied.reply, refused);
+    assert!(matches!(applied.effect, Some(Effect::Abort(_))));
+    assert_eq!((log.0.collectors().len(), log.0.dedup_keys()), (3, 4));
+    // A node that got the state in a snapshot decides alike.
+    log.0 = State::from_bytes(&log.0.to_bytes(), StateLimits::default()).unwrap();
+    assert_eq!(log.apply(&register(7)).reply, full);
+    // The name of what was refused is free: with more room the same push is stored.
+    limit_collectors(&mut log, 4);
+    let again = log.push(record(4, 2, &[2], Some(("k", 1)))).0;
+    assert_eq!(again, stored(log.1, 1, 0));
+    // A lower limit takes nobody away.
+    limit_collectors(&mut log, 1);
+    assert_eq!(log.push(record(4, 4, &[9], None)).0, stored(log.1, 1, 0));
+    assert_eq!(
+        log.push(record(8, 4, &[9], None)).0,
+        PushOutcome::CollectorsFull
+    );
+    assert_eq!(log.0.collectors().len(), 4);
 }

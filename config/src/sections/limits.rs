@@ -28,7 +28,8 @@ section! {
         max_elements: u64 = "500000",
         /// Bytes of pushes being decoded and replicated on this node; beyond it pushes are refused with 503.
         max_in_flight: ByteSize = "256MiB",
-        /// Collectors the cluster knows; the push or registration of one more is refused with 503.
+        /// Collectors the cluster knows; the push or registration of one more is refused with 503. The
+        /// leader's value holds for all nodes.
         max_collectors: u64 = "100000",
         /// Different series of plain samples of one collector; beyond it its pushes are refused with 429. Each node
         /// counts what a collector sent to it since its session there began.

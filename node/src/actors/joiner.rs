@@ -1,14 +1,15 @@
-//! Adds nodes that were let in, as soon as they are up.
+//! Makes the cluster what it should be: adds nodes that were let in, as soon as they are up, and sets its limits.
 //!
 //! Role: on the leader, looks at the address book for nodes that are no members yet and adds one at a time: as a learner,
-//! then as a voter. Owner: the node's root. Failure: the next look, also by the next leader, finds them again.
+//! then as a voter. Where the log has another limit of collectors than the configuration of this node, it proposes its own:
+//! the limit is decided where pushes are applied, so all nodes need the same (LIM-1). Owner: the node's root. Failure: the next look, also by the next leader, finds them again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pga_cluster::transport::RpcKind;
-use pga_cluster::{ClusterNode, Member};
+use pga_cluster::{ClusterNode, Command, ControlCommand, Member};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
@@ -22,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const REACH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long catching up may take until the next look.
 const ADD_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long setting a limit may take until the next look.
+const LIMIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The joiner.
 #[derive(Debug)]
@@ -46,8 +49,8 @@ pub(crate) struct JoinerArgs {
 /// Its state.
 pub(crate) struct JoinerState {
     args: JoinerArgs,
-    /// The addition under way.
-    adding: Option<tokio::task::JoinHandle<()>>,
+    /// The change under way.
+    changing: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Actor for Joiner {
@@ -61,7 +64,10 @@ impl Actor for Joiner {
         args: JoinerArgs,
     ) -> Result<JoinerState, ActorProcessingErr> {
         myself.send_interval(LOOK, || JoinerMsg::Look);
-        Ok(JoinerState { args, adding: None })
+        Ok(JoinerState {
+            args,
+            changing: None,
+        })
     }
 
     async fn handle(
@@ -73,18 +79,33 @@ impl Actor for Joiner {
         let JoinerMsg::Look = message;
         let is_leader = state.args.context.replica.leadership().borrow().is_leader;
         let is_busy = state
-            .adding
+            .changing
             .as_ref()
-            .is_some_and(|adding| !adding.is_finished());
+            .is_some_and(|changing| !changing.is_finished());
         if !is_leader || is_busy {
             return Ok(());
         }
-        let members = waiting(&state.args.cluster);
+        let cluster = state.args.cluster.clone();
+        let members = waiting(&cluster);
+        let max = state.args.context.config.limits.max_collectors;
         if !members.is_empty() {
-            let cluster = state.args.cluster.clone();
-            state.adding = Some(tasks::spawn(TaskKind::Effect, add_first(cluster, members)));
+            state.changing = Some(tasks::spawn(TaskKind::Effect, add_first(cluster, members)));
+        } else if cluster.with_state(|state| state.max_collectors()) != Some(max) {
+            state.changing = Some(tasks::spawn(TaskKind::Effect, limit(cluster, max)));
         }
         Ok(())
+    }
+}
+
+/// Makes this node's limit of collectors the cluster's.
+async fn limit(cluster: ClusterNode, max: u64) {
+    let command = Command::Control(ControlCommand::LimitCollectors { max });
+    match cluster
+        .propose(command, Instant::now() + LIMIT_TIMEOUT)
+        .await
+    {
+        Ok(_) => tracing::info!(max, "limit of collectors set"),
+        Err(error) => tracing::warn!(max, %error, "limit of collectors not set yet"),
     }
 }
 

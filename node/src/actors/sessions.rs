@@ -308,7 +308,7 @@ impl SessionsState {
         if self.table.len() as u64 >= config.sessions.max {
             return Err(self.full("sessions_full", RETRY_SESSIONS));
         }
-        // Pushes of several new collectors under way at once may exceed it by their number.
+        // An early answer; of several new collectors under way at once, the log decides who is one too many.
         let (is_known, collectors) = self.context.replica.known(collector);
         if !is_known && collectors as u64 >= config.limits.max_collectors {
             return Err(self.full(COLLECTORS_FULL, RETRY_COLLECTORS));

@@ -52,6 +52,10 @@ fn samples() -> Vec<(&'static str, Command)> {
                 http: "http://127.0.0.1:8082".into(),
             }),
         ),
+        (
+            "control-limit-collectors",
+            Command::Control(ControlCommand::LimitCollectors { max: 100_000 }),
+        ),
     ]
 }
 

@@ -13,6 +13,7 @@ enum Step {
     Part(u8, u32, Vec<u64>),
     Commit(u8, u32),
     Abort(u8),
+    Limit(u64),
     Again,
 }
 
@@ -27,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..3u8, 0..3u32, keys()).prop_map(|(u, p, k)| Step::Part(u, p, k)),
         2 => (0..3u8, 1..4u32).prop_map(|(u, p)| Step::Commit(u, p)),
         1 => (0..3u8).prop_map(Step::Abort),
+        1 => (1..4u64).prop_map(Step::Limit),
         1 => Just(Step::Again),
     ]
 }
@@ -49,6 +51,7 @@ fn command(step: &Step, at: i64) -> Option<Command> {
             parts: *parts,
         },
         Step::Abort(u) => Command::AbortUpload { upload: upload(*u) },
+        Step::Limit(max) => Command::Control(ControlCommand::LimitCollectors { max: *max }),
         Step::Again => return None,
     })
 }
