@@ -10,7 +10,8 @@ use crate::damage::{LIMIT, copy, load, put_the_copy_back, said, votes_again};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_does_not_vote_though_all_nodes_were_stopped() -> anyhow::Result<()> {
-    let mut cluster = Cluster::start(ClusterOptions::default()).await?;
+    let mut cluster =
+        Cluster::start(ClusterOptions::default().with("replication.timeout", "4s")).await?;
     let load = load(&cluster);
     load.acknowledged(20).await?;
     after_kills(&mut cluster, &load).await?;
@@ -46,15 +47,13 @@ async fn after_kills(cluster: &mut Cluster, load: &Load) -> anyhow::Result<()> {
     .await?;
     cluster.spawn(third)?;
     gauge_is(cluster, older, "pganalytics_raft_recovering", 1).await?;
-    until("it refuses its vote to the third node", LIMIT, async || {
-        let name = "pganalytics_raft_refusals_total{kind=\"pre_vote\"}";
-        let refused = value(cluster, older, name).await;
-        refused
-            .is_some_and(|refused| refused >= 3)
-            .then_some(())
-            .ok_or(refused)
-    })
-    .await?;
+    let sample = r#"{"collector_id":"nobody","hostname":"h","timestamp":"2026-01-01T00:00:00Z","version":"3.0.0","metrics":[{"name":"m","value":1,"timestamp":1767225600}]}"#;
+    let answer = cluster.push(third, sample, &[]).await?;
+    ensure!(
+        answer.status == 503,
+        "{}: they went on without the leader",
+        answer.status
+    );
     for id in [older, third] {
         gauge_is(cluster, id, "pganalytics_raft_state{state=\"leader\"}", 0).await?;
     }
@@ -63,6 +62,17 @@ async fn after_kills(cluster: &mut Cluster, load: &Load) -> anyhow::Result<()> {
         "it did not say why"
     );
     cluster.restart(leader).await?;
+    until("it refuses what consensus asks for", LIMIT, async || {
+        let kinds = ["pre_vote", "vote", "append"]
+            .map(|kind| format!("pganalytics_raft_refusals_total{{kind=\"{kind}\"}}"));
+        for name in kinds {
+            if value(cluster, older, &name).await > Some(0) {
+                return Ok(());
+            }
+        }
+        Err("nothing refused")
+    })
+    .await?;
     load.acknowledged(20).await?;
     let leader = cluster.leader().await?;
     votes_again(cluster, leader, older).await

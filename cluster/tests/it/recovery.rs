@@ -8,7 +8,7 @@ use pga_cluster::{ClusterNode, NodeRole};
 use pga_config::NodeId;
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, record, soon};
+use crate::cluster::{Cluster, record, samples, soon};
 
 /// Breaks what a node has on disk.
 type Damage = fn(&Path);
@@ -179,6 +179,34 @@ async fn a_majority_begins_again_without_the_rest() {
     assert_eq!(accepted, 1);
     cluster.open(3).await;
     cluster.settle(position).await;
+}
+
+/// The store was not put back: it holds more than the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_log_under_a_newer_store_stores_nothing_twice() {
+    let mut cluster = Cluster::start_embedded(3).await;
+    let id = cluster.follower().await;
+    let (path, log) = (cluster.path(id), cluster.path(id).join("log"));
+    let copy = path.with_extension("copy");
+    cluster.push(id, samples("c", 0..5)).await;
+    copy_all(&log, &copy);
+    let (position, ..) = cluster.push(id, samples("c", 5..20)).await;
+    cluster.settle(position).await;
+    cluster.flush_own(id).await;
+    stop_all(&mut cluster).await;
+    fs::remove_dir_all(&log).unwrap();
+    fs::rename(&copy, &log).unwrap();
+    for id in 1..=3 {
+        cluster.open(id).await;
+    }
+    until("it begins anew", || path.join("life").exists()).await;
+    votes_again(&cluster, id).await;
+    let (position, ..) = cluster.push(id, samples("c", 15..30)).await;
+    cluster.settle(position).await;
+    for id in 1..=3 {
+        cluster.flush_own(id).await;
+        assert_eq!(cluster.stored(id, "c").await, (0..30).collect::<Vec<_>>());
+    }
 }
 
 /// All whom it could ask by what it knows are gone; those that are there tell it unasked.

@@ -34,8 +34,25 @@ pub(super) struct Own {
     pub(super) voters: Vec<NodeId>,
     /// What peers told since its start. What they saw of this node before is all there is to see, so that all of it counts.
     pub(super) heard: BTreeMap<NodeId, PeerStanding>,
-    /// It has waited as long as is sensible for those that may not run.
+    /// A majority has told, and those that have not had as long as is sensible.
     pub(super) waited: bool,
+}
+
+impl Own {
+    /// Whether a majority of the voters has told, itself among them. Who recovers, or has nothing itself, can help nobody to a majority.
+    pub(super) fn has_majority(&self) -> bool {
+        let counts = |voter: &&NodeId| {
+            let told = self.heard.get(voter);
+            **voter == self.node || told.is_some_and(PeerStanding::can_vote)
+        };
+        self.voters.iter().filter(counts).count() > self.voters.len() / 2
+    }
+
+    /// Whether every other voter has told.
+    fn has_all(&self) -> bool {
+        let mut others = self.voters.iter().filter(|voter| **voter != self.node);
+        others.all(|voter| self.heard.contains_key(voter))
+    }
 }
 
 /// Decides for a node whose standing is `standing`; `configured` is the number of members as configured, itself among them.
@@ -59,14 +76,14 @@ pub(super) fn decide(
 
 /// Nothing is missing as far as all voters say; or, if some of them do not run, a majority of them with this node. Without a majority
 /// there is nothing that this node could take part in, so that it may wait for one without end.
+///
+/// A node that lost its power between giving up entries of an older leader and storing the newer one's is taken for one that lost them:
+/// what it has is no more than an older disk of it would have.
 fn with_log(on_disk: Seen, own: &Own) -> Decision {
     if let Some(why) = loss(on_disk, &own.heard) {
         return Decision::Recover(why);
     }
-    let has_told = |voter: &&NodeId| **voter == own.node || own.heard.contains_key(voter);
-    let heard = own.voters.iter().filter(has_told).count();
-    let is_enough = heard == own.voters.len() || (own.waited && heard > own.voters.len() / 2);
-    if is_enough {
+    if own.has_majority() && (own.has_all() || own.waited) {
         Decision::Open
     } else {
         Decision::Wait
@@ -174,36 +191,58 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_log_is_believed_once_enough_peers_say_that_nothing_is_missing() {
-        let log = |term, index| Some(LogId::new_term_index(term, index));
-        let on_disk = Seen {
-            log: log(3, 50),
+    /// What is on the disk of node 1.
+    fn on_disk() -> Seen {
+        Seen {
+            log: Some(LogId::new_term_index(3, 50)),
             term: 4,
             life: 0,
+        }
+    }
+
+    /// A peer with a log that saw this.
+    fn saw(seen: Seen) -> PeerStanding {
+        PeerStanding {
+            seen,
+            own: on_disk(),
+            ..RUNNING
+        }
+    }
+
+    /// What node 1 decides with this on its disk when it heard this.
+    fn with_log(on_disk: Seen, voters: u64, said: &[PeerStanding], waited: bool) -> Decision {
+        let own = Own {
+            heard: answers(said).into_iter().collect(),
+            waited,
+            ..own(Some(on_disk), voters)
         };
-        let saw = |seen| PeerStanding { seen, ..RUNNING };
-        let (same, less) = (saw(on_disk), saw(NOTHING));
-        let more = |seen| [same, saw(seen)];
-        let longer = more(Seen {
-            log: log(3, 51),
-            ..on_disk
-        });
-        let voted = more(Seen { term: 5, ..on_disk });
-        let later = more(Seen { life: 1, ..NOTHING });
+        decide(&Standing::Undecided, &own, 3, &[])
+    }
+
+    #[test]
+    fn a_log_is_believed_once_enough_peers_say_that_nothing_is_missing() {
+        let (same, less) = (saw(on_disk()), saw(NOTHING));
+        let lost = PeerStanding {
+            is_recovering: true,
+            ..same
+        };
+        let empty = PeerStanding {
+            own: NOTHING,
+            ..same
+        };
         for (name, voters, said, at_once, waited) in [
             ("all answer", 3, &[same, less][..], true, true),
             ("one of two others does not run", 3, &[same], false, true),
             ("nobody answers", 3, &[], false, false),
             ("two of four others", 5, &[same, less], false, true),
             ("one of four others", 5, &[same], false, false),
+            ("one of two others recovers", 3, &[same, lost], true, true),
+            ("the other that runs recovers", 3, &[lost], false, false),
+            ("all others have nothing", 3, &[empty; 2], false, false),
             ("it is the only voter", 1, &[], true, true),
         ] {
             for (has_waited, is_open) in [(false, at_once), (true, waited)] {
-                let mut own = own(Some(on_disk), voters);
-                own.waited = has_waited;
-                own.heard = answers(said).into_iter().collect();
-                let decision = decide(&Standing::Undecided, &own, 3, &[]);
+                let decision = with_log(on_disk(), voters, said, has_waited);
                 let want = if is_open {
                     Decision::Open
                 } else {
@@ -212,16 +251,25 @@ mod tests {
                 assert_eq!(decision, want, "{name}, waited: {has_waited}");
             }
         }
-        for said in [longer, voted, later] {
-            let mut own = own(Some(on_disk), 3);
-            own.heard = answers(&said).into_iter().collect();
-            let decision = decide(&Standing::Undecided, &own, 3, &[]);
+    }
+
+    #[test]
+    fn a_log_that_is_less_than_one_peer_saw_is_a_loss() {
+        let longer = Seen {
+            log: Some(LogId::new_term_index(3, 51)),
+            ..on_disk()
+        };
+        let voted = Seen {
+            term: 5,
+            ..on_disk()
+        };
+        let later = Seen { life: 1, ..NOTHING };
+        for seen in [longer, voted, later] {
+            let decision = with_log(on_disk(), 3, &[saw(on_disk()), saw(seen)], false);
             assert!(matches!(decision, Decision::Recover(_)), "{decision:?}");
         }
         let anew = Seen { life: 9, ..NOTHING };
-        let mut own = own(Some(anew), 3);
-        own.heard = answers(&longer).into_iter().collect();
-        let decision = decide(&Standing::Undecided, &own, 3, &[]);
+        let decision = with_log(anew, 3, &[saw(longer); 2], false);
         assert_eq!(decision, Decision::Open, "that was seen of an earlier life");
     }
 

@@ -47,6 +47,13 @@ pub(crate) struct PeerStanding {
     pub(crate) own: Seen,
 }
 
+impl PeerStanding {
+    /// Whether it does not recover, and has a log or a vote: else its log is gone, or it never voted.
+    pub(crate) fn can_vote(&self) -> bool {
+        !self.is_recovering && (self.own.log.is_some() || self.own.term > 0)
+    }
+}
+
 /// A membership, as a node knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Roll {

@@ -20,7 +20,7 @@ const ASK: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(1);
 /// The same at first: while a cluster starts, most answers come at once or not at all.
 const FIRST_ANSWER: Duration = Duration::from_millis(250);
-/// How long a node with a log waits for more answers than those of a majority.
+/// How long a node with a log that heard a majority waits for the others.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long one attempt to leave the membership may take.
 const LEAVE: Duration = Duration::from_secs(10);
@@ -43,13 +43,16 @@ pub(crate) async fn run(core: Arc<Core>) {
 }
 
 async fn recover(core: &Core) -> Result<()> {
-    let (mut last, began) = (Decision::Open, Instant::now());
+    let (mut last, mut majority) = (Decision::Open, None::<Instant>);
     let mut wait = FIRST_ANSWER;
     loop {
         let answers = ask_all(core, &core.peers(), wait).await;
         wait = ANSWER.min(2 * wait);
         let standing = core.standing.borrow().clone();
-        let own = core.own(began.elapsed() >= PATIENCE);
+        let mut own = core.own();
+        if own.has_majority() {
+            own.waited = majority.get_or_insert_with(Instant::now).elapsed() >= PATIENCE;
+        }
         let decision = decide(&standing, &own, core.configured.len(), &answers);
         if decision != last {
             tracing::info!(?decision, answers = answers.len(), "recovery");
@@ -151,7 +154,7 @@ fn answers_of_new(answers: &[(NodeId, PeerStanding)]) -> bool {
 
 impl Core {
     /// What this node knows about itself.
-    fn own(&self, waited: bool) -> Own {
+    fn own(&self) -> Own {
         let (own, heard) = (self.roll(), self.heard());
         let newest = if heard.roll.at > own.at {
             &heard.roll
@@ -167,7 +170,7 @@ impl Core {
             on_disk: (!self.log.is_empty()).then(|| self.on_disk()),
             voters,
             heard: heard.standings.clone(),
-            waited,
+            waited: false,
         }
     }
 
