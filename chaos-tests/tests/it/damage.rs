@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, why_no_disks};
 
 /// Bounds a hang.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// How soon a node is gone whose log cannot be written: five seconds, on a machine three times slower.
+const PROMPTLY: Duration = Duration::from_secs(15);
 
 /// The segment that a young log consists of.
 fn segment(data: &Path) -> PathBuf {
@@ -193,9 +196,14 @@ async fn a_failed_fsync_ends_the_node_with_74_and_loses_nothing() -> anyhow::Res
     cluster.restart(id).await?;
     let load = load(&cluster);
     load.acknowledged(50).await?;
+    // From here on the next new block cannot be written, and every push needs one.
     cluster.break_disk(id)?;
+    let broken = Instant::now();
     let code = cluster.exit_code(id, LIMIT).await?;
+    let took = broken.elapsed();
+    eprintln!("it ended {took:?} after its disk broke");
     ensure!(code == Some(74), "it ended with {code:?}");
+    ensure!(took < PROMPTLY, "it ended after {took:?}");
     load.acknowledged(50).await.context("the others go on")?;
     cluster.mend_disk(id).await?;
     cluster.restart(id).await?;

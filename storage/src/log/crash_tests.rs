@@ -241,3 +241,32 @@ proptest! {
         survives(&rounds);
     }
 }
+
+#[test]
+fn a_log_that_failed_is_closed_at_once_and_says_why() {
+    let disk = MemDisk::default();
+    disk.set_fuse(u64::MAX);
+    let (log, _) = Log::open_on(Arc::new(disk.clone()), Path::new("/log"), options()).unwrap();
+    let append = |index| {
+        let (tell, told) = channel();
+        let entry = LogEntry {
+            index,
+            term: 1,
+            payload: Bytes::from_static(b"entry"),
+        };
+        let done = Box::new(move |outcome: std::io::Result<()>| tell.send(outcome).unwrap());
+        log.append(vec![entry], done).map(|()| told)
+    };
+    append(0).unwrap().recv().unwrap().unwrap();
+    disk.set_fuse(0);
+    append(1).unwrap().recv().unwrap().unwrap_err();
+    assert!(append(2).is_err(), "a failed log takes no more");
+    // On a thread of its own: one that never returns must not hang the test.
+    let (tell, told) = channel();
+    let closing = log.clone();
+    std::thread::spawn(move || tell.send(closing.close()).unwrap());
+    let outcome = told.recv_timeout(Duration::from_secs(60));
+    let error = outcome.expect("it does not close").unwrap_err();
+    assert!(error.to_string().contains("the power is off"), "{error}");
+    assert!(log.close().is_err(), "it is closed");
+}
