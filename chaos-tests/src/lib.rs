@@ -18,7 +18,7 @@ mod wait;
 pub use self::{
     cluster::{Cluster, ClusterOptions, Node, NodeStatus, Status},
     disk::{Disk, why_no_disks},
-    load::{Load, verified},
+    load::{Load, none_failed, verified},
     overload::{Offer, Overload},
     ports::free_ports,
     program::program,

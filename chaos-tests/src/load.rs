@@ -92,6 +92,16 @@ impl Load {
     }
 }
 
+/// Checks that every push was acknowledged, be it after retries.
+///
+/// # Errors
+/// How many were not, and why the first was not.
+pub fn none_failed(run: &Run) -> anyhow::Result<()> {
+    let (failed, first) = (run.failed, &run.first_failure);
+    ensure!(failed == 0, "{failed} pushes failed: {first:?}");
+    Ok(())
+}
+
 /// Checks through every node (and in the database) that exactly what was acknowledged is stored.
 ///
 /// # Errors

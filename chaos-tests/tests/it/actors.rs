@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, verified};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, none_failed, until, verified};
 
 use crate::stores::{Store, on_both_stores};
 
@@ -44,12 +44,7 @@ async fn a_panic_in_any_actor_is_a_restart_and_loses_nothing(store: Store) -> an
         cluster.node(leader)?.is_alive() && cluster.node(leader)?.pid() == pid,
         "the node died"
     );
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())

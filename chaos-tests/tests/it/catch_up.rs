@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::ensure;
-use pga_chaos_tests::{ClusterOptions, Load, verified};
+use pga_chaos_tests::{ClusterOptions, Load, none_failed, verified};
 
 use crate::stores::{Setup, Store, on_both_stores};
 
@@ -24,7 +23,7 @@ async fn a_node_that_was_away_catches_up_from_the_log(store: Store) -> anyhow::R
     tokio::time::sleep(Duration::from_secs(3)).await;
     cluster.restart(follower).await?;
     let (args, run) = load.stop().await?;
-    ensure!(run.failed == 0, "{:?}", run.first_failure);
+    none_failed(&run)?;
     cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())

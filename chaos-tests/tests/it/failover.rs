@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use pga_chaos_tests::{ClusterOptions, Load, verified};
+use pga_chaos_tests::{ClusterOptions, Load, none_failed, verified};
 use pga_node::load::Kind;
 
 use crate::stores::{Store, on_both_stores};
@@ -33,12 +33,7 @@ async fn killing_the_leader_under_load_loses_nothing(store: Store) -> anyhow::Re
     tokio::time::sleep(Duration::from_secs(4)).await;
     ensure!(cluster.leader().await? != leader, "the dead node leads");
     let (args, run) = load.stop().await?;
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     eprintln!(
         "{store:?}: longest gap {:?}, {} pushes",
         run.longest_gap, run.succeeded
@@ -87,12 +82,7 @@ async fn killing_all_nodes_under_load_loses_nothing(store: Store) -> anyhow::Res
         run.longest_gap >= DOWN,
         "something acknowledged while all were dead"
     );
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     cluster.wait_converged(Duration::from_secs(180)).await?;
     verified(&args, &run).await?;
     Ok(())

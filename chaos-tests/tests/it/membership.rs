@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, verified};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, none_failed, verified};
 
 use crate::stores::{Store, on_both_stores};
 
@@ -18,7 +18,7 @@ async fn a_fourth_node_joins_under_load(store: Store) -> anyhow::Result<()> {
     let id = cluster.join().await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (mut args, run) = load.stop().await?;
-    ensure!(run.failed == 0, "{:?}", run.first_failure);
+    none_failed(&run)?;
     let status = cluster.wait_converged(Duration::from_secs(180)).await?;
     let new = status
         .nodes
@@ -53,7 +53,7 @@ async fn the_leadership_is_handed_over_without_a_failed_push() -> anyhow::Result
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let (args, run) = load.stop().await?;
-    ensure!(run.failed == 0, "{:?}", run.first_failure);
+    none_failed(&run)?;
     eprintln!("longest gap over three transfers {:?}", run.longest_gap);
     ensure!(
         run.longest_gap < Duration::from_secs(5),

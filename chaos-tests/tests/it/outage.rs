@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, verified};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, none_failed, until, verified};
 use rand::distr::Alphanumeric;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -34,12 +34,7 @@ async fn pushes_go_on_while_the_database_is_down_and_are_drained_after_it() -> a
     database.restart().await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (args, run) = load.stop().await?;
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     ensure!(
         backlog > Some(0),
         "no backlog was seen while the database was down"

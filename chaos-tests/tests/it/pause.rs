@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use pga_chaos_tests::{ClusterOptions, Load, verified};
+use pga_chaos_tests::{ClusterOptions, Load, none_failed, verified};
 
 use crate::stores::{Store, on_both_stores};
 
@@ -33,12 +33,7 @@ async fn a_paused_leader_is_replaced_and_harms_nothing_when_it_wakes(
     );
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (args, run) = load.stop().await?;
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     eprintln!("{store:?}: longest gap {:?}", run.longest_gap);
     ensure!(
         run.longest_gap < MAX_GAP,

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, verified};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, none_failed, verified};
 use pga_node::load::LoadArgs;
 
 use crate::Options;
@@ -72,12 +71,7 @@ async fn kill(cluster: &mut Cluster) -> anyhow::Result<Duration> {
     cluster.kill(leader).await?;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let (args, run) = load.stop().await?;
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     cluster.restart(leader).await?;
     cluster.wait_converged(Duration::from_secs(60)).await?;
     verified(&args, &run).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use bytes::{BufMut, BytesMut};
 use futures::SinkExt;
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, Session, Timescale, until};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, Session, Timescale, none_failed, until};
 use pga_node::load::Rate;
 
 use crate::report::Report;
@@ -36,12 +36,7 @@ pub(crate) async fn run(report: &mut Report) -> anyhow::Result<()> {
     args.rate = Some(Rate::PerSecond(50.0));
     args.duration = Duration::from_secs((SAMPLES / 1_000 / 50).into());
     let (_, run) = Load::start(args).join().await?;
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     let waiting = i64::try_from(run.succeeded)? * 1_000;
     database.restart().await?;
     let flushed = drain(&cluster, &database, before + waiting).await?;

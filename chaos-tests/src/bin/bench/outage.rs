@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, Timescale, verified};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, Timescale, none_failed, verified};
 
 use crate::Options;
 use crate::report::Report;
@@ -36,12 +35,7 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
         .iter()
         .map(|node| disk_bytes(&node.data))
         .max();
-    ensure!(
-        run.failed == 0,
-        "{} pushes failed: {:?}",
-        run.failed,
-        run.first_failure
-    );
+    none_failed(&run)?;
     database.restart().await?;
     let begun = Instant::now();
     cluster.wait_converged(Duration::from_secs(1_800)).await?;
