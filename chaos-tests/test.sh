@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, on a machine with Rust and a C compiler: prepares what they need, then runs them.
+# All tests, on a machine with Rust, a C compiler and make: prepares what they need, then runs them.
 # Arguments go to cargo test, e.g. `chaos-tests/test.sh -p pga-storage`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
