@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::ensure;
 use pga_chaos_tests::{Cluster, ClusterOptions, Offer};
 
-/// The goal is 80 %, which the benchmark program measures on a machine that does nothing else.
-const LEAST_SHARE: f64 = 0.5;
+/// The goal. It is far away here: 64 collectors wait for their answers most of the time, ten times as many make more of the
+/// machine. What the greatest rate becomes under overload is a row of the benchmark program.
+const LEAST_SHARE: f64 = 0.8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn overload_neither_elects_nor_loses_and_goodput_stays() -> anyhow::Result<()> {
