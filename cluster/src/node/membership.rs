@@ -219,7 +219,10 @@ impl Core {
         let metrics = self.raft_metrics();
         let voters: BTreeSet<u64> = metrics.membership_config.voter_ids().collect();
         if node == self.node {
-            let heir = voters.iter().copied().find(|voter| *voter != id);
+            // The one that answered last: one that is dead would never catch up.
+            let heard = metrics.heartbeat.unwrap_or_default();
+            let others = voters.iter().copied().filter(|voter| *voter != id);
+            let heir = others.max_by_key(|voter| heard.get(voter).copied().flatten());
             let heir = heir.ok_or_else(|| Changed::Refused("it is the only voter".to_owned()))?;
             self.hand_over(NodeId::new(heir)).await?;
             return Err(Changed::NotLeader);

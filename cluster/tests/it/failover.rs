@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pga_cluster::{Command, PushOutcome, Reply, UploadId};
-use pga_config::CollectorId;
+use pga_config::{CollectorId, NodeId};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, soon};
@@ -213,4 +213,17 @@ async fn an_abandoned_upload_is_aborted_and_lets_the_flush_go_on() {
         1,
         "it had no effect"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_is_removed_although_the_first_of_the_others_is_dead() {
+    let mut cluster = Cluster::start(4).await;
+    let leader = cluster.leader().await;
+    let dead = cluster.follower().await;
+    cluster.kill(dead).await;
+    let asked = *cluster.nodes.keys().find(|id| **id != leader).unwrap();
+    let node = &cluster.nodes[&asked];
+    node.remove_node(NodeId::new(leader), soon()).await.unwrap();
+    let heir = node.leadership().borrow().leader.unwrap().get();
+    assert!(![leader, dead].contains(&heir), "{heir} leads");
 }
