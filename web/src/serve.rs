@@ -108,7 +108,10 @@ pub async fn serve(
             let answer = hyper::service::service_fn(move |request| {
                 let (context, service) = (Arc::clone(&context), service.clone());
                 let (peer, phase) = (peer.clone(), phase.clone());
-                async move { Ok::<_, http::Error>(answer(context, service, peer, phase, request).await) }
+                // In a box of its own: hyper keeps room for it in every connection, also while that is idle.
+                answer(context, service, peer, phase, request)
+                    .map(Ok::<_, http::Error>)
+                    .boxed()
             });
             let connection =
                 builder.serve_connection_with_upgrades(TokioIo::new(stream), answer).into_owned();
