@@ -113,8 +113,9 @@ pub async fn serve(
                     .map(Ok::<_, http::Error>)
                     .boxed()
             });
-            let connection =
-                builder.serve_connection_with_upgrades(TokioIo::new(stream), answer).into_owned();
+            let connection = builder
+                .serve_connection_with_upgrades(TokioIo::new(stream), answer)
+                .into_owned();
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, %addr, "connection ended");
             }
