@@ -428,3 +428,26 @@ fn zeros_are_ahead_of_the_frames_until_the_log_is_closed() {
     assert_eq!(log.read(0..3, usize::MAX).unwrap().len(), 3);
     assert_eq!(length(), log.size_bytes() - 40 - 50);
 }
+
+#[test]
+fn zeros_that_were_written_in_part_do_not_stay_in_a_closed_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions {
+        room_bytes: 0,
+        ..small()
+    };
+    let (log, _) = Log::open(dir.path(), options.clone()).unwrap();
+    append(&log, vec![entry(0, 1, vec![7; 100])]);
+    // What is left of an attempt that the disk had no room for.
+    let first = fs::File::options()
+        .append(true)
+        .open(&segment_files(dir.path())[0])
+        .unwrap();
+    first.set_len(5_000).unwrap();
+    append(&log, vec![entry(1, 1, vec![8; 400])]);
+    append(&log, vec![entry(2, 1, vec![9; 10])]);
+    drop(log);
+    assert_eq!(segment_files(dir.path()).len(), 2);
+    let (_, recovered) = Log::open(dir.path(), options).unwrap();
+    assert_eq!((recovered.last, recovered.torn_bytes), (Some(2), 0));
+}

@@ -306,10 +306,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Cuts the zeros off.
+    /// Cuts the zeros off, also those of an attempt to make room that failed half-way.
     fn trim(&mut self) -> io::Result<()> {
         if let (Some(file), Some(segment)) = (&self.active, self.segments.last())
-            && self.room > segment.bytes
+            && file.length()? > segment.bytes
         {
             file.truncate(segment.bytes)?;
             self.room = segment.bytes;
