@@ -7,14 +7,16 @@
 mod head_guard;
 mod own_answer;
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -32,13 +34,26 @@ const IDLE: u8 = 2;
 /// HTTP/2, which times itself with pings.
 const MULTIPLEXED: u8 = 3;
 
-/// What the service tells its connection.
+/// Room on the stack for the first bytes of a request.
+const ARRIVAL: usize = 4 << 10;
+
+/// What the service and its connection tell each other.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Phase(Arc<AtomicU8>);
+pub(crate) struct Phase(Arc<PhaseCells>);
+
+#[derive(Debug, Default)]
+struct PhaseCells {
+    phase: AtomicU8,
+    /// Requests so far.
+    begun: AtomicU64,
+    /// The client has not taken all of an answer.
+    is_blocked: AtomicBool,
+}
 
 impl Phase {
     /// A request's head is complete.
     pub(crate) fn begin(&self) {
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
         self.set(BUSY);
     }
 
@@ -47,14 +62,27 @@ impl Phase {
         self.set(IDLE);
     }
 
+    /// How many requests there were, if the last one is answered and nothing of another has arrived.
+    ///
+    /// Asked between two polls of hyper, which writes a whole body in one.
+    pub(crate) fn idle_after(&self) -> Option<u64> {
+        let is_idle = self.get() == IDLE && !self.0.is_blocked.load(Ordering::Relaxed);
+        is_idle.then(|| self.0.begun.load(Ordering::Relaxed))
+    }
+
+    /// The client speaks HTTP/2.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.get() == MULTIPLEXED
+    }
+
     fn set(&self, phase: u8) {
         if self.get() != MULTIPLEXED {
-            self.0.store(phase, Ordering::Relaxed);
+            self.0.phase.store(phase, Ordering::Relaxed);
         }
     }
 
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.phase.load(Ordering::Relaxed)
     }
 }
 
@@ -80,6 +108,8 @@ pub(crate) struct TimedStream<S> {
     head: HeadGuard,
     /// Some of the present head has arrived.
     has_begun: bool,
+    /// Arrived and noted, but not read yet.
+    unread: Bytes,
     /// What is left of our answer in place of hyper's, and how much hyper wrote.
     instead: Option<(Vec<u8>, usize)>,
     header_timeout: Duration,
@@ -98,12 +128,23 @@ impl<S> TimedStream<S> {
             write_timer: None,
             head: HeadGuard::default(),
             has_begun: false,
+            unread: Bytes::new(),
             instead: None,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             write_timeout: limits.write_timeout,
             metrics,
         }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.clone()
+    }
+
+    /// With bytes to read before all others, which it had given out already.
+    pub(crate) fn with_unread(mut self, unread: Bytes) -> Self {
+        self.unread = unread;
+        self
     }
 
     /// Sets the timer anew if the phase has changed since it was set.
@@ -126,7 +167,7 @@ impl<S> TimedStream<S> {
         self.metrics.received_bytes.inc_by(bytes.len() as u64);
         match self.phase.get() {
             HEAD if bytes.starts_with(b"PRI * HT") => {
-                self.phase.0.store(MULTIPLEXED, Ordering::Relaxed);
+                self.phase.set(MULTIPLEXED);
             }
             IDLE => self.phase.set(HEAD),
             _ => {}
@@ -143,7 +184,9 @@ impl<S> TimedStream<S> {
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
+        let is_blocked = outcome.is_pending();
+        self.phase.0.is_blocked.store(is_blocked, Ordering::Relaxed);
+        if !is_blocked {
             self.write_timer = None;
             return outcome;
         }
@@ -167,6 +210,25 @@ impl<S> TimedStream<S> {
     }
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
+    /// Waits until there is something to read; `false` if the client has closed.
+    ///
+    /// # Errors
+    /// As reads have; the time limits hold.
+    pub(crate) async fn arrival(&mut self) -> io::Result<bool> {
+        if self.unread.is_empty() {
+            self.unread = poll_fn(|cx| {
+                let mut room = [0; ARRIVAL];
+                let mut buf = ReadBuf::new(&mut room);
+                ready!(Pin::new(&mut *self).poll_read(cx, &mut buf))?;
+                Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(buf.filled())))
+            })
+            .await?;
+        }
+        Ok(!self.unread.is_empty())
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -174,6 +236,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.unread.is_empty() {
+            let taken = this.unread.len().min(buf.remaining());
+            buf.put_slice(&this.unread.split_to(taken));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {

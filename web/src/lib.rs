@@ -16,6 +16,7 @@ mod decode;
 mod metrics;
 mod node_api;
 mod options;
+mod protocol;
 mod refusal;
 mod reply;
 mod request_id;

@@ -23,6 +23,7 @@ pub struct WebMetrics {
     pub(crate) sent_bytes: IntCounter,
     pub(crate) inflight_bytes: IntGauge,
     pub(crate) connections: IntGauge,
+    pub(crate) parked: IntGauge,
     pub(crate) connections_total: IntCounterVec,
     pub(crate) panics: IntCounter,
 }
@@ -88,6 +89,10 @@ impl WebMetrics {
                 "Memory taken by bodies being received, decoded and committed.",
             )?,
             connections: IntGauge::new("pganalytics_http_connections", "Open connections.")?,
+            parked: IntGauge::new(
+                "pganalytics_http_connections_parked",
+                "Open connections that are silent, and have no HTTP state.",
+            )?,
             connections_total: counters(
                 "pganalytics_http_connections_total",
                 "Connections by what became of them.",
@@ -115,6 +120,7 @@ impl WebMetrics {
         registry.register(Box::new(self.sent_bytes.clone()))?;
         registry.register(Box::new(self.inflight_bytes.clone()))?;
         registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.parked.clone()))?;
         registry.register(Box::new(self.connections_total.clone()))?;
         registry.register(Box::new(self.panics.clone()))
     }

@@ -9,14 +9,11 @@ use futures::FutureExt;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use prometheus::Registry;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
@@ -26,6 +23,7 @@ use crate::connection::{self, Phase, TimedStream};
 use crate::context::Context;
 use crate::metrics::WebMetrics;
 use crate::options::WebOptions;
+use crate::protocol::Protocols;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::routes::{RouteName, routes};
@@ -33,8 +31,6 @@ use crate::routes::{RouteName, routes};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Pause after a failed accept, which is usually a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const MAX_STREAMS: u32 = 128;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -67,8 +63,9 @@ pub async fn serve(
     let slots = Arc::new(Semaphore::new(options.limits.max_connections));
     let context = Arc::new(Context::new(api, options, metrics, registries));
     let service = warp::service(routes(Arc::clone(&context)));
-    let builder = Arc::new(http_builder(&context));
-    let graceful = GracefulShutdown::new();
+    let protocols = Protocols::new(&context.options.limits, &context.metrics);
+    let protocols = Arc::new(protocols);
+    let (stop_connections, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -95,11 +92,16 @@ pub async fn serve(
         };
         let open = OpenConnection::new(&context, slot);
         let (context, service) = (Arc::clone(&context), service.clone());
-        let (builder, tls) = (Arc::clone(&builder), tls.clone());
-        let watcher = graceful.watcher();
+        let (protocols, tls) = (Arc::clone(&protocols), tls.clone());
+        let mut stopping = stopping.clone();
         connections.spawn(async move {
             let _open = open;
-            let Some((stream, peer)) = handshake(&context, tls, tcp, addr).await else {
+            let shaken = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stops| *stops) => None,
+                shaken = handshake(&context, tls, tcp, addr) => shaken,
+            };
+            let Some((stream, peer)) = shaken else {
                 return;
             };
             let phase = Phase::default();
@@ -108,21 +110,19 @@ pub async fn serve(
             let answer = hyper::service::service_fn(move |request| {
                 let (context, service) = (Arc::clone(&context), service.clone());
                 let (peer, phase) = (peer.clone(), phase.clone());
-                // In a box of its own: hyper keeps room for it in every connection, also while that is idle.
                 answer(context, service, peer, phase, request)
                     .map(Ok::<_, http::Error>)
                     .boxed()
             });
-            let connection = builder
-                .serve_connection_with_upgrades(TokioIo::new(stream), answer)
-                .into_owned();
-            if let Err(error) = watcher.watch(connection).await {
+            if let Err(error) = protocols.serve(stream, answer, stopping).await {
                 tracing::debug!(%error, %addr, "connection ended");
             }
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain_timeout, graceful.shutdown())
+    stop_connections.send_replace(true);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain_timeout, all_ended)
         .await
         .is_err()
     {
@@ -156,25 +156,6 @@ async fn handshake(
     let chain = stream.get_ref().1.peer_certificates();
     let certificate = chain.and_then(|chain| chain.first().cloned());
     Some((Box::new(stream), Peer { addr, certificate }))
-}
-
-fn http_builder(context: &Context) -> auto::Builder<TokioExecutor> {
-    let limits = &context.options.limits;
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_headers(limits.max_headers)
-        .max_buf_size(limits.header_bytes.max(8 << 10));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_INTERVAL)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
-    builder
 }
 
 /// Everything that holds for all routes: request id, panics, latency.

@@ -12,6 +12,7 @@ mod bad_input;
 mod documents;
 mod fake_node;
 mod limits;
+mod parking;
 mod push;
 mod raw_http;
 mod reads;
