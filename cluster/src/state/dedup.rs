@@ -1,17 +1,19 @@
 //! Windows of content keys: what makes a repeated element known (DEDUP-1).
 //!
-//! Per collector a set for look-up and a queue for age: about 25 bytes per key. Keys are forgotten oldest first: beyond
+//! Per collector a queue for age and a table for look-up: about 17 bytes per key. Keys are forgotten oldest first: beyond
 //! the collector's bound one by one, beyond the bound of all collectors and beyond the age limit by runs (the new keys of
 //! one push). Ages compare times that stand in pushes, never a clock (SM-1).
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+mod known_keys;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use pga_config::CollectorId;
 use pga_storage::{ContentKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::known_keys::KnownKeys;
 use super::StateLimits;
 
 /// The windows of all collectors.
@@ -26,8 +28,7 @@ pub(super) struct Windows {
 
 #[derive(Debug, Default)]
 struct Window {
-    known: HashSet<u64, BuildHasherDefault<KeyHasher>>,
-    queue: VecDeque<u64>,
+    keys: KnownKeys,
     runs: VecDeque<Run>,
 }
 
@@ -61,9 +62,12 @@ impl Windows {
             return Vec::new();
         }
         let window = self.windows.entry(collector).or_default();
-        let before = window.queue.len();
-        let accepted: Vec<bool> = keys.iter().map(|key| window.insert(*key)).collect();
-        let new = window.queue.len() - before;
+        let before = window.keys.len();
+        let accepted: Vec<bool> = keys
+            .iter()
+            .map(|key| window.keys.insert(key.raw()))
+            .collect();
+        let new = window.keys.len() - before;
         if new > 0 {
             let seq = self.next_seq;
             self.next_seq += 1;
@@ -75,7 +79,7 @@ impl Windows {
             self.order.push_back((seq, collector));
             self.total += new;
         }
-        while window.queue.len() > limits.keys_per_collector {
+        while window.keys.len() > limits.keys_per_collector {
             window.forget_key();
             self.total -= 1;
         }
@@ -105,7 +109,7 @@ impl Windows {
             }
             self.total -= window.forget_run();
             self.order.pop_front();
-            if window.queue.is_empty() {
+            if window.keys.len() == 0 {
                 self.windows.remove(&collector);
             }
         }
@@ -117,7 +121,7 @@ impl Windows {
             collector: *collector,
             runs: window.runs.iter().copied().collect(),
             keys: window
-                .queue
+                .keys
                 .iter()
                 .flat_map(|key| key.to_le_bytes())
                 .collect(),
@@ -140,9 +144,9 @@ impl Windows {
             for key in image.keys.chunks_exact(8) {
                 let mut raw = [0; 8];
                 raw.copy_from_slice(key);
-                window.insert(ContentKey::from_raw(u64::from_le_bytes(raw)));
+                window.keys.insert(u64::from_le_bytes(raw));
             }
-            total += window.queue.len();
+            total += window.keys.len();
             order.extend(image.runs.iter().map(|run| (run.seq, image.collector)));
             window.runs = image.runs.into();
             windows.insert(image.collector, window);
@@ -158,18 +162,8 @@ impl Windows {
 }
 
 impl Window {
-    fn insert(&mut self, key: ContentKey) -> bool {
-        let new = self.known.insert(key.raw());
-        if new {
-            self.queue.push_back(key.raw());
-        }
-        new
-    }
-
     fn forget_key(&mut self) {
-        if let Some(key) = self.queue.pop_front() {
-            self.known.remove(&key);
-        }
+        self.keys.pop_front();
         if let Some(run) = self.runs.front_mut() {
             run.keys = run.keys.saturating_sub(1);
             if run.keys == 0 {
@@ -182,34 +176,11 @@ impl Window {
         let Some(run) = self.runs.pop_front() else {
             return 0;
         };
-        let keys = (run.keys as usize).min(self.queue.len());
-        for key in self.queue.drain(..keys) {
-            self.known.remove(&key);
+        let keys = (run.keys as usize).min(self.keys.len());
+        for _ in 0..keys {
+            self.keys.pop_front();
         }
-        if self.known.capacity() > 4 * self.known.len() + 64 {
-            self.known.shrink_to(2 * self.known.len());
-            self.queue.shrink_to(2 * self.queue.len());
-        }
+        self.keys.shrink();
         keys
-    }
-}
-
-/// Content keys are hashes already: one multiplication spreads what the table uses.
-#[derive(Debug, Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 }

@@ -14,6 +14,10 @@ use super::{EmbeddedOptions, copy, schema};
 use crate::store::Watermark;
 use crate::{Error, Result};
 
+/// How much nicer than the rest of the node the writer is (nice(1)): what waits for it is stored on a quorum already, while
+/// clients wait for all else. It still gets a tenth of what a busy thread gets, and the buffer's bound is what holds clients back.
+const NICE: i32 = 10;
+
 /// What the writer runs.
 pub(super) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
 
@@ -62,6 +66,7 @@ impl Writer {
     pub(super) fn start(mut self, mut jobs: mpsc::Receiver<Job>) -> Result<()> {
         let path = self.path.clone();
         let run = move || {
+            step_back();
             while let Some(job) = jobs.blocking_recv() {
                 job(&mut self);
             }
@@ -95,5 +100,14 @@ impl Writer {
             });
         }
         Ok(mark)
+    }
+}
+
+/// Lets the other threads go first.
+fn step_back() {
+    // On Linux the priority is one of the thread (setpriority(2), NOTES); elsewhere it would be the process's.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the store's writer keeps its priority");
     }
 }
