@@ -173,3 +173,78 @@ pub(super) fn remove_leftovers(spool: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod fuzz_tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BufMut;
+
+    fn named(name: &str, bytes: u64) -> Bytes {
+        let mut frame = vec![SNAPSHOT_FILE];
+        frame.put_u64(bytes);
+        frame.put_slice(name.as_bytes());
+        frame.into()
+    }
+
+    fn chunk(offset: u64, data: &[u8]) -> Bytes {
+        let mut frame = vec![SNAPSHOT_CHUNK];
+        frame.put_u64(offset);
+        frame.put_u32(crc32c::crc32c(data));
+        frame.put_slice(data);
+        frame.into()
+    }
+
+    fn end(files: u32, bytes: u64) -> Bytes {
+        let mut frame = vec![SNAPSHOT_END];
+        frame.put_u32(files);
+        frame.put_u64(bytes);
+        frame.into()
+    }
+
+    /// What is on the disk of a process that died after these frames.
+    async fn die_after(spool: &Path, frames: &[Bytes]) {
+        let mut receiving = Receiving::begin(spool, 1_000).await.unwrap();
+        for frame in frames {
+            receiving.take(frame.clone()).await.unwrap();
+        }
+        if let Some(open) = &mut receiving.open {
+            open.file.flush().await.unwrap();
+        }
+        let left = receiving.snapshot.keep();
+        assert!(left.is_dir() && left.starts_with(spool));
+    }
+
+    #[tokio::test]
+    async fn what_was_arriving_when_the_process_died_is_removed_at_start() {
+        let file = named("state.bin", 8);
+        let half = chunk(0, b"half");
+        let rest = chunk(4, b"rest");
+        let store = named("store.db", 4);
+        let stages = [
+            file.clone(),
+            half,
+            rest,
+            store,
+            chunk(0, b"more"),
+            end(2, 12),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        // After each frame, also the last: then it is whole, and was not installed.
+        for died_after in 0..=stages.len() {
+            die_after(dir.path(), &stages[..died_after]).await;
+        }
+        let left = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, stages.len() + 1);
+        std::fs::write(dir.path().join("notes"), b"of somebody else").unwrap();
+
+        remove_leftovers(dir.path()).unwrap();
+
+        let names = std::fs::read_dir(dir.path()).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["notes"]);
+        // The directory takes the next one, and starting again finds nothing wrong.
+        die_after(dir.path(), &[file]).await;
+        remove_leftovers(dir.path()).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
