@@ -270,15 +270,20 @@ impl Cluster {
             }
         })
         .await;
-        waited.with_context(|| format!("node {id}: {}", start::log_ends(self.directory.path())))
+        waited.with_context(|| format!("node {id}: {}", self.log_ends()))
     }
 
-    /// Stops a node's process (SIGSTOP): it keeps its sockets and does nothing.
+    /// The last lines that each process has logged, for a failed test.
+    pub fn log_ends(&self) -> String {
+        start::log_ends(self.directory.path())
+    }
+
+    /// Stops a node's process (SIGSTOP), and waits until it has stopped: it keeps its sockets and does nothing.
     ///
     /// # Errors
     /// If it cannot be signalled.
-    pub fn pause(&self, id: u64) -> anyhow::Result<()> {
-        self.node(id)?.process.signal(Signal::STOP)
+    pub async fn pause(&self, id: u64) -> anyhow::Result<()> {
+        self.node(id)?.process.freeze().await
     }
 
     /// Lets a paused node go on.
@@ -298,7 +303,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", start::log_ends(self.directory.path()));
+            eprintln!("{}", self.log_ends());
         }
         for node in &self.nodes {
             if let Err(error) = node.process.signal(Signal::KILL) {

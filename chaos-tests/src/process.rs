@@ -21,7 +21,9 @@ impl Process {
         self.0
     }
 
-    /// Whether it runs: neither gone, nor dead and waiting for its parent, nor another program under the same pid.
+    /// Whether any of it runs: it is neither gone, nor dead and waiting for its parent, nor another program under the same pid.
+    ///
+    /// A thread that is inside a system call outlives the first thread, and holds the files open that long.
     pub(crate) fn is_alive(self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
         let mut fields = stat
@@ -30,7 +32,8 @@ impl Process {
             .unwrap_or_default()
             .split_whitespace();
         let is_ours = stat.contains("(pganalytics");
-        is_ours && !matches!(fields.next(), None | Some("Z" | "X"))
+        let has_ended = matches!(fields.next(), None | Some("Z" | "X"));
+        is_ours && (!has_ended || self.threads().count() > 1)
     }
 
     /// Sends a signal; nothing happens if the process is gone.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use pga_chaos_tests::{Cluster, ClusterOptions, Load, until};
 
 use crate::damage::{LIMIT, copy, load, put_the_copy_back, said, votes_again};
@@ -26,7 +26,7 @@ async fn an_older_copy_does_not_vote_though_all_nodes_were_stopped() -> anyhow::
 async fn after_kills(cluster: &mut Cluster, load: &Load) -> anyhow::Result<()> {
     let (leader, older, third) = roles(cluster).await?;
     let data = cluster.node(older)?.data.clone();
-    make_a_copy(cluster, older)?;
+    make_a_copy(cluster, older).await?;
     load.acknowledged(20).await?;
     wrote_down(&cluster.node(third)?.data.clone()).await?;
     cluster.kill(third).await?;
@@ -66,7 +66,7 @@ async fn after_kills(cluster: &mut Cluster, load: &Load) -> anyhow::Result<()> {
         let kinds = ["pre_vote", "vote", "append"]
             .map(|kind| format!("pganalytics_raft_refusals_total{{kind=\"{kind}\"}}"));
         for name in kinds {
-            if value(cluster, older, &name).await > Some(0) {
+            if value(cluster, older, &name).await.unwrap_or_default() > Some(0) {
                 return Ok(());
             }
         }
@@ -82,7 +82,7 @@ async fn after_an_ordered_end(cluster: &mut Cluster, load: &Load) -> anyhow::Res
     let (_, older, _) = roles(cluster).await?;
     let data = cluster.node(older)?.data.clone();
     fs::remove_dir_all(data.join("logs"))?;
-    make_a_copy(cluster, older)?;
+    make_a_copy(cluster, older).await?;
     load.acknowledged(20).await?;
     let ids = cluster.ids();
     cluster.stop(&ids, LIMIT).await?;
@@ -107,9 +107,9 @@ async fn roles(cluster: &Cluster) -> anyhow::Result<(u64, u64, u64)> {
 }
 
 /// Copies what a running node has on disk, as at one moment.
-fn make_a_copy(cluster: &Cluster, id: u64) -> anyhow::Result<()> {
+async fn make_a_copy(cluster: &Cluster, id: u64) -> anyhow::Result<()> {
     let data = &cluster.node(id)?.data;
-    cluster.pause(id)?;
+    cluster.pause(id).await?;
     for part in ["raft", "store"] {
         copy(&data.join(part), &data.with_extension(part))?;
     }
@@ -135,20 +135,22 @@ async fn wrote_down(data: &Path) -> anyhow::Result<()> {
 }
 
 async fn gauge_is(cluster: &Cluster, id: u64, name: &str, want: u64) -> anyhow::Result<()> {
-    until("the gauge says so", LIMIT, async || {
+    let said = until("the gauge says so", LIMIT, async || {
         let found = value(cluster, id, name).await;
+        let found = found.map_err(|error| format!("{error:#}"))?;
         if found == Some(want) {
             Ok(())
         } else {
             Err(format!("{name} of {id}: {found:?}"))
         }
     })
-    .await
+    .await;
+    said.with_context(|| cluster.log_ends())
 }
 
-/// A metric of a node, if it answers and has it.
-async fn value(cluster: &Cluster, id: u64, name: &str) -> Option<u64> {
-    let metrics = cluster.metrics(id).await.ok()?;
+/// A metric of a node, if it has it.
+async fn value(cluster: &Cluster, id: u64, name: &str) -> anyhow::Result<Option<u64>> {
+    let metrics = cluster.metrics(id).await?;
     let mut lines = metrics.lines();
-    lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    Ok(lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok()))
 }

@@ -22,7 +22,7 @@ async fn a_paused_leader_is_replaced_and_harms_nothing_when_it_wakes(
     let load = Load::start(args);
     load.acknowledged(50).await?;
     let leader = cluster.leader().await?;
-    cluster.pause(leader)?;
+    cluster.pause(leader).await?;
     tokio::time::sleep(Duration::from_secs(6)).await;
     let other = leader % 3 + 1;
     let during = cluster.status_of(other).await?;

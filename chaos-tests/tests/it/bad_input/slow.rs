@@ -163,7 +163,7 @@ async fn leaves_in_the_body(probe: &Probe, wholly: bool) -> anyhow::Result<()> {
 pub(super) async fn no_quorum(cluster: &mut Cluster, probe: &mut Probe) -> anyhow::Result<()> {
     let others: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != 1).collect();
     for id in &others {
-        cluster.pause(*id)?;
+        cluster.pause(*id).await?;
     }
     let refused = exchange(probe.address(), &push(body())).await;
     for id in &others {
