@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{Run, Verdict};
 
@@ -211,10 +212,12 @@ fn millis(duration: Duration) -> f64 {
 }
 
 /// The smallest latency that at least this share of all are not above (nearest rank).
-fn percentile_ms(sorted: &[Duration], share: f64) -> f64 {
+fn percentile_ms(sorted: &[(Duration, Instant)], share: f64) -> f64 {
     let rank = (share * sorted.len() as f64).ceil() as usize;
     let index = rank.saturating_sub(1);
-    sorted.get(index).copied().map_or(0.0, millis)
+    sorted
+        .get(index)
+        .map_or(0.0, |(latency, _)| millis(*latency))
 }
 
 #[cfg(test)]
@@ -223,7 +226,9 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_nearest_rank() {
-        let latencies: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
+        let now = Instant::now();
+        let of = |ms| (Duration::from_millis(ms), now);
+        let latencies: Vec<_> = (1..=100).map(of).collect();
         for (share, want) in [(0.5, 50.0), (0.95, 95.0), (0.99, 99.0), (1.0, 100.0)] {
             assert_eq!(percentile_ms(&latencies, share), want, "{share}");
         }

@@ -32,8 +32,8 @@ pub struct Run {
     pub succeeded: u64,
     /// Pushes that were refused, or given up.
     pub failed: u64,
-    /// Of the acknowledged pushes, from the first try to the acknowledgement; ascending.
-    pub latencies: Vec<Duration>,
+    /// Of the acknowledged pushes, from the first try to the acknowledgement, with the time of that try; ascending.
+    pub latencies: Vec<(Duration, Instant)>,
     /// Longest time without any acknowledgement.
     pub longest_gap: Duration,
     /// From the first push to the end of the last.

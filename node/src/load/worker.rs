@@ -28,7 +28,7 @@ pub(super) struct Worker {
 /// What one collector did.
 pub(super) struct Worked {
     pub(super) history: History,
-    pub(super) latencies: Vec<Duration>,
+    pub(super) latencies: Vec<(Duration, Instant)>,
     pub(super) first_failure: Option<String>,
 }
 
@@ -61,18 +61,19 @@ impl Worker {
         }
     }
 
-    async fn push_once(&mut self) -> Result<Duration, String> {
+    async fn push_once(&mut self) -> Result<(Duration, Instant), String> {
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let time = self.kind.next_time(&self.history, now);
         let push = self.history.pushes.len() as u64;
         let body = self.kind.body(&self.history, push, time);
         self.tally.attempted.fetch_add(1, Ordering::Relaxed);
+        let begun = Instant::now();
         let pushed = self.pusher.push(Bytes::from(body)).await;
         let (state, result) = match pushed.outcome {
             PushedOutcome::Acknowledged { position, .. } => {
                 self.tally.acknowledged();
                 self.history.last_position = Some(position);
-                (PushState::Acknowledged, Ok(pushed.latency))
+                (PushState::Acknowledged, Ok((pushed.latency, begun)))
             }
             PushedOutcome::Refused { status, message } => {
                 self.tally.failed.fetch_add(1, Ordering::Relaxed);

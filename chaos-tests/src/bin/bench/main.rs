@@ -16,6 +16,7 @@ mod overload;
 mod report;
 mod sessions;
 mod small;
+mod stalls;
 mod steady;
 mod usage;
 

@@ -1,11 +1,8 @@
-//! What the machine does to any program: time its host takes away, disk syncs, late wake-ups.
+//! What the machine does to any program: time its host takes away, disk syncs.
 
 use std::fs;
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 
@@ -15,8 +12,6 @@ use crate::durations::Durations;
 const SYNCS: u32 = 300;
 /// Bytes written before each of them.
 const SYNC_BYTES: usize = 8 << 10;
-/// How long the thread sleeps whose wake-ups are timed.
-const SLEEP: Duration = Duration::from_millis(1);
 
 /// CPU time of the machine so far, in clock ticks of all cores.
 #[derive(Clone, Copy, Debug)]
@@ -60,35 +55,4 @@ pub(crate) fn syncs() -> anyhow::Result<Durations> {
         times.push(begun.elapsed());
     }
     Ok(times.into())
-}
-
-/// A thread that sleeps a millisecond again and again, and notes how late it wakes up.
-#[derive(Debug)]
-pub(crate) struct WakeUps {
-    is_over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Duration>>,
-}
-
-impl WakeUps {
-    pub(crate) fn start() -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let over = Arc::clone(&is_over);
-        let thread = thread::spawn(move || {
-            let mut late = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                let begun = Instant::now();
-                thread::sleep(SLEEP);
-                late.push(begun.elapsed().saturating_sub(SLEEP));
-            }
-            late
-        });
-        Self { is_over, thread }
-    }
-
-    /// How late it woke up each time.
-    pub(crate) fn stop(self) -> anyhow::Result<Durations> {
-        self.is_over.store(true, Ordering::Relaxed);
-        let late = self.thread.join().ok().context("the thread panicked")?;
-        Ok(late.into())
-    }
 }
