@@ -99,22 +99,22 @@ async fn chunked(cluster: &Cluster, id: u64, body: &[u8]) -> anyhow::Result<Valu
     values.next().context("no JSON")?.map_err(Into::into)
 }
 
-fn plain(body: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn plain(body: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(body.to_vec())
 }
 
-fn gzip(body: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn gzip(body: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body)?;
     Ok(encoder.finish()?)
 }
 
-fn zlib(body: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn zlib(body: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body)?;
     Ok(encoder.finish()?)
 }
 
-fn zstd_frame(body: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn zstd_frame(body: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(zstd::encode_all(body, 3)?)
 }

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bodies::position;
+use crate::proc::resident_kib;
 
 const MIB: usize = 1 << 20;
-/// Memory a node may keep after a push of 64 MiB: decoded, encoded and being replicated, in bytes.
-const MAX_RSS: u64 = 900 << 20;
+/// Memory a node may keep after a push of 64 MiB: decoded, encoded and being replicated, in KiB.
+const MAX_RSS_KIB: u64 = 900 << 10;
 
 /// A push of about `size` bytes that hardly compresses; the number of its elements.
 fn large(collector: &str, size: usize) -> (Value, usize) {
@@ -53,8 +54,8 @@ async fn a_push_of_64_mib_is_taken_by_a_follower_and_read_on_every_node() -> any
             count_elements(&cluster, id, &collector, &at).await? == count,
             "node {id}"
         );
-        let rss = resident_bytes(cluster.node(id)?.pid())?;
-        ensure!(rss < MAX_RSS, "node {id} keeps {} MiB", rss / MIB as u64);
+        let rss = resident_kib(cluster.node(id)?.pid())?;
+        ensure!(rss < MAX_RSS_KIB, "node {id} keeps {} MiB", rss >> 10);
     }
     Ok(())
 }
@@ -156,15 +157,4 @@ async fn count_elements(
             None => return Ok(count),
         }
     }
-}
-
-fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .unwrap_or_default()
-        .trim_end_matches("kB")
-        .trim()
-        .parse()?;
-    Ok(kib << 10)
 }

@@ -22,6 +22,7 @@ mod overload;
 mod pause;
 mod peer_port;
 mod power_cut;
+mod proc;
 mod prometheus;
 mod raw_http;
 mod stores;

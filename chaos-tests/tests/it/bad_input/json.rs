@@ -89,7 +89,7 @@ fn labels(count: usize) -> String {
 }
 
 /// 63 MiB of elements, of which the last is none.
-fn huge() -> Vec<u8> {
+pub(super) fn huge() -> Vec<u8> {
     let log = format!(
         r#"{{"type":"pg_log","timestamp":{TIME},"entries":["{}"]}},"#,
         "x".repeat(32 << 10)

@@ -1,57 +1,82 @@
 //! Whether a node is unharmed.
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
-use pga_chaos_tests::{Cluster, until};
+use pga_chaos_tests::Cluster;
 use pga_node::client::Endpoint;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::json::{ODD, ODD_NAMES, TIME, VICTIM};
-use crate::bodies::position;
-use crate::raw_http::{exchange, push};
+use super::json::{ODD, ODD_NAMES, TIME, VICTIM, huge};
+use crate::bodies::{from_new_collector, many_cycles, one_cycle, position};
+use crate::encodings::{gzip, plain, zlib, zstd_frame};
+use crate::proc::Memory;
+use crate::raw_http::{PUSH, exchange, push, request};
 
-const MIB: u64 = 1 << 20;
-/// How much more memory than before a node may keep: what its caches and buffers differ by from one moment to another.
-const SLACK: u64 = 24 * MIB;
-/// How long memory may take to go back.
-const RETURN: Duration = Duration::from_secs(30);
-/// Good pushes before memory is measured.
-const WARM_UP: u32 = 40;
+/// Good pushes of each kind before memory is measured.
+const WARM_UP: u32 = 100;
+
+type Encode = fn(&[u8]) -> anyhow::Result<Vec<u8>>;
+
+/// Each with its label.
+const ENCODINGS: [(&str, Encode); 4] = [
+    ("identity", plain),
+    ("gzip", gzip),
+    ("gzip", zlib),
+    ("zstd", zstd_frame),
+];
 
 /// The node under test, and the collector of the good pushes.
 #[derive(Debug)]
 pub(super) struct Probe {
     node: Endpoint,
-    pid: u32,
     collector: String,
     good: u64,
     /// Elements that this node acknowledged.
     stored: u64,
     /// Of the last good push.
     position: String,
-    rss: u64,
+    memory: Memory,
 }
 
 impl Probe {
     /// Watches node 1.
     pub(super) async fn start(cluster: &Cluster) -> anyhow::Result<Self> {
         let node = cluster.node(1)?;
+        let ask = async || cluster.metrics(node.id).await.map(drop);
         let mut probe = Self {
             node: node.http.clone(),
-            pid: node.pid(),
             collector: Uuid::new_v4().to_string(),
             good: 0,
             stored: 0,
             position: String::new(),
-            rss: 0,
+            memory: Memory::settled(node.pid(), ask).await?,
         };
-        for _ in 0..WARM_UP {
-            probe.good_push().await?;
-        }
-        probe.rss = probe.resident()?;
+        probe.warm_up().await?;
+        probe.memory = Memory::settled(node.pid(), ask).await?;
         Ok(probe)
+    }
+
+    /// Fills the caches with what is good: small, real and large pushes in each encoding.
+    async fn warm_up(&mut self) -> anyhow::Result<()> {
+        for _ in 0..WARM_UP {
+            self.good_push().await?;
+        }
+        for body in [one_cycle()?, many_cycles()?] {
+            for (label, encode) in ENCODINGS {
+                let (_, body) = from_new_collector(body.clone());
+                let body = encode(body.to_string().as_bytes())?;
+                let header = format!("Content-Encoding: {label}\r\n");
+                let answer = exchange(self.address(), &request(PUSH, &header, &body)).await?;
+                ensure!(answer.status == 200, "{label}: {}", answer.text());
+                let answer: Value = serde_json::from_slice(&answer.body)?;
+                let stored = answer["metrics_inserted"].as_u64();
+                self.stored += stored.context("nothing is counted")?;
+            }
+        }
+        // As large as a push may be, and as much work; it is refused in the end.
+        let answer = exchange(self.address(), &huge()).await?;
+        ensure!(answer.status == 422, "huge: {}", answer.text());
+        Ok(())
     }
 
     pub(super) fn address(&self) -> (&str, u16) {
@@ -75,15 +100,8 @@ impl Probe {
 
     /// The process is the same, and its memory is back.
     pub(super) async fn as_before(&self) -> anyhow::Result<()> {
-        until("memory is back", RETURN, async || {
-            let rss = self.resident().map_err(|e| format!("{e:#}"))?;
-            if rss <= self.rss + SLACK {
-                Ok(())
-            } else {
-                Err(format!("{} MiB, before {} MiB", rss / MIB, self.rss / MIB))
-            }
-        })
-        .await
+        let ask = async || self.metric("pganalytics").await.map(drop);
+        self.memory.is_back(ask).await
     }
 
     /// Everything that was refused is stored nowhere.
@@ -133,14 +151,5 @@ impl Probe {
             .lines()
             .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
         Ok(value.map_or(Ok(0.0), str::parse)?)
-    }
-
-    /// Resident memory of the process, which has to be the one that was started.
-    fn resident(&self) -> anyhow::Result<u64> {
-        let path = format!("/proc/{}/status", self.pid);
-        let status = std::fs::read_to_string(path).context("the process is gone")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.context("the process is dead")?.trim_end_matches("kB");
-        Ok(kib.trim().parse::<u64>()? << 10)
     }
 }
