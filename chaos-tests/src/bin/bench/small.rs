@@ -4,8 +4,9 @@ use anyhow::ensure;
 use pga_chaos_tests::{Cluster, ClusterOptions, Load};
 use pga_node::load::Rate;
 
+use crate::Options;
+use crate::etcd::Etcd;
 use crate::report::Report;
-use crate::{Options, etcd};
 
 pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Result<()> {
     let mut best = 0.0f64;
@@ -28,7 +29,7 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
             "≥ 5,000/s",
         );
     }
-    let etcd = etcd::writes_per_second().await?;
+    let etcd = Etcd::start().await?.writes_per_second().await?;
     report.add(
         "three-node etcd on the same machine (`etcdctl check perf --load=l`): writes/s; ours to it",
         format!("{etcd:.0}; {:.2}", best / etcd),
