@@ -27,9 +27,9 @@ pub(crate) use self::{
         the_watermark_moves_with_the_rows,
     },
     reading::{
-        every_real_element_reads_back_as_sent, inventories_cost_a_reference,
-        odd_documents_are_kept_whole, pages_are_complete_and_ordered, plain_samples_read_back,
-        windows_and_kinds_filter,
+        busy_and_quiet_series_share_pages, every_real_element_reads_back_as_sent,
+        inventories_cost_a_reference, odd_documents_are_kept_whole, pages_are_complete_and_ordered,
+        plain_samples_read_back, windows_and_kinds_filter,
     },
     upkeep::{a_copy_replaces_another_store, retention_drops_what_is_old},
 };
@@ -63,6 +63,7 @@ macro_rules! store_contract_tests {
             plain_samples_read_back,
             odd_documents_are_kept_whole,
             pages_are_complete_and_ordered,
+            busy_and_quiet_series_share_pages,
             windows_and_kinds_filter,
             inventories_cost_a_reference,
             top_queries_count_the_window_only,

@@ -3,6 +3,8 @@
 //! Plain samples, other elements and dead letters stand in three tables; a page is the first `limit` of their union
 //! in the order (time, log index, ordinal), which is also what the cursor names.
 
+use std::collections::HashMap;
+
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
@@ -16,13 +18,15 @@ use crate::{Element, Error, Result, SampleForm, Timestamp};
 /// Most elements of a page, whatever the query asks.
 const PAGE: u32 = 10_000;
 
-/// Each series is read in its own order, at most a page of it, so that a page costs no more than the collector's
-/// series times its size however much else the table holds.
-const SAMPLES: &str = "SELECT s.time, s.log_index, s.ordinal, s.value, r.name, r.labels::text, r.form \
+/// The first `$6` samples of each series. Reading each in its own order costs no more than that, however much else the
+/// table holds.
+const SAMPLES: &str = "SELECT s.time, s.log_index, s.ordinal, s.value, r.name, r.labels::text, r.form, r.id \
     FROM metrics.series r CROSS JOIN LATERAL (SELECT time, log_index, ordinal, value FROM metrics.samples \
         WHERE series_id = r.id AND time >= $2 AND time < $3 AND (time, log_index, ordinal) > ($2, $4, $5) \
         ORDER BY time, log_index, ordinal LIMIT $6) s \
-    WHERE r.collector_id = $1 ORDER BY 1, 2, 3 LIMIT $6";
+    WHERE r.collector_id = $1 ORDER BY 1, 2, 3";
+
+const SERIES: &str = "SELECT count(*) FROM metrics.series WHERE collector_id = $1";
 
 const ELEMENTS: &str = "SELECT e.time, e.log_index, e.ordinal, e.body, \
         i.content, e.sent_timestamp, e.cut_at \
@@ -44,13 +48,11 @@ pub(super) async fn page(client: &Client, query: &ElementQuery) -> Result<Elemen
     let mut found = Vec::new();
     let kind = query.kind.as_deref();
     let after = After::of(query)?;
+    // One more than the page tells whether there is another page.
     if kind.is_none_or(|kind| kind == Element::SAMPLES) {
-        let rows = fetch(client, SAMPLES, query, &after, limit, false).await?;
-        for row in rows {
-            found.push(sample(&row).map_err(read_failed)?);
-        }
+        found = samples(client, query, after, limit + 1).await?;
     }
-    for row in fetch(client, ELEMENTS, query, &after, limit, true).await? {
+    for row in fetch(client, ELEMENTS, query, &after, limit + 1, true).await? {
         found.push(element(&row)?);
     }
     found.sort_by_key(|found| found.place);
@@ -66,7 +68,48 @@ pub(super) async fn page(client: &Client, query: &ElementQuery) -> Result<Elemen
     })
 }
 
+/// At least the first `wanted` samples, or all.
+///
+/// Each step reads a few samples of every series. What comes before the last one of a series that has more is complete;
+/// the next step goes on from there, with more of each.
+async fn samples(
+    client: &Client,
+    query: &ElementQuery,
+    mut after: After,
+    wanted: usize,
+) -> Result<Vec<Found>> {
+    let series = client.query_one(SERIES, &[&query.collector.get()]).await;
+    let series: i64 = series.and_then(|row| row.try_get(0)).map_err(read_failed)?;
+    let series = usize::try_from(series).unwrap_or_default();
+    let mut each = (2 * wanted / series.max(1)).clamp(4.min(wanted), wanted);
+    let mut found = Vec::new();
+    loop {
+        let rows = fetch(client, SAMPLES, query, &after, each, false).await?;
+        let mut step = Vec::with_capacity(rows.len());
+        let mut ends: HashMap<i64, (usize, Cursor)> = HashMap::new();
+        for row in rows {
+            let sample = sample(&row).map_err(read_failed)?;
+            let end = ends.entry(row.try_get(7).map_err(read_failed)?);
+            let end = end.or_insert((0, sample.place));
+            *end = (end.0 + 1, sample.place);
+            step.push(sample);
+        }
+        let cut = ends.into_values().filter(|(read, _)| *read == each);
+        let Some(complete) = cut.map(|(_, last)| last).min() else {
+            found.extend(step);
+            return Ok(found);
+        };
+        found.extend(step.into_iter().filter(|sample| sample.place <= complete));
+        if found.len() >= wanted {
+            return Ok(found);
+        }
+        after = After::place(complete);
+        each = (8 * each).min(wanted);
+    }
+}
+
 /// What comes before the first element of a page, as column values.
+#[derive(Clone, Copy)]
 struct After {
     time: Timestamp,
     index: i64,
@@ -78,17 +121,21 @@ impl After {
         let from = query.from.unwrap_or(Timestamp::from_micros(i64::MIN));
         let cursor: Option<Cursor> = query.cursor.as_deref().map(str::parse).transpose()?;
         Ok(match cursor {
-            Some(cursor) if cursor.time >= from => Self {
-                time: cursor.time,
-                index: i64::try_from(cursor.index).unwrap_or(i64::MAX),
-                ordinal: i32::try_from(cursor.ordinal).unwrap_or(i32::MAX),
-            },
+            Some(cursor) if cursor.time >= from => Self::place(cursor),
             _ => Self {
                 time: from,
                 index: -1,
                 ordinal: -1,
             },
         })
+    }
+
+    fn place(cursor: Cursor) -> Self {
+        Self {
+            time: cursor.time,
+            index: i64::try_from(cursor.index).unwrap_or(i64::MAX),
+            ordinal: i32::try_from(cursor.ordinal).unwrap_or(i32::MAX),
+        }
     }
 }
 
@@ -103,8 +150,7 @@ async fn fetch(
     let collector = query.collector.get();
     let from = PgTime(after.time);
     let to = PgTime(query.to.unwrap_or(Timestamp::from_micros(i64::MAX)));
-    // One more than the page tells whether there is another page.
-    let limit = limit as i64 + 1;
+    let limit = limit as i64;
     let mut params: Vec<&(dyn ToSql + Sync)> =
         vec![&collector, &from, &to, &after.index, &after.ordinal, &limit];
     if with_kind {

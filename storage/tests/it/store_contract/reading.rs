@@ -181,6 +181,24 @@ pub(crate) async fn pages_are_complete_and_ordered(store: &dyn Store, _other: &d
     assert!(store.elements(bad).await.is_err());
 }
 
+pub(crate) async fn busy_and_quiet_series_share_pages(store: &dyn Store, _other: &dyn Store) {
+    let quiet = |at: i64| (0..9).map(move |n| sample(&format!("quiet{n}"), at + n % 2, 0.0));
+    let busy = (0..400).map(|n| sample("busy", n, n as f64));
+    let elements: Vec<_> = quiet(3).chain(busy).chain(quiet(390)).collect();
+    store.flush(batch(0, 1, elements)).await.unwrap();
+    let whole = read(store, all()).await;
+    assert_eq!(whole.len(), 418);
+    let pages = |limit| read(store, ElementQuery { limit, ..all() });
+    for limit in [1, 5, 100, 417] {
+        assert_eq!(pages(limit).await, whole, "limit {limit}");
+    }
+    let full = ElementQuery {
+        limit: 100,
+        ..all()
+    };
+    assert_eq!(store.elements(full).await.unwrap().data.len(), 100);
+}
+
 pub(crate) async fn windows_and_kinds_filter(store: &dyn Store, _other: &dyn Store) {
     let elements = vec![
         sample("a", 10, 1.0),
