@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes};
 
 use super::Purged;
 use super::disk::{Disk, DiskFile};
-use super::frame::{FORMAT, HeadFault, check_format};
+use super::frame::{FORMAT, HeadFault, MAX_INDEX, check_format};
 
 /// Bytes of one slot.
 pub(super) const SLOT: usize = 4096;
@@ -85,15 +85,15 @@ impl Marker {
     fn decode_body(mut body: &[u8]) -> Option<Self> {
         let body = &mut body;
         let mut marker = Self {
-            sequence: body.try_get_u64_le().ok()?,
-            durable: body.try_get_u64_le().ok()?,
+            sequence: take_index(body)?,
+            durable: take_index(body)?,
             ..Self::default()
         };
         if take_flag(body)? {
             marker.cut = Some(body.try_get_u64_le().ok()?);
         }
         if take_flag(body)? {
-            let index = body.try_get_u64_le().ok()?;
+            let index = take_index(body)?;
             let id = take_blob(body)?;
             marker.purged = Some(Purged { index, id });
         }
@@ -113,6 +113,11 @@ fn checksum(length: u32, body: &[u8]) -> u32 {
 fn put_blob(out: &mut Vec<u8>, blob: &[u8]) {
     out.put_u32_le(u32::try_from(blob.len()).unwrap_or(u32::MAX));
     out.put_slice(blob);
+}
+
+fn take_index(body: &mut &[u8]) -> Option<u64> {
+    let index = body.try_get_u64_le().ok()?;
+    (index <= MAX_INDEX).then_some(index)
 }
 
 fn take_flag(body: &mut &[u8]) -> Option<bool> {

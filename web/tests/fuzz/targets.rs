@@ -23,8 +23,9 @@ fn limits() -> WebLimits {
 }
 
 /// Memory for the elements of so many bytes of JSON: texts twice while vectors grow, and a fixed part per element.
-pub(crate) fn memory_of_elements(text: u64) -> u64 {
-    let elements = (text / 10).min(MAX_ELEMENTS as u64);
+pub(crate) const fn memory_of_elements(text: u64) -> u64 {
+    let most = MAX_ELEMENTS as u64;
+    let elements = if text / 10 < most { text / 10 } else { most };
     6 * text + 2 * 256 * elements
 }
 
