@@ -13,8 +13,8 @@ pub(super) const FRAME_HEAD: usize = 40;
 pub(super) const SEGMENT_HEAD: usize = 40;
 /// Largest payload, in bytes.
 pub(super) const MAX_PAYLOAD: usize = 128 << 20;
-/// Largest index and sequence: what a `bigint` of PostgreSQL holds, and room above it to count on. What claims a larger
-/// one was not written by this program, however right its checksum.
+/// Above all indexes and sequences: the largest `bigint` of PostgreSQL. What claims to be there was not written by this
+/// program, however right its checksum.
 pub(super) const MAX_INDEX: u64 = i64::MAX as u64;
 const SEGMENT_MAGIC: &[u8; 8] = b"PGASEGM1";
 
@@ -75,7 +75,7 @@ impl FrameHead {
             prev: fields.get_u32_le(),
             crc: crc.get_u32_le(),
         };
-        let is_sound = head.index.max(head.durable) <= MAX_INDEX;
+        let is_sound = head.index < MAX_INDEX && head.durable <= MAX_INDEX;
         (is_sound && crc32c::crc32c(covered) == head.crc).then_some(head)
     }
 

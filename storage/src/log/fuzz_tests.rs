@@ -11,7 +11,7 @@ use bytes::{Buf, BufMut};
 
 use self::engine::{Campaign, Dice, corpus, hash};
 use super::disk::Disk;
-use super::frame::{FRAME_HEAD, SEGMENT_HEAD};
+use super::frame::{FRAME_HEAD, MAX_INDEX, SEGMENT_HEAD};
 use super::marker::{Marker, SLOT};
 use super::mem_disk::MemDisk;
 use super::*;
@@ -121,6 +121,10 @@ fn marker(files: &Files) -> Option<Marker> {
 
 fn target(input: &[u8]) -> u64 {
     let files = unpack(input);
+    if marker(&files).is_some_and(|marker| marker.sequence + 16 > MAX_INDEX) {
+        // It cannot be counted on.
+        return 2;
+    }
     let disk = MemDisk::default();
     disk.set_fuse(u64::MAX);
     for (name, bytes) in &files {
@@ -147,10 +151,13 @@ fn target(input: &[u8]) -> u64 {
     assert_eq!((again.first, again.last), (found.first, found.last));
     assert_eq!((&again.vote, &again.purged), (&found.vote, &found.purged));
     assert_eq!(log.read(0..u64::MAX, usize::MAX).unwrap(), entries);
-    append(&log, &found);
-    drop(log);
-    let last = open().unwrap().1.last;
-    assert_eq!(last, Some(next(&found)));
+    // Unless it is at the end of all numbers.
+    if next(&found) < MAX_INDEX {
+        append(&log, &found);
+        drop(log);
+        let last = open().unwrap().1.last;
+        assert_eq!(last, Some(next(&found)));
+    }
     hash(&(
         entries.len().min(8),
         found.torn_bytes.min(1),

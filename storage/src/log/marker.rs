@@ -85,15 +85,15 @@ impl Marker {
     fn decode_body(mut body: &[u8]) -> Option<Self> {
         let body = &mut body;
         let mut marker = Self {
-            sequence: take_index(body)?,
-            durable: take_index(body)?,
+            sequence: take_below(MAX_INDEX, body)?,
+            durable: take_below(MAX_INDEX + 1, body)?,
             ..Self::default()
         };
         if take_flag(body)? {
             marker.cut = Some(body.try_get_u64_le().ok()?);
         }
         if take_flag(body)? {
-            let index = take_index(body)?;
+            let index = take_below(MAX_INDEX, body)?;
             let id = take_blob(body)?;
             marker.purged = Some(Purged { index, id });
         }
@@ -115,9 +115,9 @@ fn put_blob(out: &mut Vec<u8>, blob: &[u8]) {
     out.put_slice(blob);
 }
 
-fn take_index(body: &mut &[u8]) -> Option<u64> {
-    let index = body.try_get_u64_le().ok()?;
-    (index <= MAX_INDEX).then_some(index)
+fn take_below(bound: u64, body: &mut &[u8]) -> Option<u64> {
+    let number = body.try_get_u64_le().ok()?;
+    (number < bound).then_some(number)
 }
 
 fn take_flag(body: &mut &[u8]) -> Option<bool> {
