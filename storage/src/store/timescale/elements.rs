@@ -18,13 +18,13 @@ use crate::{Element, Error, Result, SampleForm, Timestamp};
 /// Most elements of a page, whatever the query asks.
 const PAGE: u32 = 10_000;
 
-/// The first `$6` samples of each series. Reading each in its own order costs no more than that, however much else the
-/// table holds.
+/// The first `$7` of the first `$6` samples of each series. Reading each in its own order costs no more than that,
+/// however much else the table holds.
 const SAMPLES: &str = "SELECT s.time, s.log_index, s.ordinal, s.value, r.name, r.labels::text, r.form, r.id \
     FROM metrics.series r CROSS JOIN LATERAL (SELECT time, log_index, ordinal, value FROM metrics.samples \
         WHERE series_id = r.id AND time >= $2 AND time < $3 AND (time, log_index, ordinal) > ($2, $4, $5) \
         ORDER BY time, log_index, ordinal LIMIT $6) s \
-    WHERE r.collector_id = $1 ORDER BY 1, 2, 3";
+    WHERE r.collector_id = $1 ORDER BY 1, 2, 3 LIMIT $7";
 
 const SERIES: &str = "SELECT count(*) FROM metrics.series WHERE collector_id = $1";
 
@@ -52,7 +52,7 @@ pub(super) async fn page(client: &Client, query: &ElementQuery) -> Result<Elemen
     if kind.is_none_or(|kind| kind == Element::SAMPLES) {
         found = samples(client, query, after, limit + 1).await?;
     }
-    for row in fetch(client, ELEMENTS, query, &after, limit + 1, true).await? {
+    for row in fetch(client, ELEMENTS, query, &after, limit + 1, &query.kind).await? {
         found.push(element(&row)?);
     }
     found.sort_by_key(|found| found.place);
@@ -82,9 +82,9 @@ async fn samples(
     let series: i64 = series.and_then(|row| row.try_get(0)).map_err(read_failed)?;
     let series = usize::try_from(series).unwrap_or_default();
     let mut each = (2 * wanted / series.max(1)).clamp(4.min(wanted), wanted);
-    let mut found = Vec::new();
+    let (mut found, most) = (Vec::new(), wanted as i64);
     loop {
-        let rows = fetch(client, SAMPLES, query, &after, each, false).await?;
+        let rows = fetch(client, SAMPLES, query, &after, each, &most).await?;
         let mut step = Vec::with_capacity(rows.len());
         let mut ends: HashMap<i64, (usize, Cursor)> = HashMap::new();
         for row in rows {
@@ -145,17 +145,21 @@ async fn fetch(
     query: &ElementQuery,
     after: &After,
     limit: usize,
-    with_kind: bool,
+    last: &(dyn ToSql + Sync),
 ) -> Result<Vec<Row>> {
     let collector = query.collector.get();
     let from = PgTime(after.time);
     let to = PgTime(query.to.unwrap_or(Timestamp::from_micros(i64::MAX)));
     let limit = limit as i64;
-    let mut params: Vec<&(dyn ToSql + Sync)> =
-        vec![&collector, &from, &to, &after.index, &after.ordinal, &limit];
-    if with_kind {
-        params.push(&query.kind);
-    }
+    let params: [&(dyn ToSql + Sync); 7] = [
+        &collector,
+        &from,
+        &to,
+        &after.index,
+        &after.ordinal,
+        &limit,
+        last,
+    ];
     client.query(sql, &params).await.map_err(read_failed)
 }
 
