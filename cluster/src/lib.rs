@@ -29,8 +29,9 @@ pub use self::{
     },
     member::Member,
     node::{
-        AppService, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed, Error,
-        Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result, SnapshotPolicy,
+        AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed,
+        Error, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result,
+        SnapshotPolicy,
     },
     state::{Applied, Collector, Effect, ImageError, Registration, State, StateLimits, User},
 };

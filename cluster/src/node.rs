@@ -36,7 +36,7 @@ pub use self::{
     app_service::AppService,
     error::{Error, Fatal, ProposeError, Result},
     leadership::Leadership,
-    options::{BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
+    options::{Batching, BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
     status::{ClusterStatus, NodeRole, NodeStatus},
 };
 use self::{batcher::Batcher, core::Core, recovery::Standing, service::NodeService};
@@ -76,6 +76,7 @@ impl ClusterNode {
         connect: impl FnOnce(Arc<dyn Service>) -> Result<SharedTransport>,
     ) -> Result<Self> {
         let service = Arc::new(NodeService::default());
+        let batching = options.batching;
         let transport = connect(Arc::clone(&service) as Arc<dyn Service>)?;
         let core = Arc::new(start::open(options, transport).await?);
         service.open(&core);
@@ -87,7 +88,7 @@ impl ClusterNode {
         if !core.takes_part() {
             tokio::spawn(recovery::run(Arc::clone(&core)));
         }
-        let batcher = Batcher::start(Arc::clone(&core));
+        let batcher = Batcher::start(Arc::clone(&core), batching);
         Ok(Self { core, batcher })
     }
 

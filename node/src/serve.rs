@@ -245,6 +245,7 @@ async fn start_cluster(
         dir: data.raft(),
         timings: settings::timings(config),
         buffer: settings::buffer(config),
+        batching: settings::batching(config),
         snapshots: settings::snapshots(config),
         limits: pga_cluster::StateLimits::default(),
         own_store: (!store.is_shared()).then(|| Arc::clone(store)),

@@ -1,6 +1,6 @@
 //! Coalescing pushes of all sessions into few proposals.
 //!
-//! A batch leaves as soon as fewer than [`IN_FLIGHT`] are under way: alone on an idle node, large under load, without any timer.
+//! A batch leaves as soon as fewer than [`Batching::in_flight`] are under way: alone on an idle node, large under load, without any timer.
 
 use std::sync::Arc;
 
@@ -8,18 +8,12 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::ProposeError;
 use super::core::Core;
+use super::{Batching, ProposeError};
 use crate::command::{Command, ProposalId, PushOutcome, Reply};
 
 /// Pushes that may wait to be proposed.
 const WAITING: usize = 16_384;
-/// Pushes in one proposal.
-const BATCH_PUSHES: usize = 1_024;
-/// Bytes in one proposal; a larger push goes alone.
-const BATCH_BYTES: usize = 512 << 10;
-/// Proposals under way.
-const IN_FLIGHT: usize = 4;
 
 type Outcome = Result<PushOutcome, ProposeError>;
 
@@ -37,9 +31,9 @@ struct Waiting {
 
 impl Batcher {
     /// Starts the task that proposes; it ends with the last handle.
-    pub(crate) fn start(core: Arc<Core>) -> Self {
+    pub(crate) fn start(core: Arc<Core>, batching: Batching) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(run(core, waiting));
+        tokio::spawn(run(core, batching, waiting));
         Self { queue }
     }
 
@@ -64,8 +58,9 @@ impl Batcher {
     }
 }
 
-async fn run(core: Arc<Core>, mut queue: mpsc::Receiver<Waiting>) {
-    let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+async fn run(core: Arc<Core>, batching: Batching, mut queue: mpsc::Receiver<Waiting>) {
+    let slots = batching.in_flight.clamp(1, Semaphore::MAX_PERMITS);
+    let slots = Arc::new(Semaphore::new(slots));
     let mut carried = None;
     loop {
         // The slot comes first: whatever arrives while none is free goes into one batch.
@@ -79,7 +74,7 @@ async fn run(core: Arc<Core>, mut queue: mpsc::Receiver<Waiting>) {
                 None => return,
             },
         };
-        let batch = collect(first, &mut queue, &mut carried);
+        let batch = collect(first, batching, &mut queue, &mut carried);
         core.metrics
             .pushes_waiting
             .set(crate::metrics::gauge(queue.len() as u64));
@@ -97,6 +92,7 @@ async fn run(core: Arc<Core>, mut queue: mpsc::Receiver<Waiting>) {
 /// Takes what waits, up to the bounds of a batch; what does not fit is carried over. Those that nobody waits for are left out.
 fn collect(
     first: Waiting,
+    batching: Batching,
     queue: &mut mpsc::Receiver<Waiting>,
     carried: &mut Option<Waiting>,
 ) -> Vec<Waiting> {
@@ -105,14 +101,14 @@ fn collect(
     let mut next = Some(first);
     while let Some(waiting) = next {
         if !waiting.answer.is_closed() {
-            if !batch.is_empty() && bytes + waiting.record.len() > BATCH_BYTES {
+            if !batch.is_empty() && bytes + waiting.record.len() > batching.max_bytes {
                 *carried = Some(waiting);
                 return batch;
             }
             bytes += waiting.record.len();
             batch.push(waiting);
         }
-        if batch.len() >= BATCH_PUSHES {
+        if batch.len() >= batching.max_pushes {
             return batch;
         }
         next = queue.try_recv().ok();
@@ -143,5 +139,44 @@ async fn propose(core: &Core, batch: Vec<Waiting>) {
         };
         // Whoever gave up waiting is gone.
         drop(answer.send(outcome));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes of the pushes of each batch, of pushes of `sizes` that all wait.
+    fn batches(sizes: &[usize], batching: Batching) -> Vec<Vec<usize>> {
+        let (queue, mut waiting) = mpsc::channel(WAITING);
+        let mut callers = Vec::new();
+        for size in sizes {
+            let (answer, answered) = oneshot::channel();
+            callers.push(answered);
+            let push = Waiting {
+                record: vec![0; *size].into(),
+                deadline: Instant::now(),
+                answer,
+            };
+            assert!(queue.try_send(push).is_ok(), "there is room");
+        }
+        let (mut found, mut carried) = (Vec::new(), None);
+        while let Some(first) = carried.take().or_else(|| waiting.try_recv().ok()) {
+            let batch = collect(first, batching, &mut waiting, &mut carried);
+            found.push(batch.iter().map(|push| push.record.len()).collect());
+        }
+        found
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_bytes_or_at_its_pushes() {
+        let batching = Batching {
+            max_bytes: 100,
+            max_pushes: 3,
+            in_flight: 1,
+        };
+        let found = batches(&[40, 60, 1, 500, 10, 10, 10, 10], batching);
+        let want = [vec![40, 60], vec![1], vec![500], vec![10, 10, 10], vec![10]];
+        assert_eq!(found, want);
     }
 }

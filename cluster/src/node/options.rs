@@ -27,6 +27,8 @@ pub struct ClusterOptions {
     pub timings: RaftTimings,
     /// Bounds of the log's segments and of the buffer.
     pub buffer: BufferLimits,
+    /// How pushes are joined into entries.
+    pub batching: Batching,
     /// When snapshots are built and the log is purged.
     pub snapshots: SnapshotPolicy,
     /// Bounds of the replicated state: the same on all nodes of a cluster (SM-1).
@@ -97,6 +99,27 @@ impl Default for BufferLimits {
         Self {
             max_bytes: 4 << 30,
             segment_bytes: 64 << 20,
+        }
+    }
+}
+
+/// How pushes are joined into entries of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Bytes of one entry; a push that is larger goes alone.
+    pub max_bytes: usize,
+    /// Pushes in one entry.
+    pub max_pushes: usize,
+    /// Entries of this node under way at once; what arrives while there are so many goes into one.
+    pub in_flight: usize,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self {
+            max_bytes: 512 << 10,
+            max_pushes: 1_024,
+            in_flight: 4,
         }
     }
 }

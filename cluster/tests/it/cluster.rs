@@ -11,8 +11,8 @@ use pga_cluster::transport::{
     QuicLimits, QuicOptions, QuicTransport, Service, SharedTransport, TransportMetrics,
 };
 use pga_cluster::{
-    BufferLimits, ClusterId, ClusterNode, ClusterOptions, Member, PushOutcome, RaftTimings,
-    SnapshotPolicy, StateLimits,
+    Batching, BufferLimits, ClusterId, ClusterNode, ClusterOptions, Member, PushOutcome,
+    RaftTimings, SnapshotPolicy, StateLimits,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
@@ -191,6 +191,7 @@ impl Cluster {
                 ..RaftTimings::default()
             },
             buffer: BufferLimits::default(),
+            batching: Batching::default(),
             snapshots: SnapshotPolicy {
                 retain_bytes: 0,
                 retain_entries: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pga_cluster::pki::Identity;
 use pga_cluster::transport::QuicLimits;
-use pga_cluster::{BufferLimits, Member, RaftTimings, SnapshotPolicy};
+use pga_cluster::{Batching, BufferLimits, Member, RaftTimings, SnapshotPolicy};
 use pga_config::Config;
 use pga_web::{WebLimits, WebOptions};
 
@@ -37,6 +37,15 @@ pub(super) fn buffer(config: &Config) -> BufferLimits {
     }
 }
 
+pub(super) fn batching(config: &Config) -> Batching {
+    let replication = &config.replication;
+    Batching {
+        max_bytes: replication.batch_size.as_usize(),
+        max_pushes: count(replication.batch_pushes),
+        in_flight: count(replication.in_flight),
+    }
+}
+
 pub(super) fn snapshots(config: &Config) -> SnapshotPolicy {
     // What was flushed leaves the log early enough that it never fills the log by itself.
     let most = config.log.max_size.bytes();
@@ -59,7 +68,6 @@ pub(super) fn quic(config: &Config) -> QuicLimits {
 
 pub(super) fn web(config: &Config) -> Result<WebOptions> {
     let limits = &config.limits;
-    let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let tls = match (&config.http.tls_cert_file, &config.http.tls_key_file) {
         (Some(cert), Some(key)) => {
             let identity = Identity::read(cert, key).map_err(pki)?;
@@ -88,4 +96,8 @@ pub(super) fn web(config: &Config) -> Result<WebOptions> {
             ..WebLimits::default()
         },
     })
+}
+
+fn count(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
