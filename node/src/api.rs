@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::actors::sessions::SessionsHandle;
 use crate::clock;
 use crate::replica::Replica;
-use crate::replicator::propose_reason;
+use crate::replicator::{Replicator, propose_reason};
 use crate::secrets::Secrets;
 
 /// How long the control plane waits for a quorum.
@@ -38,6 +38,7 @@ pub(crate) struct Front {
     pub(crate) cluster: ClusterNode,
     pub(crate) replica: Arc<dyn Replica>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) replicator: Arc<Replicator>,
     pub(crate) sessions: SessionsHandle,
     pub(crate) secrets: Secrets,
     pub(crate) config: Arc<Config>,
@@ -76,6 +77,10 @@ fn unavailable(error: &ProposeError) -> ApiError {
 }
 
 impl NodeApi for Front {
+    fn admits_pushes(&self) -> Result<(), ApiError> {
+        self.replicator.admits()
+    }
+
     fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
         Box::pin(self.sessions.push(push))
     }

@@ -58,14 +58,23 @@ impl Replicator {
         }
     }
 
+    /// Whether this node takes pushes on at all: what [`Replicator::replicate`] refuses whatever a push holds, before anything is
+    /// spent on it.
+    pub(crate) fn admits(&self) -> Result<(), ApiError> {
+        self.admission.check(0, self.held())
+    }
+
+    fn held(&self) -> Held {
+        Held {
+            backlog: self.replica.backlog_bytes(),
+            log: self.replica.log_bytes(),
+        }
+    }
+
     /// Makes `push` durable on a quorum. Not cancel safe: a dropped call may still take effect.
     pub(crate) async fn replicate(&self, push: Arc<Push>) -> Result<PushAck, ApiError> {
         let deadline = Instant::now() + self.timeout;
-        let held = Held {
-            backlog: self.replica.backlog_bytes(),
-            log: self.replica.log_bytes(),
-        };
-        let _admitted = self.admission.admit(push.body_bytes, held)?;
+        let _admitted = self.admission.admit(push.body_bytes, self.held())?;
         let timer = self.metrics.replicate_seconds.start_timer();
         let records = self.encode(push).await?;
         let outcome = match <[Bytes; 1]>::try_from(records) {

@@ -190,6 +190,7 @@ fn front(
         cluster: cluster.clone(),
         replica: Arc::clone(&context.replica),
         store: Arc::clone(&context.store),
+        replicator: Arc::clone(&context.replicator),
         sessions: SessionsHandle::new(Arc::clone(table), timeout),
         secrets: secrets.clone(),
         config: Arc::clone(&context.config),

@@ -156,6 +156,13 @@ pub enum ApiError {
 ///
 /// Every method works on any node (followers forward), has its own deadline, and may be dropped at any time.
 pub trait NodeApi: Debug + Send + Sync + 'static {
+    /// Whether pushes are taken on now, whatever they hold: asked before a body is read, so that a node with too much to do spends
+    /// little on what it refuses. Answers at once.
+    ///
+    /// # Errors
+    /// What [`NodeApi::push`] would answer.
+    fn admits_pushes(&self) -> Result<(), ApiError>;
+
     /// Makes a push durable on a quorum. A dropped call may still take effect.
     fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>>;
 

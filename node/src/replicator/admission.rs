@@ -95,8 +95,8 @@ impl Admission {
         }
     }
 
-    /// Admits a push of `bytes` while `held` is on this node; the answer holds its share until it is dropped.
-    pub(crate) fn admit(&self, bytes: u64, held: Held) -> Result<Admitted, ApiError> {
+    /// Whether a push of `bytes` or more would be admitted while `held` is on this node. Costs nothing, and takes nothing.
+    pub(crate) fn check(&self, bytes: u64, held: Held) -> Result<(), ApiError> {
         if held.backlog.saturating_add(bytes) > self.buffer_bytes {
             return Err(self.refuse("buffer_full", RETRY_BUFFER));
         }
@@ -107,6 +107,12 @@ impl Admission {
         if waiting >= self.many && self.under_way.average_wait() > self.long {
             return Err(self.refuse("queue_wait", RETRY_BUSY));
         }
+        Ok(())
+    }
+
+    /// Admits a push of `bytes` while `held` is on this node; the answer holds its share until it is dropped.
+    pub(crate) fn admit(&self, bytes: u64, held: Held) -> Result<Admitted, ApiError> {
+        self.check(bytes, held)?;
         let before = self.under_way.add(bytes);
         if before.saturating_add(bytes) > self.in_flight_bytes {
             self.under_way.remove(bytes);
@@ -187,7 +193,9 @@ mod tests {
                 ..
             }
         ));
+        assert_eq!(admission.check(0, NOTHING), Err(refused));
         drop(queue);
+        assert_eq!(admission.check(0, NOTHING), Ok(()), "nobody waits");
         for _ in 0..200 {
             drop(admission.admit(1, NOTHING).unwrap());
         }

@@ -107,6 +107,9 @@ async fn push(
         Ok(sender) => sender,
         Err(refusal) => return Err(body::refuse(body, refusal).await),
     };
+    if let Err(error) = context.api.admits_pushes() {
+        return Err(body::refuse(body, error.into()).await);
+    }
     let received_at = now();
     let limits = &context.options.limits;
     let mut lease = context.budget.lease();

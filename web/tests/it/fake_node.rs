@@ -27,6 +27,8 @@ pub(crate) struct FakeNode {
     pub(crate) queries: Mutex<Vec<ElementQuery>>,
     pub(crate) revoked: Mutex<HashSet<CollectorId>>,
     pub(crate) push_error: Mutex<Option<ApiError>>,
+    /// Why no push is taken on.
+    pub(crate) full: Mutex<Option<ApiError>>,
     pub(crate) push_panics: AtomicBool,
     pub(crate) store_down: AtomicBool,
 }
@@ -46,6 +48,10 @@ fn position() -> Position {
 }
 
 impl NodeApi for FakeNode {
+    fn admits_pushes(&self) -> Result<(), ApiError> {
+        self.full.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
     fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
         async move {
             assert!(!self.push_panics.load(Ordering::Relaxed), "told to panic");

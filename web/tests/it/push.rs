@@ -202,6 +202,26 @@ async fn errors_of_the_node_have_their_status() {
 }
 
 #[tokio::test]
+async fn a_full_node_refuses_before_it_reads_what_a_push_holds() {
+    let server = Server::open().await;
+    *server.node.full.lock().unwrap() = Some(ApiError::Unavailable {
+        reason: "queue_wait",
+        retry_after: Duration::from_secs(1),
+    });
+    for body in [CYCLE, b"no push at all"] {
+        let answer = server.push("", body).await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (503, Some("1"))
+        );
+    }
+    *server.node.full.lock().unwrap() = None;
+    assert_eq!(server.push("", b"no push at all").await.status, 400);
+    assert_eq!(server.push("", CYCLE).await.status, 200);
+    assert_eq!(server.node.pushes.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_panic_in_a_handler_is_a_500_and_the_server_lives_on() {
     let server = Server::open().await;
     server.node.push_panics.store(true, Ordering::Relaxed);
