@@ -21,7 +21,9 @@ mod read_elements;
 mod read_queries;
 mod readers;
 mod retain;
+mod sample_run;
 mod schema;
+mod upgrade;
 mod values;
 mod writer;
 
@@ -45,7 +47,7 @@ pub(crate) const FILE_NAME: &str = "store.db";
 /// Jobs that may wait for the writer.
 const WAITING_JOBS: usize = 16;
 /// Rows that one step of [`Store::retain`] deletes at most, so that flushes get in between.
-const RETAIN_STEP_ROWS: usize = 20_000;
+const RETAIN_STEP_ROWS: u32 = 20_000;
 
 /// SQLite's part of a node's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,9 +160,9 @@ impl Store for EmbeddedStore {
             let mut dropped = 0;
             loop {
                 let step = move |writer: &mut Writer| writer.retain(before, RETAIN_STEP_ROWS);
-                let rows = self.write(step).await?;
-                dropped += rows as u64;
-                if rows < RETAIN_STEP_ROWS {
+                let step = self.write(step).await?;
+                dropped += step.rows;
+                if step.is_all {
                     self.write(move |writer| writer.drop_unused(before)).await?;
                     return Ok(dropped);
                 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use pga_storage::Error;
 use pga_storage::store::catalogue;
-use pga_storage::store::{EmbeddedOptions, EmbeddedStore, Store};
+use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, Store};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::store_contract::{Fresh, batch, many_cycles, one_cycle, sample, store_contract_tests};
+use crate::store_contract::{
+    Fresh, batch, collector, many_cycles, one_cycle, sample, store_contract_tests,
+};
 
 const CLUSTER: Uuid = Uuid::from_u128(7);
 
@@ -34,6 +36,12 @@ fn count(db: &Connection, table: &str) -> i64 {
         row.get(0)
     })
     .unwrap()
+}
+
+/// Plain samples, however many rows they take.
+fn samples(db: &Connection) -> i64 {
+    let sql = "SELECT coalesce(sum(samples), 0) FROM sample_runs";
+    db.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 #[tokio::test]
@@ -81,7 +89,51 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
             .unwrap();
     }
     let db = Connection::open(dir.path().join("store.db")).unwrap();
-    assert_eq!((count(&db, "series"), count(&db, "samples")), (1, 3));
+    assert_eq!((count(&db, "series"), samples(&db)), (1, 3));
+}
+
+/// Takes a file back to version 1, whose samples had a row each.
+fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
+    let tables = "DROP TABLE sample_runs;
+        CREATE TABLE samples (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
+            ordinal INTEGER NOT NULL, series INTEGER NOT NULL, value REAL NOT NULL,
+            PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
+        UPDATE meta SET value = '1' WHERE key = 'schema_version';";
+    db.execute_batch(tables).unwrap();
+    for row in rows {
+        db.execute("INSERT INTO samples VALUES (?1, ?2, ?3, ?4, ?5, ?6)", *row)
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn samples_of_the_first_format_become_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let push = || (0..1_200).map(|n| sample(if n % 2 == 0 { "a" } else { "b" }, 3, n as f64));
+    let page = ElementQuery {
+        collector: collector(),
+        kind: None,
+        from: None,
+        to: None,
+        limit: 10_000,
+        cursor: None,
+    };
+    let store = open(&dir);
+    store.flush(batch(0, 1, push().collect())).await.unwrap();
+    store.flush(batch(1, 2, push().collect())).await.unwrap();
+    let want = store.elements(page.clone()).await.unwrap();
+    drop(store);
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    let time = 3_000_000;
+    let rows =
+        (1..=2).flat_map(|index| (0..1_200).map(move |n| (1, time, index, n, 1 + n % 2, n as f64)));
+    as_version_1(&db, &rows.collect::<Vec<_>>());
+    drop(db);
+    for _ in 0..2 {
+        let store = open(&dir);
+        assert_eq!(store.elements(page.clone()).await.unwrap(), want);
+        assert_eq!(store.watermark().await.unwrap().position.index, 2);
+    }
 }
 
 #[tokio::test]
@@ -138,7 +190,7 @@ async fn a_copy_is_consistent_while_flushes_go_on() {
         let target = dir.path().join(format!("copy-{n}.db"));
         let mark = store.copy_to(&target).await.unwrap().unwrap();
         let copy = Connection::open(&target).unwrap();
-        assert_eq!(count(&copy, "samples"), 50 * mark.position.index as i64);
+        assert_eq!(samples(&copy), 50 * mark.position.index as i64);
     }
     writer.await.unwrap();
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::ids::Ids;
 use super::packing::pack;
+use super::sample_run::{RunKey, RunSample, RunWriter};
 use super::schema;
 use super::values::{failed, signed};
 use super::writer::Writer;
@@ -15,9 +16,6 @@ use crate::store::rates::{self, RateState, States};
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Document, Element, Error, Result, Timestamp};
 
-const INSERT_SAMPLE: &str =
-    "INSERT INTO samples (collector, time, log_index, ordinal, series, value)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_ELEMENT: &str = "INSERT INTO elements (collector, time, log_index, ordinal, kind,
     database_name, received_at, inventory, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const MOVE_WATERMARK: &str = "UPDATE watermark SET log_group = ?1, term = ?2, log_index = ?3,
@@ -71,20 +69,23 @@ fn move_watermark(tx: &Transaction<'_>, batch: &FlushBatch) -> Result<()> {
 fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::Result<FlushReport> {
     let mut report = FlushReport::default();
     let mut rows = Rows::default();
-    let mut insert_sample = tx.prepare_cached(INSERT_SAMPLE)?;
+    let mut runs = RunWriter::default();
     for element in &batch.elements {
         let collector = ids.collector(tx, element.collector)?;
         match &element.element {
             Element::Sample(sample) => {
                 let series = ids.series(tx, element.collector, collector, sample)?;
-                insert_sample.execute(params![
+                let key = RunKey {
                     collector,
-                    sample.time.micros(),
-                    signed(element.index),
-                    element.ordinal,
+                    time: sample.time.micros(),
+                    index: element.index,
+                };
+                let sample = RunSample {
+                    ordinal: element.ordinal,
                     series,
-                    sample.value
-                ])?;
+                    value: sample.value,
+                };
+                runs.add(tx, key, sample)?;
             }
             Element::Document(document) => {
                 let inventory = store_document(tx, collector, element, document)?;
@@ -95,6 +96,7 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
         }
         report.elements += 1;
     }
+    runs.finish(tx)?;
     fill_rates(tx, &mut rows)?;
     for (id, rows) in rows.tables() {
         let mut insert = tx.prepare_cached(&insert_sql(id))?;

@@ -1,10 +1,11 @@
 //! A page of a collector's elements: documents and plain samples, merged in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use super::packing::unpack;
+use super::sample_run::{self, RunSample};
 use super::values::{failed, unsigned};
 use crate::store::inventory::join;
 use crate::store::series::SeriesText;
@@ -18,9 +19,10 @@ const DOCUMENTS: &str = "SELECT time, log_index, ordinal, body, inventory FROM e
     WHERE collector = ?1 AND time >= ?2 AND time < ?3
     AND (time, log_index, ordinal) > (?2, ?4, ?5) AND (?6 IS NULL OR kind = ?6)
     ORDER BY time, log_index, ordinal LIMIT ?7";
-const SAMPLES: &str = "SELECT time, log_index, ordinal, series, value FROM samples
-    WHERE collector = ?1 AND time >= ?2 AND time < ?3
-    AND (time, log_index, ordinal) > (?2, ?4, ?5)
+/// The first run may begin before the page does.
+const RUNS: &str = "SELECT time, log_index, ordinal, samples, run FROM sample_runs
+    WHERE collector = ?1 AND (time, log_index) >= (?2, ?4) AND time < ?3
+    AND (time, log_index, last_ordinal) > (?2, ?4, ?5)
     ORDER BY time, log_index, ordinal LIMIT ?6";
 
 /// Answers `query`.
@@ -48,19 +50,21 @@ pub(super) fn page(db: &Connection, query: &ElementQuery) -> Result<ElementPage>
             collector, from, to, index, ordinal, query.kind, fetch
         ])
         .map_err(failed("read"))?;
-    let mut samples = db.prepare_cached(SAMPLES).map_err(failed("read"))?;
+    let mut runs = db.prepare_cached(RUNS).map_err(failed("read"))?;
     let wants_samples = query
         .kind
         .as_deref()
         .is_none_or(|kind| kind == Element::SAMPLES);
     let fetch = if wants_samples { fetch } else { 0 };
-    let samples = samples
+    let runs = runs
         .query(params![collector, from, to, index, ordinal, fetch])
         .map_err(failed("read"))?;
     Merge {
         db,
         documents,
-        samples,
+        runs,
+        after: (from, index, ordinal),
+        samples: VecDeque::new(),
         series: HashMap::new(),
     }
     .page(limit)
@@ -83,7 +87,11 @@ fn start(query: &ElementQuery) -> Result<(i64, i64, i64)> {
 struct Merge<'a> {
     db: &'a Connection,
     documents: Rows<'a>,
-    samples: Rows<'a>,
+    runs: Rows<'a>,
+    /// Where the page starts.
+    after: (i64, i64, i64),
+    /// What is left of the run that was read last.
+    samples: VecDeque<(Cursor, RunSample)>,
     series: HashMap<i64, SeriesText>,
 }
 
@@ -152,13 +160,14 @@ impl Merge<'_> {
     }
 
     fn next_sample(&mut self) -> Result<Option<(Cursor, String)>> {
-        let Some(row) = self.samples.next().map_err(failed("read"))? else {
+        while self.samples.is_empty() {
+            if !self.next_run()? {
+                return Ok(None);
+            }
+        }
+        let Some((cursor, RunSample { series, value, .. })) = self.samples.pop_front() else {
             return Ok(None);
         };
-        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
-            Ok((cursor(row)?, row.get::<_, i64>(3)?, row.get::<_, f64>(4)?))
-        };
-        let (cursor, series, value) = read(row).map_err(failed("read"))?;
         if !self.series.contains_key(&series) {
             let text = series_text(self.db, series).map_err(failed("read"))?;
             self.series.insert(series, text);
@@ -168,6 +177,32 @@ impl Merge<'_> {
             .get(&series)
             .map(|text| text.sample(cursor.time, value));
         Ok(sample.map(|sample| (cursor, sample)))
+    }
+
+    /// Reads one more run; `false` if there is none.
+    fn next_run(&mut self) -> Result<bool> {
+        let Some(row) = self.runs.next().map_err(failed("read"))? else {
+            return Ok(false);
+        };
+        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
+            Ok((
+                cursor(row)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, u32>(3)?,
+                row.get::<_, Vec<u8>>(4)?,
+            ))
+        };
+        let (first, index, samples, run) = read(row).map_err(failed("read"))?;
+        for sample in sample_run::decode(first.ordinal, samples, &run)? {
+            if (first.time.micros(), index, i64::from(sample.ordinal)) > self.after {
+                let cursor = Cursor {
+                    ordinal: sample.ordinal,
+                    ..first
+                };
+                self.samples.push_back((cursor, sample));
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -8,9 +8,21 @@ use super::writer::Writer;
 use crate::store::catalogue;
 use crate::{Result, Timestamp};
 
+/// A run of samples takes about as long to delete as so many other rows.
+const RUN_WEIGHT: u32 = 16;
+
+/// What one step deleted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deleted {
+    /// Samples and other rows.
+    pub(super) rows: u64,
+    /// Nothing is left that is old enough.
+    pub(super) is_all: bool,
+}
+
 impl Writer {
-    /// Deletes at most `budget` rows older than `before`; returns how many. Fewer than `budget` means all.
-    pub(super) fn retain(&mut self, before: Timestamp, budget: usize) -> Result<usize> {
+    /// Deletes about `budget` rows older than `before` at most.
+    pub(super) fn retain(&mut self, before: Timestamp, budget: u32) -> Result<Deleted> {
         let db = self.db()?;
         let tx = db.transaction().map_err(failed("retain in"))?;
         let deleted = delete(&tx, before.micros(), budget).map_err(failed("retain in"))?;
@@ -32,21 +44,19 @@ impl Writer {
     }
 }
 
-fn delete(db: &Connection, before: i64, budget: usize) -> rusqlite::Result<usize> {
-    let mut deleted = 0;
+fn delete(db: &Connection, before: i64, budget: u32) -> rusqlite::Result<Deleted> {
+    let (mut rows, mut left) = (0, budget);
     for (collector, uuid) in collectors(db)? {
-        let left = |deleted: usize| (budget - deleted.min(budget)) as i64;
-        let samples = "DELETE FROM samples WHERE (collector, time, log_index, ordinal) IN
-            (SELECT collector, time, log_index, ordinal FROM samples
-             WHERE collector = ?1 AND time < ?2 LIMIT ?3)";
-        deleted +=
-            db.prepare_cached(samples)?
-                .execute(params![collector, before, left(deleted)])?;
+        let (runs, samples) = delete_runs(db, collector, before, left.div_ceil(RUN_WEIGHT))?;
+        left = left.saturating_sub(runs.saturating_mul(RUN_WEIGHT));
+        rows += samples;
         let elements = "DELETE FROM elements WHERE rowid IN
             (SELECT rowid FROM elements WHERE collector = ?1 AND time < ?2 LIMIT ?3)";
-        deleted +=
-            db.prepare_cached(elements)?
-                .execute(params![collector, before, left(deleted)])?;
+        let deleted = db
+            .prepare_cached(elements)?
+            .execute(params![collector, before, left])?;
+        left = left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
+        rows += deleted as u64;
         for id in catalogue::tables() {
             let name = id.table().name;
             let sql = format!(
@@ -54,13 +64,38 @@ fn delete(db: &Connection, before: i64, budget: usize) -> rusqlite::Result<usize
                 (SELECT rowid FROM {name} WHERE collector_id = ?1 AND time < ?2 LIMIT ?3)"
             );
             let mut delete = db.prepare_cached(&sql)?;
-            deleted += delete.execute(params![uuid.as_bytes(), before, left(deleted)])?;
+            let deleted = delete.execute(params![uuid.as_bytes(), before, left])?;
+            left = left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
+            rows += deleted as u64;
         }
-        if deleted >= budget {
-            return Ok(deleted);
+        if left == 0 {
+            break;
         }
     }
-    Ok(deleted)
+    Ok(Deleted {
+        rows,
+        is_all: left > 0,
+    })
+}
+
+/// Deletes at most `limit` runs; how many, and the samples in them.
+fn delete_runs(
+    db: &Connection,
+    collector: i64,
+    before: i64,
+    limit: u32,
+) -> rusqlite::Result<(u32, u64)> {
+    let sql = "DELETE FROM sample_runs WHERE (collector, time, log_index, ordinal) IN
+        (SELECT collector, time, log_index, ordinal FROM sample_runs
+         WHERE collector = ?1 AND time < ?2 LIMIT ?3) RETURNING samples";
+    let mut delete = db.prepare_cached(sql)?;
+    let mut deleted = delete.query(params![collector, before, limit])?;
+    let (mut runs, mut samples) = (0, 0);
+    while let Some(row) = deleted.next()? {
+        runs += 1;
+        samples += u64::from(row.get::<_, u32>(0)?);
+    }
+    Ok((runs, samples))
 }
 
 fn collectors(db: &Connection) -> rusqlite::Result<Vec<(i64, Uuid)>> {

@@ -1,7 +1,7 @@
 //! The SQLite file: connections, tables, format version, watermark.
 //!
 //! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds documents whole,
-//! `inventory` the contents that elements refer to, `series` and `samples` the plain samples, `rate_state`
+//! `inventory` the contents that elements refer to, `series` and `sample_runs` the plain samples, `rate_state`
 //! the last sample of each counter series; the typed tables are those of the catalogue.
 
 use std::path::Path;
@@ -10,13 +10,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
+use super::upgrade;
 use super::values::{failed, unsigned};
 use crate::store::Watermark;
 use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
@@ -40,10 +41,13 @@ CREATE TABLE inventory_last (collector INTEGER NOT NULL, kind TEXT NOT NULL, has
     written_at INTEGER NOT NULL, PRIMARY KEY (collector, kind)) WITHOUT ROWID;
 CREATE TABLE series (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, collector INTEGER NOT NULL,
     name TEXT NOT NULL, labels TEXT NOT NULL, form INTEGER NOT NULL);
-CREATE TABLE samples (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL, series INTEGER NOT NULL, value REAL NOT NULL,
-    PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
 CREATE TABLE rate_state (key BLOB PRIMARY KEY, time INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
+";
+/// Since version 2; before, `samples` had a row for each.
+pub(super) const SAMPLE_RUNS: &str = "
+CREATE TABLE sample_runs (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL, last_ordinal INTEGER NOT NULL, samples INTEGER NOT NULL, run BLOB NOT NULL,
+    PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
 ";
 
 /// The connection that writes; creates the file.
@@ -85,10 +89,18 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed("migrate"))?;
     if let Some(found) = version(&tx)? {
-        return check(&tx, path, cluster_id, found);
+        check(&tx, path, cluster_id, found)?;
+        if found < SCHEMA_VERSION {
+            upgrade::samples_to_runs(&tx, path)?;
+            let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
+            tx.execute(sql, [SCHEMA_VERSION.to_string()])
+                .map_err(failed("migrate"))?;
+        }
+        return tx.commit().map_err(failed("migrate"));
     }
     let create = || -> rusqlite::Result<()> {
         tx.execute_batch(TABLES)?;
+        tx.execute_batch(SAMPLE_RUNS)?;
         for id in catalogue::tables() {
             tx.execute_batch(&id.table().sqlite_ddl())?;
         }

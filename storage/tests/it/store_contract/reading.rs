@@ -199,6 +199,33 @@ pub(crate) async fn busy_and_quiet_series_share_pages(store: &dyn Store, _other:
     assert_eq!(store.elements(full).await.unwrap().data.len(), 100);
 }
 
+pub(crate) async fn a_large_push_is_paged(store: &dyn Store, _other: &dyn Store) {
+    let element = |n: i64| match n % 100 {
+        7 => document(json!({"type": "pg_log", "timestamp": 50, "n": n})),
+        8 => sample(&format!("s{n}"), 49, n as f64),
+        _ => sample(&format!("s{}", n % 9), 50, n as f64),
+    };
+    store
+        .flush(batch(0, 1, (0..1_500).map(element).collect()))
+        .await
+        .unwrap();
+    let whole = read(store, all()).await;
+    let number = |text: &String| {
+        let json: Json = serde_json::from_str(text).unwrap();
+        json["n"].as_i64().or(json["value"].as_i64()).unwrap()
+    };
+    let numbers: Vec<i64> = whole.iter().map(number).collect();
+    let (early, late): (Vec<i64>, Vec<i64>) = (0..1_500).partition(|n| n % 100 == 8);
+    assert_eq!(numbers, [early, late].concat());
+    for limit in [1, 511, 512, 513, 1_499] {
+        let pages = read(store, ElementQuery { limit, ..all() }).await;
+        assert_eq!(pages, whole, "limit {limit}");
+    }
+    let at = Timestamp::from_micros(1_000_000_000_000_000);
+    assert!(store.retain(at).await.unwrap() > 0);
+    assert!(read(store, all()).await.is_empty());
+}
+
 pub(crate) async fn windows_and_kinds_filter(store: &dyn Store, _other: &dyn Store) {
     let elements = vec![
         sample("a", 10, 1.0),

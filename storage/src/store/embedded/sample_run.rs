@@ -1,0 +1,212 @@
+//! Runs of plain samples: one row for consecutive samples of one push that have one time.
+//!
+//! A row per sample costs SQLite more than all else that a node does with it, on disk and in CPU time. Samples of one collector,
+//! time and log entry stand together in every order in which they are read, so one row holds up to [`MAX_SAMPLES`] of them.
+//!
+//! # Layout
+//! `run` is packed (see [`super::packing`]): three columns of as many values as there are samples, one after the other.
+//! ```text
+//! ordinal: varint, the difference to the one before (the first: to the row's `ordinal`)
+//! series:  varint, zigzag of the difference to the one before (the first: to 0)
+//! value:   f64 le
+//! ```
+
+use rusqlite::{Connection, params};
+
+use super::packing::{pack, unpack};
+use super::values::signed;
+use crate::{Error, Result};
+
+/// Samples of one run at most.
+pub(super) const MAX_SAMPLES: usize = 512;
+const INSERT: &str =
+    "INSERT INTO sample_runs (collector, time, log_index, ordinal, last_ordinal, samples, run)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+/// What all samples of a run have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RunKey {
+    /// Row id of the collector.
+    pub(super) collector: i64,
+    /// In microseconds.
+    pub(super) time: i64,
+    /// Index of the log entry.
+    pub(super) index: u64,
+}
+
+/// One sample of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct RunSample {
+    /// Its place in the log entry.
+    pub(super) ordinal: u32,
+    /// Row id of the series.
+    pub(super) series: i64,
+    /// The value.
+    pub(super) value: f64,
+}
+
+/// Gathers samples into runs, and inserts those that are complete.
+#[derive(Debug, Default)]
+pub(super) struct RunWriter {
+    key: Option<RunKey>,
+    samples: Vec<RunSample>,
+}
+
+impl RunWriter {
+    /// Adds a sample; its ordinal is above that of the one before, in the same log entry.
+    pub(super) fn add(
+        &mut self,
+        db: &Connection,
+        key: RunKey,
+        sample: RunSample,
+    ) -> rusqlite::Result<()> {
+        if self.key != Some(key) || self.samples.len() >= MAX_SAMPLES {
+            self.finish(db)?;
+            self.key = Some(key);
+        }
+        self.samples.push(sample);
+        Ok(())
+    }
+
+    /// Inserts what was gathered last.
+    pub(super) fn finish(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let (Some(key), Some(first), Some(last)) =
+            (self.key, self.samples.first(), self.samples.last())
+        else {
+            return Ok(());
+        };
+        db.prepare_cached(INSERT)?.execute(params![
+            key.collector,
+            key.time,
+            signed(key.index),
+            first.ordinal,
+            last.ordinal,
+            u32::try_from(self.samples.len()).unwrap_or(u32::MAX),
+            pack(&encode(&self.samples))
+        ])?;
+        self.samples.clear();
+        Ok(())
+    }
+}
+
+fn encode(samples: &[RunSample]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(samples.len() * 11);
+    let mut before = samples.first().map_or(0, |first| first.ordinal);
+    for sample in samples {
+        put_varint(&mut out, u64::from(sample.ordinal.wrapping_sub(before)));
+        before = sample.ordinal;
+    }
+    let mut before = 0i64;
+    for sample in samples {
+        let step = sample.series.wrapping_sub(before);
+        put_varint(&mut out, ((step << 1) ^ (step >> 63)) as u64);
+        before = sample.series;
+    }
+    for sample in samples {
+        out.extend_from_slice(&sample.value.to_le_bytes());
+    }
+    out
+}
+
+/// The samples of a row, in their order.
+///
+/// # Errors
+/// `Damaged` if the row is none of [`RunWriter`]'s.
+pub(super) fn decode(ordinal: u32, samples: u32, run: &[u8]) -> Result<Vec<RunSample>> {
+    let damaged = || Error::Damaged {
+        path: super::FILE_NAME.into(),
+        what: "a run of samples".to_owned(),
+    };
+    let samples = usize::try_from(samples).ok();
+    let samples = samples.filter(|n| *n <= MAX_SAMPLES).ok_or_else(damaged)?;
+    read(ordinal, samples, &unpack(run)?).ok_or_else(damaged)
+}
+
+fn read(ordinal: u32, samples: usize, mut run: &[u8]) -> Option<Vec<RunSample>> {
+    let mut found = Vec::with_capacity(samples);
+    let mut before = ordinal;
+    for _ in 0..samples {
+        before = before.checked_add(u32::try_from(take_varint(&mut run)?).ok()?)?;
+        found.push(RunSample {
+            ordinal: before,
+            series: 0,
+            value: 0.0,
+        });
+    }
+    let mut before = 0i64;
+    for sample in &mut found {
+        let step = take_varint(&mut run)?;
+        before = before.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
+        sample.series = before;
+    }
+    for sample in &mut found {
+        let (value, rest) = run.split_first_chunk()?;
+        sample.value = f64::from_le_bytes(*value);
+        run = rest;
+    }
+    run.is_empty().then_some(found)
+}
+
+fn put_varint(out: &mut Vec<u8>, mut n: u64) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}
+
+fn take_varint(run: &mut &[u8]) -> Option<u64> {
+    let mut n = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = run.split_first()?;
+        *run = rest;
+        n |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(n);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn samples() -> impl Strategy<Value = Vec<RunSample>> {
+        let sample = (1u32..1_000, any::<i64>(), -1e300..1e300f64);
+        prop::collection::vec(sample, 1..MAX_SAMPLES).prop_map(|parts| {
+            let mut ordinal = 0;
+            let sample = |(step, series, value)| {
+                ordinal += step;
+                RunSample {
+                    ordinal,
+                    series,
+                    value,
+                }
+            };
+            parts.into_iter().map(sample).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn runs_round_trip(samples in samples()) {
+            let row = pack(&encode(&samples));
+            let first = samples.first().unwrap().ordinal;
+            let n = u32::try_from(samples.len()).unwrap();
+            prop_assert_eq!(decode(first, n, &row).unwrap(), samples);
+            prop_assert!(decode(first, n - 1, &row).is_err());
+        }
+
+        #[test]
+        fn other_bytes_are_an_error_and_never_a_panic(
+            ordinal in any::<u32>(),
+            samples in 0u32..2_000,
+            run in any::<Vec<u8>>(),
+        ) {
+            let _ignored = decode(ordinal, samples, &run);
+        }
+    }
+}
