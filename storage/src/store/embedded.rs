@@ -23,6 +23,7 @@ mod readers;
 mod retain;
 mod sample_run;
 mod schema;
+mod series_ids;
 mod upgrade;
 mod values;
 mod writer;

@@ -31,6 +31,11 @@ impl SeriesKey {
         Self(hash.digest128())
     }
 
+    /// For a hash table: 64 of its bits.
+    pub const fn hash64(self) -> u64 {
+        self.0 as u64
+    }
+
     /// As stored: 16 bytes.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()

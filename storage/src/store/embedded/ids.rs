@@ -5,26 +5,26 @@ use std::collections::HashMap;
 use pga_config::CollectorId;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::series_ids::SeriesIds;
 use crate::Sample;
 use crate::store::series::{SeriesKey, labels_json};
 
-/// Entries each cache holds before it starts anew.
-const SERIES_CACHE: usize = 100_000;
+/// Collectors held before the cache starts anew.
+const CAPACITY: usize = 100_000;
 
 /// Ids found or made so far. Those made by a transaction are forgotten if it does not commit.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     collectors: HashMap<CollectorId, i64>,
-    series: HashMap<SeriesKey, i64>,
+    series: SeriesIds,
     new_collectors: Vec<CollectorId>,
-    new_series: Vec<SeriesKey>,
 }
 
 impl Ids {
     /// The transaction committed: what it made stays.
     pub(super) fn commit(&mut self) {
         self.new_collectors.clear();
-        self.new_series.clear();
+        self.series.commit();
     }
 
     /// The transaction did not commit: what it made is gone.
@@ -32,9 +32,7 @@ impl Ids {
         for key in self.new_collectors.drain(..) {
             self.collectors.remove(&key);
         }
-        for key in self.new_series.drain(..) {
-            self.series.remove(&key);
-        }
+        self.series.rollback();
     }
 
     /// Row id of a collector.
@@ -57,7 +55,7 @@ impl Ids {
                 insert.insert([uuid])?
             }
         };
-        if self.collectors.len() >= SERIES_CACHE {
+        if self.collectors.len() >= CAPACITY {
             self.collectors.clear();
         }
         self.collectors.insert(collector, id);
@@ -73,8 +71,8 @@ impl Ids {
         sample: &Sample,
     ) -> rusqlite::Result<i64> {
         let key = SeriesKey::of(collector.get(), sample);
-        if let Some(id) = self.series.get(&key) {
-            return Ok(*id);
+        if let Some(id) = self.series.find(key) {
+            return Ok(id);
         }
         let mut find = db.prepare_cached("SELECT id FROM series WHERE key = ?1")?;
         let id = match find
@@ -87,7 +85,6 @@ impl Ids {
                     "INSERT INTO series (key, collector, name, labels, form) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?;
                 let (labels, form) = (labels_json(sample), sample.form.bits());
-                self.new_series.push(key);
                 insert.insert(params![
                     key.to_bytes(),
                     collector_row,
@@ -97,9 +94,6 @@ impl Ids {
                 ])?
             }
         };
-        if self.series.len() >= SERIES_CACHE {
-            self.series.clear();
-        }
         self.series.insert(key, id);
         Ok(id)
     }
