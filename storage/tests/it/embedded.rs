@@ -119,8 +119,12 @@ async fn samples_of_the_first_format_become_runs() {
         cursor: None,
     };
     let store = open(&dir);
-    store.flush(batch(0, 1, push().collect())).await.unwrap();
-    store.flush(batch(1, 2, push().collect())).await.unwrap();
+    for n in 0..2 {
+        let report = store.flush(batch(n, n + 1, push().collect())).await;
+        let report = report.unwrap();
+        // 512, 512 and 176 samples.
+        assert_eq!((report.elements, report.rows), (1_200, 3));
+    }
     let want = store.elements(page.clone()).await.unwrap();
     drop(store);
     let db = Connection::open(dir.path().join("store.db")).unwrap();

@@ -85,10 +85,11 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
                     series,
                     value: sample.value,
                 };
-                runs.add(tx, key, sample)?;
+                report.rows += runs.add(tx, key, sample)?;
             }
             Element::Document(document) => {
                 let inventory = store_document(tx, collector, element, document)?;
+                report.rows += 1;
                 if mapper::rows(element, inventory, &mut rows) == Mapped::Partly {
                     report.untyped += 1;
                 }
@@ -96,7 +97,7 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
         }
         report.elements += 1;
     }
-    runs.finish(tx)?;
+    report.rows += runs.finish(tx)?;
     fill_rates(tx, &mut rows)?;
     for (id, rows) in rows.tables() {
         let mut insert = tx.prepare_cached(&insert_sql(id))?;
@@ -104,7 +105,7 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
             insert.execute(rusqlite::params_from_iter(row))?;
         }
     }
-    report.rows = report.elements + rows.len() as u64;
+    report.rows += rows.len() as u64;
     Ok(report)
 }
 

@@ -53,27 +53,28 @@ pub(super) struct RunWriter {
 }
 
 impl RunWriter {
-    /// Adds a sample; its ordinal is above that of the one before, in the same log entry.
+    /// Adds a sample; its ordinal is above that of the one before, in the same log entry. How many rows were inserted.
     pub(super) fn add(
         &mut self,
         db: &Connection,
         key: RunKey,
         sample: RunSample,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<u64> {
+        let mut inserted = 0;
         if self.key != Some(key) || self.samples.len() >= MAX_SAMPLES {
-            self.finish(db)?;
+            inserted = self.finish(db)?;
             self.key = Some(key);
         }
         self.samples.push(sample);
-        Ok(())
+        Ok(inserted)
     }
 
-    /// Inserts what was gathered last.
-    pub(super) fn finish(&mut self, db: &Connection) -> rusqlite::Result<()> {
+    /// Inserts what was gathered last; how many rows that made.
+    pub(super) fn finish(&mut self, db: &Connection) -> rusqlite::Result<u64> {
         let (Some(key), Some(first), Some(last)) =
             (self.key, self.samples.first(), self.samples.last())
         else {
-            return Ok(());
+            return Ok(0);
         };
         db.prepare_cached(INSERT)?.execute(params![
             key.collector,
@@ -85,7 +86,7 @@ impl RunWriter {
             pack(&encode(&self.samples))
         ])?;
         self.samples.clear();
-        Ok(())
+        Ok(1)
     }
 }
 
