@@ -7,7 +7,7 @@ use pga_node::load::{LoadArgs, Rate, Report};
 
 use crate::{Cluster, Load};
 
-/// Twice as many collectors that do not make the rate greater by this factor are too many.
+/// More collectors that do not make the rate greater by this factor are too many.
 const GROWTH: f64 = 1.1;
 
 /// What is offered.
@@ -15,7 +15,7 @@ const GROWTH: f64 = 1.1;
 pub struct Offer {
     /// Collectors to begin with, each of which pushes again as soon as it is answered.
     pub collectors: u32,
-    /// Their number is doubled up to this one while that makes the rate greater.
+    /// Their number is doubled up to this one, for the one that makes the rate greatest.
     pub most_collectors: u32,
     /// How many times as many collectors push then.
     pub times: u32,
@@ -23,6 +23,8 @@ pub struct Offer {
     pub elements: u32,
     /// How long each load lasts.
     pub duration: Duration,
+    /// How often both loads are compared, one right after the other: a machine is not always equally fast.
+    pub rounds: u32,
 }
 
 /// What became of it. Nothing acknowledged was lost or stored twice, or there is no value of this type.
@@ -30,20 +32,27 @@ pub struct Offer {
 pub struct Overload {
     /// As many collectors as the cluster serves best.
     pub collectors: u32,
-    /// With them.
-    pub sustained: Report,
-    /// With more of them.
-    pub overloaded: Report,
-    /// Requests that the nodes refused meanwhile.
+    /// With them, and then with more of them.
+    pub rounds: Vec<(Report, Report)>,
+    /// Requests that the nodes refused to more of them.
     pub refused: f64,
-    /// Elections during both.
+    /// Elections during all of it.
     pub elections: u64,
 }
 
 impl Overload {
-    /// Goodput under overload as a share of the greatest.
+    /// Goodput under overload as a share of the greatest: the median of all rounds.
     pub fn share(&self) -> f64 {
-        self.overloaded.rate.elements_per_s / self.sustained.rate.elements_per_s
+        self.median(|(sustained, overloaded)| {
+            overloaded.rate.elements_per_s / sustained.rate.elements_per_s
+        })
+    }
+
+    /// The median of a figure that each round has.
+    pub fn median(&self, figure: impl Fn(&(Report, Report)) -> f64) -> f64 {
+        let mut figures: Vec<f64> = self.rounds.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
     }
 }
 
@@ -58,15 +67,21 @@ impl Cluster {
         args.rate = Some(Rate::Max);
         args.duration = offer.duration;
         let term = self.term().await?;
-        let (collectors, sustained) = greatest(args.clone(), offer).await?;
-        let refused = self.refusals().await?;
-        args.collectors = collectors * offer.times;
-        let overloaded = phase(args).await.context("overload")?;
+        let collectors = greatest(args.clone(), offer).await?;
+        let (mut rounds, mut refused) = (Vec::new(), 0.0);
+        for _ in 0..offer.rounds {
+            args.collectors = collectors;
+            let sustained = phase(args.clone()).await.context("greatest load")?;
+            let before = self.refusals().await?;
+            args.collectors = collectors * offer.times;
+            let overloaded = phase(args.clone()).await.context("overload")?;
+            refused += self.refusals().await? - before;
+            rounds.push((sustained, overloaded));
+        }
         Ok(Overload {
             collectors,
-            sustained,
-            overloaded,
-            refused: self.refusals().await? - refused,
+            rounds,
+            refused,
             elections: self.term().await? - term,
         })
     }
@@ -98,20 +113,19 @@ impl Cluster {
     }
 }
 
-/// How many collectors get the greatest rate, and that load.
-async fn greatest(mut args: LoadArgs, offer: Offer) -> anyhow::Result<(u32, Report)> {
-    args.collectors = offer.collectors;
-    let mut best = phase(args.clone()).await.context("first load")?;
-    let mut collectors = args.collectors;
-    while collectors * 2 <= offer.most_collectors {
-        args.collectors = collectors * 2;
-        let next = phase(args.clone()).await.context("greater load")?;
-        if next.rate.elements_per_s < best.rate.elements_per_s * GROWTH {
-            break;
+/// The fewest collectors that get about the greatest rate.
+async fn greatest(mut args: LoadArgs, offer: Offer) -> anyhow::Result<u32> {
+    let (mut collectors, mut best) = (offer.collectors, 0.0);
+    let mut tried = offer.collectors;
+    while tried <= offer.most_collectors {
+        args.collectors = tried;
+        let found = phase(args.clone()).await.context("a greater load")?;
+        if found.rate.elements_per_s > best * GROWTH {
+            (collectors, best) = (tried, found.rate.elements_per_s);
         }
-        (collectors, best) = (args.collectors, next);
+        tried *= 2;
     }
-    Ok((collectors, best))
+    Ok(collectors)
 }
 
 async fn phase(args: LoadArgs) -> anyhow::Result<Report> {

@@ -17,7 +17,8 @@ async fn overload_neither_elects_nor_loses_and_goodput_stays() -> anyhow::Result
         most_collectors: 64,
         times: 10,
         elements: 5,
-        duration: Duration::from_secs(8),
+        duration: Duration::from_secs(4),
+        rounds: 3,
     };
     let overload = cluster.overload(offer).await?;
     ensure!(overload.elections == 0, "{} elections", overload.elections);
