@@ -86,6 +86,19 @@ impl Lease {
         self.used.add(i64::from(more) * UNIT as i64);
         Ok(())
     }
+
+    /// Gives back what is held beyond `bytes`.
+    pub(crate) fn keep(&mut self, bytes: u64) {
+        let want = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let less = self.units.saturating_sub(want);
+        let Some(permit) = &mut self.permit else {
+            return;
+        };
+        if permit.split(less as usize).is_some() {
+            self.units -= less;
+            self.used.sub(i64::from(less) * UNIT as i64);
+        }
+    }
 }
 
 impl Drop for Lease {
@@ -115,6 +128,12 @@ mod tests {
         assert_eq!(budget.used.get(), 10 * UNIT as i64);
         drop(first);
         assert_eq!(second.hold(10 * UNIT), Ok(()));
+        second.keep(99 * UNIT);
+        assert_eq!(budget.used.get(), 10 * UNIT as i64);
+        second.keep(2 * UNIT + 1);
+        assert_eq!(budget.used.get(), 3 * UNIT as i64);
+        assert_eq!(budget.lease().hold(7 * UNIT), Ok(()));
+        assert!(budget.lease().hold(8 * UNIT).is_err());
         drop(second);
         assert_eq!(budget.used.get(), 0);
     }

@@ -22,8 +22,9 @@ use crate::options::WebLimits;
 
 /// Memory that the elements take for each byte of JSON text, roughly.
 const ELEMENT_FACTOR: u64 = 2;
-/// The lease grows by so many bytes at once.
-const ELEMENT_STEP: u64 = 256 << 10;
+/// The lease grows by an eighth of what the elements take, within these bounds, in bytes: seldom for a large push, and
+/// little for a small one, of which there are many at once.
+const ELEMENT_STEP: (u64, u64) = (4 << 10, 256 << 10);
 
 /// Which route a body came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,8 @@ pub fn decode_push(
     decode_within(body, route, limits, now, None)
 }
 
-/// The same, with the memory it takes added to `lease`.
+/// The same, with the memory it takes added to `lease`. Afterwards the lease holds what the push takes until it is
+/// acknowledged: its elements, and the record they become, which is no larger than the text they were.
 pub(crate) fn decode_within(
     body: &[u8],
     route: PushRoute,
@@ -72,9 +74,16 @@ pub(crate) fn decode_within(
         text: received + text.len() as u64,
         held: ELEMENT_FACTOR * text.len() as u64,
         taken: 0,
+        texts: 0,
     };
     memory.hold()?;
-    envelope::read(&text, limits.max_elements, now, &mut memory)
+    let push = envelope::read(&text, limits.max_elements, now, &mut memory)?;
+    let elements = (push.elements.capacity() * size_of::<Element>()) as u64;
+    let kept = elements + memory.texts + text.len() as u64;
+    if let Some(lease) = memory.lease {
+        lease.keep(kept);
+    }
+    Ok(push)
 }
 
 /// What a push holds while it is read.
@@ -85,34 +94,35 @@ struct Memory<'a> {
     text: u64,
     /// Bytes held for the elements.
     held: u64,
-    /// Bytes the elements take.
+    /// Bytes the elements take while they are read.
     taken: u64,
+    /// Of these, bytes that the elements point to.
+    texts: u64,
 }
 
 impl Memory<'_> {
     /// Holds what one more element takes: many short ones take more than their text tells.
     fn add(&mut self, element: &Element) -> Result<(), DecodeError> {
-        // Three times: a vector that grows is there twice.
-        let mut bytes = 3 * size_of::<Element>();
-        match element {
+        let texts = match element {
             Element::Sample(sample) => {
-                bytes += sample.name.len();
-                bytes += sample.labels.capacity() * size_of::<(String, String)>();
-                let texts = sample
-                    .labels
-                    .iter()
-                    .map(|(key, value)| key.len() + value.len());
-                bytes += texts.sum::<usize>();
+                let labels = sample.labels.iter();
+                let labels: usize = labels.map(|(key, value)| key.len() + value.len()).sum();
+                sample.name.len()
+                    + sample.labels.capacity() * size_of::<(String, String)>()
+                    + labels
             }
             Element::Document(document) => {
-                bytes += document.kind.len() + document.database.len() + document.body.capacity();
+                document.kind.len() + document.database.len() + document.body.capacity()
             }
-        }
-        self.taken += bytes as u64;
+        };
+        self.texts += texts as u64;
+        // Three times: a vector that grows is there twice.
+        self.taken += (3 * size_of::<Element>() + texts) as u64;
         if self.taken <= self.held {
             return Ok(());
         }
-        self.held = self.taken + ELEMENT_STEP;
+        let (least, most) = ELEMENT_STEP;
+        self.held = self.taken + (self.taken / 8).clamp(least, most);
         self.hold()
     }
 

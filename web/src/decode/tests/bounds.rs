@@ -97,36 +97,40 @@ fn zstd_frames_of_a_false_size_are_refused() {
 
 #[test]
 fn a_push_takes_no_more_memory_than_it_holds() {
-    for (name, element) in [
-        ("documents", r#"{"type":"a"}"#),
-        ("samples", r#"{"name":"a","value":1}"#),
-        (
-            "labels",
-            r#"{"name":"a","value":1,"labels":{"a":"b","c":"d"}}"#,
-        ),
+    let documents = r#"{"type":"a"}"#;
+    let samples = r#"{"name":"a","value":1}"#;
+    let labels = r#"{"name":"a","value":1,"labels":{"a":"b","c":"d"}}"#;
+    for (name, element, count) in [
+        ("documents", documents, 50_000),
+        ("samples", samples, 50_000),
+        ("labels", labels, 50_000),
+        ("a few samples", samples, 100),
     ] {
         let push = push_of(&format!(
             "[{}{element}]",
-            format!("{element},").repeat(50_000)
+            format!("{element},").repeat(count)
         ));
         let used = prometheus::IntGauge::new("used", "used").unwrap();
         let budget = crate::budget::Budget::new(1 << 30, used.clone());
+        let decode = |lease: &mut Lease| {
+            let (limits, route) = (WebLimits::default(), PushRoute::Json);
+            decode_within(push.as_bytes(), route, &limits, NOW, Some(lease))
+        };
         let (mut lease, mut decoded) = (budget.lease(), None);
         let taken = allocation_counter::measure(|| {
-            let limits = WebLimits::default();
-            let outcome = decode_within(
-                push.as_bytes(),
-                PushRoute::Json,
-                &limits,
-                NOW,
-                Some(&mut lease),
-            );
-            decoded = Some(outcome.unwrap());
+            decoded = Some(decode(&mut lease).unwrap());
         });
-        // What was received is memory, too.
-        let taken = taken.bytes_max + push.len() as u64;
-        let held = used.get() as u64;
-        assert!(taken <= held, "{name}: {taken} taken, {held} held");
-        assert_eq!(decoded.unwrap().elements.len(), 50_001, "{name}");
+        let (held, kept) = (used.get() as u64, taken.bytes_current as u64);
+        assert!(kept <= held, "{name}: {kept} kept, {held} held");
+        assert!(held <= 3 * kept, "{name}: {kept} kept, {held} held");
+        drop(lease);
+
+        // What was received is memory, too. With less than that left, the push is refused.
+        let most = taken.bytes_max + push.len() as u64;
+        let mut others = budget.lease();
+        others.hold((1 << 30) - most + 1024).unwrap();
+        let refused = decode(&mut budget.lease()).unwrap_err();
+        assert_eq!(refused.reason, "inflight_bytes", "{name}");
+        assert_eq!(decoded.unwrap().elements.len(), count + 1, "{name}");
     }
 }
