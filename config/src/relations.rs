@@ -145,7 +145,6 @@ fn durations(config: &Config) -> [(&'static str, Duration); 15] {
         ("quic.idle-timeout", config.quic.idle_timeout),
         ("quic.keep-alive", config.quic.keep_alive),
         ("replication.timeout", config.replication.timeout),
-        ("replication.max-wait", config.replication.max_wait),
         ("store.flush-interval", config.store.flush_interval),
         ("store.statement-timeout", config.store.statement_timeout),
         ("store.connect-timeout", config.store.connect_timeout),
@@ -156,6 +155,7 @@ fn durations(config: &Config) -> [(&'static str, Duration); 15] {
         ("limits.body-timeout", config.limits.body_timeout),
         ("limits.idle-timeout", config.limits.idle_timeout),
         ("limits.write-timeout", config.limits.write_timeout),
+        ("limits.max-push-wait", config.limits.max_push_wait),
     ]
 }
 
@@ -223,10 +223,10 @@ fn counts(config: &Config) -> [(&'static str, u64); 14] {
         ("node.worker-threads", config.node.worker_threads),
         ("replication.batch-pushes", config.replication.batch_pushes),
         ("replication.in-flight", config.replication.in_flight),
-        ("replication.max-waiting", config.replication.max_waiting),
         ("sessions.max", config.sessions.max),
         ("sessions.max-in-flight", config.sessions.max_in_flight),
         ("limits.max-connections", limits.max_connections),
+        ("limits.max-pushes", limits.max_pushes),
         ("limits.max-elements", limits.max_elements),
         ("limits.max-ratio", limits.max_ratio),
         ("limits.max-collectors", limits.max_collectors),

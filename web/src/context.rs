@@ -11,6 +11,7 @@ use crate::auth::FailureLimit;
 use crate::budget::Budget;
 use crate::metrics::WebMetrics;
 use crate::options::WebOptions;
+use crate::push_queue::PushQueue;
 
 /// Shared by all requests of one server.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Context {
     pub(crate) metrics: WebMetrics,
     pub(crate) registries: Vec<Registry>,
     pub(crate) budget: Budget,
+    pub(crate) push_queue: PushQueue,
     pub(crate) password_checks: Semaphore,
     pub(crate) failures: FailureLimit,
     pub(crate) started: Instant,
@@ -36,6 +38,11 @@ impl Context {
             options.limits.inflight_bytes,
             metrics.inflight_bytes.clone(),
         );
+        let push_queue = PushQueue::new(
+            options.limits.max_pushes,
+            options.limits.max_push_wait,
+            metrics.pushes_queued.clone(),
+        );
         let password_checks = Semaphore::new(options.limits.password_checks.max(1));
         let failures = FailureLimit::new(options.limits.failures_per_minute);
         Self {
@@ -44,6 +51,7 @@ impl Context {
             metrics,
             registries,
             budget,
+            push_queue,
             password_checks,
             failures,
             started: Instant::now(),

@@ -17,6 +17,7 @@ mod metrics;
 mod node_api;
 mod options;
 mod protocol;
+mod push_queue;
 mod refusal;
 mod reply;
 mod request_id;

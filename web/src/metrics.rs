@@ -22,6 +22,7 @@ pub struct WebMetrics {
     pub(crate) received_bytes: IntCounter,
     pub(crate) sent_bytes: IntCounter,
     pub(crate) inflight_bytes: IntGauge,
+    pub(crate) pushes_queued: IntGauge,
     pub(crate) connections: IntGauge,
     pub(crate) parked: IntGauge,
     pub(crate) connections_total: IntCounterVec,
@@ -88,6 +89,10 @@ impl WebMetrics {
                 "pganalytics_http_inflight_bytes",
                 "Memory taken by bodies being received, decoded and committed.",
             )?,
+            pushes_queued: IntGauge::new(
+                "pganalytics_http_pushes_queued",
+                "Pushes that were received and wait for their turn.",
+            )?,
             connections: IntGauge::new("pganalytics_http_connections", "Open connections.")?,
             parked: IntGauge::new(
                 "pganalytics_http_connections_parked",
@@ -119,6 +124,7 @@ impl WebMetrics {
         registry.register(Box::new(self.received_bytes.clone()))?;
         registry.register(Box::new(self.sent_bytes.clone()))?;
         registry.register(Box::new(self.inflight_bytes.clone()))?;
+        registry.register(Box::new(self.pushes_queued.clone()))?;
         registry.register(Box::new(self.connections.clone()))?;
         registry.register(Box::new(self.parked.clone()))?;
         registry.register(Box::new(self.connections_total.clone()))?;

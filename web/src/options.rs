@@ -29,6 +29,10 @@ pub struct WebLimits {
     pub max_ratio: u64,
     /// Memory for all bodies being received, decoded and committed, in bytes.
     pub inflight_bytes: u64,
+    /// Pushes being decoded and committed at once; others wait for their turn.
+    pub max_pushes: usize,
+    /// How long a push waits for its turn.
+    pub max_push_wait: Duration,
     /// Most elements of one push.
     pub max_elements: usize,
     /// Largest request head, in bytes.
@@ -61,6 +65,8 @@ impl Default for WebLimits {
             decoded_body_bytes: 256 << 20,
             max_ratio: 1_000,
             inflight_bytes: 512 << 20,
+            max_pushes: 512,
+            max_push_wait: Duration::from_millis(2_500),
             max_elements: 999_999,
             header_bytes: 64 << 10,
             max_headers: 100,

@@ -220,15 +220,21 @@ async fn a_slow_queue_refuses_and_so_does_a_busy_collector() -> anyhow::Result<(
         ..ClusterOptions::default()
     };
     let options = options
-        .with("replication.max-waiting", "1")
-        .with("replication.max-wait", "1ms")
+        .with("limits.max-pushes", "4")
+        .with("limits.max-push-wait", "1ms")
         .with("sessions.max-in-flight", "2");
     let cluster = Cluster::start(options).await?;
     let one = id();
     let many: Vec<String> = (0..16).map(|_| id()).collect();
-    for (who, status, reason) in [
-        (vec![one.clone(); 16], 429, "collector_busy"),
-        (many, 503, "queue_wait"),
+    for (who, status, text, reason, counter) in [
+        (
+            vec![one.clone(); 16],
+            429,
+            "collector_busy",
+            "collector_busy",
+            PUSHES,
+        ),
+        (many, 503, "too many pushes wait", "queue_wait", HTTP),
     ] {
         let mut value = 0;
         until(reason, LIMIT, async || {
@@ -238,7 +244,7 @@ async fn a_slow_queue_refuses_and_so_does_a_busy_collector() -> anyhow::Result<(
             let refused = answers
                 .iter()
                 .flatten()
-                .map(|answer| is_refused(answer, status, reason));
+                .map(|answer| is_refused(answer, status, text));
             if refused.into_iter().any(|refused| refused.is_ok()) {
                 Ok(())
             } else {
@@ -246,7 +252,7 @@ async fn a_slow_queue_refuses_and_so_does_a_busy_collector() -> anyhow::Result<(
             }
         })
         .await?;
-        counted(&cluster, PUSHES, reason).await?;
+        counted(&cluster, counter, reason).await?;
         is_taken(&cluster, &one).await?;
     }
     Ok(())

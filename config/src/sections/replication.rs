@@ -18,10 +18,5 @@ section! {
         split_size: ByteSize = "1MiB",
         /// How long a push waits for a quorum, fail-over included; then its outcome is unknown to the client.
         timeout: Duration = "10s",
-        /// Once this many pushes wait on this node, and each for `max-wait` on average, one more is refused with 503:
-        /// clients would give up before it is its turn, and send it again.
-        max_waiting: u64 = "1000",
-        /// See `max-waiting`; well above the time that a fail-over takes.
-        max_wait: Duration = "2500ms",
     }
 }

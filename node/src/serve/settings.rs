@@ -86,6 +86,8 @@ pub(super) fn web(config: &Config) -> Result<WebOptions> {
             decoded_body_bytes: limits.max_decoded.bytes(),
             max_ratio: limits.max_ratio,
             inflight_bytes: limits.max_in_flight.bytes(),
+            max_pushes: count(limits.max_pushes),
+            max_push_wait: limits.max_push_wait,
             max_elements: count(limits.max_elements),
             header_timeout: limits.header_timeout,
             body_timeout: limits.body_timeout,

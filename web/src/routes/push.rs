@@ -1,4 +1,4 @@
-//! The push: read, decode, authenticate, hand over, acknowledge.
+//! The push: read, wait for a turn, decode, authenticate, hand over, acknowledge.
 
 use std::time::Instant;
 
@@ -121,6 +121,7 @@ async fn push(
         &mut lease,
     )
     .await?;
+    let _turn = context.push_queue.turn().await?;
     let body_bytes = bytes.len() as u64;
     let (decoded, _lease) = decode(&ask, bytes, route, lease).await?;
     let collector = CollectorId::from_external(&decoded.external_id);

@@ -29,6 +29,8 @@ pub(crate) struct FakeNode {
     pub(crate) push_error: Mutex<Option<ApiError>>,
     /// Why no push is taken on.
     pub(crate) full: Mutex<Option<ApiError>>,
+    /// A push is answered only while nobody holds this.
+    pub(crate) quorum: tokio::sync::Mutex<()>,
     pub(crate) push_panics: AtomicBool,
     pub(crate) store_down: AtomicBool,
 }
@@ -55,6 +57,7 @@ impl NodeApi for FakeNode {
     fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
         async move {
             assert!(!self.push_panics.load(Ordering::Relaxed), "told to panic");
+            drop(self.quorum.lock().await);
             if let Some(error) = self.push_error.lock().unwrap().clone() {
                 return Err(error);
             }

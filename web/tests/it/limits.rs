@@ -110,6 +110,43 @@ async fn a_spent_byte_budget_is_503_until_it_is_free() {
 }
 
 #[tokio::test]
+async fn pushes_wait_for_their_turn_but_not_for_long_nor_for_slow_clients() {
+    let limits = WebLimits {
+        max_pushes: 1,
+        max_push_wait: Duration::from_secs(1),
+        ..WebLimits::default()
+    };
+    let server = with(limits).await;
+    // A body that does not end has no turn yet.
+    let head = "POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{";
+    let mut slow = TcpStream::connect(server.addr).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(server.push("", CYCLE).await.status, 200);
+
+    let quorum = server.node.quorum.lock().await;
+    let (one, other, ()) = tokio::join!(server.push("", CYCLE), server.push("", CYCLE), async {
+        let queued = "pganalytics_http_pushes_queued 1\n";
+        let metrics =
+            || async { String::from_utf8(server.get("/metrics", "").await.body).unwrap() };
+        while !metrics().await.contains(queued) {}
+        let refused = r#"pganalytics_http_refusals_total{reason="queue_wait"} 1"#;
+        while !metrics().await.contains(refused) {}
+        drop(quorum);
+    });
+    let (taken, refused) = if one.status == 200 {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    assert_eq!((taken.status, refused.status), (200, 503));
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(server.node.pushes.lock().unwrap().len(), 2);
+
+    let both = tokio::join!(server.push("", CYCLE), server.push("", CYCLE));
+    assert_eq!((both.0.status, both.1.status), (200, 200));
+}
+
+#[tokio::test]
 async fn a_connection_over_the_limit_is_closed_at_once() {
     let server = with(WebLimits {
         max_connections: 1,

@@ -205,7 +205,7 @@ async fn errors_of_the_node_have_their_status() {
 async fn a_full_node_refuses_before_it_reads_what_a_push_holds() {
     let server = Server::open().await;
     *server.node.full.lock().unwrap() = Some(ApiError::Unavailable {
-        reason: "queue_wait",
+        reason: "log_full",
         retry_after: Duration::from_secs(1),
     });
     for body in [CYCLE, b"no push at all"] {

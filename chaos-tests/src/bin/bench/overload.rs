@@ -17,7 +17,7 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
             most_collectors: 1_000,
             times: 10,
             elements,
-            duration: options.duration(10),
+            duration: options.duration(20),
             rounds: ROUNDS,
         };
         let overload = cluster.overload(offer).await?;
