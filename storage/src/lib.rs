@@ -16,6 +16,7 @@ mod position;
 mod push;
 pub mod store;
 mod timestamp;
+mod varint;
 
 pub use self::{
     error::{Error, ErrorClass, Result},

@@ -15,7 +15,7 @@ use pga_config::CollectorId;
 use serde::{Deserialize, Serialize};
 
 use super::{ContentKey, Document, Element, Sample, SampleForm};
-use crate::Timestamp;
+use crate::{Timestamp, varint};
 
 /// Largest decoded size of the elements of one record, in bytes.
 pub(crate) const MAX_DECODED_BYTES: usize = 256 << 20;
@@ -152,16 +152,8 @@ fn decompress(packed: &[u8]) -> Result<Vec<u8>, DecodeError> {
     zstd::bulk::decompress(packed, size).map_err(|error| DecodeError::new(error.to_string()))
 }
 
-fn put_varint(out: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        out.push((n & 0x7f) as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
 fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    put_varint(out, text.len() as u64);
+    varint::put(out, text.len() as u64);
     out.extend_from_slice(text);
 }
 
@@ -172,7 +164,7 @@ fn encode_element(out: &mut Vec<u8>, element: &Element) {
             out.extend_from_slice(&sample.time.micros().to_le_bytes());
             out.extend_from_slice(&sample.value.to_le_bytes());
             put_text(out, sample.name.as_bytes());
-            put_varint(out, sample.labels.len() as u64);
+            varint::put(out, sample.labels.len() as u64);
             for (key, value) in &sample.labels {
                 put_text(out, key.as_bytes());
                 put_text(out, value.as_bytes());
@@ -206,20 +198,14 @@ fn take_word(input: &mut &[u8]) -> Result<[u8; 8], DecodeError> {
         .map_err(|_| DecodeError::new("the bytes end too early"))
 }
 
-fn take_varint(input: &mut &[u8]) -> Result<usize, DecodeError> {
-    let mut n = 0u64;
-    for shift in (0..63).step_by(7) {
-        let byte = take_byte(input)?;
-        n |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return usize::try_from(n).map_err(|_| DecodeError::new("a length is too large"));
-        }
-    }
-    Err(DecodeError::new("a length is too large"))
+fn take_length(input: &mut &[u8]) -> Result<usize, DecodeError> {
+    varint::take(input)
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or_else(|| DecodeError::new("a length is cut off or too large"))
 }
 
 fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
-    let n = take_varint(input)?;
+    let n = take_length(input)?;
     take(input, n)
 }
 
@@ -237,7 +223,7 @@ fn decode_element(input: &mut &[u8]) -> Result<Element, DecodeError> {
             let time = Timestamp::from_micros(i64::from_le_bytes(take_word(input)?));
             let value = f64::from_le_bytes(take_word(input)?);
             let name = take_text(input)?;
-            let n = take_varint(input)?;
+            let n = take_length(input)?;
             let mut labels = Vec::with_capacity(n.min(64));
             for _ in 0..n {
                 labels.push((take_text(input)?, take_text(input)?));

@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 
 use super::packing::{pack, unpack};
 use super::values::signed;
-use crate::{Error, Result};
+use crate::{Error, Result, varint};
 
 /// Samples of one run at most.
 pub(super) const MAX_SAMPLES: usize = 512;
@@ -94,13 +94,13 @@ fn encode(samples: &[RunSample]) -> Vec<u8> {
     let mut out = Vec::with_capacity(samples.len() * 11);
     let mut before = samples.first().map_or(0, |first| first.ordinal);
     for sample in samples {
-        put_varint(&mut out, u64::from(sample.ordinal.wrapping_sub(before)));
+        varint::put(&mut out, u64::from(sample.ordinal.wrapping_sub(before)));
         before = sample.ordinal;
     }
     let mut before = 0i64;
     for sample in samples {
         let step = sample.series.wrapping_sub(before);
-        put_varint(&mut out, ((step << 1) ^ (step >> 63)) as u64);
+        varint::put(&mut out, ((step << 1) ^ (step >> 63)) as u64);
         before = sample.series;
     }
     for sample in samples {
@@ -127,7 +127,7 @@ fn read(ordinal: u32, samples: usize, mut run: &[u8]) -> Option<Vec<RunSample>> 
     let mut found = Vec::with_capacity(samples);
     let mut before = ordinal;
     for _ in 0..samples {
-        before = before.checked_add(u32::try_from(take_varint(&mut run)?).ok()?)?;
+        before = before.checked_add(u32::try_from(varint::take(&mut run)?).ok()?)?;
         found.push(RunSample {
             ordinal: before,
             series: 0,
@@ -136,7 +136,7 @@ fn read(ordinal: u32, samples: usize, mut run: &[u8]) -> Option<Vec<RunSample>> 
     }
     let mut before = 0i64;
     for sample in &mut found {
-        let step = take_varint(&mut run)?;
+        let step = varint::take(&mut run)?;
         before = before.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
         sample.series = before;
     }
@@ -146,27 +146,6 @@ fn read(ordinal: u32, samples: usize, mut run: &[u8]) -> Option<Vec<RunSample>> 
         run = rest;
     }
     run.is_empty().then_some(found)
-}
-
-fn put_varint(out: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        out.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
-fn take_varint(run: &mut &[u8]) -> Option<u64> {
-    let mut n = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = run.split_first()?;
-        *run = rest;
-        n |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(n);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
