@@ -66,7 +66,7 @@ impl Default for WebLimits {
             max_ratio: 1_000,
             inflight_bytes: 512 << 20,
             max_pushes: 512,
-            max_push_wait: Duration::from_millis(2_500),
+            max_push_wait: Duration::from_secs(4),
             max_elements: 999_999,
             header_bytes: 64 << 10,
             max_headers: 100,

@@ -30,9 +30,9 @@ section! {
         max_in_flight: ByteSize = "256MiB",
         /// Pushes being decoded and replicated on this node at once; others wait for their turn in the order they came.
         max_pushes: u64 = "512",
-        /// How long a push waits for its turn before it is refused with 503: clients would give up before their answer, and send
-        /// it again. Well above the time that a fail-over takes.
-        max_push_wait: Duration = "2500ms",
+        /// How long a push waits for its turn before it is refused with 503. Clients give up on an answer after 5 s, and
+        /// send the push again; a fail-over takes 1 s.
+        max_push_wait: Duration = "4s",
         /// Collectors the cluster knows; the push or registration of one more is refused with 503. The
         /// leader's value holds for all nodes.
         max_collectors: u64 = "100000",
