@@ -13,6 +13,7 @@ mod budget;
 mod connection;
 mod context;
 mod decode;
+mod gauge;
 mod metrics;
 mod node_api;
 mod options;

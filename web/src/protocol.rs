@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::connection::{Phase, TimedStream};
+use crate::gauge::InGauge;
 use crate::metrics::WebMetrics;
 use crate::options::WebLimits;
 
@@ -95,7 +96,7 @@ impl Protocols {
         let phase = stream.phase();
         loop {
             let has_bytes = {
-                let _parked = Parked::new(&self.parked);
+                let _parked = InGauge::new(&self.parked);
                 tokio::select! {
                     biased;
                     _ = stopping.wait_for(|stops| *stops) => false,
@@ -172,21 +173,5 @@ impl Protocols {
             _ = stopping.wait_for(|stops| *stops) => connection.as_mut().graceful_shutdown(),
         }
         connection.await
-    }
-}
-
-/// A place in the gauge of connections without a state of hyper's.
-struct Parked<'a>(&'a IntGauge);
-
-impl<'a> Parked<'a> {
-    fn new(gauge: &'a IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Parked<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

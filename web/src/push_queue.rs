@@ -8,6 +8,7 @@ use std::time::Duration;
 use prometheus::IntGauge;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::gauge::InGauge;
 use crate::refusal::Refusal;
 
 /// Where pushes wait for their turn.
@@ -36,7 +37,7 @@ impl PushQueue {
         if let Ok(turn) = self.turns.try_acquire() {
             return Ok(turn);
         }
-        let _waiting = Waiting::new(&self.waiting);
+        let _waiting = InGauge::new(&self.waiting);
         match tokio::time::timeout(self.longest_wait, self.turns.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => {
@@ -44,22 +45,6 @@ impl PushQueue {
                 Err(Refusal::unavailable("queue_wait", text))
             }
         }
-    }
-}
-
-/// Counts a push that waits until it is dropped.
-struct Waiting<'a>(&'a IntGauge);
-
-impl<'a> Waiting<'a> {
-    fn new(gauge: &'a IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 
