@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::fault::DecodeError;
+use super::frame::MAGIC;
 use crate::budget::Lease;
 use crate::options::WebLimits;
 
@@ -68,7 +69,9 @@ pub(super) fn unpack<'a>(
         read_all(reader, body.len(), "gzip", bounds)?
     } else if is_zlib(body) {
         unpack_zlib(body, bounds)?
-    } else if let Cow::Owned(plain) = unpack_zstd(body, bounds)? {
+    } else if let Cow::Owned(plain) = unpack_zstd(without_skippable(body), bounds)? {
+        plain
+    } else if let Some(plain) = unpack_deflate(body, bounds)? {
         plain
     } else {
         return Ok(Cow::Borrowed(body));
@@ -78,6 +81,40 @@ pub(super) fn unpack<'a>(
         return Err(DecodeError::too_large("decoded_bytes", text));
     }
     Ok(Cow::Owned(plain))
+}
+
+/// `body` from its first zstd frame that is not to be skipped; all of it, if it begins with something else.
+///
+/// # Source
+/// RFC 8878, 3.1.2: magic 0x184D2A50 to 0x184D2A5F, size of the content, content; all little endian.
+fn without_skippable(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    while let [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, content @ ..] = rest {
+        let size = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
+        let Some(next) = content.get(size..) else {
+            return body;
+        };
+        rest = next;
+    }
+    if rest.starts_with(ZSTD_MAGIC) {
+        rest
+    } else {
+        body
+    }
+}
+
+/// A stream of RFC 1951 without the header of zlib, which half of all clients mean by "deflate". It has no magic: what
+/// begins JSON or one of our frames is none, and what does not unpack to JSON is taken as it is.
+fn unpack_deflate(body: &[u8], bounds: &mut Bounds<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
+    let is_json = |text: &[u8]| text.trim_ascii_start().starts_with(b"{");
+    if body.is_empty() || is_json(body) || body.starts_with(MAGIC) {
+        return Ok(None);
+    }
+    match inflate(body, Decompress::new(false), bounds) {
+        Ok(plain) if is_json(&plain) => Ok(Some(plain)),
+        Err(error) if error.status() != 400 => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// The same for zstd alone.
@@ -193,7 +230,14 @@ fn read_all(
 
 /// flate2's reader takes a truncated stream for a complete one; this does not.
 fn unpack_zlib(body: &[u8], bounds: &mut Bounds<'_>) -> Result<Vec<u8>, DecodeError> {
-    let mut inflate = Decompress::new(true);
+    inflate(body, Decompress::new(true), bounds)
+}
+
+fn inflate(
+    body: &[u8],
+    mut inflate: Decompress,
+    bounds: &mut Bounds<'_>,
+) -> Result<Vec<u8>, DecodeError> {
     let mut out = Vec::with_capacity((body.len() * 4).clamp(STEP, 1 << 20));
     loop {
         let read = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);

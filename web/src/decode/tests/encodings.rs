@@ -43,3 +43,33 @@ fn headers_are_blamed_only_when_the_body_is_no_json() {
         400
     );
 }
+
+#[test]
+fn a_deflate_stream_needs_no_zlib_header() {
+    let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(6));
+    packer.write_all(CYCLE).unwrap();
+    let packed = packer.finish().unwrap();
+    assert_eq!(decode(&packed).unwrap(), decode(CYCLE).unwrap());
+    let cut = &packed[..packed.len() / 2];
+    assert_eq!(decode(cut).unwrap_err().status(), 400);
+    let mut bomb = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(6));
+    bomb.write_all(&vec![b' '; 64 << 20]).unwrap();
+    let bomb = bomb.finish().unwrap();
+    assert_eq!(decode(bomb).unwrap_err().status(), 413);
+}
+
+#[test]
+fn zstd_frames_may_follow_skippable_ones() {
+    let skippable = |magic: u8, content: &[u8]| {
+        let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+        [&[magic, 0x2a, 0x4d, 0x18][..], &size, content].concat()
+    };
+    let two = [skippable(0x50, b"note"), skippable(0x5f, b""), zstd(CYCLE)].concat();
+    assert_eq!(decode(two).unwrap(), decode(CYCLE).unwrap());
+    for body in [
+        skippable(0x50, b"note"),
+        skippable(0x50, b"note")[..9].to_vec(),
+    ] {
+        assert_eq!(decode(body).unwrap_err().status(), 400);
+    }
+}
