@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use http::header::{HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
 use prometheus::Registry;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -178,6 +178,10 @@ where
     phase.begin();
     let started = Instant::now();
     let id = RequestId::of(request.headers());
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        *request.method_mut() = Method::GET;
+    }
     request.extensions_mut().insert(peer);
     request.extensions_mut().insert(id.clone());
     let mut response: Response<_> =
@@ -202,8 +206,22 @@ where
         .requests
         .with_label_values(&[route, status_class(response.status())])
         .observe(started.elapsed().as_secs_f64());
+    if is_head {
+        response = without_body(response);
+    }
     phase.end();
     response
+}
+
+/// The answer to `HEAD`: that to `GET` with its headers, without its content (RFC 9110, 9.3.2).
+fn without_body(response: warp::reply::Response) -> warp::reply::Response {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        head.headers
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
+    }
+    warp::reply::Response::from_parts(head, Default::default())
 }
 
 fn status_class(status: StatusCode) -> &'static str {

@@ -1,5 +1,6 @@
 //! The routes of the v3 contract that are not built, and the answer to everything that is no built route.
 
+use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -116,39 +117,70 @@ const BUILT: &[UnbuiltRoute] = &[
     get("/api/v1/config/{collector_id}"),
 ];
 
-/// Answers every request that no built route took: 501, 405 or 404.
+/// Answers every request that no built route took: 501, 405, 404, or what may be asked (`OPTIONS`).
 pub(super) fn fallback(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
     warp::path::full()
         .and(warp::method())
         .and(ask.clone())
         .then(async |path: FullPath, method: Method, ask| {
-            let refusal = refuse(path.as_str(), method.as_str());
-            finish("unrouted", ask, async |_| Err(refusal)).await
+            let allow = allowed(path.as_str());
+            let answer = unrouted(path.as_str(), &method, &allow);
+            let mut response = finish("unrouted", ask, async |_| answer).await;
+            if !allow.is_empty()
+                && let Ok(value) = HeaderValue::from_str(&allow.join(", "))
+            {
+                response.headers_mut().insert(ALLOW, value);
+            }
+            response
         })
         .boxed()
 }
 
-fn refuse(path: &str, method: &str) -> Refusal {
-    let mut known = BUILT
-        .iter()
-        .chain(NOT_BUILT)
-        .filter(|route| matches(route.path, path))
-        .peekable();
-    if known.peek().is_none() {
-        return Refusal::new(StatusCode::NOT_FOUND, "unknown_path", "Not found");
+/// The methods of the routes at `path`; none for an unknown one (RFC 9110, 10.2.1).
+fn allowed(path: &str) -> Vec<&'static str> {
+    let mut methods = Vec::new();
+    for route in BUILT.iter().chain(NOT_BUILT) {
+        if !matches(route.path, path) || methods.contains(&route.method) {
+            continue;
+        }
+        methods.push(route.method);
+        if route.method == "GET" {
+            methods.push("HEAD");
+        }
     }
-    if known.any(|route| route.method == method && NOT_BUILT.contains(route)) {
-        return Refusal::new(
+    if !methods.is_empty() {
+        methods.push("OPTIONS");
+    }
+    methods
+}
+
+fn unrouted(path: &str, method: &Method, allow: &[&str]) -> Result<Response, Refusal> {
+    if allow.is_empty() {
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            "unknown_path",
+            "Not found",
+        ));
+    }
+    if method == Method::OPTIONS {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(response);
+    }
+    let is_not_built =
+        |route: &UnbuiltRoute| route.method == method.as_str() && matches(route.path, path);
+    if NOT_BUILT.iter().any(is_not_built) {
+        return Err(Refusal::new(
             StatusCode::NOT_IMPLEMENTED,
             "not_built",
             "Not implemented yet",
-        );
+        ));
     }
-    Refusal::new(
+    Err(Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong_method",
         "Method not allowed",
-    )
+    ))
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
