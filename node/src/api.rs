@@ -92,6 +92,7 @@ impl NodeApi for Front {
     ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>> {
         Box::pin(async move {
             let position = self.wait_for(min_position).await?;
+            self.known(query.collector)?;
             let page = self.store.elements(query).await;
             Ok((page.map_err(|error| reads::failed(&error))?, position))
         })
@@ -100,9 +101,11 @@ impl NodeApi for Front {
     fn top_queries(
         &self,
         query: CollectorQuery,
+        min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
         Box::pin(async move {
-            let position = *self.replica.flushed().borrow();
+            let position = self.wait_for(min_position).await?;
+            self.known(query.collector)?;
             let stats = self.store.top_queries(query).await;
             Ok((stats.map_err(|error| reads::failed(&error))?, position))
         })
@@ -111,9 +114,13 @@ impl NodeApi for Front {
     fn timeline(
         &self,
         query: StatsQuery,
+        min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
         Box::pin(async move {
-            let position = *self.replica.flushed().borrow();
+            let position = self.wait_for(min_position).await?;
+            if let Some(collector) = query.collector {
+                self.known(collector)?;
+            }
             let rows = self.store.timeline(query).await;
             Ok((rows.map_err(|error| reads::failed(&error))?, position))
         })

@@ -25,7 +25,8 @@ pub use self::{
     cursor::Cursor,
     embedded::{EmbeddedOptions, EmbeddedStore},
     query::{
-        CollectorQuery, ElementPage, ElementQuery, QueryOrder, QueryStats, StatsQuery, StatsRow,
+        CollectorQuery, ElementOrder, ElementPage, ElementQuery, QueryOrder, QueryStats,
+        StatsQuery, StatsRow,
     },
     timescale::{StoreOwner, TimescaleOptions, TimescaleStore},
 };
@@ -69,7 +70,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `Unavailable`: unknown, read the watermark.
     fn flush(&self, batch: FlushBatch) -> BoxFuture<'_, Result<FlushReport>>;
 
-    /// One page of a collector's elements, oldest first.
+    /// One page of a collector's elements, in the order that the query names.
     fn elements(&self, query: ElementQuery) -> BoxFuture<'_, Result<ElementPage>>;
 
     /// Slow or frequent queries of one collector, per query over the window, from counter differences (design D6).

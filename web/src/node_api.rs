@@ -147,6 +147,16 @@ pub enum ApiError {
     /// An argument is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// No entry of the log stands at the wanted position, and waiting would not bring one.
+    #[error(
+        "min_position {wanted} is beyond {committed}, the last position that the cluster has committed"
+    )]
+    PositionAhead {
+        /// What was asked for.
+        wanted: Position,
+        /// What the cluster has.
+        committed: Position,
+    },
     /// A fault of ours; the cause is in the log under the request id.
     #[error("internal error")]
     Internal,
@@ -168,22 +178,27 @@ pub trait NodeApi: Debug + Send + Sync + 'static {
 
     /// One page of a collector's elements, once this node's store holds `min_position` (waits, bounded).
     /// The position is what the answer reflects.
+    ///
+    /// # Errors
+    /// `PositionAhead` at once if the cluster has not committed so much, `NotFound` for an unknown collector.
     fn elements(
         &self,
         query: ElementQuery,
         min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>>;
 
-    /// Slow or frequent queries of a collector.
+    /// Top queries of a collector; waits as [`NodeApi::elements`] does.
     fn top_queries(
         &self,
         query: CollectorQuery,
+        min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
 
-    /// Timeline of a query.
+    /// Timeline of a query; waits as [`NodeApi::elements`] does.
     fn timeline(
         &self,
         query: StatsQuery,
+        min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
 
     /// The cluster status document (`GET /api/v1/cluster/status`), as JSON.

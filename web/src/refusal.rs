@@ -140,6 +140,7 @@ impl From<ApiError> for Refusal {
             ApiError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", text),
             ApiError::Unauthorized(text) => Self::unauthorized(text),
             ApiError::Invalid(_) => Self::bad("invalid", text),
+            ApiError::PositionAhead { .. } => Self::bad("position_ahead", text),
             ApiError::Internal => Self::internal(),
         }
     }

@@ -269,6 +269,7 @@ impl Cluster {
             kind: None,
             from: None,
             to: None,
+            order: Default::default(),
             limit: 10_000,
             cursor: None,
         };

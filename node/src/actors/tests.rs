@@ -232,6 +232,7 @@ async fn stored(node: &Node, collector: &str) -> usize {
         kind: None,
         from: None,
         to: None,
+        order: Default::default(),
         limit: 1_000,
         cursor: None,
     };

@@ -1,5 +1,8 @@
 //! How fresh a read is (design D11).
 
+use std::time::Duration;
+
+use pga_config::CollectorId;
 use pga_storage::ErrorClass;
 use pga_storage::Position;
 use pga_web::ApiError;
@@ -8,7 +11,33 @@ use tokio::time::Instant;
 use super::{Front, RETRY, unavailable};
 use crate::error::chain;
 
+/// How long a node asks for the last committed position before it just waits for the wanted one.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Front {
+    /// Refuses a position that the cluster has not committed. Without a quorum nobody knows: then it passes.
+    async fn not_ahead(&self, wanted: Position, deadline: Instant) -> Result<(), ApiError> {
+        let now = Instant::now();
+        if self.cluster.wait_applied(wanted, now).await.is_ok() {
+            return Ok(());
+        }
+        let deadline = deadline.min(now + COMMITTED_TIMEOUT);
+        match self.cluster.linearizable(deadline).await {
+            Ok(committed) if committed.index < wanted.index => {
+                Err(ApiError::PositionAhead { wanted, committed })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to answer for a collector that nobody knows: a mistyped one must not look like a quiet one.
+    pub(super) fn known(&self, collector: CollectorId) -> Result<(), ApiError> {
+        if self.replica.known(collector).0 {
+            return Ok(());
+        }
+        Err(ApiError::NotFound("collector"))
+    }
+
     /// Waits, bounded, until this node's store holds `min_position`; answers the position a read reflects.
     pub(super) async fn wait_for(
         &self,
@@ -24,6 +53,7 @@ impl Front {
             ));
         }
         let deadline = Instant::now() + self.config.http.min_position_timeout;
+        self.not_ahead(wanted, deadline).await?;
         let applied = self.cluster.wait_applied(wanted, deadline).await;
         applied.map_err(|error| unavailable(&error))?;
         loop {

@@ -59,7 +59,7 @@ pub(super) async fn register(
     Ok((registered.collector_id, Some(registered.token)))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Page {
     pub(super) data: Vec<Value>,
     pub(super) next_cursor: Option<String>,
@@ -104,6 +104,10 @@ impl Reader {
             path.push_str(&format!("&cursor={}", escaped(cursor)));
         }
         let answer = self.get(&path).await?;
+        if answer.status == 404 {
+            // Nothing of this collector was ever acknowledged.
+            return Ok(Page::default());
+        }
         parse(&self.client, &answer)
     }
 

@@ -161,6 +161,13 @@ impl Table {
         self.columns().position(|column| column.name == name)
     }
 
+    /// Whether a computed column is the difference of the column `name`.
+    pub(crate) fn is_counter(&self, name: &str) -> bool {
+        self.own.iter().any(
+            |column| matches!(column.source, Source::Delta(of) | Source::PerSecond(of) if of == name),
+        )
+    }
+
     /// Name with its schema, for PostgreSQL.
     pub fn qualified(&self) -> String {
         format!("{}.{}", self.schema, self.name)

@@ -10,6 +10,7 @@ mod rows;
 use serde_json::Value as Json;
 
 pub use self::convert::parse_time;
+pub(crate) use self::convert::when_missing as zero;
 pub use self::rows::{Rows, TableRows, Value};
 
 use self::convert::Conversion;
@@ -44,7 +45,8 @@ pub enum Inventory {
 
 /// Adds the typed rows of `element` to `out`. A plain sample has none: it lives in `series` and `samples`.
 ///
-/// Differences to previous samples are left NULL; [`super::rates`] fills them.
+/// Differences to previous samples are left NULL, and so are counters that the payload does not have, whatever
+/// their column demands; [`super::rates`] fills them.
 pub fn rows(element: &FlushElement, inventory: Inventory, out: &mut Rows) -> Mapped {
     let Element::Document(document) = &element.element else {
         return Mapped::Whole;
@@ -91,6 +93,7 @@ fn add_row(element: &FlushElement, id: TableId, part: &Part<'_>, out: &mut Rows)
             Source::Delta(_) | Source::Interval => Value::Null,
             Source::Payload(path) => match payload(part, column, path) {
                 Conversion::Missing if column.missing == Missing::NoRow => return Mapped::Partly,
+                Conversion::Missing if table.is_counter(column.name) => Value::Null,
                 Conversion::Missing => convert::when_missing(column),
                 Conversion::Wrong if column.missing == Missing::NoRow => return Mapped::Partly,
                 Conversion::Wrong => {
@@ -112,8 +115,11 @@ fn add_row(element: &FlushElement, id: TableId, part: &Part<'_>, out: &mut Rows)
 }
 
 fn payload(part: &Part<'_>, column: Column, path: &str) -> Conversion {
-    let found = parts::at(part.object, path)
+    let mut found = parts::at(part.object, path)
         .or_else(|| column.alias.and_then(|alias| parts::at(part.object, alias)));
+    if column.is_shared {
+        found = found.or_else(|| parts::at(part.owner?, path));
+    }
     found.map_or(Conversion::Missing, |json| convert::convert(json, column))
 }
 

@@ -16,10 +16,22 @@ pub struct ElementQuery {
     pub from: Option<Timestamp>,
     /// Older than this, exclusive.
     pub to: Option<Timestamp>,
+    /// Which end comes first.
+    pub order: ElementOrder,
     /// At most this many elements.
     pub limit: u32,
     /// `next_cursor` of the page before; opaque to callers.
     pub cursor: Option<String>,
+}
+
+/// Which end of a collector's elements a page begins at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ElementOrder {
+    /// The oldest first.
+    #[default]
+    Ascending,
+    /// The newest first.
+    Descending,
 }
 
 /// A page of elements, ordered by (time, position, ordinal).
@@ -31,21 +43,27 @@ pub struct ElementPage {
     pub next_cursor: Option<String>,
 }
 
-/// What makes a query a top query.
+/// What makes a query a top query. Ties are ordered by query hash, database and user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryOrder {
-    /// By longest single execution (`max_time`), descending.
-    Slow,
+    /// By mean time of the executions within the window, descending.
+    Mean,
+    /// By time spent within the window, descending.
+    Total,
+    /// By the greatest mean of one interval within the window, descending.
+    Max,
     /// By executions within the window, descending.
-    Frequent,
+    Calls,
 }
 
 /// Top queries of one collector.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CollectorQuery {
     /// Whose.
     pub collector: CollectorId,
-    /// Slow or frequent.
+    /// Only of this database.
+    pub database: Option<String>,
+    /// What comes first.
     pub order: QueryOrder,
     /// Not older than this, inclusive.
     pub from: Timestamp,
@@ -56,14 +74,20 @@ pub struct CollectorQuery {
 }
 
 /// Samples of one query.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StatsQuery {
     /// `queryid` of pg_stat_statements.
     pub query_hash: i64,
+    /// Only of this collector.
+    pub collector: Option<CollectorId>,
+    /// Only of this database.
+    pub database: Option<String>,
     /// Not older than this, inclusive.
     pub from: Timestamp,
     /// Older than this, exclusive.
     pub to: Timestamp,
+    /// At most so many, the newest.
+    pub limit: u32,
 }
 
 /// What one query did in a window or between two samples: counters are differences, never since-reset totals.
@@ -107,6 +131,15 @@ pub struct QueryStats {
     pub wal_fpi: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wal_bytes: Option<i64>,
+    /// The longest execution since the statement's counting began, in milliseconds; `max_time` is the greatest
+    /// mean of one interval.
+    pub max_time_lifetime: f64,
+    /// Lists: the share of the window, 0 to 1, that this statement's samples cover without a gap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// Timelines: the difference spans a gap ([`super::top_queries::GAP_SECONDS`]).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gap: bool,
 }
 
 /// One point of a timeline: the difference between two consecutive samples.

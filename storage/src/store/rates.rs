@@ -1,12 +1,21 @@
 //! Cumulative counters become differences (design D6): pure, shared by both stores.
 //!
 //! For every table with computed columns, the rows of one key (collector and [`RateKey`] columns) form a
-//! counter series in time order. A row's differences are those to the sample before it:
-//! - the first sample of a key has none (NULL), nor has one that is not newer than the sample before;
-//! - after a reset (a counter fell, or `stats_reset` or `postmaster_start_time` changed) the difference is
-//!   the new value, which counts what happened since the reset;
-//! - a row whose counters are all zero after one that had counts is what collectors send when they cannot
-//!   reach the database: it has no differences, and the sample before it stays the one to compare with.
+//! counter series in time order. All rows of one table, collector and database form a *history*. A row's
+//! differences are those to the sample before it:
+//! - rows of one log entry with one key and one time are added first; the first of them has the difference;
+//! - counting began anew if a marker moved forward or the first counter of the table fell (for statements:
+//!   `calls`). The difference is then the new value;
+//! - a marker that moved backward is another server's: no difference, the key begins anew from there;
+//! - another counter that fell has the difference 0;
+//! - a missing value has no difference, and the next one is compared with the last value there was;
+//! - the first sample of a history has no difference. The first sample of a key in a history that had an
+//!   earlier sample counts whole, over the time since that sample, unless `stats_since` says that counting
+//!   began earlier, or the earlier sample may have been cut off ([`CUT_OFF_ROWS`]);
+//! - a row whose counters are all zero after one that had counts, without a moved marker, is what collectors
+//!   send when they cannot reach the database: it has no differences, and the sample before it stays the one
+//!   to compare with;
+//! - a row that arrives after a newer one of its key was stored has none.
 //!
 //! A store loads the states of [`keys`], calls [`fill`], and keeps [`States::changed`] in the transaction
 //! that stores the rows.
@@ -17,13 +26,17 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::catalogue::{Column, ColumnType, Source, Table, TableId, tables};
-use super::mapper::{Rows, Value};
+use super::mapper::{Rows, Value, zero};
 use crate::Timestamp;
 
 /// First byte of an encoded state.
 const FORMAT: u8 = 1;
-/// Columns that tell when counting began.
-const MARKERS: [&str; 2] = ["stats_reset", "postmaster_start_time"];
+/// Columns that tell when counting began. Encoded states hold them in this order.
+const MARKERS: [&str; 3] = ["stats_reset", "postmaster_start_time", STATS_SINCE];
+/// The marker that each statement has for itself (PostgreSQL 17 on).
+const STATS_SINCE: &str = "stats_since";
+/// A sample with so many rows may be the top of a longer list: original collectors send the top 100.
+const CUT_OFF_ROWS: i64 = 100;
 
 /// 128-bit hash of a table, a collector and the values of the key columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,10 +96,25 @@ impl Counter {
         }
     }
 
+    /// What was counted since `before`; nothing if the counter fell.
     fn since(self, before: Self) -> Self {
         match (self, before) {
-            (Self::Int(now), Self::Int(before)) => Self::Int(now.saturating_sub(before)),
-            (now, before) => Self::Float(now.as_f64() - before.as_f64()),
+            (Self::Int(now), Self::Int(before)) => Self::Int(now.saturating_sub(before).max(0)),
+            (now, before) => Self::Float((now.as_f64() - before.as_f64()).max(0.0)),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Int(one), Self::Int(other)) => Self::Int(one.saturating_add(other)),
+            (one, other) => Self::Float(one.as_f64() + other.as_f64()),
+        }
+    }
+
+    const fn zero(self) -> Self {
+        match self {
+            Self::Int(_) => Self::Int(0),
+            Self::Float(_) => Self::Float(0.0),
         }
     }
 }
@@ -133,7 +161,7 @@ impl States {
     }
 }
 
-/// The distinct keys of `rows`, in the order of their first row.
+/// The distinct keys of `rows` and of their histories, in the order of their first row.
 pub fn keys(rows: &Rows) -> Vec<RateKey> {
     let mut seen = HashSet::new();
     let mut keys = Vec::new();
@@ -142,9 +170,10 @@ pub fn keys(rows: &Rows) -> Vec<RateKey> {
             continue;
         };
         for row in rows.iter() {
-            let key = plan.key(row);
-            if seen.insert(key) {
-                keys.push(key);
+            for key in [plan.history(row), plan.key(row)] {
+                if seen.insert(key) {
+                    keys.push(key);
+                }
             }
         }
     }
@@ -157,37 +186,149 @@ pub fn fill(rows: &mut Rows, states: &mut States) {
         let Some(rows) = rows.table_mut(plan.id) else {
             continue;
         };
-        for row in rows.iter_mut() {
-            let key = plan.key(row);
-            let Some(now) = plan.state(row) else {
-                continue;
-            };
-            match states.known.get(&key) {
+        let mut rows: Vec<&mut [Value]> = rows.iter_mut().collect();
+        for sample in plan.samples(&rows) {
+            let earlier = states.move_history(&sample);
+            let (key, now) = (sample.key, sample.state);
+            let next = match states.known.get(&key) {
                 Some(before) if now.time <= before.time || now.is_silent_after(before) => continue,
-                Some(before) => plan.fill(row, &now, before),
-                None => {}
-            }
-            states.known.insert(key, now);
+                Some(before) if now.marker_moves(before).any(|moves| moves.is_lt()) => now,
+                Some(before) => {
+                    if let Some(row) = rows.get_mut(sample.at) {
+                        plan.fill(row, &now, before);
+                    }
+                    now.after(before)
+                }
+                None => {
+                    let begin = earlier.filter(|earlier| !plan.began_before(&now, *earlier));
+                    if let (Some(begin), Some(row)) = (begin, rows.get_mut(sample.at)) {
+                        plan.fill(row, &now, &now.begun_at(begin));
+                    }
+                    now
+                }
+            };
+            states.known.insert(key, next);
             states.changed.insert(key);
         }
+        rows.iter_mut().for_each(|row| plan.complete(row));
+    }
+}
+
+/// The rows of one key, time and log entry, added.
+struct Sample {
+    key: RateKey,
+    history: RateKey,
+    /// How many rows the history has at this time in this batch.
+    listed: i64,
+    /// Place of the first row.
+    at: usize,
+    state: RateState,
+}
+
+/// The sample of a history before another one.
+#[derive(Clone, Copy)]
+struct Earlier {
+    time: Timestamp,
+    is_cut_off: bool,
+}
+
+impl States {
+    /// Notes that the history of `sample` has one at its time; the one before it, if it is known.
+    ///
+    /// The state of a history is the time of its newest sample and of the one before, and the rows in each.
+    fn move_history(&mut self, sample: &Sample) -> Option<Earlier> {
+        let time = sample.state.time;
+        let listed = Some(Counter::Int(sample.listed));
+        let known = self.known.get(&sample.history);
+        let next = match known {
+            Some(known) if time < known.time => return None,
+            Some(known) if time == known.time => known.clone(),
+            Some(known) => RateState {
+                time,
+                markers: vec![Some(known.time)],
+                counters: vec![listed, known.counters.first().copied().flatten()],
+            },
+            None => RateState {
+                time,
+                markers: vec![None],
+                counters: vec![listed, None],
+            },
+        };
+        let earlier = next.markers.first().copied().flatten().map(|time| {
+            let rows = next.counters.get(1).copied().flatten();
+            let is_cut_off = matches!(rows, Some(Counter::Int(rows)) if rows >= CUT_OFF_ROWS);
+            Earlier { time, is_cut_off }
+        });
+        self.known.insert(sample.history, next);
+        self.changed.insert(sample.history);
+        earlier
     }
 }
 
 impl RateState {
-    /// All zero, after counts.
-    fn is_silent_after(&self, before: &Self) -> bool {
-        let is_zero = |state: &Self| state.counters.iter().flatten().all(|c| c.is_zero());
-        is_zero(self) && !is_zero(before)
+    /// Adds what a row of the same key and time counts.
+    fn add(&mut self, other: &Self) {
+        for (sum, counter) in self.counters.iter_mut().zip(&other.counters) {
+            *sum = match (*sum, *counter) {
+                (Some(one), Some(other)) => Some(one.plus(other)),
+                (one, other) => one.or(other),
+            };
+        }
     }
 
-    fn is_reset_since(&self, before: &Self) -> bool {
+    /// All zero, after counts, and no marker tells of a reset.
+    fn is_silent_after(&self, before: &Self) -> bool {
+        let is_zero = |state: &Self| state.counters.iter().flatten().all(|c| c.is_zero());
+        is_zero(self) && !is_zero(before) && self.marker_moves(before).all(|moves| moves.is_eq())
+    }
+
+    /// How the markers that both have moved.
+    fn marker_moves(&self, before: &Self) -> impl Iterator<Item = std::cmp::Ordering> {
         let markers = self.markers.iter().zip(&before.markers);
-        let mut counters = self.counters.iter().zip(&before.counters);
-        let moved = |(now, before): (&Option<Timestamp>, &Option<Timestamp>)| matches!((now, before), (Some(now), Some(before)) if now != before);
-        markers.into_iter().any(moved)
-            || counters.any(|(now, before)| {
-                matches!((now, before), (Some(now), Some(before)) if now.is_below(*before))
-            })
+        markers.filter_map(|(now, before)| Some((*now)?.cmp(&(*before)?)))
+    }
+
+    /// Whether counting began anew: a marker moved forward, or the first counter fell.
+    fn is_reset_since(&self, before: &Self) -> bool {
+        let first = |state: &Self| state.counters.first().copied().flatten();
+        let fell = matches!((first(self), first(before)), (Some(now), Some(before)) if now.is_below(before));
+        fell || self.marker_moves(before).any(|moves| moves.is_gt())
+    }
+
+    /// What the next sample is compared with: a value that is missing here is the last one there was, or 0 after a reset.
+    fn after(self, before: &Self) -> Self {
+        let is_reset = self.is_reset_since(before);
+        let known = before
+            .counters
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(None));
+        let kept = |(now, before): (Option<Counter>, Option<Counter>)| {
+            now.or(before.map(|before| if is_reset { before.zero() } else { before }))
+        };
+        let counters = self.counters.iter().copied().zip(known).map(kept).collect();
+        let known = before
+            .markers
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(None));
+        let markers = self.markers.iter().copied().zip(known);
+        let markers = markers.map(|(now, before)| now.or(before)).collect();
+        Self {
+            time: self.time,
+            markers,
+            counters,
+        }
+    }
+
+    /// The beginning of all that this sample counts, at `time`.
+    fn begun_at(&self, earlier: Earlier) -> Self {
+        let zero = |counter: &Option<Counter>| counter.map(Counter::zero);
+        Self {
+            time: earlier.time,
+            markers: Vec::new(),
+            counters: self.counters.iter().map(zero).collect(),
+        }
     }
 }
 
@@ -196,7 +337,12 @@ struct Plan {
     id: TableId,
     table: &'static Table,
     key: Vec<usize>,
-    markers: Vec<usize>,
+    /// The key's columns that name the history.
+    history: Vec<usize>,
+    /// Places in the row, as [`MARKERS`]; `None` where the table has no such column.
+    markers: Vec<Option<usize>>,
+    /// Place of `stats_since` in `markers`.
+    since: Option<usize>,
     counters: Vec<usize>,
     computed: Vec<Computed>,
 }
@@ -232,32 +378,98 @@ impl Plan {
                 counter,
             });
         }
-        let markers = MARKERS
-            .iter()
-            .filter_map(|name| table.position(name))
-            .collect();
-        let key = table
-            .rate_key
-            .iter()
-            .filter_map(|name| table.position(name))
-            .collect();
+        let markers = MARKERS.iter().map(|name| table.position(name)).collect();
+        let since = MARKERS.iter().position(|name| *name == STATS_SINCE);
+        let key = table.rate_key.iter();
+        let key: Vec<_> = key.filter_map(|name| table.position(name)).collect();
+        let database = table.position("database_name");
+        let history = key.iter().copied().filter(|at| Some(*at) == database);
+        let history = history.collect();
         (!computed.is_empty()).then_some(Self {
             id,
             table,
             key,
+            history,
             markers,
+            since,
             counters,
             computed,
         })
     }
 
+    /// Samples in the order of their time, those of one time in the order of their rows.
+    fn samples(&self, rows: &[&mut [Value]]) -> Vec<Sample> {
+        let mut samples: Vec<Sample> = Vec::new();
+        let mut places = HashMap::new();
+        let mut listed: HashMap<(RateKey, Timestamp), i64> = HashMap::new();
+        for (at, row) in rows.iter().enumerate() {
+            let Some(state) = self.state(row) else {
+                continue;
+            };
+            let (key, history) = (self.key(row), self.history(row));
+            *listed.entry((history, state.time)).or_default() += 1;
+            let Some(Value::Int(entry)) = row.get(2) else {
+                continue;
+            };
+            let place = *places
+                .entry((key, state.time, *entry))
+                .or_insert(samples.len());
+            match samples.get_mut(place) {
+                Some(sample) => sample.state.add(&state),
+                None => samples.push(Sample {
+                    key,
+                    history,
+                    listed: 0,
+                    at,
+                    state,
+                }),
+            }
+        }
+        for sample in &mut samples {
+            let rows = listed.get(&(sample.history, sample.state.time));
+            sample.listed = rows.copied().unwrap_or_default();
+        }
+        samples.sort_by_key(|sample| sample.state.time);
+        samples
+    }
+
+    /// Whether a key's first sample may count what happened before the history's earlier one.
+    fn began_before(&self, now: &RateState, earlier: Earlier) -> bool {
+        let since = self
+            .since
+            .and_then(|at| now.markers.get(at).copied().flatten());
+        match since {
+            Some(since) => since < earlier.time,
+            None => earlier.is_cut_off,
+        }
+    }
+
+    /// Gives missing counters the value that their column has to have.
+    fn complete(&self, row: &mut [Value]) {
+        for at in &self.counters {
+            let Some(cell @ Value::Null) = row.get_mut(*at) else {
+                continue;
+            };
+            *cell = self.table.columns().nth(*at).map_or(Value::Null, zero);
+        }
+    }
+
     fn key(&self, row: &[Value]) -> RateKey {
+        self.hash(row, b"", &self.key)
+    }
+
+    fn history(&self, row: &[Value]) -> RateKey {
+        self.hash(row, b"history", &self.history)
+    }
+
+    fn hash(&self, row: &[Value], what: &[u8], columns: &[usize]) -> RateKey {
         let mut hash = Xxh3::new();
         hash.update(self.table.name.as_bytes());
+        hash.update(what);
         if let Some(Value::Uuid(collector)) = row.get(1) {
             hash.update(collector.as_bytes());
         }
-        for at in &self.key {
+        for at in columns {
             match row.get(*at) {
                 Some(Value::Int(n)) => hash.update(&n.to_le_bytes()),
                 Some(Value::Text(text)) => {
@@ -275,7 +487,7 @@ impl Plan {
         let Some(Value::Time(time)) = row.first() else {
             return None;
         };
-        let marker = |at: &usize| match row.get(*at) {
+        let marker = |at: &Option<usize>| match at.and_then(|at| row.get(at)) {
             Some(Value::Time(time)) => Some(*time),
             _ => None,
         };

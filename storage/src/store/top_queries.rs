@@ -1,14 +1,12 @@
-//! What both stores make of their per-database sums of a window.
+//! What both stores make of their sums per database, user and query over a window.
 //!
-//! Stock collectors repeat the statements of the whole server under every database name they know. Rows are
-//! kept as they came; an answer counts a statement once: rows of one collector, user and query hash that
-//! agree on the longest execution of the window (`max_time`, to the nanosecond) are the same statement, and
-//! the one with most calls stands for them all (of equals, the first database by name).
-
-use std::cmp::Ordering;
-use std::collections::HashMap;
+//! Each (database, user, query hash) of a collector is a row of its own: equal query ids of two databases are
+//! two statements. Stores take from a difference that spans a border of the window the share inside it.
 
 use super::{QueryOrder, QueryStats};
+
+/// An interval longer than this is a gap: three of the five minutes after which collectors push at the latest.
+pub const GAP_SECONDS: u32 = 900;
 
 /// The counters of [`QueryStats`] that are differences, as columns of `metrics_pg_stats_query` without their
 /// `_delta`, in the order of the fields.
@@ -34,95 +32,45 @@ pub const COUNTERS: [&str; 18] = [
 ];
 
 /// The top `limit` of `sums`, one per (database, user, query) of a collector over a window.
-pub fn rank(sums: Vec<QueryStats>, order: QueryOrder, limit: u32) -> Vec<QueryStats> {
-    let mut top = without_repeats(sums, |sum| {
-        (
-            sum.user_name.clone(),
-            sum.query_hash,
-            sum.max_time.to_bits(),
-        )
-    });
-    top.retain(|sum| sum.calls > 0);
-    top.sort_by(|a, b| {
+pub fn rank(mut sums: Vec<QueryStats>, order: QueryOrder, limit: u32) -> Vec<QueryStats> {
+    sums.retain(|sum| sum.calls > 0);
+    for sum in &mut sums {
+        sum.mean_time = mean(sum);
+    }
+    sums.sort_by(|a, b| {
         let first = match order {
-            QueryOrder::Slow => b.max_time.total_cmp(&a.max_time),
-            QueryOrder::Frequent => b.calls.cmp(&a.calls),
+            QueryOrder::Mean => b.mean_time.total_cmp(&a.mean_time),
+            QueryOrder::Total => b.total_time.total_cmp(&a.total_time),
+            QueryOrder::Max => b.max_time.total_cmp(&a.max_time),
+            QueryOrder::Calls => b.calls.cmp(&a.calls),
         };
         first.then_with(|| identity(a).cmp(&identity(b)))
     });
-    top.truncate(limit as usize);
-    for sum in &mut top {
-        sum.mean_time = mean(sum);
-    }
-    top
+    sums.truncate(limit as usize);
+    sums
 }
 
-/// The points of one query, oldest first, without those of databases that repeat another's.
-pub fn timeline(points: Vec<QueryStats>) -> Vec<QueryStats> {
-    let mut windows: HashMap<_, QueryStats> = HashMap::new();
-    for point in &points {
-        let window = windows.entry(source(point)).or_insert_with(|| QueryStats {
-            calls: 0,
-            max_time: 0.0,
-            ..point.clone()
-        });
-        window.calls = window.calls.saturating_add(point.calls);
-        window.max_time = window.max_time.max(point.max_time);
-    }
-    let kept = without_repeats(windows.into_values().collect(), |window| {
-        let collector = window.collector_id.clone();
-        (
-            collector,
-            window.user_name.clone(),
-            window.max_time.to_bits(),
-        )
-    });
-    let kept: std::collections::HashSet<_> = kept.iter().map(source).collect();
-    let mut points: Vec<_> = points
-        .into_iter()
-        .filter(|point| kept.contains(&source(point)))
-        .collect();
-    points.sort_by_key(|point| point.time);
+/// The points of a timeline, oldest first; those of one time by collector, database and user.
+pub fn timeline(mut points: Vec<QueryStats>) -> Vec<QueryStats> {
     for point in &mut points {
         point.mean_time = mean(point);
+        point.max_time = point.mean_time;
     }
+    points.sort_by(|a, b| place(a).cmp(&place(b)));
     points
 }
 
-fn without_repeats<K: Eq + std::hash::Hash>(
-    sums: Vec<QueryStats>,
-    key: impl Fn(&QueryStats) -> K,
-) -> Vec<QueryStats> {
-    let mut kept: HashMap<K, QueryStats> = HashMap::new();
-    for sum in sums {
-        let key = key(&sum);
-        let stands = kept.get(&key).is_some_and(|other| {
-            let more = other.calls.cmp(&sum.calls);
-            more.then_with(|| sum.database_name.cmp(&other.database_name)) != Ordering::Less
-        });
-        if !stands {
-            kept.insert(key, sum);
-        }
-    }
-    kept.into_values().collect()
+fn place(point: &QueryStats) -> impl Ord {
+    (
+        point.time,
+        point.collector_id.clone(),
+        point.database_name.clone(),
+        point.user_name.clone(),
+    )
 }
 
 fn identity(sum: &QueryStats) -> (i64, &str, &str) {
     (sum.query_hash, &sum.database_name, &sum.user_name)
-}
-
-fn source(point: &QueryStats) -> (String, String, String) {
-    let QueryStats {
-        collector_id,
-        database_name,
-        user_name,
-        ..
-    } = point;
-    (
-        collector_id.clone(),
-        database_name.clone(),
-        user_name.clone(),
-    )
 }
 
 fn mean(sum: &QueryStats) -> f64 {
@@ -138,65 +86,49 @@ mod tests {
     use super::*;
     use crate::Timestamp;
 
-    fn sum(database: &str, hash: i64, calls: i64, max_time: f64) -> QueryStats {
+    fn sum(database: &str, hash: i64, calls: i64, total_time: f64) -> QueryStats {
         QueryStats {
             database_name: database.into(),
             query_hash: hash,
             calls,
-            total_time: 10.0,
-            max_time,
+            total_time,
             ..QueryStats::default()
         }
     }
 
     #[test]
-    fn a_statement_repeated_under_every_database_counts_once() {
+    fn rows_are_ordered_by_what_is_asked_and_ties_by_their_key() {
         let sums = vec![
-            sum("a", 1, 10, 7.25),
-            sum("b", 1, 11, 7.25),
-            sum("a", 2, 5, 9.0),
-            sum("b", 2, 5, 9.0),
+            sum("b", 1, 10, 50.0),
+            sum("a", 1, 10, 50.0),
+            sum("a", 2, 1, 40.0),
             sum("a", 3, 0, 99.0),
-            sum("a", 4, 4, 1.0),
-            sum("b", 4, 3, 2.0),
         ];
-        let ask = |order, limit| -> Vec<(i64, String, i64)> {
+        for (order, limit, want) in [
+            (QueryOrder::Mean, 10, vec![(2, "a"), (1, "a"), (1, "b")]),
+            (QueryOrder::Total, 10, vec![(1, "a"), (1, "b"), (2, "a")]),
+            (QueryOrder::Calls, 1, vec![(1, "a")]),
+        ] {
             let top = rank(sums.clone(), order, limit);
-            top.into_iter()
-                .map(|q| (q.query_hash, q.database_name, q.calls))
-                .collect()
-        };
-        let row = |hash, database: &str, calls| (hash, database.to_owned(), calls);
-        assert_eq!(
-            ask(QueryOrder::Frequent, 10),
-            [
-                row(1, "b", 11),
-                row(2, "a", 5),
-                row(4, "a", 4),
-                row(4, "b", 3)
-            ]
-        );
-        assert_eq!(ask(QueryOrder::Slow, 2), [row(2, "a", 5), row(1, "b", 11)]);
-        assert_eq!(rank(sums, QueryOrder::Slow, 1)[0].mean_time, 2.0);
+            let got: Vec<_> = top
+                .iter()
+                .map(|q| (q.query_hash, q.database_name.as_str()))
+                .collect();
+            assert_eq!(got, want, "{order:?}");
+        }
     }
 
     #[test]
-    fn a_timeline_has_one_database_of_those_that_agree() {
-        let point = |database: &str, at, calls, max| QueryStats {
+    fn a_timeline_is_in_the_order_of_time_whatever_the_database() {
+        let point = |database: &str, at| QueryStats {
             time: Timestamp::from_micros(at),
-            ..sum(database, 1, calls, max)
+            ..sum(database, 1, 2, 3.0)
         };
-        let points = vec![
-            point("b", 2, 5, 8.0),
-            point("a", 1, 4, 7.0),
-            point("a", 2, 5, 8.0),
-            point("b", 1, 3, 7.0),
-        ];
-        let kept = timeline(points);
-        let got: Vec<_> = kept
+        let points = timeline(vec![point("b", 2), point("b", 1), point("a", 2)]);
+        let got: Vec<_> = points
             .iter()
-            .map(|p| (p.database_name.as_str(), p.calls))
+            .map(|p| (p.time.micros(), p.database_name.as_str(), p.max_time))
             .collect();
-        assert_eq!(got, [("a", 4), ("a", 5)]);
+        assert_eq!(got, [(1, "b", 1.5), (2, "a", 1.5), (2, "b", 1.5)]);
     }
 }

@@ -95,6 +95,7 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
 /// Takes a file back to version 1, whose samples had a row each.
 fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
     let tables = "DROP TABLE sample_runs;
+        ALTER TABLE metrics_pg_stats_query DROP COLUMN stats_since;
         CREATE TABLE samples (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
             ordinal INTEGER NOT NULL, series INTEGER NOT NULL, value REAL NOT NULL,
             PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
@@ -115,6 +116,7 @@ async fn samples_of_the_first_format_become_runs() {
         kind: None,
         from: None,
         to: None,
+        order: Default::default(),
         limit: 10_000,
         cursor: None,
     };

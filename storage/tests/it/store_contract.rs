@@ -17,8 +17,9 @@ use pga_storage::store::Store;
 
 pub(crate) use self::{
     answers::{
-        a_reset_counts_from_zero, a_statement_repeated_under_databases_counts_once,
-        late_samples_have_no_differences, top_queries_count_the_window_only,
+        a_reset_counts_from_zero, a_window_takes_its_share_of_a_gap, differences_follow_the_rules,
+        equal_ids_of_two_databases_are_two_rows, late_samples_have_no_differences,
+        top_queries_count_the_window_only,
     },
     data::{batch, collector, many_cycles, one_cycle, sample},
     exactly_once::{
@@ -29,8 +30,8 @@ pub(crate) use self::{
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
         every_real_element_reads_back_as_sent, inventories_cost_a_reference,
-        odd_documents_are_kept_whole, pages_are_complete_and_ordered, plain_samples_read_back,
-        windows_and_kinds_filter,
+        newest_first_is_the_same_backwards, odd_documents_are_kept_whole,
+        pages_are_complete_and_ordered, plain_samples_read_back, windows_and_kinds_filter,
     },
     upkeep::{a_copy_replaces_another_store, retention_drops_what_is_old},
 };
@@ -67,11 +68,14 @@ macro_rules! store_contract_tests {
             busy_and_quiet_series_share_pages,
             a_large_push_is_paged,
             windows_and_kinds_filter,
+            newest_first_is_the_same_backwards,
             inventories_cost_a_reference,
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
             late_samples_have_no_differences,
-            a_statement_repeated_under_databases_counts_once,
+            a_window_takes_its_share_of_a_gap,
+            differences_follow_the_rules,
+            equal_ids_of_two_databases_are_two_rows,
             retention_drops_what_is_old,
             a_copy_replaces_another_store,
         );

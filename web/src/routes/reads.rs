@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use pga_config::CollectorId;
-use pga_storage::store::{CollectorQuery, ElementQuery, QueryOrder, StatsQuery};
+use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder, StatsQuery};
 use pga_storage::{Position, Timestamp};
 use serde_json::json;
 use warp::Filter;
@@ -25,7 +25,7 @@ pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
         .and(warp::get())
         .and(ask.clone())
         .then(async |id, ask| finish("elements", ask, async |ask| elements(ask, id).await).await);
-    let top = warp::path!("api" / "v1" / "collectors" / String / "queries" / Order)
+    let top = warp::path!("api" / "v1" / "collectors" / String / "queries" / List)
         .and(warp::get())
         .and(ask.clone())
         .then(async |id, order, ask| {
@@ -43,17 +43,23 @@ pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
     elements.or(top).unify().or(timeline).unify().boxed()
 }
 
+/// Points of a timeline: by default, and at most.
+const POINTS: (u32, u32) = (1_000, 10_000);
+
 /// `slow` or `frequent` in a path.
 #[derive(Clone, Copy, Debug)]
-struct Order(QueryOrder);
+enum List {
+    Slow,
+    Frequent,
+}
 
-impl std::str::FromStr for Order {
+impl std::str::FromStr for List {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "slow" => Ok(Self(QueryOrder::Slow)),
-            "frequent" => Ok(Self(QueryOrder::Frequent)),
+            "slow" => Ok(Self::Slow),
+            "frequent" => Ok(Self::Frequent),
             _ => Err(()),
         }
     }
@@ -67,6 +73,14 @@ async fn elements(ask: Ask, id: String) -> Result<Response, Refusal> {
         kind: args.text("type").map(str::to_owned),
         from: args.time("from")?,
         to: args.time("to")?,
+        order: match args.text("order") {
+            None | Some("asc") => ElementOrder::Ascending,
+            Some("desc") => ElementOrder::Descending,
+            Some(other) => {
+                let text = format!("order is {other:?}: use asc or desc");
+                return Err(Refusal::bad("argument", text));
+            }
+        },
         limit: args.number("limit", 1, 1_000, 100),
         cursor: args.text("cursor").map(str::to_owned),
     };
@@ -83,7 +97,7 @@ async fn elements(ask: Ask, id: String) -> Result<Response, Refusal> {
     Ok(at_position(raw_json(StatusCode::OK, body), position))
 }
 
-async fn top_queries(ask: Ask, id: String, order: Order) -> Result<Response, Refusal> {
+async fn top_queries(ask: Ask, id: String, list: List) -> Result<Response, Refusal> {
     require_user(&ask.context, &ask.headers)?;
     let args = QueryString::parse(&ask.query)?;
     let hours = args.number("hours", 1, 720, 24);
@@ -91,20 +105,36 @@ async fn top_queries(ask: Ask, id: String, order: Order) -> Result<Response, Ref
     let collector = collector(&id)?;
     let query = CollectorQuery {
         collector,
-        order: order.0,
+        database: args.text("database").map(str::to_owned),
+        order: order(&args, list)?,
         from,
         to,
         limit: args.number("limit", 1, 100, 20),
     };
-    let (queries, position) = ask.context.api.top_queries(query).await?;
+    let min_position = args.position("min_position")?;
+    let (queries, position) = ask.context.api.top_queries(query, min_position).await?;
     let body = json!({
         "server_id": collector.to_string(),
-        "type": match order.0 { QueryOrder::Slow => "slow", QueryOrder::Frequent => "frequent" },
+        "type": match list { List::Slow => "slow", List::Frequent => "frequent" },
         "hours": hours,
         "count": queries.len(),
         "queries": queries,
     });
     Ok(at_position(json(StatusCode::OK, &body), position))
+}
+
+/// What a list is ordered by: `order`, else what its name says.
+fn order(args: &QueryString, list: List) -> Result<QueryOrder, Refusal> {
+    match (args.text("order"), list) {
+        (Some("mean"), _) | (None, List::Slow) => Ok(QueryOrder::Mean),
+        (Some("calls"), _) | (None, List::Frequent) => Ok(QueryOrder::Calls),
+        (Some("total"), _) => Ok(QueryOrder::Total),
+        (Some("max"), _) => Ok(QueryOrder::Max),
+        (Some(other), _) => Err(Refusal::bad(
+            "argument",
+            format!("order is {other:?}: use mean, total, max or calls"),
+        )),
+    }
 }
 
 async fn timeline(ask: Ask, hash: String) -> Result<Response, Refusal> {
@@ -114,15 +144,16 @@ async fn timeline(ask: Ask, hash: String) -> Result<Response, Refusal> {
         .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
     let args = QueryString::parse(&ask.query)?;
     let (from, to) = last_hours(args.number("hours", 1, 720, 24));
-    let (data, position) = ask
-        .context
-        .api
-        .timeline(StatsQuery {
-            query_hash,
-            from,
-            to,
-        })
-        .await?;
+    let query = StatsQuery {
+        query_hash,
+        collector: args.text("collector_id").map(CollectorId::from_external),
+        database: args.text("database").map(str::to_owned),
+        from: args.time("from")?.unwrap_or(from),
+        to: args.time("to")?.unwrap_or(to),
+        limit: args.number("limit", 1, POINTS.1, POINTS.0),
+    };
+    let min_position = args.position("min_position")?;
+    let (data, position) = ask.context.api.timeline(query, min_position).await?;
     let body = json!({ "query_hash": query_hash, "data": data });
     Ok(at_position(json(StatusCode::OK, &body), position))
 }

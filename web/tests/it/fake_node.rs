@@ -49,6 +49,16 @@ fn position() -> Position {
     Position::new(3, 17)
 }
 
+fn not_ahead(min_position: Option<Position>) -> Result<(), ApiError> {
+    match min_position.filter(|wanted| wanted.index > position().index) {
+        None => Ok(()),
+        Some(wanted) => Err(ApiError::PositionAhead {
+            wanted,
+            committed: position(),
+        }),
+    }
+}
+
 impl NodeApi for FakeNode {
     fn admits_pushes(&self) -> Result<(), ApiError> {
         self.full.lock().unwrap().clone().map_or(Ok(()), Err)
@@ -100,8 +110,10 @@ impl NodeApi for FakeNode {
     fn top_queries(
         &self,
         _query: CollectorQuery,
+        min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
-        async {
+        async move {
+            not_ahead(min_position)?;
             Ok((
                 vec![QueryStats {
                     query_hash: -5,
@@ -116,8 +128,13 @@ impl NodeApi for FakeNode {
     fn timeline(
         &self,
         _query: StatsQuery,
+        min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
-        async { Ok((vec![], position())) }.boxed()
+        async move {
+            not_ahead(min_position)?;
+            Ok((vec![], position()))
+        }
+        .boxed()
     }
 
     fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use pga_web::WebOptions;
 
+use crate::raw_http::request;
 use crate::server::Server;
 
 #[tokio::test]
@@ -76,6 +77,24 @@ async fn reads_answer_as_the_contract_has_them() {
             "400",
         ),
         (
+            "/api/v1/collectors/c/queries/slow?min_position=0.3.18",
+            400,
+            "/code",
+            "400",
+        ),
+        (
+            "/api/v1/queries/-5/timeline?min_position=0.3.18",
+            400,
+            "/code",
+            "400",
+        ),
+        (
+            "/api/v1/collectors/c/queries/slow?order=size",
+            400,
+            "/error",
+            "\"order is \\\"size\\\": use mean, total, max or calls\"",
+        ),
+        (
             "/api/v1/collectors/c/metrics?min_position=0.3.18",
             503,
             "/code",
@@ -122,4 +141,35 @@ async fn health_and_status_tell_the_truth() {
         open.get("/api/v1/cluster/status", "").await.body,
         b"{\"nodes\":[]}"
     );
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body_and_other_methods_learn_what_is_allowed() {
+    let server = Server::open().await;
+    let get = server.get("/api/v1/version", "").await;
+    let length = get.body.len().to_string();
+    for (method, path, status, allow) in [
+        ("HEAD", "/livez", 200, None),
+        ("HEAD", "/metrics", 200, None),
+        ("HEAD", "/api/v1/version", 200, None),
+        ("HEAD", "/nowhere", 404, None),
+        ("OPTIONS", "/api/v1/health", 204, Some("GET, HEAD, OPTIONS")),
+        ("DELETE", "/api/v1/health", 405, Some("GET, HEAD, OPTIONS")),
+        ("GET", "/api/v1/auth/login", 405, Some("POST, OPTIONS")),
+        (
+            "OPTIONS",
+            "/api/v1/snapshots",
+            204,
+            Some("POST, GET, HEAD, OPTIONS"),
+        ),
+        ("OPTIONS", "/nowhere", 404, None),
+    ] {
+        let answer = request(server.addr, method, path, "", b"").await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        assert_eq!(answer.header("allow"), allow, "{method} {path}");
+        assert!(method != "HEAD" || answer.body.is_empty(), "{answer:?}");
+        if path == "/api/v1/version" {
+            assert_eq!(answer.header("content-length"), Some(length.as_str()));
+        }
+    }
 }

@@ -67,6 +67,8 @@ pub struct Column {
     pub(crate) missing: Missing,
     /// What payload numbers are multiplied by.
     pub(crate) scale: f64,
+    /// The value may stand beside the array whose items are rows, for all of them.
+    pub(crate) is_shared: bool,
 }
 
 impl Column {
@@ -84,6 +86,7 @@ impl Column {
             alias: None,
             missing: Missing::Null,
             scale: 1.0,
+            is_shared: false,
         }
     }
 
@@ -107,6 +110,14 @@ impl Column {
     pub(crate) const fn or_from(self, path: &'static str) -> Self {
         Self {
             alias: Some(path),
+            ..self
+        }
+    }
+
+    /// The value may stand once for all rows, beside their array.
+    pub(crate) const fn or_shared(self) -> Self {
+        Self {
+            is_shared: true,
             ..self
         }
     }

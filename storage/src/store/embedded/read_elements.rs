@@ -9,7 +9,7 @@ use super::sample_run::{self, RunSample};
 use super::values::{failed, unsigned};
 use crate::store::inventory::join;
 use crate::store::series::SeriesText;
-use crate::store::{Cursor, ElementPage, ElementQuery};
+use crate::store::{Cursor, ElementOrder, ElementPage, ElementQuery};
 use crate::{Element, Error, Result, SampleForm, Timestamp};
 
 /// A page ends at this many bytes of text, after at least one element.
@@ -24,6 +24,15 @@ const RUNS: &str = "SELECT time, log_index, ordinal, samples, run FROM sample_ru
     WHERE collector = ?1 AND (time, log_index) >= (?2, ?4) AND time < ?3
     AND (time, log_index, last_ordinal) > (?2, ?4, ?5)
     ORDER BY time, log_index, ordinal LIMIT ?6";
+const NEWEST_DOCUMENTS: &str = "SELECT time, log_index, ordinal, body, inventory FROM elements
+    WHERE collector = ?1 AND time >= ?2 AND time <= ?3
+    AND (time, log_index, ordinal) < (?3, ?4, ?5) AND (?6 IS NULL OR kind = ?6)
+    ORDER BY time DESC, log_index DESC, ordinal DESC LIMIT ?7";
+/// The first run may end after the page begins.
+const NEWEST_RUNS: &str = "SELECT time, log_index, ordinal, samples, run FROM sample_runs
+    WHERE collector = ?1 AND time >= ?2 AND time <= ?3
+    AND (time, log_index, ordinal) < (?3, ?4, ?5)
+    ORDER BY time DESC, log_index DESC, ordinal DESC LIMIT ?6";
 
 /// Answers `query`.
 pub(super) fn page(db: &Connection, query: &ElementQuery) -> Result<ElementPage> {
@@ -40,17 +49,24 @@ pub(super) fn page(db: &Connection, query: &ElementQuery) -> Result<ElementPage>
     let Some(collector) = collector else {
         return Ok(ElementPage::default());
     };
-    let to = query.to.map_or(i64::MAX, Timestamp::micros);
+    let is_ascending = query.order == ElementOrder::Ascending;
     let limit = query.limit.max(1) as usize;
     let fetch = i64::from(query.limit.max(1)) + 1;
-    let (from, index, ordinal) = start;
-    let mut documents = db.prepare_cached(DOCUMENTS).map_err(failed("read"))?;
+    let (time, index, ordinal) = start;
+    let (from, to, documents, runs) = if is_ascending {
+        let to = query.to.map_or(i64::MAX, Timestamp::micros);
+        (time, to, DOCUMENTS, RUNS)
+    } else {
+        let from = query.from.map_or(i64::MIN, Timestamp::micros);
+        (from, time, NEWEST_DOCUMENTS, NEWEST_RUNS)
+    };
+    let mut documents = db.prepare_cached(documents).map_err(failed("read"))?;
     let documents = documents
         .query(params![
             collector, from, to, index, ordinal, query.kind, fetch
         ])
         .map_err(failed("read"))?;
-    let mut runs = db.prepare_cached(RUNS).map_err(failed("read"))?;
+    let mut runs = db.prepare_cached(runs).map_err(failed("read"))?;
     let wants_samples = query
         .kind
         .as_deref()
@@ -63,33 +79,40 @@ pub(super) fn page(db: &Connection, query: &ElementQuery) -> Result<ElementPage>
         db,
         documents,
         runs,
-        after: (from, index, ordinal),
+        order: query.order,
+        start,
         samples: VecDeque::new(),
         series: HashMap::new(),
     }
     .page(limit)
 }
 
-/// The place after which the page starts: time, log index, ordinal.
+/// The place after which the page starts, or before which if the newest come first: time, log index, ordinal.
 fn start(query: &ElementQuery) -> Result<(i64, i64, i64)> {
-    let from = query.from.map_or(i64::MIN, Timestamp::micros);
+    let bound = match query.order {
+        ElementOrder::Ascending => query.from.map_or(i64::MIN, Timestamp::micros),
+        ElementOrder::Descending => query.to.map_or(i64::MAX, Timestamp::micros),
+    };
+    let bound = (bound, -1, -1);
     let Some(cursor) = &query.cursor else {
-        return Ok((from, -1, -1));
+        return Ok(bound);
     };
     let cursor: Cursor = cursor.parse()?;
-    if cursor.time.micros() < from {
-        return Ok((from, -1, -1));
-    }
     let index = i64::try_from(cursor.index).unwrap_or(i64::MAX);
-    Ok((cursor.time.micros(), index, i64::from(cursor.ordinal)))
+    let cursor = (cursor.time.micros(), index, i64::from(cursor.ordinal));
+    Ok(match query.order {
+        ElementOrder::Ascending => cursor.max(bound),
+        ElementOrder::Descending => cursor.min(bound),
+    })
 }
 
 struct Merge<'a> {
     db: &'a Connection,
     documents: Rows<'a>,
     runs: Rows<'a>,
+    order: ElementOrder,
     /// Where the page starts.
-    after: (i64, i64, i64),
+    start: (i64, i64, i64),
     /// What is left of the run that was read last.
     samples: VecDeque<(Cursor, RunSample)>,
     series: HashMap<i64, SeriesText>,
@@ -105,7 +128,10 @@ impl Merge<'_> {
         loop {
             let documents_turn = match (&document, &sample) {
                 (None, None) => return Ok(page),
-                (Some((document, _)), Some((sample, _))) => document < sample,
+                (Some((document, _)), Some((sample, _))) => match self.order {
+                    ElementOrder::Ascending => document < sample,
+                    ElementOrder::Descending => document > sample,
+                },
                 (document, _) => document.is_some(),
             };
             if page.data.len() >= limit || bytes >= PAGE_BYTES {
@@ -194,12 +220,19 @@ impl Merge<'_> {
         };
         let (first, index, samples, run) = read(row).map_err(failed("read"))?;
         for sample in sample_run::decode(first.ordinal, samples, &run)? {
-            if (first.time.micros(), index, i64::from(sample.ordinal)) > self.after {
-                let cursor = Cursor {
-                    ordinal: sample.ordinal,
-                    ..first
-                };
-                self.samples.push_back((cursor, sample));
+            let place = (first.time.micros(), index, i64::from(sample.ordinal));
+            let cursor = Cursor {
+                ordinal: sample.ordinal,
+                ..first
+            };
+            match self.order {
+                ElementOrder::Ascending if place > self.start => {
+                    self.samples.push_back((cursor, sample));
+                }
+                ElementOrder::Descending if place < self.start => {
+                    self.samples.push_front((cursor, sample));
+                }
+                _ => {}
             }
         }
         Ok(true)

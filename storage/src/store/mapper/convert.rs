@@ -22,7 +22,7 @@ pub(super) enum Conversion {
 }
 
 /// The value of `column` if the payload has none.
-pub(super) fn when_missing(column: Column) -> Value {
+pub(crate) fn when_missing(column: Column) -> Value {
     match (column.missing, column.ty) {
         (Missing::Null, _) | (_, ColumnType::Uuid | ColumnType::Timestamptz) => Value::Null,
         (_, ColumnType::Bigint | ColumnType::Int) => Value::Int(0),

@@ -16,6 +16,8 @@ pub(super) struct Part<'a> {
     pub(super) time: Timestamp,
     pub(super) database: &'a str,
     pub(super) object: &'a Map<String, Json>,
+    /// The part whose array `object` stands in.
+    pub(super) owner: Option<&'a Map<String, Json>>,
 }
 
 /// Calls `each` for every part of the element that `items` names.
@@ -30,6 +32,7 @@ pub(super) fn parts<'a>(
         time: element.element.time(),
         database: &document.database,
         object: body,
+        owner: None,
     };
     match items {
         Items::Element("") => each(&whole),
@@ -52,7 +55,11 @@ fn array<'a>(part: &Part<'a>, path: &str, each: &mut dyn FnMut(&Part<'a>) -> Map
     };
     items.iter().fold(Mapped::Whole, |mapped, item| {
         mapped.and(match item {
-            Json::Object(object) => each(&Part { object, ..*part }),
+            Json::Object(object) => each(&Part {
+                object,
+                owner: Some(part.object),
+                ..*part
+            }),
             _ => Mapped::Partly,
         })
     })
@@ -107,6 +114,7 @@ fn listed_database<'a>(
         time,
         database,
         object,
+        owner: None,
     })
 }
 

@@ -7,14 +7,17 @@ use crate::store::mapper::{Inventory, rows};
 use crate::{Document, Element};
 
 /// (seconds, calls, total_time, reset marker or empty) -> (calls_delta, total_time_delta, interval).
-type Step = (
-    (i64, i64, f64, &'static str),
-    (Option<i64>, Option<f64>, Option<f64>),
-);
+type Step = ((i64, i64, f64, &'static str), Want);
 
 fn sample(seconds: i64, calls: i64, total: f64, reset: &str) -> Rows {
-    let body = json!({"type": "pg_query_stats", "database": "shop", "queries": [
-        {"hash": -4, "calls": calls, "total_time": total, "stats_reset": reset}]});
+    statement(
+        seconds,
+        json!({"hash": -4, "calls": calls, "total_time": total, "stats_reset": reset}),
+    )
+}
+
+fn statement(seconds: i64, statement: serde_json::Value) -> Rows {
+    let body = json!({"type": "pg_query_stats", "database": "shop", "queries": [statement]});
     let element = FlushElement {
         collector: CollectorId::from_external("c"),
         index: 1,
@@ -38,52 +41,86 @@ fn cell(rows: &Rows, name: &str) -> Value {
     rows.iter().next().unwrap()[at].clone()
 }
 
+type Want = (Option<i64>, Option<f64>, Option<f64>);
+
+const NONE: Want = (None, None, None);
+
+const fn some(calls: i64, total: f64, interval: f64) -> Want {
+    (Some(calls), Some(total), Some(interval))
+}
+
+const CASES: [(&str, &[Step]); 8] = [
+    (
+        "grows",
+        &[
+            ((10, 5, 50.0, ""), NONE),
+            ((20, 8, 80.0, ""), some(3, 30.0, 10.0)),
+        ],
+    ),
+    (
+        "falls: what counts since the reset",
+        &[
+            ((10, 5, 50.0, ""), NONE),
+            ((20, 2, 9.0, ""), some(2, 9.0, 10.0)),
+            ((30, 3, 10.0, ""), some(1, 1.0, 10.0)),
+        ],
+    ),
+    (
+        "marker moves though nothing falls",
+        &[
+            ((10, 5, 50.0, "2026-01-01 00:00:00+00"), NONE),
+            ((20, 6, 60.0, "2026-01-02 00:00:00+00"), some(6, 60.0, 10.0)),
+        ],
+    ),
+    (
+        "marker moves backward: another server",
+        &[
+            ((10, 5, 50.0, "2026-01-02 00:00:00+00"), NONE),
+            ((20, 900, 60.0, "2026-01-01 00:00:00+00"), NONE),
+            (
+                (30, 901, 61.0, "2026-01-01 00:00:00+00"),
+                some(1, 1.0, 10.0),
+            ),
+        ],
+    ),
+    (
+        "one counter falls: nothing of it, the others keep theirs",
+        &[
+            ((10, 5, 50.0, ""), NONE),
+            ((20, 6, 49.0, ""), some(1, 0.0, 10.0)),
+            ((30, 7, 52.0, ""), some(1, 3.0, 10.0)),
+        ],
+    ),
+    (
+        "zeros with a moved marker are a reset",
+        &[
+            ((10, 5, 50.0, "2026-01-01 00:00:00+00"), NONE),
+            ((20, 0, 0.0, "2026-01-02 00:00:00+00"), some(0, 0.0, 10.0)),
+            ((30, 9, 90.0, "2026-01-02 00:00:00+00"), some(9, 90.0, 10.0)),
+        ],
+    ),
+    (
+        "late and equal times",
+        &[
+            ((20, 5, 50.0, ""), NONE),
+            ((20, 6, 60.0, ""), NONE),
+            ((10, 4, 40.0, ""), NONE),
+            ((30, 7, 70.0, ""), some(2, 20.0, 10.0)),
+        ],
+    ),
+    (
+        "silence is no reset",
+        &[
+            ((10, 5, 50.0, ""), NONE),
+            ((20, 0, 0.0, ""), NONE),
+            ((30, 7, 70.0, ""), some(2, 20.0, 20.0)),
+        ],
+    ),
+];
+
 #[test]
 fn differences_follow_the_rules() {
-    let none = (None, None, None);
-    let some = |calls, total, interval| (Some(calls), Some(total), Some(interval));
-    let cases: [(&str, &[Step]); 5] = [
-        (
-            "grows",
-            &[
-                ((10, 5, 50.0, ""), none),
-                ((20, 8, 80.0, ""), some(3, 30.0, 10.0)),
-            ],
-        ),
-        (
-            "falls: what counts since the reset",
-            &[
-                ((10, 5, 50.0, ""), none),
-                ((20, 2, 9.0, ""), some(2, 9.0, 10.0)),
-                ((30, 3, 10.0, ""), some(1, 1.0, 10.0)),
-            ],
-        ),
-        (
-            "marker moves though nothing falls",
-            &[
-                ((10, 5, 50.0, "2026-01-01 00:00:00+00"), none),
-                ((20, 6, 60.0, "2026-01-02 00:00:00+00"), some(6, 60.0, 10.0)),
-            ],
-        ),
-        (
-            "late and equal times",
-            &[
-                ((20, 5, 50.0, ""), none),
-                ((20, 6, 60.0, ""), none),
-                ((10, 4, 40.0, ""), none),
-                ((30, 7, 70.0, ""), some(2, 20.0, 10.0)),
-            ],
-        ),
-        (
-            "silence is no reset",
-            &[
-                ((10, 5, 50.0, ""), none),
-                ((20, 0, 0.0, ""), none),
-                ((30, 7, 70.0, ""), some(2, 20.0, 20.0)),
-            ],
-        ),
-    ];
-    for (name, steps) in cases {
+    for (name, steps) in CASES {
         let mut states = States::default();
         for (n, ((seconds, calls, total, reset), want)) in steps.iter().enumerate() {
             let mut rows = sample(*seconds, *calls, *total, reset);
@@ -105,9 +142,65 @@ fn states_round_trip_and_foreign_bytes_begin_anew() {
     let mut states = States::default();
     let mut rows = sample(10, 5, 50.0, "2026-01-01 00:00:00+00");
     fill(&mut rows, &mut states);
-    let (key, state) = states.changed().next().unwrap();
-    assert_eq!(keys(&rows), [key]);
+    let keys = keys(&rows);
+    let (history, key) = (keys[0], keys[1]);
+    let mut changed: Vec<_> = states.changed().map(|(key, _)| key).collect();
+    changed.sort_by_key(|changed| *changed != history);
+    assert_eq!(changed, [history, key]);
+    let (_, state) = states.changed().find(|(found, _)| *found == key).unwrap();
     assert_eq!(RateKey::from_bytes(key.to_bytes()), key);
     assert_eq!(RateState::decode(&state.encode()).as_ref(), Some(state));
     assert_eq!(RateState::decode(b"\x02junk"), None);
+}
+
+#[test]
+fn a_missing_counter_has_no_difference_and_comes_back_without_a_lifetime() {
+    let mut states = States::default();
+    let mut at = 0;
+    let mut next = |body| {
+        at += 10;
+        let mut rows = statement(at, body);
+        fill(&mut rows, &mut states);
+        assert_ne!(cell(&rows, "rows"), Value::Null, "the column is NOT NULL");
+        ["rows_delta", "wal_bytes_delta"].map(|name| cell(&rows, name))
+    };
+    let none = [Value::Null, Value::Null];
+    assert_eq!(
+        next(json!({"hash": 1, "calls": 5, "rows": 900, "wal_bytes": 900})),
+        none
+    );
+    assert_eq!(next(json!({"hash": 1, "calls": 6})), none);
+    let both = [Value::Int(7), Value::Int(9)];
+    assert_eq!(
+        next(json!({"hash": 1, "calls": 7, "rows": 907, "wal_bytes": 909})),
+        both
+    );
+    assert_eq!(next(json!({"hash": 1, "calls": 2})), none, "a reset");
+    let both = [Value::Int(4), Value::Int(5)];
+    assert_eq!(
+        next(json!({"hash": 1, "calls": 3, "rows": 4, "wal_bytes": 5})),
+        both
+    );
+}
+
+#[test]
+fn what_was_not_in_the_earlier_sample_counts_unless_that_was_cut_off() {
+    for (listed, want) in [(1, Value::Int(7)), (100, Value::Null)] {
+        let mut states = States::default();
+        for seconds in [10, 20] {
+            let mut rows = Rows::default();
+            for hash in 0..listed {
+                let row = statement(seconds, json!({"hash": hash, "calls": 5}));
+                let (id, table) = row.tables().next().unwrap();
+                rows.push(id, table.iter().next().unwrap().to_vec());
+            }
+            fill(&mut rows, &mut states);
+        }
+        let mut rows = statement(30, json!({"hash": 7777, "calls": 7}));
+        fill(&mut rows, &mut states);
+        assert_eq!(cell(&rows, "calls_delta"), want, "{listed} rows before");
+        let mut rows = statement(40, json!({"hash": 8888, "calls": 3}));
+        fill(&mut rows, &mut states);
+        assert_eq!(cell(&rows, "interval_seconds"), Value::Float(10.0));
+    }
 }

@@ -12,7 +12,7 @@ use super::failure;
 use super::pg_time::PgTime;
 use crate::store::inventory;
 use crate::store::series::SeriesText;
-use crate::store::{Cursor, ElementPage, ElementQuery};
+use crate::store::{Cursor, ElementOrder, ElementPage, ElementQuery};
 use crate::{Element, Error, Result, SampleForm, Timestamp};
 
 /// Most elements of a page, whatever the query asks.
@@ -26,6 +26,13 @@ const SAMPLES: &str = "SELECT s.time, s.log_index, s.ordinal, s.value, r.name, r
         ORDER BY time, log_index, ordinal LIMIT $6) s \
     WHERE r.collector_id = $1 ORDER BY 1, 2, 3 LIMIT $7";
 
+/// The same from the newest on.
+const NEWEST_SAMPLES: &str = "SELECT s.time, s.log_index, s.ordinal, s.value, r.name, r.labels::text, r.form, r.id \
+    FROM metrics.series r CROSS JOIN LATERAL (SELECT time, log_index, ordinal, value FROM metrics.samples \
+        WHERE series_id = r.id AND time >= $2 AND time <= $3 AND (time, log_index, ordinal) < ($3, $4, $5) \
+        ORDER BY time DESC, log_index DESC, ordinal DESC LIMIT $6) s \
+    WHERE r.collector_id = $1 ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT $7";
+
 const SERIES: &str = "SELECT count(*) FROM metrics.series WHERE collector_id = $1";
 
 const ELEMENTS: &str = "SELECT e.time, e.log_index, e.ordinal, e.body, \
@@ -35,6 +42,14 @@ const ELEMENTS: &str = "SELECT e.time, e.log_index, e.ordinal, e.body, \
         ORDER BY time, log_index, ordinal LIMIT $6) e \
     LEFT JOIN metrics.inventory i ON i.collector_id = e.collector_id AND i.hash = e.inventory \
     ORDER BY 1, 2, 3";
+
+const NEWEST_ELEMENTS: &str = "SELECT e.time, e.log_index, e.ordinal, e.body, \
+        i.content, e.sent_timestamp, e.cut_at \
+    FROM (SELECT * FROM metrics.elements WHERE collector_id = $1 AND time >= $2 AND time <= $3 \
+        AND (time, log_index, ordinal) < ($3, $4, $5) AND ($7::text IS NULL OR kind = $7) \
+        ORDER BY time DESC, log_index DESC, ordinal DESC LIMIT $6) e \
+    LEFT JOIN metrics.inventory i ON i.collector_id = e.collector_id AND i.hash = e.inventory \
+    ORDER BY 1 DESC, 2 DESC, 3 DESC";
 
 /// One element with its place in the order.
 struct Found {
@@ -52,10 +67,14 @@ pub(super) async fn page(client: &Client, query: &ElementQuery) -> Result<Elemen
     if kind.is_none_or(|kind| kind == Element::SAMPLES) {
         found = samples(client, query, after, limit + 1).await?;
     }
-    for row in fetch(client, ELEMENTS, query, &after, limit + 1, &query.kind).await? {
+    let (sql, _) = statements(query.order);
+    for row in fetch(client, sql, query, &after, limit + 1, &query.kind).await? {
         found.push(element(&row)?);
     }
     found.sort_by_key(|found| found.place);
+    if query.order == ElementOrder::Descending {
+        found.reverse();
+    }
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found
@@ -66,6 +85,14 @@ pub(super) async fn page(client: &Client, query: &ElementQuery) -> Result<Elemen
         data: found.into_iter().map(|found| found.text).collect(),
         next_cursor: next,
     })
+}
+
+/// For elements and for samples.
+const fn statements(order: ElementOrder) -> (&'static str, &'static str) {
+    match order {
+        ElementOrder::Ascending => (ELEMENTS, SAMPLES),
+        ElementOrder::Descending => (NEWEST_ELEMENTS, NEWEST_SAMPLES),
+    }
 }
 
 /// At least the first `wanted` samples, or all.
@@ -83,8 +110,10 @@ async fn samples(
     let series = usize::try_from(series).unwrap_or_default();
     let mut each = (2 * wanted / series.max(1)).clamp(4.min(wanted), wanted);
     let (mut found, most) = (Vec::new(), wanted as i64);
+    let (_, sql) = statements(query.order);
+    let is_ascending = query.order == ElementOrder::Ascending;
     loop {
-        let rows = fetch(client, SAMPLES, query, &after, each, &most).await?;
+        let rows = fetch(client, sql, query, &after, each, &most).await?;
         let mut step = Vec::with_capacity(rows.len());
         let mut ends: HashMap<i64, (usize, Cursor)> = HashMap::new();
         for row in rows {
@@ -95,11 +124,16 @@ async fn samples(
             step.push(sample);
         }
         let cut = ends.into_values().filter(|(read, _)| *read == each);
-        let Some(complete) = cut.map(|(_, last)| last).min() else {
+        let cut = cut.map(|(_, last)| last);
+        let complete = if is_ascending { cut.min() } else { cut.max() };
+        let Some(complete) = complete else {
             found.extend(step);
             return Ok(found);
         };
-        found.extend(step.into_iter().filter(|sample| sample.place <= complete));
+        found.extend(step.into_iter().filter(|sample| match is_ascending {
+            true => sample.place <= complete,
+            false => sample.place >= complete,
+        }));
         if found.len() >= wanted {
             return Ok(found);
         }
@@ -108,7 +142,7 @@ async fn samples(
     }
 }
 
-/// What comes before the first element of a page, as column values.
+/// The place after which a page begins, or before which if the newest come first, as column values.
 #[derive(Clone, Copy)]
 struct After {
     time: Timestamp,
@@ -118,12 +152,19 @@ struct After {
 
 impl After {
     fn of(query: &ElementQuery) -> Result<Self> {
-        let from = query.from.unwrap_or(Timestamp::from_micros(i64::MIN));
         let cursor: Option<Cursor> = query.cursor.as_deref().map(str::parse).transpose()?;
-        Ok(match cursor {
-            Some(cursor) if cursor.time >= from => Self::place(cursor),
-            _ => Self {
-                time: from,
+        let bound = match query.order {
+            ElementOrder::Ascending => query.from.unwrap_or(Timestamp::from_micros(i64::MIN)),
+            ElementOrder::Descending => query.to.unwrap_or(Timestamp::from_micros(i64::MAX)),
+        };
+        let is_inside = |cursor: &Cursor| match query.order {
+            ElementOrder::Ascending => cursor.time >= bound,
+            ElementOrder::Descending => cursor.time < bound,
+        };
+        Ok(match cursor.filter(is_inside) {
+            Some(cursor) => Self::place(cursor),
+            None => Self {
+                time: bound,
                 index: -1,
                 ordinal: -1,
             },
@@ -148,8 +189,17 @@ async fn fetch(
     last: &(dyn ToSql + Sync),
 ) -> Result<Vec<Row>> {
     let collector = query.collector.get();
-    let from = PgTime(after.time);
-    let to = PgTime(query.to.unwrap_or(Timestamp::from_micros(i64::MAX)));
+    let (from, to) = match query.order {
+        ElementOrder::Ascending => (
+            after.time,
+            query.to.unwrap_or(Timestamp::from_micros(i64::MAX)),
+        ),
+        ElementOrder::Descending => (
+            query.from.unwrap_or(Timestamp::from_micros(i64::MIN)),
+            after.time,
+        ),
+    };
+    let (from, to) = (PgTime(from), PgTime(to));
     let limit = limit as i64;
     let params: [&(dyn ToSql + Sync); 7] = [
         &collector,

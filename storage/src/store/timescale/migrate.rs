@@ -15,13 +15,17 @@ use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Sealed chunks older than this are compressed where the licence allows it.
 const COMPRESS_AFTER: &str = "2 days";
+
+/// When each statement began to count (PostgreSQL 17 on).
+const TO_VERSION_2: &str =
+    "ALTER TABLE public.metrics_pg_stats_query ADD COLUMN IF NOT EXISTS stats_since timestamptz";
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VIEWS: &str = include_str!("views.sql");
@@ -55,7 +59,14 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
             ),
         }),
         Some(VERSION) => watermark::read(client, owner).await.map(drop),
-        _ => {
+        Some(_) => {
+            batch(client, "BEGIN").await?;
+            batch(client, TO_VERSION_2).await?;
+            note_version(client).await?;
+            batch(client, "COMMIT").await?;
+            watermark::read(client, owner).await.map(drop)
+        }
+        None => {
             batch(client, "BEGIN").await?;
             create(client, owner).await?;
             batch(client, "COMMIT").await?;
@@ -78,14 +89,18 @@ async fn create(client: &Client, owner: StoreOwner) -> Result<()> {
         )
         .await
         .map_err(failed)?;
+    note_version(client).await
+}
+
+async fn note_version(client: &Client) -> Result<()> {
     client
         .execute(
             "INSERT INTO pganalytics.schema_version (version) VALUES ($1)",
             &[&VERSION],
         )
         .await
-        .map_err(failed)?;
-    Ok(())
+        .map(drop)
+        .map_err(failed)
 }
 
 fn table_sql(table: &Table) -> String {

@@ -6,38 +6,71 @@ use uuid::Uuid;
 
 use super::failure;
 use super::pg_time::PgTime;
-use crate::store::top_queries::{self, COUNTERS};
+use crate::store::top_queries::{self, COUNTERS, GAP_SECONDS};
 use crate::store::{CollectorQuery, QueryStats, StatsQuery, StatsRow};
 use crate::{Error, Result};
+
+/// The part of a difference that lies in the window ($2, $3].
+const SHARE: &str = "(CASE WHEN interval_seconds > 0 THEN \
+    (extract(epoch FROM least(time, $3::timestamptz))::float8 \
+    - greatest(extract(epoch FROM time)::float8 - interval_seconds, extract(epoch FROM $2::timestamptz)::float8)) \
+    / interval_seconds ELSE 1.0 END)::float8";
 
 /// Queries of a collector that ran in the window.
 pub(super) async fn top(client: &Client, query: &CollectorQuery) -> Result<Vec<QueryStats>> {
     let sql = format!(
         "SELECT max(time) AS time, collector_id, database_name, user_name, query_hash, \
-             last(query_text, time) AS query_text, min(min_time) AS min_time, max(max_time) AS max_time, \
-             max(stddev_time) AS stddev_time, {} \
-         FROM public.metrics_pg_stats_query \
-         WHERE collector_id = $1 AND time >= $2 AND time < $3 \
+             last(query_text, time) AS query_text, min(min_time) AS min_time, \
+             max(CASE WHEN calls_delta > 0 THEN total_time_delta / calls_delta END) AS max_time, \
+             max(stddev_time) AS stddev_time, max(max_time) AS max_time_lifetime, \
+             (sum(share * interval_seconds) FILTER (WHERE interval_seconds <= {GAP_SECONDS}) \
+                 / extract(epoch FROM $3::timestamptz - $2::timestamptz))::float8 AS coverage, {} \
+         FROM (SELECT *, {SHARE} AS share FROM public.metrics_pg_stats_query \
+             WHERE collector_id = $1 AND time > $2 AND calls_delta IS NOT NULL \
+             AND time - make_interval(secs => interval_seconds) < $3 \
+             AND ($4::text IS NULL OR database_name = $4)) AS shared \
          GROUP BY collector_id, database_name, user_name, query_hash HAVING sum(calls_delta) > 0",
-        columns(|name| format!("sum({name}_delta)"))
+        columns(|name| {
+            if name.ends_with("_time") {
+                format!("sum({name}_delta * share)")
+            } else {
+                format!("round(sum({name}_delta * share))")
+            }
+        })
     );
     let (collector, from, to) = (query.collector.get(), PgTime(query.from), PgTime(query.to));
-    let sums = fetch(client, &sql, &[&collector, &from, &to]).await?;
+    let sums = fetch(client, &sql, &[&collector, &from, &to, &query.database]).await?;
     Ok(top_queries::rank(sums, query.order, query.limit))
 }
 
 /// What one query did between consecutive samples.
 pub(super) async fn timeline(client: &Client, query: &StatsQuery) -> Result<Vec<StatsRow>> {
     let sql = format!(
-        "SELECT time, collector_id, database_name, user_name, query_hash, query_text, min_time, max_time, \
-             stddev_time, {} \
+        "SELECT time, collector_id, database_name, user_name, query_hash, query_text, min_time, \
+             NULL::float8 AS max_time, stddev_time, max_time AS max_time_lifetime, \
+             interval_seconds AS coverage, {} \
          FROM public.metrics_pg_stats_query q \
          WHERE query_hash = $1 AND time >= $2 AND time < $3 AND calls_delta IS NOT NULL \
-         ORDER BY q.time, log_index, ordinal",
+             AND ($4::text IS NULL OR database_name = $4) AND ($5::uuid IS NULL OR collector_id = $5) \
+         ORDER BY q.time DESC, log_index DESC, ordinal DESC LIMIT $6",
         columns(|name| format!("{name}_delta"))
     );
     let (from, to) = (PgTime(query.from), PgTime(query.to));
-    let points = fetch(client, &sql, &[&query.query_hash, &from, &to]).await?;
+    let collector = query.collector.map(|collector| collector.get());
+    let limit = i64::from(query.limit);
+    let params: [&(dyn ToSql + Sync); 6] = [
+        &query.query_hash,
+        &from,
+        &to,
+        &query.database,
+        &collector,
+        &limit,
+    ];
+    let mut points = fetch(client, &sql, &params).await?;
+    for point in &mut points {
+        let interval = point.coverage.take();
+        point.gap = interval.is_some_and(|seconds| seconds > f64::from(GAP_SECONDS));
+    }
     Ok(top_queries::timeline(points))
 }
 
@@ -82,6 +115,9 @@ fn stats(row: &Row) -> Result<QueryStats, tokio_postgres::Error> {
         calls: count("calls")?,
         total_time: time("total_time")?,
         mean_time: 0.0,
+        max_time_lifetime: time("max_time_lifetime")?,
+        coverage: row.try_get("coverage")?,
+        gap: false,
         min_time: time("min_time")?,
         max_time: time("max_time")?,
         stddev_time: time("stddev_time")?,

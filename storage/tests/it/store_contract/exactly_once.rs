@@ -12,6 +12,7 @@ async fn stored(store: &dyn Store) -> usize {
         kind: None,
         from: None,
         to: None,
+        order: Default::default(),
         limit: 1000,
         cursor: None,
     };

@@ -1,7 +1,7 @@
 //! Elements read back as they were sent.
 
 use pga_config::CollectorId;
-use pga_storage::store::{ElementPage, ElementQuery, Store};
+use pga_storage::store::{ElementOrder, ElementPage, ElementQuery, Store};
 use pga_storage::{Element, Sample, SampleForm, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -13,6 +13,7 @@ fn all() -> ElementQuery {
         kind: None,
         from: None,
         to: None,
+        order: Default::default(),
         limit: 1000,
         cursor: None,
     }
@@ -303,4 +304,44 @@ pub(crate) async fn inventories_cost_a_reference(store: &dyn Store, _other: &dyn
     assert_eq!(rows, [51, 1, 50, 1]);
     let want: Vec<_> = sent.iter().map(body).collect();
     assert_eq!(read(store, all()).await, want);
+}
+
+pub(crate) async fn newest_first_is_the_same_backwards(store: &dyn Store, _other: &dyn Store) {
+    let run = (0..1_200).map(|n| sample(if n % 2 == 0 { "a" } else { "b" }, 3, f64::from(n)));
+    let others = (0..40).map(|n| sample("busy", 3 + n % 7, f64::from(n as i32)));
+    for (after, elements) in [
+        (0, run.collect::<Vec<_>>()),
+        (1, one_cycle()),
+        (2, others.collect()),
+    ] {
+        store
+            .flush(batch(after, after + 1, elements))
+            .await
+            .unwrap();
+    }
+    let windows = [
+        (None, None, None),
+        (Some(4), Some(7), None),
+        (None, Some(4), Some("samples")),
+    ];
+    for (from, to, kind) in windows {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let query = ElementQuery {
+            from: from.map(at),
+            to: to.map(at),
+            kind: kind.map(str::to_owned),
+            ..all()
+        };
+        let mut want = read(store, query.clone()).await;
+        want.reverse();
+        for limit in [7, 600, 1000] {
+            let newest = ElementQuery {
+                order: ElementOrder::Descending,
+                limit,
+                ..query.clone()
+            };
+            let got = read(store, newest).await;
+            assert!(got == want, "{from:?} {to:?} {kind:?} by {limit}");
+        }
+    }
 }

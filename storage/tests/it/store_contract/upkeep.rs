@@ -16,6 +16,7 @@ async fn read(store: &dyn Store) -> Vec<String> {
         kind: None,
         from: None,
         to: None,
+        order: Default::default(),
         limit: 10_000,
         cursor: None,
     };

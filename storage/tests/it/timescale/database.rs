@@ -191,6 +191,7 @@ pub(crate) async fn read_all(store: &TimescaleStore, limit: u32) -> Vec<serde_js
         kind: None,
         from: None,
         to: None,
+        order: Default::default(),
         limit,
         cursor: None,
     };
