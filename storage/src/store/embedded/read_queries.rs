@@ -25,7 +25,7 @@ pub(super) fn top(db: &Connection, query: &CollectorQuery) -> Result<Vec<QuerySt
         "SELECT max(time), collector_id, database_name, user_name, query_hash, max(query_text),
             min(min_time), max(CASE WHEN calls_delta > 0 THEN total_time_delta / calls_delta END),
             max(stddev_time), max(max_time),
-            sum(CASE WHEN interval_seconds <= {GAP_SECONDS} THEN share * interval_seconds END) * 1e6 / (?3 - ?2),
+            sum(CASE WHEN interval_seconds <= {GAP_SECONDS} THEN share * interval_seconds ELSE 0 END) * 1e6 / (?3 - ?2),
             {}
         FROM (SELECT *, {SHARE} AS share FROM metrics_pg_stats_query
             WHERE collector_id = ?1 AND time > ?2 AND calls_delta IS NOT NULL

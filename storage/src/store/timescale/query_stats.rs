@@ -23,7 +23,7 @@ pub(super) async fn top(client: &Client, query: &CollectorQuery) -> Result<Vec<Q
              last(query_text, time) AS query_text, min(min_time) AS min_time, \
              max(CASE WHEN calls_delta > 0 THEN total_time_delta / calls_delta END) AS max_time, \
              max(stddev_time) AS stddev_time, max(max_time) AS max_time_lifetime, \
-             (sum(share * interval_seconds) FILTER (WHERE interval_seconds <= {GAP_SECONDS}) \
+             (sum(CASE WHEN interval_seconds <= {GAP_SECONDS} THEN share * interval_seconds ELSE 0 END) \
                  / extract(epoch FROM $3::timestamptz - $2::timestamptz))::float8 AS coverage, {} \
          FROM (SELECT *, {SHARE} AS share FROM public.metrics_pg_stats_query \
              WHERE collector_id = $1 AND time > $2 AND calls_delta IS NOT NULL \

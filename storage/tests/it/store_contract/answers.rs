@@ -290,6 +290,6 @@ pub(crate) async fn a_window_takes_its_share_of_a_gap(store: &dyn Store, _other:
         limit: 1,
     };
     let top = store.top_queries(query).await.unwrap();
-    assert_eq!((top[0].calls, top[0].coverage.unwrap_or(0.0)), (500, 0.0));
+    assert_eq!((top[0].calls, top[0].coverage), (500, Some(0.0)));
     assert!(store.timeline(any(1)).await.unwrap()[0].gap);
 }
