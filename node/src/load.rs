@@ -34,7 +34,7 @@ pub use self::{
     report::{Elements, Latency, Pushes, Rates, Report, View},
     run::{Run, run},
     tally::Tally,
-    verify::verify,
+    verify::{may_verify, verify},
 };
 
 /// Why no load could be made, or nothing read back.
@@ -80,6 +80,9 @@ pub async fn execute(args: &LoadArgs, stop: watch::Receiver<bool>) -> Result<boo
     let style =
         indicatif::ProgressStyle::with_template("{bar:30} {elapsed_precise} of {len} s, {msg}");
     bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    if args.verify {
+        may_verify(args).await?;
+    }
     let run = run(args, stop, bar.clone(), Arc::default()).await?;
     let run = Arc::new(run);
     let views = if args.verify {

@@ -1,18 +1,22 @@
 //! Reads everything back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::api::{Credentials, Reader};
 use super::content::CycleCache;
 use super::sql::in_database;
 use super::{Counts, History, LoadArgs, LoadError, Run, Verdict, View};
-use crate::client::{ClientOptions, Endpoint};
+use crate::client::{ClientError, ClientOptions, Endpoint};
 
 /// Collectors that are read at the same time through one node.
 const READERS: usize = 4;
+/// Longest wait for a node that is asked before the load.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads everything that `run` pushed back through each node, and from the database if one is given; one view each.
 ///
@@ -37,19 +41,47 @@ pub async fn verify(args: &LoadArgs, run: &Arc<Run>) -> Result<Vec<View>, LoadEr
     Ok(views)
 }
 
+/// Whether the nodes let this program read back, asked before anything is pushed. A node that gives no answer is not asked again:
+/// it may be there when it is read from.
+///
+/// # Errors
+/// `Options` if a node refuses: the credentials are missing or wrong.
+pub async fn may_verify(args: &LoadArgs) -> Result<(), LoadError> {
+    let options = Arc::new(args.client_options()?);
+    let nobody = Uuid::new_v4().to_string();
+    for node in &args.nodes {
+        let deadline = Instant::now() + ASK_TIMEOUT;
+        let mut reader = Reader::new(node, &options, credentials(args), deadline);
+        match reader.page(&nobody, None, None).await {
+            Err(LoadError::Client(ClientError::Answer {
+                status: status @ (401 | 403),
+                ..
+            })) => {
+                return Err(LoadError::Options(format!(
+                    "--verify: {node} answers {status} to reads; give the --username and --password of a user"
+                )));
+            }
+            Err(error) => tracing::debug!(%node, %error, "not asked whether it may be read from"),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn credentials(args: &LoadArgs) -> Option<Credentials> {
+    Some(Credentials {
+        username: args.username.clone()?,
+        password: args.password.clone()?,
+    })
+}
+
 async fn through_node(
     args: &LoadArgs,
     run: &Arc<Run>,
     node: &Endpoint,
     options: &Arc<ClientOptions>,
 ) -> Result<Verdict, LoadError> {
-    let credentials = match (&args.username, &args.password) {
-        (Some(username), Some(password)) => Some(Credentials {
-            username: username.clone(),
-            password: password.clone(),
-        }),
-        _ => None,
-    };
+    let credentials = credentials(args);
     let deadline = Instant::now() + args.verify_timeout;
     let mut readers = JoinSet::new();
     for first in 0..READERS {
