@@ -11,7 +11,7 @@
 //! - a missing value has no difference, and the next one is compared with the last value there was;
 //! - the first sample of a history has no difference. The first sample of a key in a history that had an
 //!   earlier sample counts whole, over the time since that sample, unless `stats_since` says that counting
-//!   began earlier, or the earlier sample may have been cut off ([`CUT_OFF_ROWS`]);
+//!   began earlier, or the earlier sample may have been cut off (`CUT_OFF_ROWS`);
 //! - a row whose counters are all zero after one that had counts, without a moved marker, is what collectors
 //!   send when they cannot reach the database: it has no differences, and the sample before it stays the one
 //!   to compare with;
