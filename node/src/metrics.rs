@@ -28,6 +28,8 @@ pub struct Metrics {
     pub(crate) flushed_rows: IntCounter,
     /// Elements that no typed table could take; kept whole.
     pub(crate) flushed_untyped: IntCounter,
+    /// Counters that fell although counting had not begun anew, by table.
+    pub(crate) counter_anomalies: IntCounterVec,
     /// Flushes by outcome.
     pub(crate) flushes: IntCounterVec,
     /// Time of one flush.
@@ -73,6 +75,7 @@ impl Metrics {
             flushed_elements: on.counter("pganalytics_flush_elements_total", "Elements written to the store by this node")?,
             flushed_rows: on.counter("pganalytics_flush_rows_total", "Rows written to the store by this node")?,
             flushed_untyped: on.counter("pganalytics_flush_untyped_elements_total", "Elements kept whole because no typed table could take them")?,
+            counter_anomalies: counter_anomalies(&on)?,
             flushes: on.counters("pganalytics_flush_outcomes_total", "Flush transactions by outcome", "outcome")?,
             flush_seconds: on.histogram("pganalytics_flush_duration_seconds", "Time of one flush transaction", &FLUSH_BUCKETS)?,
             flush_lag_entries: on.gauge("pganalytics_flush_lag_entries", "Log entries between the watermark and what may be flushed")?,
@@ -105,6 +108,18 @@ fn build_info(registry: &Registry) -> prometheus::Result<()> {
     let info = IntGaugeVec::new(opts, &["version"])?;
     info.with_label_values(&[VERSION]).set(1);
     registry.register(Box::new(info))
+}
+
+fn counter_anomalies(on: &Registrar<'_>) -> prometheus::Result<IntCounterVec> {
+    let fell = on.counters(
+        "pganalytics_counter_anomalies_total",
+        "Counters of PostgreSQL that fell although counting had not begun anew, by table",
+        "table",
+    )?;
+    for table in pga_storage::store::counter_deltas::counter_tables() {
+        fell.with_label_values(&[table]).inc_by(0);
+    }
+    Ok(fell)
 }
 
 struct Registrar<'a>(&'a Registry);

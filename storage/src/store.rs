@@ -5,12 +5,12 @@
 
 mod batch;
 pub mod catalogue;
+pub mod counter_deltas;
 mod cursor;
 mod embedded;
 pub mod inventory;
 pub mod mapper;
 mod query;
-pub mod rates;
 pub mod series;
 mod timescale;
 pub mod top_queries;

@@ -2,6 +2,7 @@
 
 use pga_config::CollectorId;
 
+use super::catalogue::TableId;
 use crate::{Element, Position, Timestamp};
 
 /// Position up to which a store holds everything, and who wrote it.
@@ -42,7 +43,7 @@ pub struct FlushBatch {
 }
 
 /// What a committed flush did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlushReport {
     /// Elements stored.
     pub elements: u64,
@@ -52,4 +53,6 @@ pub struct FlushReport {
     pub untyped: u64,
     /// Elements that the database refuses: kept apart, whole, with the reason; not among `elements`.
     pub dead_lettered: u64,
+    /// Counters that fell although counting had not begun anew, by table; their difference is 0.
+    pub counter_anomalies: Vec<(TableId, u64)>,
 }

@@ -14,6 +14,7 @@
 //! in memory, pages of elements of at most 8 MiB.
 
 mod copy;
+mod deltas;
 mod flush;
 mod ids;
 mod packing;

@@ -46,7 +46,7 @@ pub enum Inventory {
 /// Adds the typed rows of `element` to `out`. A plain sample has none: it lives in `series` and `samples`.
 ///
 /// Differences to previous samples are left NULL, and so are counters that the payload does not have, whatever
-/// their column demands; [`super::rates`] fills them.
+/// their column demands; [`super::counter_deltas`] fills them.
 pub fn rows(element: &FlushElement, inventory: Inventory, out: &mut Rows) -> Mapped {
     let Element::Document(document) = &element.element else {
         return Mapped::Whole;
@@ -90,7 +90,7 @@ fn add_row(element: &FlushElement, id: TableId, part: &Part<'_>, out: &mut Rows)
                 has_payload |= sum != Value::Null;
                 sum
             }
-            Source::Delta(_) | Source::Interval => Value::Null,
+            Source::Delta(_) | Source::Interval | Source::MissingCounters => Value::Null,
             Source::Payload(path) => match payload(part, column, path) {
                 Conversion::Missing if column.missing == Missing::NoRow => return Mapped::Partly,
                 Conversion::Missing if table.is_counter(column.name) => Value::Null,

@@ -9,6 +9,7 @@
 //! `flusher` writes it (`plan`, `copy`, `series`, `inventories`, `rate_states`), `elements` and `query_stats` read it.
 
 mod copy;
+mod deltas;
 mod elements;
 mod failure;
 mod flusher;
@@ -18,7 +19,6 @@ mod options;
 mod pg_time;
 mod plan;
 mod query_stats;
-mod rate_states;
 mod readers;
 mod retention;
 mod series;

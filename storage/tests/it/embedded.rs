@@ -96,6 +96,7 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
 fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
     let tables = "DROP TABLE sample_runs;
         ALTER TABLE metrics_pg_stats_query DROP COLUMN stats_since;
+        ALTER TABLE metrics_pg_stats_query DROP COLUMN missing_counters;
         CREATE TABLE samples (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
             ordinal INTEGER NOT NULL, series INTEGER NOT NULL, value REAL NOT NULL,
             PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;

@@ -6,6 +6,8 @@
 mod answers;
 mod data;
 mod exactly_once;
+mod model;
+mod model_check;
 mod reading;
 mod upkeep;
 
@@ -18,7 +20,7 @@ use pga_storage::store::Store;
 pub(crate) use self::{
     answers::{
         a_reset_counts_from_zero, a_window_takes_its_share_of_a_gap, differences_follow_the_rules,
-        equal_ids_of_two_databases_are_two_rows, late_samples_have_no_differences,
+        equal_ids_of_two_databases_are_two_rows, late_samples_take_their_part,
         top_queries_count_the_window_only,
     },
     data::{batch, collector, many_cycles, one_cycle, sample},
@@ -27,6 +29,7 @@ pub(crate) use self::{
         a_newer_term_fences_the_older, replaying_a_batch_stores_nothing_twice,
         the_watermark_moves_with_the_rows,
     },
+    model_check::differences_are_those_of_the_model,
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
         every_real_element_reads_back_as_sent, inventories_cost_a_reference,
@@ -72,10 +75,11 @@ macro_rules! store_contract_tests {
             inventories_cost_a_reference,
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
-            late_samples_have_no_differences,
+            late_samples_take_their_part,
             a_window_takes_its_share_of_a_gap,
             differences_follow_the_rules,
             equal_ids_of_two_databases_are_two_rows,
+            differences_are_those_of_the_model,
             retention_drops_what_is_old,
             a_copy_replaces_another_store,
         );

@@ -168,6 +168,12 @@ impl Work {
         metrics.flushed_elements.inc_by(report.elements);
         metrics.flushed_rows.inc_by(report.rows);
         metrics.flushed_untyped.inc_by(report.untyped);
+        for (table, fell) in report.counter_anomalies {
+            let anomalies = &metrics.counter_anomalies;
+            anomalies
+                .with_label_values(&[table.table().name])
+                .inc_by(fell);
+        }
         let now = bytes as f64 / elapsed.as_secs_f64().max(0.001);
         let before = f64::from_bits(self.rate.load(Ordering::Relaxed));
         let mean = if before > 0.0 {

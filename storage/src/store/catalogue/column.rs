@@ -42,6 +42,8 @@ pub(crate) enum Source {
     PerSecond(&'static str),
     /// Seconds since the previous sample of the same key; filled by the store.
     Interval,
+    /// Which counters of the table the payload left out, as bits in their order; filled by the store.
+    MissingCounters,
 }
 
 /// What a row becomes when a payload value is missing.
@@ -201,3 +203,10 @@ pub(crate) const fn per_second(name: &'static str, of: &'static str, scale: f64)
 /// Seconds since the previous sample.
 pub(crate) const INTERVAL: Column =
     Column::sourced("interval_seconds", ColumnType::Float8, Source::Interval);
+
+/// Which counters the payload left out, though their columns hold a 0.
+pub(crate) const MISSING_COUNTERS: Column = Column::sourced(
+    "missing_counters",
+    ColumnType::Bigint,
+    Source::MissingCounters,
+);

@@ -1,6 +1,8 @@
 //! `pg_query_stats`: statements of pg_stat_statements (contract 3.2 and 5.3).
 
-use super::column::{DATABASE_NAME, INTERVAL, bigint, delta, float, float_delta, text, time};
+use super::column::{
+    DATABASE_NAME, INTERVAL, MISSING_COUNTERS, bigint, delta, float, float_delta, text, time,
+};
 use super::{Items, Table, Written};
 
 pub(super) static QUERY: Table = Table {
@@ -65,6 +67,7 @@ pub(super) static QUERY: Table = Table {
         delta("wal_fpi_delta", "wal_fpi"),
         delta("wal_bytes_delta", "wal_bytes"),
         INTERVAL,
+        MISSING_COUNTERS,
     ],
     unfilled: &[],
     rate_key: &["database_name", "user_name", "query_hash"],

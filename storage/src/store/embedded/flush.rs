@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
+use super::deltas;
 use super::ids::Ids;
 use super::packing::pack;
 use super::sample_run::{RunKey, RunSample, RunWriter};
@@ -11,8 +12,7 @@ use super::values::{failed, signed};
 use super::writer::Writer;
 use crate::store::catalogue::{self, TableId};
 use crate::store::inventory::{self, SplitBody};
-use crate::store::mapper::{self, Inventory, Mapped, Rows};
-use crate::store::rates::{self, RateState, States};
+use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Document, Element, Error, Result, Timestamp};
 
@@ -98,15 +98,25 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
         report.elements += 1;
     }
     report.rows += runs.finish(tx)?;
-    fill_rates(tx, &mut rows)?;
+    report.counter_anomalies = deltas::fill(tx, &mut rows)?;
     for (id, rows) in rows.tables() {
-        let mut insert = tx.prepare_cached(&insert_sql(id))?;
-        for row in rows.iter() {
-            insert.execute(rusqlite::params_from_iter(row))?;
-        }
+        insert(tx, id, rows.iter())?;
     }
     report.rows += rows.len() as u64;
     Ok(report)
+}
+
+/// Inserts whole rows of a typed table.
+pub(super) fn insert<'r>(
+    tx: &Connection,
+    id: TableId,
+    rows: impl Iterator<Item = &'r [Value]>,
+) -> rusqlite::Result<()> {
+    let mut insert = tx.prepare_cached(&insert_sql(id))?;
+    for row in rows {
+        insert.execute(rusqlite::params_from_iter(row))?;
+    }
+    Ok(())
 }
 
 fn insert_sql(id: TableId) -> String {
@@ -187,25 +197,4 @@ fn keep_inventory(
         ])?;
     }
     Ok(inventory)
-}
-
-fn fill_rates(tx: &Connection, rows: &mut Rows) -> rusqlite::Result<()> {
-    let mut states = States::default();
-    let mut find = tx.prepare_cached("SELECT state FROM rate_state WHERE key = ?1")?;
-    for key in rates::keys(rows) {
-        let state: Option<Vec<u8>> = find
-            .query_row([key.to_bytes()], |row| row.get(0))
-            .optional()?;
-        if let Some(state) = state.as_deref().and_then(RateState::decode) {
-            states.insert(key, state);
-        }
-    }
-    rates::fill(rows, &mut states);
-    let mut keep = tx.prepare_cached(
-        "INSERT OR REPLACE INTO rate_state (key, time, state) VALUES (?1, ?2, ?3)",
-    )?;
-    for (key, state) in states.changed() {
-        keep.execute(params![key.to_bytes(), state.time.micros(), state.encode()])?;
-    }
-    Ok(())
 }

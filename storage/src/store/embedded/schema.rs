@@ -17,7 +17,7 @@ use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 3;
+const SCHEMA_VERSION: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
@@ -52,6 +52,9 @@ CREATE TABLE sample_runs (collector INTEGER NOT NULL, time INTEGER NOT NULL, log
 
 /// Since version 3.
 const STATS_SINCE: &str = "ALTER TABLE metrics_pg_stats_query ADD COLUMN stats_since INTEGER";
+/// Since version 4.
+const MISSING_COUNTERS: &str =
+    "ALTER TABLE metrics_pg_stats_query ADD COLUMN missing_counters INTEGER";
 
 /// The connection that writes; creates the file.
 pub(super) fn open_writer(path: &Path, cache_kib: u32) -> Result<Connection> {
@@ -97,7 +100,11 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
             if found < 2 {
                 upgrade::samples_to_runs(&tx, path)?;
             }
-            tx.execute_batch(STATS_SINCE).map_err(failed("migrate"))?;
+            if found < 3 {
+                tx.execute_batch(STATS_SINCE).map_err(failed("migrate"))?;
+            }
+            tx.execute_batch(MISSING_COUNTERS)
+                .map_err(failed("migrate"))?;
             let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
             tx.execute(sql, [SCHEMA_VERSION.to_string()])
                 .map_err(failed("migrate"))?;

@@ -162,6 +162,7 @@ impl Flusher {
         let mut report = FlushReport {
             elements: batch.elements.len() as u64,
             untyped: plan.untyped,
+            counter_anomalies: plan.counter_anomalies.clone(),
             ..FlushReport::default()
         };
         let all = 0..batch.elements.len();

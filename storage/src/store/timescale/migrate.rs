@@ -15,7 +15,7 @@ use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
@@ -23,9 +23,11 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Sealed chunks older than this are compressed where the licence allows it.
 const COMPRESS_AFTER: &str = "2 days";
 
-/// When each statement began to count (PostgreSQL 17 on).
-const TO_VERSION_2: &str =
-    "ALTER TABLE public.metrics_pg_stats_query ADD COLUMN IF NOT EXISTS stats_since timestamptz";
+/// Version 2: when each statement began to count (PostgreSQL 17 on). Version 3: which counters were
+/// not sent.
+const UPGRADE: &str = "ALTER TABLE public.metrics_pg_stats_query \
+    ADD COLUMN IF NOT EXISTS stats_since timestamptz, \
+    ADD COLUMN IF NOT EXISTS missing_counters bigint";
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VIEWS: &str = include_str!("views.sql");
@@ -61,7 +63,7 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
         Some(VERSION) => watermark::read(client, owner).await.map(drop),
         Some(_) => {
             batch(client, "BEGIN").await?;
-            batch(client, TO_VERSION_2).await?;
+            batch(client, UPGRADE).await?;
             note_version(client).await?;
             batch(client, "COMMIT").await?;
             watermark::read(client, owner).await.map(drop)

@@ -5,8 +5,9 @@ use std::ops::Range;
 use tokio_postgres::Client;
 
 use super::copy::CopyRows;
+use super::deltas;
+use super::flusher::Failure;
 use super::inventories::Inventories;
-use super::rate_states;
 use super::series::{self, SeriesIds};
 use crate::store::FlushElement;
 use crate::store::catalogue::{self, Column, ColumnType, TableId};
@@ -34,6 +35,7 @@ pub(super) struct Plan<'a> {
     places: Vec<Place>,
     pub(super) rows: Rows,
     pub(super) untyped: u64,
+    pub(super) counter_anomalies: Vec<(TableId, u64)>,
 }
 
 /// Where one element goes, beside the typed tables.
@@ -62,13 +64,14 @@ impl<'a> Plan<'a> {
         client: &Client,
         memory: &mut Memory,
         elements: &'a [FlushElement],
-    ) -> Result<Self, tokio_postgres::Error> {
+    ) -> Result<Self, Failure> {
         let mut series = resolve_series(client, memory, elements).await?.into_iter();
         let mut plan = Self {
             elements,
             places: Vec::with_capacity(elements.len()),
             rows: Rows::default(),
             untyped: 0,
+            counter_anomalies: Vec::new(),
         };
         for element in elements {
             let place = match &element.element {
@@ -80,7 +83,7 @@ impl<'a> Plan<'a> {
             };
             plan.places.push(place);
         }
-        rate_states::fill(client, &mut plan.rows).await?;
+        plan.counter_anomalies = deltas::fill(client, &mut plan.rows).await?;
         Ok(plan)
     }
 
@@ -253,7 +256,7 @@ fn put_element(rows: &mut CopyRows, element: &FlushElement, place: &Place) {
     }
 }
 
-fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
+pub(super) fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
     rows.row(i16::try_from(columns.len()).unwrap_or(i16::MAX));
     for (column, value) in columns.iter().zip(row) {
         match value {
@@ -272,7 +275,7 @@ fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
     }
 }
 
-fn statement(id: TableId, columns: &[Column]) -> String {
+pub(super) fn statement(id: TableId, columns: &[Column]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     format!(
         "COPY {} ({}) FROM STDIN BINARY",

@@ -56,14 +56,15 @@ async fn a_second_cluster_on_the_same_database_is_refused() {
 async fn a_database_of_version_1_is_upgraded_where_it_stands() {
     let database = Database::new().await;
     let store = database.ready().await;
-    let as_version_1 = "ALTER TABLE public.metrics_pg_stats_query DROP COLUMN stats_since; \
+    let as_version_1 = "ALTER TABLE public.metrics_pg_stats_query DROP COLUMN stats_since, \
+        DROP COLUMN missing_counters; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
     client.batch_execute(as_version_1).await.unwrap();
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     let versions = "SELECT sum(version) FROM pganalytics.schema_version";
-    assert_eq!(database.number(versions).await, 3);
+    assert_eq!(database.number(versions).await, 1 + 3);
     let column =
         "SELECT count(*) FROM information_schema.columns WHERE column_name = 'stats_since'";
     assert_eq!(database.number(column).await, 1);

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::store::FlushElement;
 use crate::store::mapper::{Inventory, rows};
-use crate::{Document, Element};
+use crate::{Document, Element, Timestamp};
 
 /// (seconds, calls, total_time, reset marker or empty) -> (calls_delta, total_time_delta, interval).
 type Step = ((i64, i64, f64, &'static str), Want);
@@ -148,9 +148,12 @@ fn states_round_trip_and_foreign_bytes_begin_anew() {
     changed.sort_by_key(|changed| *changed != history);
     assert_eq!(changed, [history, key]);
     let (_, state) = states.changed().find(|(found, _)| *found == key).unwrap();
-    assert_eq!(RateKey::from_bytes(key.to_bytes()), key);
-    assert_eq!(RateState::decode(&state.encode()).as_ref(), Some(state));
-    assert_eq!(RateState::decode(b"\x02junk"), None);
+    assert_eq!(CounterKey::from_bytes(key.to_bytes()), key);
+    assert_eq!(
+        CounterState::decode(&state.encode().unwrap()).as_ref(),
+        Some(state)
+    );
+    assert_eq!(CounterState::decode(b"\x02junk"), None);
 }
 
 #[test]

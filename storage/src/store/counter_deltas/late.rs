@@ -1,0 +1,287 @@
+//! Samples that arrive after a newer one of their history.
+//!
+//! A difference belongs to two samples that are neighbours in time. A late sample therefore gets the
+//! difference to the one before it, and what follows it is derived anew: the next sample of each of
+//! its keys, further ones where a value was missing, and the first sample of each key that the
+//! history had right after it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use uuid::Uuid;
+
+use super::history::{Earlier, LastTwo};
+use super::plan::{Plan, Sample, plans};
+use super::state::CounterState;
+use super::{CounterKey, States};
+use crate::Timestamp;
+use crate::store::catalogue::TableId;
+use crate::store::mapper::{Rows, Value};
+
+/// How many rows of a key a store reads before the first late sample, and after the last one.
+///
+/// A counter that was missing in more samples in a row than these is compared with nothing.
+pub const CHAIN_ROWS: usize = 16;
+
+/// Late samples of one history.
+#[derive(Debug)]
+pub struct Late {
+    /// Their table.
+    pub table: TableId,
+    /// Their collector.
+    pub collector: Uuid,
+    /// The values of the columns that name the history beside the collector.
+    pub history: Vec<(&'static str, Value)>,
+    key: CounterKey,
+    times: BTreeSet<Timestamp>,
+}
+
+/// The stored rows of one key around late samples.
+#[derive(Debug, Default)]
+pub struct Chain {
+    /// The last [`CHAIN_ROWS`] before [`Late::from`], the newest first.
+    pub before: Vec<Vec<Value>>,
+    /// All from [`Late::from`] to [`Late::to`], in the order of time and element.
+    pub within: Vec<Vec<Value>>,
+    /// The first [`CHAIN_ROWS`] after [`Late::to`], in the order of time and element.
+    pub after: Vec<Vec<Value>>,
+}
+
+/// The late samples in `rows`, by history. The states of all [`super::keys`] have to be in `states`.
+pub fn late(rows: &Rows, states: &States) -> Vec<Late> {
+    let mut found: BTreeMap<CounterKey, Late> = BTreeMap::new();
+    for plan in plans() {
+        let Some(rows) = rows.table(plan.id) else {
+            continue;
+        };
+        let rows: Vec<&[Value]> = rows.iter().collect();
+        for sample in plan.samples(&rows) {
+            let Some(row) = rows.get(sample.at).filter(|_| states.is_late(&sample)) else {
+                continue;
+            };
+            let Some(Value::Uuid(collector)) = row.get(1) else {
+                continue;
+            };
+            let late = found.entry(sample.history).or_insert_with(|| Late {
+                table: plan.id,
+                collector: *collector,
+                history: plan.values(row, &plan.history),
+                key: sample.history,
+                times: BTreeSet::new(),
+            });
+            late.times.insert(sample.state.time);
+        }
+    }
+    found.into_values().collect()
+}
+
+impl Late {
+    /// Time of the first of them.
+    pub fn from(&self) -> Timestamp {
+        self.times.first().copied().unwrap_or_default()
+    }
+
+    /// Time of the last of them.
+    pub fn to(&self) -> Timestamp {
+        self.times.last().copied().unwrap_or_default()
+    }
+
+    /// The arguments of a statement of [`super::sql`]: the collector, then `times`, then `columns`.
+    pub fn arguments(&self, times: &[Timestamp], columns: &[(&'static str, Value)]) -> Vec<Value> {
+        let times = times.iter().copied().map(Value::Time);
+        let columns = columns.iter().map(|(_, value)| value.clone());
+        let collector = std::iter::once(Value::Uuid(self.collector));
+        collector.chain(times).chain(columns).collect()
+    }
+
+    /// The columns of the key of `row`.
+    pub fn key_of(&self, row: &[Value]) -> Vec<(&'static str, Value)> {
+        let plan = Plan::new(self.table);
+        plan.map_or_else(Vec::new, |plan| plan.values(row, &plan.key))
+    }
+
+    /// The same for the statement that deletes the rows of a key and an element, those of `row`.
+    pub fn place_of(&self, row: &[Value]) -> Vec<Value> {
+        let places = [1, 0, 2, 3].into_iter();
+        let places = places.filter_map(|at| row.get(at).cloned());
+        let key = self.key_of(row).into_iter().map(|(_, value)| value);
+        places.chain(key).collect()
+    }
+
+    /// The stored times of the history that come right after a late one, given those around.
+    pub fn followers(&self, stored: &[(Timestamp, i64)]) -> Vec<Timestamp> {
+        let stored: BTreeSet<Timestamp> = stored.iter().map(|(time, _)| *time).collect();
+        let after = |time: &Timestamp| stored.range(next(*time)..).next().copied();
+        let followers: BTreeSet<_> = self.times.iter().filter_map(after).collect();
+        followers.into_iter().collect()
+    }
+
+    /// The keys whose differences may change: those of the late samples in `rows`, and of `listed`,
+    /// the stored rows at the [`followers`](Self::followers).
+    pub fn keys(&self, rows: &Rows, listed: &[Vec<Value>]) -> Vec<Vec<(&'static str, Value)>> {
+        let Some(plan) = Plan::new(self.table) else {
+            return Vec::new();
+        };
+        let ours = rows
+            .table(self.table)
+            .into_iter()
+            .flat_map(|rows| rows.iter());
+        let ours = ours.filter(|row| self.takes(&plan, row));
+        let mut seen = HashSet::new();
+        let all = ours.chain(listed.iter().map(Vec::as_slice));
+        all.filter(|row| seen.insert(plan.key(row)))
+            .map(|row| plan.values(row, &plan.key))
+            .collect()
+    }
+
+    /// Whether `row` is one of the late ones.
+    fn takes(&self, plan: &Plan, row: &[Value]) -> bool {
+        let is_then = matches!(row.first(), Some(Value::Time(time)) if self.times.contains(time));
+        is_then && plan.history(row) == self.key
+    }
+
+    /// The history's sample before `time`.
+    fn earlier_than(&self, time: Timestamp, times: &BTreeMap<Timestamp, i64>) -> Option<Earlier> {
+        let (time, rows) = times.range(..time).next_back()?;
+        Some(Earlier::new(*time, *rows))
+    }
+}
+
+/// Fills the computed columns of the late samples in `rows`, and moves `states` on where they reach
+/// the end of a key. Returns the stored rows, whole, whose differences are others now: they replace
+/// those of the same key and element.
+///
+/// `stored` are the times of the history from the last before [`Late::from`] to the first after
+/// [`Late::to`], with the number of rows at each; `chains` are those of [`Late::keys`].
+pub fn derive(
+    late: &Late,
+    rows: &mut Rows,
+    states: &mut States,
+    stored: &[(Timestamp, i64)],
+    chains: Vec<Chain>,
+) -> Vec<Vec<Value>> {
+    let (Some(plan), Some(rows)) = (Plan::new(late.table), rows.table_mut(late.table)) else {
+        return Vec::new();
+    };
+    let mut ours: BTreeMap<CounterKey, Vec<&mut [Value]>> = BTreeMap::new();
+    let mut times: BTreeMap<Timestamp, i64> = stored.iter().copied().collect();
+    for row in rows.iter_mut().filter(|row| late.takes(&plan, row)) {
+        if let (Some(_), Some(Value::Time(time))) = (plan.state(row), row.first()) {
+            *times.entry(*time).or_default() += 1;
+            ours.entry(plan.key(row)).or_default().push(row);
+        }
+    }
+    let mut changed = Vec::new();
+    for chain in chains {
+        let key = chain.key(&plan);
+        let rows = key.and_then(|key| ours.remove(&key)).unwrap_or_default();
+        changed.extend(chain.derive(&plan, late, &times, rows, states));
+    }
+    for (_, rows) in ours {
+        // A key without stored rows.
+        changed.extend(Chain::default().derive(&plan, late, &times, rows, states));
+    }
+    if let Some(mut history) = states.known.get(&late.key).map(LastTwo::from_state) {
+        for (time, rows) in &times {
+            if late.times.contains(time) {
+                history = history.with(*time, *rows);
+            }
+        }
+        states.set(late.key, history.into_state());
+    }
+    changed
+}
+
+impl Chain {
+    fn key(&self, plan: &Plan) -> Option<CounterKey> {
+        let mut rows = self.before.iter().chain(&self.within).chain(&self.after);
+        rows.next().map(|row| plan.key(row))
+    }
+
+    /// Derives the key's late `rows` and what follows them; the stored rows that changed.
+    fn derive(
+        mut self,
+        plan: &Plan,
+        late: &Late,
+        times: &BTreeMap<Timestamp, i64>,
+        rows: Vec<&mut [Value]>,
+        states: &mut States,
+    ) -> Vec<Vec<Value>> {
+        let is_end = self.after.len() < CHAIN_ROWS;
+        cut(&mut self.before);
+        cut(&mut self.after);
+        self.before.reverse();
+        let mut stored: Vec<_> = self
+            .before
+            .into_iter()
+            .chain(self.within)
+            .chain(self.after)
+            .collect();
+        let was = stored.clone();
+        for row in stored.iter_mut().filter(|row| plan.state(row).is_some()) {
+            plan.strip(row);
+        }
+        let mut all: Vec<&mut [Value]> = Vec::with_capacity(rows.len() + stored.len());
+        all.extend(rows);
+        all.extend(stored.iter_mut().map(Vec::as_mut_slice));
+        let mut state: Option<CounterState> = None;
+        for sample in in_order(plan.samples(&all), &all) {
+            let time = sample.state.time;
+            let known = state.as_ref();
+            let earlier = late.earlier_than(time, times);
+            let row = all.get_mut(sample.at).filter(|_| time >= late.from());
+            state = plan
+                .step(row, sample.state, known, earlier, &mut 0)
+                .or(state);
+            if is_end && let Some(state) = &state {
+                states.set(sample.key, state.clone());
+            }
+        }
+        stored.iter_mut().for_each(|row| plan.complete(row));
+        let is_from =
+            |row: &[Value]| matches!(row.first(), Some(Value::Time(time)) if *time >= late.from());
+        replaced(plan, stored, &was)
+            .filter(|row| is_from(row))
+            .collect()
+    }
+}
+
+/// The rows of each element in `now` of which one has other differences than before.
+fn replaced(
+    plan: &Plan,
+    now: Vec<Vec<Value>>,
+    was: &[Vec<Value>],
+) -> impl Iterator<Item = Vec<Value>> {
+    let place = |row: &[Value]| row.get(..4).map(<[_]>::to_vec);
+    let pairs = now.iter().zip(was);
+    let others = pairs.filter(|(now, was)| !plan.is_equal(now, was));
+    let places: Vec<_> = others.map(|(now, _)| place(now)).collect();
+    now.into_iter()
+        .filter(move |row| places.contains(&place(row)))
+}
+
+/// Of two entries with a sample of one time the first counts.
+fn in_order(mut samples: Vec<Sample>, rows: &[&mut [Value]]) -> Vec<Sample> {
+    let entry = |sample: &Sample| match rows.get(sample.at).and_then(|row| row.get(2)) {
+        Some(Value::Int(entry)) => *entry,
+        _ => i64::MAX,
+    };
+    samples.sort_by_key(|sample| (sample.state.time, entry(sample)));
+    samples
+}
+
+/// Drops the rows of the last time, where a limit may have left out others of it.
+fn cut(rows: &mut Vec<Vec<Value>>) {
+    if rows.len() < CHAIN_ROWS {
+        return;
+    }
+    let time = |row: &Vec<Value>| row.first().cloned();
+    let last = rows.last().map(time);
+    if rows.first().map(time) != last {
+        rows.retain(|row| Some(time(row)) != last);
+    }
+}
+
+/// The first moment after `time`.
+const fn next(time: Timestamp) -> Timestamp {
+    Timestamp::from_micros(time.micros().saturating_add(1))
+}

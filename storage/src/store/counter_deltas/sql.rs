@@ -1,0 +1,133 @@
+//! The statements with which a store reads and replaces rows for [`super::derive`].
+//!
+//! Parameters are numbered; the collector is the first one. Rows have the columns of the catalogue.
+
+use super::CHAIN_ROWS;
+use crate::store::catalogue::Table;
+use crate::store::mapper::Value;
+
+/// A column and the value that selects by it; only the name is part of a text.
+type Selected = (&'static str, Value);
+
+/// What the two databases write differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+/// One statement a question, for one table and the columns that select its rows.
+#[derive(Debug)]
+pub(crate) struct Statements<'a> {
+    dialect: Dialect,
+    table: &'a Table,
+    columns: String,
+}
+
+impl<'a> Statements<'a> {
+    pub(crate) fn new(dialect: Dialect, table: &'a Table) -> Self {
+        let columns: Vec<_> = table.columns().map(|column| column.name).collect();
+        Self {
+            dialect,
+            table,
+            columns: columns.join(", "),
+        }
+    }
+
+    /// Times of a history and their rows, from the last before `$2` to the first after `$3`; the
+    /// history's columns follow.
+    pub(crate) fn times(&self, history: &[Selected]) -> String {
+        let (name, at) = (self.name(), self.equal(history, 4));
+        self.finish(format!(
+            "SELECT time, count(*) FROM {name} WHERE collector_id = $1 {at} \
+             AND time >= coalesce((SELECT max(time) FROM {name} \
+                 WHERE collector_id = $1 {at} AND time < $2), $2) \
+             AND time <= coalesce((SELECT min(time) FROM {name} \
+                 WHERE collector_id = $1 {at} AND time > $3), $3) \
+             GROUP BY time ORDER BY time"
+        ))
+    }
+
+    /// Rows of a history at the time `$2`; the history's columns follow.
+    pub(crate) fn listed(&self, history: &[Selected]) -> String {
+        let (name, at) = (self.name(), self.equal(history, 3));
+        self.finish(format!(
+            "SELECT {} FROM {name} WHERE collector_id = $1 AND time = $2 {at}",
+            self.columns
+        ))
+    }
+
+    /// Rows of a key before `$2`, the newest first; the key's columns follow.
+    pub(crate) fn before(&self, key: &[Selected]) -> String {
+        self.chain(
+            key,
+            3,
+            "time < $2",
+            &format!("time DESC, log_index DESC, ordinal DESC LIMIT {CHAIN_ROWS}"),
+        )
+    }
+
+    /// Rows of a key from `$2` to `$3`; the key's columns follow.
+    pub(crate) fn within(&self, key: &[Selected]) -> String {
+        self.chain(
+            key,
+            4,
+            "time >= $2 AND time <= $3",
+            "time, log_index, ordinal",
+        )
+    }
+
+    /// Rows of a key after `$2`; the key's columns follow.
+    pub(crate) fn after(&self, key: &[Selected]) -> String {
+        let order = format!("time, log_index, ordinal LIMIT {CHAIN_ROWS}");
+        self.chain(key, 3, "time > $2", &order)
+    }
+
+    /// Deletes the rows of a key and an element: `$2` time, `$3` log index, `$4` ordinal; the key's
+    /// columns follow.
+    pub(crate) fn delete(&self, key: &[Selected]) -> String {
+        let at = self.equal(key, 5);
+        self.finish(format!(
+            "DELETE FROM {} WHERE collector_id = $1 AND time = $2 AND log_index = $3 \
+             AND ordinal = $4 {at}",
+            self.name()
+        ))
+    }
+
+    fn chain(&self, key: &[Selected], from: usize, time: &str, order: &str) -> String {
+        // An index on the key's own columns finds a row at once; SQLite takes the collector's.
+        let collector = match (self.dialect, self.table.indexes) {
+            (Dialect::Sqlite, [_, ..]) => "+collector_id",
+            _ => "collector_id",
+        };
+        let at = self.equal(key, from);
+        self.finish(format!(
+            "SELECT {} FROM {} WHERE {collector} = $1 AND {time} {at} ORDER BY {order}",
+            self.columns,
+            self.name()
+        ))
+    }
+
+    fn name(&self) -> String {
+        match self.dialect {
+            Dialect::Postgres => self.table.qualified(),
+            Dialect::Sqlite => self.table.name.to_owned(),
+        }
+    }
+
+    fn equal(&self, columns: &[Selected], from: usize) -> String {
+        let columns = columns.iter().enumerate();
+        columns
+            .map(|(n, (column, _))| format!(" AND {column} = ${}", from + n))
+            .collect()
+    }
+
+    fn finish(&self, sql: String) -> String {
+        match self.dialect {
+            Dialect::Postgres => sql,
+            Dialect::Sqlite => sql.replace('$', "?"),
+        }
+    }
+}
