@@ -11,6 +11,7 @@ mod embedded;
 pub mod inventory;
 pub mod mapper;
 mod query;
+pub mod query_rollup;
 pub mod series;
 mod timescale;
 pub mod top_queries;

@@ -186,7 +186,11 @@ impl Cluster {
         Ok(String::from_utf8(answer.body.to_vec())?)
     }
 
-    fn client(&self, id: u64) -> anyhow::Result<HttpClient> {
+    /// A client of one node, with a connection of its own.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn client(&self, id: u64) -> anyhow::Result<HttpClient> {
         let endpoint = self.node(id)?.http.clone();
         Ok(HttpClient::new(endpoint, Arc::clone(&self.client)))
     }

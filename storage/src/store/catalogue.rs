@@ -140,6 +140,11 @@ pub fn tables_of(kind: &str) -> impl Iterator<Item = TableId> + '_ {
     tables().filter(move |id| id.table().kind == kind)
 }
 
+/// The table of statements.
+pub fn statements() -> Option<TableId> {
+    tables().find(|id| std::ptr::eq(id.table(), &queries::QUERY))
+}
+
 /// Whether elements of `kind` are inventories: kept once per content, with a reference per element.
 pub fn is_inventory(kind: &str) -> bool {
     matches!(kind, "pg_schema" | "pg_extensions" | "host_inventory")

@@ -22,6 +22,7 @@ mod read_elements;
 mod read_queries;
 mod readers;
 mod retain;
+mod rollups;
 mod sample_run;
 mod schema;
 mod series_ids;

@@ -21,6 +21,7 @@ mod plan;
 mod query_stats;
 mod readers;
 mod retention;
+mod rollups;
 mod series;
 mod session;
 mod tls;

@@ -81,6 +81,16 @@ fn mean(sum: &QueryStats) -> f64 {
     }
 }
 
+/// The columns of a [`Difference`](super::query_rollup::Difference), in the order of its fields.
+pub fn difference_columns() -> String {
+    let deltas = COUNTERS.map(|name| format!("{name}_delta"));
+    format!(
+        "time, interval_seconds, database_name, user_name, query_hash, min_time, stddev_time, \
+         max_time, {}",
+        deltas.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

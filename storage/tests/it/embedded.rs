@@ -94,7 +94,8 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
 
 /// Takes a file back to version 1, whose samples had a row each.
 fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
-    let tables = "DROP TABLE sample_runs;
+    let tables = "DROP TABLE sample_runs; DROP TABLE query_rollups; DROP TABLE query_rollup_marks;
+        DROP INDEX metrics_pg_stats_query_long;
         ALTER TABLE metrics_pg_stats_query DROP COLUMN stats_since;
         ALTER TABLE metrics_pg_stats_query DROP COLUMN missing_counters;
         CREATE TABLE samples (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,

@@ -9,6 +9,7 @@ mod durations;
 mod etcd;
 mod failover;
 mod flush;
+mod lists;
 mod machine;
 mod noise;
 mod outage;
@@ -43,6 +44,8 @@ enum Row {
     Big,
     /// Flushing into TimescaleDB against raw COPY
     Flush,
+    /// Top queries of a day, from both stores
+    Lists,
     /// The database is away at 10,000 elements a second
     Outage,
     /// Ten times the greatest load
@@ -94,6 +97,7 @@ async fn main() -> anyhow::Result<()> {
             Row::Sessions => Box::pin(sessions::run(&options, &mut report)).await,
             Row::Big => Box::pin(big::run(&options, &mut report)).await,
             Row::Flush => Box::pin(flush::run(&mut report)).await,
+            Row::Lists => Box::pin(lists::run(&options, &mut report)).await,
             Row::Outage => Box::pin(outage::run(&options, &mut report)).await,
             Row::Overload => Box::pin(overload::run(&options, &mut report)).await,
             Row::Failover => Box::pin(failover::run(&options, &mut report)).await,

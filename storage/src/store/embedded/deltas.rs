@@ -10,9 +10,17 @@ use crate::store::counter_deltas::sql::{Dialect, Statements};
 use crate::store::counter_deltas::{self, Chain, CounterState, Late, States};
 use crate::store::mapper::{Rows, Value};
 
-/// Fills the computed columns of `rows`, and moves the stored states. Returns how many counters fell
-/// although counting had not begun anew, by table.
-pub(super) fn fill(tx: &Connection, rows: &mut Rows) -> rusqlite::Result<Vec<(TableId, u64)>> {
+/// What [`fill`] did beside filling.
+#[derive(Debug)]
+pub(super) struct Filled {
+    /// How many counters fell although counting had not begun anew, by table.
+    pub(super) anomalies: Vec<(TableId, u64)>,
+    /// The stored rows that were replaced, for they have other differences now.
+    pub(super) replaced: Vec<(TableId, Vec<Value>)>,
+}
+
+/// Fills the computed columns of `rows`, and moves the stored states.
+pub(super) fn fill(tx: &Connection, rows: &mut Rows) -> rusqlite::Result<Filled> {
     let mut states = States::default();
     let mut find = tx.prepare_cached("SELECT state FROM rate_state WHERE key = ?1")?;
     for key in counter_deltas::keys(rows) {
@@ -23,10 +31,12 @@ pub(super) fn fill(tx: &Connection, rows: &mut Rows) -> rusqlite::Result<Vec<(Ta
             states.insert(key, state);
         }
     }
+    let mut replaced = Vec::new();
     for late in counter_deltas::late(rows, &states) {
-        derive(tx, &late, rows, &mut states)?;
+        let changed = derive(tx, &late, rows, &mut states)?;
+        replaced.extend(changed.into_iter().map(|row| (late.table, row)));
     }
-    let fell = counter_deltas::fill(rows, &mut states);
+    let anomalies = counter_deltas::fill(rows, &mut states);
     let mut keep = tx.prepare_cached(
         "INSERT OR REPLACE INTO rate_state (key, time, state) VALUES (?1, ?2, ?3)",
     )?;
@@ -36,7 +46,10 @@ pub(super) fn fill(tx: &Connection, rows: &mut Rows) -> rusqlite::Result<Vec<(Ta
             encoded.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         keep.execute(params![key.to_bytes(), state.time.micros(), encoded])?;
     }
-    Ok(fell)
+    Ok(Filled {
+        anomalies,
+        replaced,
+    })
 }
 
 /// Derives late samples, and replaces the stored rows that this changes.
@@ -45,7 +58,7 @@ fn derive(
     late: &Late,
     rows: &mut Rows,
     states: &mut States,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<Vec<Value>>> {
     let sql = Statements::new(Dialect::Sqlite, late.table.table());
     let times = times(tx, &sql, late)?;
     let mut listed = Vec::new();
@@ -70,7 +83,8 @@ fn derive(
         let mut delete = tx.prepare_cached(&sql.delete(&late.key_of(row)))?;
         delete.execute(params_from_iter(late.place_of(row)))?;
     }
-    flush::insert(tx, late.table, changed.iter().map(Vec::as_slice))
+    flush::insert(tx, late.table, changed.iter().map(Vec::as_slice))?;
+    Ok(changed)
 }
 
 fn times(

@@ -1,11 +1,14 @@
 //! One flush: rows and watermark in one transaction.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
 use super::deltas;
 use super::ids::Ids;
 use super::packing::pack;
+use super::rollups;
 use super::sample_run::{RunKey, RunSample, RunWriter};
 use super::schema;
 use super::values::{failed, signed};
@@ -13,6 +16,7 @@ use super::writer::Writer;
 use crate::store::catalogue::{self, TableId};
 use crate::store::inventory::{self, SplitBody};
 use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
+use crate::store::query_rollup::{self, Changes};
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Document, Element, Error, Result, Timestamp};
 
@@ -31,6 +35,7 @@ impl Writer {
             .map_err(failed("begin a flush of"))?;
         let stored = move_watermark(&tx, batch)
             .and_then(|()| store(&tx, &mut self.ids, batch).map_err(failed("flush into")))
+            .and_then(|(report, changes)| rollups::seal(&tx, &changes).map(|()| report))
             .and_then(|report| tx.commit().map(|()| report).map_err(failed("commit to")));
         match stored {
             Ok(_) => self.ids.commit(),
@@ -66,7 +71,10 @@ fn move_watermark(tx: &Transaction<'_>, batch: &FlushBatch) -> Result<()> {
     })
 }
 
-fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::Result<FlushReport> {
+/// What was stored, and which statements it changed.
+type Stored = (FlushReport, BTreeMap<Uuid, Changes>);
+
+fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::Result<Stored> {
     let mut report = FlushReport::default();
     let mut rows = Rows::default();
     let mut runs = RunWriter::default();
@@ -98,12 +106,13 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
         report.elements += 1;
     }
     report.rows += runs.finish(tx)?;
-    report.counter_anomalies = deltas::fill(tx, &mut rows)?;
+    let filled = deltas::fill(tx, &mut rows)?;
+    report.counter_anomalies = filled.anomalies;
     for (id, rows) in rows.tables() {
         insert(tx, id, rows.iter())?;
     }
     report.rows += rows.len() as u64;
-    Ok(report)
+    Ok((report, query_rollup::changes(&rows, &filled.replaced)))
 }
 
 /// Inserts whole rows of a typed table.

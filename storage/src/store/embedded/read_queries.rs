@@ -1,43 +1,48 @@
 //! Top queries and timelines, from counter differences.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::rollups;
 use super::values::failed;
+use crate::store::query_rollup::Span;
 use crate::store::top_queries::{self, COUNTERS, GAP_SECONDS};
 use crate::store::{CollectorQuery, QueryStats, StatsQuery};
 use crate::{Result, Timestamp};
 
-/// The part of a difference that lies in the window (?2, ?3].
-const SHARE: &str = "CASE WHEN interval_seconds > 0 THEN
-    (min(time, ?3) - max(time - interval_seconds * 1e6, ?2)) / (interval_seconds * 1e6) ELSE 1.0 END";
+/// The newest text of a statement.
+const TEXT: &str = "SELECT query_text FROM metrics_pg_stats_query
+    WHERE query_hash = ?1 AND +collector_id = ?2 AND database_name = ?3 AND user_name = ?4
+    AND time <= ?5 ORDER BY time DESC LIMIT 1";
 
 /// Answers `query`.
 pub(super) fn top(db: &Connection, query: &CollectorQuery) -> Result<Vec<QueryStats>> {
-    let sums = COUNTERS.map(|name| {
-        if name.ends_with("_time") {
-            format!("sum({name}_delta * share)")
-        } else {
-            format!("CAST(round(sum({name}_delta * share)) AS INTEGER)")
-        }
-    });
-    let sql = format!(
-        "SELECT max(time), collector_id, database_name, user_name, query_hash, max(query_text),
-            min(min_time), max(CASE WHEN calls_delta > 0 THEN total_time_delta / calls_delta END),
-            max(stddev_time), max(max_time),
-            sum(CASE WHEN interval_seconds <= {GAP_SECONDS} THEN share * interval_seconds ELSE 0 END) * 1e6 / (?3 - ?2),
-            {}
-        FROM (SELECT *, {SHARE} AS share FROM metrics_pg_stats_query
-            WHERE collector_id = ?1 AND time > ?2 AND calls_delta IS NOT NULL
-            AND time - interval_seconds * 1e6 < ?3 AND (?4 IS NULL OR database_name = ?4))
-        GROUP BY database_name, user_name, query_hash HAVING sum(calls_delta) > 0",
-        sums.join(", ")
-    );
+    let window = Span {
+        begin: query.from,
+        end: query.to,
+    };
+    // One transaction, so that rows and spans are of one moment.
+    let db = db.unchecked_transaction().map_err(failed("read"))?;
     let collector = query.collector.get();
-    let (from, to) = (query.from.micros(), query.to.micros());
-    let arguments = params![collector.as_bytes(), from, to, query.database];
-    let sums = stats(db, &sql, arguments).map_err(failed("read"))?;
-    Ok(top_queries::rank(sums, query.order, query.limit))
+    let rollup = rollups::window(&db, collector, window)?;
+    let only = query.database.as_deref();
+    let stats = rollup.stats(&collector.to_string(), window, only);
+    let mut top = top_queries::rank(stats, query.order, query.limit);
+    let mut find = db.prepare_cached(TEXT).map_err(failed("read"))?;
+    for stats in &mut top {
+        let text = find.query_row(
+            params![
+                stats.query_hash,
+                collector.as_bytes(),
+                stats.database_name,
+                stats.user_name,
+                stats.time.micros()
+            ],
+            |row| row.get(0),
+        );
+        stats.query_text = text.optional().map_err(failed("read"))?.unwrap_or_default();
+    }
+    Ok(top)
 }
 
 /// Answers `query`.

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use super::rollups;
 use super::values::failed;
 use super::writer::Writer;
 use crate::store::catalogue;
@@ -37,6 +38,7 @@ impl Writer {
         let ended = "DELETE FROM rate_state WHERE time < ?1";
         db.execute(ended, [before.micros()])
             .map_err(failed("retain in"))?;
+        rollups::drop_before(db, before)?;
         let sql = "DELETE FROM inventory WHERE NOT EXISTS
             (SELECT 1 FROM elements WHERE elements.inventory = inventory.hash)";
         db.execute(sql, []).map_err(failed("retain in"))?;

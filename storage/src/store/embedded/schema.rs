@@ -2,7 +2,7 @@
 //!
 //! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds documents whole,
 //! `inventory` the contents that elements refer to, `series` and `sample_runs` the plain samples, `rate_state`
-//! the last sample of each counter series; the typed tables are those of the catalogue.
+//! the last sample of each counter series, `query_rollups` sums of statements over spans of time; the typed tables are those of the catalogue.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
-use super::upgrade;
 use super::values::{failed, unsigned};
+use super::{rollups, upgrade};
 use crate::store::Watermark;
 use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
@@ -105,6 +105,8 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
             }
             tx.execute_batch(MISSING_COUNTERS)
                 .map_err(failed("migrate"))?;
+            tx.execute_batch(rollups::TABLES)
+                .map_err(failed("migrate"))?;
             let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
             tx.execute(sql, [SCHEMA_VERSION.to_string()])
                 .map_err(failed("migrate"))?;
@@ -117,6 +119,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
         for id in catalogue::tables() {
             tx.execute_batch(&id.table().sqlite_ddl())?;
         }
+        tx.execute_batch(rollups::TABLES)?;
         let insert = "INSERT INTO meta VALUES ('schema_version', ?1), ('cluster_id', ?2)";
         tx.execute(
             insert,

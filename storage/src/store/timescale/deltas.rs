@@ -22,17 +22,27 @@ const STATEMENT_ROWS: usize = 5_000;
 /// Keys whose rows are asked for at once.
 const CHAINS_AT_ONCE: usize = 64;
 
-/// Fills the computed columns of `rows`, and moves the stored states in the open transaction. Returns
-/// how many counters fell although counting had not begun anew, by table.
+/// What [`fill`] did beside filling.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// How many counters fell although counting had not begun anew, by table.
+    pub(super) anomalies: Vec<(TableId, u64)>,
+    /// The stored rows that were replaced, for they have other differences now.
+    pub(super) replaced: Vec<(TableId, Vec<Value>)>,
+}
+
+/// Fills the computed columns of `rows`, and moves the stored states in the open transaction.
 ///
 /// The states are read anew for every batch: a rollback or a failover takes them back together with
 /// the rows.
-pub(super) async fn fill(client: &Client, rows: &mut Rows) -> Result<Vec<(TableId, u64)>, Failure> {
+pub(super) async fn fill(client: &Client, rows: &mut Rows) -> Result<Filled, Failure> {
     let mut states = load(client, rows).await?;
+    let mut replaced = Vec::new();
     for late in counter_deltas::late(rows, &states) {
-        derive(client, &late, rows, &mut states).await?;
+        let changed = derive(client, &late, rows, &mut states).await?;
+        replaced.extend(changed.into_iter().map(|row| (late.table, row)));
     }
-    let fell = counter_deltas::fill(rows, &mut states);
+    let anomalies = counter_deltas::fill(rows, &mut states);
     let mut changed: Vec<(Uuid, Vec<u8>)> = Vec::new();
     for (key, state) in states.changed() {
         let encoded = state.encode();
@@ -53,7 +63,10 @@ pub(super) async fn fill(client: &Client, rows: &mut Rows) -> Result<Vec<(TableI
             )
             .await?;
     }
-    Ok(fell)
+    Ok(Filled {
+        anomalies,
+        replaced,
+    })
 }
 
 async fn load(client: &Client, rows: &Rows) -> Result<States, tokio_postgres::Error> {
@@ -81,7 +94,7 @@ async fn derive(
     late: &Late,
     rows: &mut Rows,
     states: &mut States,
-) -> Result<(), Failure> {
+) -> Result<Vec<Vec<Value>>, Failure> {
     let sql = Statements::new(Dialect::Postgres, late.table.table());
     let window = [late.from(), late.to()];
     let arguments = late.arguments(&window, &late.history);
@@ -101,7 +114,8 @@ async fn derive(
         chains.extend(try_join_all(part).await?);
     }
     let changed = counter_deltas::derive(late, rows, states, &times, chains);
-    replace(client, &sql, late, &changed).await
+    replace(client, &sql, late, &changed).await?;
+    Ok(changed)
 }
 
 async fn chain(

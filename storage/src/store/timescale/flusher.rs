@@ -11,8 +11,10 @@ use tokio_postgres::Client;
 
 use super::failure::{self, Refusal};
 use super::plan::{Memory, Plan, sample_json};
+use super::rollups;
 use super::session::{Connector, Purpose, Session, within};
 use super::watermark;
+use crate::store::query_rollup;
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Element, Error, Result};
 
@@ -162,7 +164,7 @@ impl Flusher {
         let mut report = FlushReport {
             elements: batch.elements.len() as u64,
             untyped: plan.untyped,
-            counter_anomalies: plan.counter_anomalies.clone(),
+            counter_anomalies: plan.filled.anomalies.clone(),
             ..FlushReport::default()
         };
         let all = 0..batch.elements.len();
@@ -170,6 +172,8 @@ impl Flusher {
             Mode::Whole => report.rows = copy(client, &plan, all).await?,
             Mode::Isolating => isolate(client, &plan, all, &mut report).await?,
         }
+        let changes = query_rollup::changes(&plan.rows, &plan.filled.replaced);
+        rollups::seal(client, &changes).await?;
         if !watermark::advance(client, self.connector.options().owner, batch).await? {
             client.batch_execute("ROLLBACK").await?;
             return Ok(Attempt::Moved);

@@ -30,6 +30,8 @@ const UPGRADE: &str = "ALTER TABLE public.metrics_pg_stats_query \
     ADD COLUMN IF NOT EXISTS missing_counters bigint";
 
 const SCHEMA: &str = include_str!("schema.sql");
+/// Since version 3.
+const ROLLUPS: &str = include_str!("rollups.sql");
 const VIEWS: &str = include_str!("views.sql");
 
 /// Brings the database to [`VERSION`].
@@ -64,6 +66,7 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
         Some(_) => {
             batch(client, "BEGIN").await?;
             batch(client, UPGRADE).await?;
+            batch(client, ROLLUPS).await?;
             note_version(client).await?;
             batch(client, "COMMIT").await?;
             watermark::read(client, owner).await.map(drop)
@@ -83,6 +86,7 @@ async fn create(client: &Client, owner: StoreOwner) -> Result<()> {
     for id in catalogue::tables() {
         batch(client, &table_sql(id.table())).await?;
     }
+    batch(client, ROLLUPS).await?;
     batch(client, VIEWS).await?;
     client
         .execute(

@@ -5,7 +5,7 @@ use std::ops::Range;
 use tokio_postgres::Client;
 
 use super::copy::CopyRows;
-use super::deltas;
+use super::deltas::{self, Filled};
 use super::flusher::Failure;
 use super::inventories::Inventories;
 use super::series::{self, SeriesIds};
@@ -35,7 +35,7 @@ pub(super) struct Plan<'a> {
     places: Vec<Place>,
     pub(super) rows: Rows,
     pub(super) untyped: u64,
-    pub(super) counter_anomalies: Vec<(TableId, u64)>,
+    pub(super) filled: Filled,
 }
 
 /// Where one element goes, beside the typed tables.
@@ -71,7 +71,7 @@ impl<'a> Plan<'a> {
             places: Vec::with_capacity(elements.len()),
             rows: Rows::default(),
             untyped: 0,
-            counter_anomalies: Vec::new(),
+            filled: Filled::default(),
         };
         for element in elements {
             let place = match &element.element {
@@ -83,7 +83,7 @@ impl<'a> Plan<'a> {
             };
             plan.places.push(place);
         }
-        plan.counter_anomalies = deltas::fill(client, &mut plan.rows).await?;
+        plan.filled = deltas::fill(client, &mut plan.rows).await?;
         Ok(plan)
     }
 

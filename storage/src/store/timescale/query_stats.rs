@@ -6,41 +6,44 @@ use uuid::Uuid;
 
 use super::failure;
 use super::pg_time::PgTime;
+use super::rollups;
+use crate::store::query_rollup::Span;
 use crate::store::top_queries::{self, COUNTERS, GAP_SECONDS};
 use crate::store::{CollectorQuery, QueryStats, StatsQuery, StatsRow};
 use crate::{Error, Result};
 
-/// The part of a difference that lies in the window ($2, $3].
-const SHARE: &str = "(CASE WHEN interval_seconds > 0 THEN \
-    (extract(epoch FROM least(time, $3::timestamptz))::float8 \
-    - greatest(extract(epoch FROM time)::float8 - interval_seconds, extract(epoch FROM $2::timestamptz)::float8)) \
-    / interval_seconds ELSE 1.0 END)::float8";
+/// The newest text of each statement: hashes, databases and users in three arrays.
+const TEXTS: &str = "SELECT coalesce(t.query_text, '') FROM \
+    unnest($2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS s (hash, db, usr, n) \
+    LEFT JOIN LATERAL (SELECT query_text FROM public.metrics_pg_stats_query \
+        WHERE query_hash = s.hash AND collector_id = $1 AND database_name = s.db \
+        AND user_name = s.usr AND time <= $5 ORDER BY time DESC LIMIT 1) t ON true ORDER BY s.n";
 
 /// Queries of a collector that ran in the window.
 pub(super) async fn top(client: &Client, query: &CollectorQuery) -> Result<Vec<QueryStats>> {
-    let sql = format!(
-        "SELECT max(time) AS time, collector_id, database_name, user_name, query_hash, \
-             last(query_text, time) AS query_text, min(min_time) AS min_time, \
-             max(CASE WHEN calls_delta > 0 THEN total_time_delta / calls_delta END) AS max_time, \
-             max(stddev_time) AS stddev_time, max(max_time) AS max_time_lifetime, \
-             (sum(CASE WHEN interval_seconds <= {GAP_SECONDS} THEN share * interval_seconds ELSE 0 END) \
-                 / extract(epoch FROM $3::timestamptz - $2::timestamptz))::float8 AS coverage, {} \
-         FROM (SELECT *, {SHARE} AS share FROM public.metrics_pg_stats_query \
-             WHERE collector_id = $1 AND time > $2 AND calls_delta IS NOT NULL \
-             AND time - make_interval(secs => interval_seconds) < $3 \
-             AND ($4::text IS NULL OR database_name = $4)) AS shared \
-         GROUP BY collector_id, database_name, user_name, query_hash HAVING sum(calls_delta) > 0",
-        columns(|name| {
-            if name.ends_with("_time") {
-                format!("sum({name}_delta * share)")
-            } else {
-                format!("round(sum({name}_delta * share))")
-            }
-        })
-    );
-    let (collector, from, to) = (query.collector.get(), PgTime(query.from), PgTime(query.to));
-    let sums = fetch(client, &sql, &[&collector, &from, &to, &query.database]).await?;
-    Ok(top_queries::rank(sums, query.order, query.limit))
+    let window = Span {
+        begin: query.from,
+        end: query.to,
+    };
+    let collector = query.collector.get();
+    let rollup = rollups::window(client, collector, window).await?;
+    let only = query.database.as_deref();
+    let stats = rollup.stats(&collector.to_string(), window, only);
+    let mut top = top_queries::rank(stats, query.order, query.limit);
+    let hashes: Vec<i64> = top.iter().map(|stats| stats.query_hash).collect();
+    let databases: Vec<&str> = top.iter().map(|stats| &*stats.database_name).collect();
+    let users: Vec<&str> = top.iter().map(|stats| &*stats.user_name).collect();
+    let newest = top.iter().map(|stats| stats.time).max().unwrap_or_default();
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&collector, &hashes, &databases, &users, &PgTime(newest)];
+    let texts = client
+        .query(TEXTS, &parameters)
+        .await
+        .map_err(read_failed)?;
+    for (stats, row) in top.iter_mut().zip(texts) {
+        stats.query_text = row.try_get(0).map_err(read_failed)?;
+    }
+    Ok(top)
 }
 
 /// What one query did between consecutive samples.

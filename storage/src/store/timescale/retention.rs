@@ -41,6 +41,9 @@ pub(super) async fn drop_before(client: &Client, before: Timestamp) -> Result<u6
         )
         .await
         .map_err(failed)?;
+    let sql = "DELETE FROM metrics.query_rollups WHERE to_timestamp(start + seconds) <= $1";
+    let spans = client.execute(sql, &[&PgTime(before)]).await;
+    dropped += spans.map_err(failed)?;
     Ok(dropped)
 }
 

@@ -58,6 +58,8 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
     let store = database.ready().await;
     let as_version_1 = "ALTER TABLE public.metrics_pg_stats_query DROP COLUMN stats_since, \
         DROP COLUMN missing_counters; \
+        DROP TABLE metrics.query_rollups, metrics.query_rollup_marks; \
+        DROP INDEX public.metrics_pg_stats_query_long; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
     client.batch_execute(as_version_1).await.unwrap();
