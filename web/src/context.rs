@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::NodeApi;
 use crate::auth::FailureLimit;
+use crate::bad_elements::BadElements;
 use crate::budget::Budget;
 use crate::metrics::WebMetrics;
 use crate::options::WebOptions;
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) push_queue: PushQueue,
     pub(crate) password_checks: Semaphore,
     pub(crate) failures: FailureLimit,
+    pub(crate) bad_elements: BadElements,
     pub(crate) started: Instant,
 }
 
@@ -54,6 +56,7 @@ impl Context {
             push_queue,
             password_checks,
             failures,
+            bad_elements: BadElements::default(),
             started: Instant::now(),
         }
     }

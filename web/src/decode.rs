@@ -9,14 +9,21 @@ mod element;
 mod envelope;
 mod fault;
 mod frame;
+mod rejected;
+mod skip;
 mod unpack;
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use pga_storage::{Element, Timestamp};
 
+pub(crate) use self::rejected::REASONS;
 use self::unpack::Bounds;
-pub use self::{envelope::DecodedPush, fault::DecodeError};
+pub use self::{
+    envelope::DecodedPush,
+    fault::DecodeError,
+    rejected::{Rejected, RejectedElement},
+};
 use crate::budget::Lease;
 use crate::options::WebLimits;
 
@@ -77,7 +84,7 @@ pub(crate) fn decode_within(
         texts: 0,
     };
     memory.hold()?;
-    let push = envelope::read(&text, limits.max_elements, now, &mut memory)?;
+    let push = envelope::read(&text, limits, now, &mut memory)?;
     let elements = (push.elements.capacity() * size_of::<Element>()) as u64;
     let kept = elements + memory.texts + text.len() as u64;
     if let Some(lease) = memory.lease {

@@ -8,6 +8,7 @@
 //! [`routes_not_built`] what it does not do.
 
 mod auth;
+mod bad_elements;
 mod body;
 mod budget;
 mod connection;
@@ -29,7 +30,7 @@ mod tls;
 mod wall_clock;
 
 pub use self::{
-    decode::{DecodeError, DecodedPush, PushRoute, decode_push},
+    decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,
     node_api::{
         ApiError, Health, NodeApi, Principal, Push, PushAck, Registered, Registration, User,

@@ -4,6 +4,8 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
+use crate::decode;
+
 const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
 ];
@@ -18,6 +20,7 @@ pub struct WebMetrics {
     pub(crate) unknown_fields: IntCounter,
     pub(crate) decode: Histogram,
     pub(crate) decode_errors: IntCounterVec,
+    pub(crate) rejected_elements: IntCounterVec,
     pub(crate) refusals: IntCounterVec,
     pub(crate) received_bytes: IntCounter,
     pub(crate) sent_bytes: IntCounter,
@@ -72,6 +75,7 @@ impl WebMetrics {
                 "Pushes that could not be decoded.",
                 "reason",
             )?,
+            rejected_elements: rejected_elements()?,
             refusals: counters(
                 "pganalytics_http_refusals_total",
                 "Requests that were refused.",
@@ -120,6 +124,7 @@ impl WebMetrics {
         registry.register(Box::new(self.unknown_fields.clone()))?;
         registry.register(Box::new(self.decode.clone()))?;
         registry.register(Box::new(self.decode_errors.clone()))?;
+        registry.register(Box::new(self.rejected_elements.clone()))?;
         registry.register(Box::new(self.refusals.clone()))?;
         registry.register(Box::new(self.received_bytes.clone()))?;
         registry.register(Box::new(self.sent_bytes.clone()))?;
@@ -141,6 +146,18 @@ fn histograms(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<His
 
 fn counters(name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
     IntCounterVec::new(Opts::new(name, help), &[label])
+}
+
+fn rejected_elements() -> prometheus::Result<IntCounterVec> {
+    let rejected = counters(
+        "pganalytics_push_rejected_elements_total",
+        "Elements that were refused alone; the others of their pushes are stored.",
+        "reason",
+    )?;
+    for reason in decode::REASONS {
+        rejected.with_label_values(&[reason]).inc_by(0);
+    }
+    Ok(rejected)
 }
 
 fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {

@@ -35,6 +35,8 @@ pub struct WebLimits {
     pub max_push_wait: Duration,
     /// Most elements of one push.
     pub max_elements: usize,
+    /// Oldest time of an element, before now; `None` takes any.
+    pub max_age: Option<Duration>,
     /// Largest request head, in bytes.
     pub header_bytes: usize,
     /// Most header lines.
@@ -68,6 +70,7 @@ impl Default for WebLimits {
             max_pushes: 512,
             max_push_wait: Duration::from_secs(4),
             max_elements: 999_999,
+            max_age: None,
             header_bytes: 64 << 10,
             max_headers: 100,
             header_timeout: Duration::from_secs(10),

@@ -21,7 +21,8 @@ impl Default for ClusterOptions {
             nodes: 3,
             timescale: None,
             disks: false,
-            settings: Vec::new(),
+            // Scenarios push samples with fixed times.
+            settings: vec![("store.retention", "3650d".to_owned())],
         }
     }
 }

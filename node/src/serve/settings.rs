@@ -89,6 +89,7 @@ pub(super) fn web(config: &Config) -> Result<WebOptions> {
             max_pushes: count(limits.max_pushes),
             max_push_wait: limits.max_push_wait,
             max_elements: count(limits.max_elements),
+            max_age: Some(config.store.retention),
             header_timeout: limits.header_timeout,
             body_timeout: limits.body_timeout,
             idle_timeout: limits.idle_timeout,

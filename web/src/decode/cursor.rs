@@ -3,16 +3,30 @@
 use std::borrow::Cow;
 
 use super::fault::DecodeError;
+use super::skip::{self, Skipped};
 
 /// Longest string, in bytes.
 pub(super) const MAX_STRING: usize = 1 << 20;
+
+/// What [`marked`] puts in the place of a byte that is no UTF-8: no string may hold it.
+const MARK: u8 = 1;
+
+/// `bytes` with each byte that is no UTF-8 replaced, so that what stands around them can be read.
+pub(super) fn marked(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::from(MARK)));
+    }
+    text
+}
 
 /// A place in JSON text; copies are bookmarks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,
-    /// After the text come bytes that are no UTF-8.
+    /// [`MARK`] stands for bytes that are no UTF-8.
     broken: bool,
 }
 
@@ -31,25 +45,31 @@ pub(super) struct Number<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// At the start of `bytes`; what follows the first byte that is no UTF-8 cannot be read.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self {
-                text,
-                at: 0,
-                broken: false,
-            },
-            Err(error) => {
-                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                let text = std::str::from_utf8(valid).unwrap_or_default();
-                Self {
-                    text,
-                    at: 0,
-                    broken: true,
-                }
-            }
+    /// At the start of `text`.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            text: text.strip_prefix('\u{feff}').unwrap_or(text),
+            at: 0,
+            broken: false,
         }
+    }
+
+    /// The same for a text that [`marked`] made.
+    pub(super) fn of_marked(text: &'a str) -> Self {
+        Self {
+            broken: true,
+            ..Self::new(text)
+        }
+    }
+
+    /// Reads over the value here as far as strings and brackets delimit it, whatever else is wrong in
+    /// it. `None` if nothing does, or if it is nested too deep.
+    pub(super) fn skip_value(&mut self) -> Option<Skipped<'a>> {
+        self.skip_space();
+        let rest = self.text.get(self.at..)?;
+        let skipped = skip::value(rest)?;
+        self.at += skipped.length;
+        Some(skipped)
     }
 
     #[inline]
@@ -73,13 +93,22 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     pub(super) fn wrong(&self, what: &str) -> DecodeError {
-        if self.broken && self.at >= self.text.len() {
-            return DecodeError::bad("utf8", format!("no UTF-8 at byte {}", self.text.len()));
+        if self.broken && self.peek() == Some(MARK) {
+            return DecodeError::bad("utf8", format!("no UTF-8 at byte {}", self.at));
         }
         if self.at >= self.text.len() {
             return DecodeError::bad("json", "the JSON text ends too early");
         }
         DecodeError::bad("json", format!("{what} at byte {}", self.at))
+    }
+
+    #[cold]
+    fn control(&self) -> DecodeError {
+        if self.broken && self.peek() == Some(MARK) {
+            return self.wrong("");
+        }
+        let text = format!("a control character in a string at byte {}", self.at);
+        DecodeError::bad("control_character", text)
     }
 
     #[inline]
@@ -154,7 +183,7 @@ impl<'a> Cursor<'a> {
                 }
                 0..0x20 => {
                     self.at = start + n;
-                    return Err(self.wrong("a control character in a string"));
+                    return Err(self.control());
                 }
                 _ => {}
             }
@@ -246,7 +275,7 @@ impl<'a> Text<'a> {
                     chars = tail.chars();
                     char
                 }
-                _ => return Err(DecodeError::bad("json", "an unknown escape in a string")),
+                _ => return Err(DecodeError::bad("escape", "an unknown escape in a string")),
             });
             rest = chars.as_str();
         }
@@ -274,7 +303,7 @@ fn unicode(text: &str) -> Result<(char, &str), DecodeError> {
 }
 
 fn hex(text: &str) -> Result<(u32, &str), DecodeError> {
-    let wrong = || DecodeError::bad("json", "an unknown escape in a string");
+    let wrong = || DecodeError::bad("escape", "an unknown escape in a string");
     let (digits, tail) = text.split_at_checked(4).ok_or_else(wrong)?;
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(wrong());

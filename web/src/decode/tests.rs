@@ -39,7 +39,10 @@ fn push_of(elements: &str) -> String {
 }
 
 fn refused(body: impl AsRef<[u8]>) -> (u16, &'static str) {
-    let error = decode(body).unwrap_err();
+    let error = match decode(body) {
+        Ok(push) => push.rejected.error().cloned().unwrap(),
+        Err(error) => error,
+    };
     (error.status(), error.reason())
 }
 

@@ -12,11 +12,12 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::query_string::QueryString;
 use super::{Ask, body_stream, finish};
 use crate::auth::{pushing_collector, require_same};
 use crate::body::{self, BodyStream};
 use crate::budget::Lease;
-use crate::decode::{DecodedPush, PushRoute, blame_headers, decode_within};
+use crate::decode::{DecodedPush, PushRoute, Rejected, blame_headers, decode_within};
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::wall_clock::now;
@@ -34,6 +35,8 @@ struct PushAnswer<'a> {
     collector_id: &'a str,
     metrics_inserted: u64,
     metrics_repeated: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Rejected>,
     bytes_received: u64,
     processing_time_ms: u64,
     next_config_version: u32,
@@ -103,7 +106,7 @@ async fn push(
     started: Instant,
 ) -> Result<Response, Refusal> {
     let context = &ask.context;
-    let sender = match pushing_collector(context, &ask.headers) {
+    let (sender, is_strict) = match sender(&ask) {
         Ok(sender) => sender,
         Err(refusal) => return Err(body::refuse(body, refusal).await),
     };
@@ -126,6 +129,7 @@ async fn push(
     let (decoded, _lease) = decode(&ask, bytes, route, lease).await?;
     let collector = CollectorId::from_external(&decoded.external_id);
     require_same(sender, collector)?;
+    let rejected = rejected(&ask, collector, decoded.rejected, is_strict)?;
     context
         .metrics
         .unknown_fields
@@ -147,10 +151,52 @@ async fn push(
         body_bytes,
     };
     let ack = context.api.push(push).await?;
-    Ok(acknowledge(&ask, &external_id, ack, body_bytes, started))
+    Ok(acknowledge(
+        &ask,
+        &external_id,
+        ack,
+        rejected,
+        body_bytes,
+        started,
+    ))
 }
 
-fn acknowledge(ask: &Ask, id: &str, ack: PushAck, bytes: u64, started: Instant) -> Response {
+/// Who pushes, and whether one bad element is to refuse the whole push.
+fn sender(ask: &Ask) -> Result<(Option<CollectorId>, bool), Refusal> {
+    let sender = pushing_collector(&ask.context, &ask.headers)?;
+    Ok((sender, QueryString::parse(&ask.query)?.flag("strict")?))
+}
+
+/// Counts what was refused; refuses the whole push for it if the client asks for that.
+fn rejected(
+    ask: &Ask,
+    collector: CollectorId,
+    rejected: Rejected,
+    is_strict: bool,
+) -> Result<Option<Rejected>, Refusal> {
+    let metrics = &ask.context.metrics;
+    for (reason, count) in &rejected.by_reason {
+        metrics
+            .rejected_elements
+            .with_label_values(&[reason])
+            .inc_by(*count);
+    }
+    ask.context.bad_elements.note(collector, &rejected);
+    match rejected.error() {
+        Some(error) if is_strict => Err(error.clone().into()),
+        Some(_) => Ok(Some(rejected)),
+        None => Ok(None),
+    }
+}
+
+fn acknowledge(
+    ask: &Ask,
+    id: &str,
+    ack: PushAck,
+    rejected: Option<Rejected>,
+    bytes: u64,
+    started: Instant,
+) -> Response {
     let elements = &ask.context.metrics.elements;
     elements
         .with_label_values(&["accepted"])
@@ -163,6 +209,7 @@ fn acknowledge(ask: &Ask, id: &str, ack: PushAck, bytes: u64, started: Instant) 
         collector_id: id,
         metrics_inserted: ack.accepted,
         metrics_repeated: ack.repeated,
+        rejected,
         bytes_received: bytes,
         processing_time_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         next_config_version: 1,

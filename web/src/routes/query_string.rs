@@ -38,6 +38,18 @@ impl QueryString {
             .unwrap_or(default)
     }
 
+    /// A flag: `true`, `false`, or not there.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => {
+                let text = format!("{name} is {other:?}: use true or false");
+                Err(Refusal::bad("argument", text))
+            }
+        }
+    }
+
     pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.text(name) else {
             return Ok(None);

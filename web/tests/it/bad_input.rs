@@ -19,7 +19,6 @@ async fn bad_bodies_are_refused_and_leave_no_trace() {
         ("3 array", "", "[]", 400),
         ("4 depth", "", deep.as_str(), 400),
         ("5 duplicate", "", r#"{"a":1,"a":1}"#, 400),
-        ("7 type", "", r#"{"metrics":[{"type":5}]}"#, 422),
         ("10 a million", "", many.as_str(), 413),
         ("17 nul", "", r#"{"a":"\u0000"}"#, 422),
         ("28 gzip", "", "\x1f", 400),
@@ -48,6 +47,30 @@ async fn bad_bodies_are_refused_and_leave_no_trace() {
     }
     assert!(server.node.pushes.lock().unwrap().is_empty());
     assert_eq!(server.push("", CYCLE).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_bad_element_is_refused_alone_unless_the_push_is_strict() {
+    let server = Server::open().await;
+    let body = r#"{"collector_id":"c","hostname":"h","timestamp":1767225600,"metrics":[
+        {"name":"a","value":1},{"type":"pg_log","x":"\u0000"},{"name":"b","value":1}]}"#;
+    let answer = server.push("", body.as_bytes()).await;
+    let json = answer.json();
+    assert_eq!((answer.status, &json["status"]), (200, &"success".into()));
+    let first = serde_json::json!([{"index": 1, "type": "pg_log", "reason": "nul"}]);
+    assert_eq!(json["rejected"]["count"], 1);
+    assert_eq!(json["rejected"]["by_reason"]["nul"], 1);
+    assert_eq!(json["rejected"]["first"], first);
+    assert_eq!(server.node.pushes.lock().unwrap()[0].elements.len(), 2);
+    for (flag, status) in [("true", 422), ("false", 200), ("1", 400)] {
+        let path = format!("/api/v1/metrics/push?strict={flag}");
+        let answer = server.post(&path, "", body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{flag}");
+    }
+    let metrics = server.get("/metrics", "").await;
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let rejected = r#"pganalytics_push_rejected_elements_total{reason="nul"} 3"#;
+    assert!(metrics.contains(rejected), "{metrics}");
 }
 
 #[tokio::test]

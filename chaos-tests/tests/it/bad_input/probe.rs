@@ -75,7 +75,7 @@ impl Probe {
         }
         // As large as a push may be, and as much work; it is refused in the end.
         let answer = exchange(self.address(), &huge()).await?;
-        ensure!(answer.status == 422, "huge: {}", answer.text());
+        ensure!(answer.status == 400, "huge: {}", answer.text());
         Ok(())
     }
 

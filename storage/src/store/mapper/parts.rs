@@ -11,6 +11,10 @@ use crate::store::FlushElement;
 use crate::store::catalogue::{Column, ColumnType, Items, Source};
 use crate::{Document, Timestamp};
 
+/// How far a part's own time may be before its element's, and after: a day, and five minutes.
+const PART_BEFORE_MICROS: i64 = 86_400_000_000;
+const PART_AFTER_MICROS: i64 = 300_000_000;
+
 /// One part of an element, a row in the making.
 pub(super) struct Part<'a> {
     pub(super) time: Timestamp,
@@ -96,6 +100,13 @@ fn databases<'a>(whole: Part<'a>, each: &mut dyn FnMut(&Part<'a>) -> Mapped) -> 
     }
 }
 
+/// Whether a part's own time can be its time: a node has checked the time of the element only.
+fn is_near(part: Timestamp, element: Timestamp) -> bool {
+    let at = element.micros();
+    (at.saturating_sub(PART_BEFORE_MICROS)..=at.saturating_add(PART_AFTER_MICROS))
+        .contains(&part.micros())
+}
+
 fn listed_database<'a>(
     whole: &Part<'a>,
     item: &'a Json,
@@ -109,6 +120,7 @@ fn listed_database<'a>(
     let time = object
         .get("timestamp")
         .and_then(parse_time)
+        .filter(|time| is_near(*time, whole.time))
         .unwrap_or(whole.time);
     each(&Part {
         time,

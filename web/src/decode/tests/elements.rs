@@ -197,3 +197,126 @@ fn documents_are_canonical_and_dated() {
     assert_eq!(push.elements.last().unwrap().time(), push.time);
     assert_eq!(push.unknown_kinds, 2);
 }
+
+#[test]
+fn a_bad_element_is_refused_alone() {
+    let good = r#"{"name":"a","value":1,"timestamp":1795999000}"#;
+    let long = format!(r#"{{"type":"pg_log","x":"{}"}}"#, "x".repeat(2 << 20));
+    let deep = format!(
+        r#"{{"type":"pg_log","x":{}1{}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    for (bad, kind, reason) in [
+        (r#"{"type":"pg_log","x":"a\u0000b"}"#, "pg_log", "nul"),
+        (r#"{"name":"a\u0000","value":1}"#, "samples", "nul"),
+        (
+            r#"{"name":"a","value":1,"labels":{"\u0000":"b"}}"#,
+            "samples",
+            "nul",
+        ),
+        (r#"{"type":"pg_log","x":"\ud800"}"#, "pg_log", "surrogate"),
+        (r#"{"type":"pg_log","x":"\x"}"#, "pg_log", "escape"),
+        (
+            "{\"type\":\"pg_log\",\"x\":\"a\u{0}\"}",
+            "pg_log",
+            "control_character",
+        ),
+        (&long, "pg_log", "string_bytes"),
+        (&deep, "pg_log", "depth"),
+        (
+            r#"{"type":"pg_query_stats","queries":[{"calls":-1}]}"#,
+            "pg_query_stats",
+            "counter",
+        ),
+        (
+            r#"{"type":"x","y":18446744073709551616}"#,
+            "x",
+            "integer_range",
+        ),
+        (r#"{"name":"a","value":1e400}"#, "samples", "number"),
+        (r#"{"type":"x","y":1,"y":2}"#, "x", "duplicate_key"),
+        (r#"{"type":7,"y":1}"#, "samples", "type"),
+        (
+            r#"{"name":"a","value":1,"timestamp":"soon"}"#,
+            "samples",
+            "element_time",
+        ),
+        (
+            r#"{"name":"a","value":1,"timestamp":1796000301}"#,
+            "samples",
+            "time_range",
+        ),
+        (
+            r#"{"type":"x","timestamp":"9999-12-31T23:59:59Z"}"#,
+            "x",
+            "time_range",
+        ),
+        ("7", "", "element"),
+        (r#""a\u0000""#, "", "nul"),
+        ("[1]", "", "element"),
+    ] {
+        let push = decode(push_of(&format!("[{good},{bad},{good}]"))).unwrap();
+        assert_eq!(push.elements.len(), 2, "{reason}");
+        let [first] = &push.rejected.first[..] else {
+            panic!("{:?}", push.rejected)
+        };
+        assert_eq!((first.index, &*first.kind, first.reason), (1, kind, reason));
+        assert_eq!(push.rejected.by_reason, [(reason, 1)].into());
+    }
+}
+
+#[test]
+fn bytes_that_are_no_utf8_refuse_their_element() {
+    let text = push_of(r#"[{"name":"a","value":1,"labels":{"n":"caf#"}},{"name":"b","value":1}]"#);
+    let bytes: Vec<u8> = text
+        .bytes()
+        .map(|byte| if byte == b'#' { 0xe9 } else { byte })
+        .collect();
+    let push = decode(&bytes).unwrap();
+    assert_eq!((push.elements.len(), push.rejected.count), (1, 1));
+    assert_eq!(push.rejected.first[0].reason, "utf8");
+}
+
+#[test]
+fn what_is_older_than_the_retention_is_refused_alone_by_its_own_time_or_the_envelopes() {
+    let limits = WebLimits {
+        max_age: Some(std::time::Duration::from_secs(1_000)),
+        ..WebLimits::default()
+    };
+    let elements = r#"[{"name":"a","value":1},{"name":"b","value":1,"timestamp":1795998999},
+        {"name":"c","value":1,"timestamp":1795999000},{"type":"x"}]"#;
+    for (envelope, kept, rejected) in [
+        (1_767_225_600, vec!["samples"], vec![1, 3, 0]),
+        (1_796_000_000, vec!["samples", "samples", "x"], vec![1]),
+        (1_796_000_301, vec!["samples"], vec![1, 3, 0]),
+    ] {
+        let body = push_of(elements).replace("1767225600", &envelope.to_string());
+        let push = with_limits(body.as_bytes(), &limits).unwrap();
+        let kinds: Vec<_> = push.elements.iter().map(|element| element.kind()).collect();
+        assert_eq!(kinds, kept, "{envelope}");
+        let mut found: Vec<_> = push
+            .rejected
+            .first
+            .iter()
+            .map(|first| first.index)
+            .collect();
+        let mut rejected = rejected;
+        found.sort_unstable();
+        rejected.sort_unstable();
+        assert_eq!(found, rejected, "{envelope}");
+    }
+}
+
+#[test]
+fn at_most_twenty_are_named_and_all_count_as_elements() {
+    let bad = vec!["7"; 30].join(",");
+    let push = decode(push_of(&format!("[{bad}]"))).unwrap();
+    assert_eq!((push.rejected.count, push.rejected.first.len()), (30, 20));
+    let limits = WebLimits {
+        max_elements: 29,
+        ..WebLimits::default()
+    };
+    let error = with_limits(push_of(&format!("[{bad}]")).as_bytes(), &limits).unwrap_err();
+    assert_eq!((error.status(), error.reason()), (413, "elements"));
+}
