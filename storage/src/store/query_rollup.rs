@@ -9,7 +9,8 @@
 //! A row that reaches into a sealed span (a late sample, a slow collector) seals it anew.
 //!
 //! An encoded rollup is a format byte and zstd of: the number of names (u32), each with its length
-//! (u32); the number of statements (u32), each of [`WORDS`] words of 64 bits. All are little-endian.
+//! (u32); the number of statements (u32), and [`WORDS`] columns of as many words of 64 bits, which
+//! pack better than rows. All are little-endian.
 
 mod changes;
 mod spans;
@@ -126,16 +127,18 @@ impl Rollup {
         let (words, []) = rest.as_chunks::<8>() else {
             return Err(damaged());
         };
-        let (statements_words, []) = words.as_chunks::<WORDS>() else {
-            return Err(damaged());
-        };
-        if statements_words.len() != statements {
+        if words.len() != statements.saturating_mul(WORDS) {
             return Err(damaged());
         }
         self.sums
             .reserve(statements.saturating_sub(self.sums.len()));
-        for words in statements_words {
-            let [hash, database, user, ref sums @ ..] = *words;
+        for at in 0..statements {
+            let mut row = [[0; 8]; WORDS];
+            let column = words.iter().skip(at).step_by(statements);
+            for (cell, word) in row.iter_mut().zip(column) {
+                *cell = *word;
+            }
+            let [hash, database, user, ref sums @ ..] = row;
             let place = |word: [u8; 8]| {
                 let at = usize::try_from(u64::from_le_bytes(word)).ok();
                 at.and_then(|at| places.get(at))
@@ -146,6 +149,17 @@ impl Rollup {
             self.put(key, &Sums::from_words(sums));
         }
         Ok(())
+    }
+
+    /// Adds what `other` has.
+    pub fn absorb(&mut self, other: &Self) {
+        let places: Vec<u32> = other.names.iter().map(|name| self.place(name)).collect();
+        for ((hash, database, user), sums) in &other.sums {
+            let place = |at: &u32| places.get(*at as usize).copied();
+            if let (Some(database), Some(user)) = (place(database), place(user)) {
+                self.put((*hash, database, user), sums);
+            }
+        }
     }
 
     /// As bytes; `None` if nothing happened.
@@ -165,13 +179,17 @@ impl Rollup {
         put_length(&mut bytes, self.sums.len());
         let mut keys: Vec<_> = self.sums.iter().collect();
         keys.sort_unstable_by_key(|(key, _)| **key);
+        let mut columns: [Vec<u8>; WORDS] = [const { Vec::new() }; WORDS];
         for ((hash, database, user), sums) in keys {
-            bytes.extend_from_slice(&hash.to_le_bytes());
-            for name in [database, user] {
-                bytes.extend_from_slice(&u64::from(*name).to_le_bytes());
+            let names = [database, user].map(|name| u64::from(*name).to_le_bytes());
+            let key = [hash.to_le_bytes()].into_iter().chain(names);
+            for (column, word) in columns.iter_mut().zip(key.chain(sums.words())) {
+                column.extend_from_slice(&word);
             }
-            sums.put_words(&mut bytes);
         }
+        columns
+            .iter()
+            .for_each(|column| bytes.extend_from_slice(column));
         let packed = zstd::bulk::compress(&bytes, 1).map_err(|_| damaged())?;
         Ok(Some([&[FORMAT], packed.as_slice()].concat()))
     }
@@ -226,8 +244,7 @@ impl Sums {
         }
     }
 
-    fn put_words(&self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&self.time.to_le_bytes());
+    fn words(&self) -> impl Iterator<Item = [u8; 8]> {
         let values = [
             self.min_time,
             self.max_mean,
@@ -235,13 +252,12 @@ impl Sums {
             self.max_time,
             self.covered,
         ];
-        for value in values {
-            bytes.extend_from_slice(&value.to_le_bytes());
-        }
-        bytes.extend_from_slice(&self.present.to_le_bytes());
-        for counter in self.counters {
-            bytes.extend_from_slice(&counter.to_le_bytes());
-        }
+        let head = [self.time.to_le_bytes()].into_iter();
+        let values = values.into_iter().map(f64::to_le_bytes);
+        let counters = self.counters.into_iter().map(f64::to_le_bytes);
+        head.chain(values)
+            .chain([self.present.to_le_bytes()])
+            .chain(counters)
     }
 
     fn from_words(words: &[[u8; 8]; WORDS - 3]) -> Self {

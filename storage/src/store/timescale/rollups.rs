@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 
 use futures::TryStreamExt;
+use futures::future::{try_join_all, try_join3};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -74,16 +75,32 @@ async fn seal_one(client: &Client, collector: Uuid, changes: &Changes) -> Result
 }
 
 /// What happened in `window`.
+///
+/// All statements are under way at once: each is a round trip.
 pub(super) async fn window(client: &Client, collector: Uuid, window: Span) -> Result<Rollup> {
     let cover = Cover::new(window, sealed(client, collector).await?);
-    let mut rollup = Rollup::default();
-    for span in cover.rows {
-        rows(client, collector, span, &mut rollup).await?;
+    let rows = cover.rows.iter().map(async |span| {
+        let mut rollup = Rollup::default();
+        rows(client, collector, *span, &mut rollup).await?;
+        Ok(rollup)
+    });
+    let parts = cover
+        .spans
+        .iter()
+        .map(|spans| contents(client, collector, *spans));
+    let long = async {
+        let mut rollup = Rollup::default();
+        long_rows(client, collector, window, &mut rollup).await?;
+        Ok(rollup)
+    };
+    let (rows, parts, long) = try_join3(try_join_all(rows), try_join_all(parts), long).await?;
+    let mut rollup = long;
+    for row in parts.iter().flatten() {
+        rollup.merge(row.try_get(0).map_err(read_failed)?)?;
     }
-    for spans in cover.spans {
-        parts(client, collector, spans, &mut rollup).await?;
+    for rows in &rows {
+        rollup.absorb(rows);
     }
-    long_rows(client, collector, window, &mut rollup).await?;
     Ok(rollup)
 }
 
@@ -193,15 +210,24 @@ fn read(row: &Row, into: &mut Difference) -> Result<(), tokio_postgres::Error> {
 async fn parts(
     client: &Client,
     collector: Uuid,
-    (seconds, from, to): (i64, i64, i64),
+    spans: (i64, i64, i64),
     rollup: &mut Rollup,
 ) -> Result<()> {
-    let level = i32::try_from(seconds).unwrap_or(i32::MAX);
-    let parts = client.query(PARTS, &[&collector, &level, &from, &to]).await;
-    for row in parts.map_err(read_failed)? {
+    for row in contents(client, collector, spans).await? {
         rollup.merge(row.try_get(0).map_err(read_failed)?)?;
     }
     Ok(())
+}
+
+async fn contents(
+    client: &Client,
+    collector: Uuid,
+    (seconds, from, to): (i64, i64, i64),
+) -> Result<Vec<Row>> {
+    let level = i32::try_from(seconds).unwrap_or(i32::MAX);
+    let parameters: [&(dyn ToSql + Sync); 4] = [&collector, &level, &from, &to];
+    let parts = client.query(PARTS, &parameters).await;
+    parts.map_err(read_failed)
 }
 
 async fn keep(

@@ -6,6 +6,8 @@ CREATE TABLE IF NOT EXISTS metrics.query_rollups (
     content bytea NOT NULL,
     PRIMARY KEY (collector_id, seconds, start)
 );
+-- They are packed already.
+ALTER TABLE metrics.query_rollups ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE TABLE IF NOT EXISTS metrics.query_rollup_marks (
     collector_id uuid PRIMARY KEY,
     sealed bigint NOT NULL
