@@ -31,7 +31,7 @@ pub use self::{
     node::{
         AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed,
         Error, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result,
-        SnapshotPolicy,
+        SnapshotPolicy, Unready,
     },
     state::{Applied, Collector, Effect, ImageError, Registration, State, StateLimits, User},
 };

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 /// Metrics of one cluster member.
@@ -15,6 +16,8 @@ pub(crate) struct ClusterMetrics {
     pub(crate) peer_lag: IntGaugeVec,
     pub(crate) peer_rtt: prometheus::GaugeVec,
     pub(crate) recovering: IntGauge,
+    pub(crate) ready: IntGauge,
+    pub(crate) view_age: Gauge,
     pub(crate) refusals: IntCounterVec,
     pub(crate) leader_changes: IntCounter,
     pub(crate) refused_messages: IntCounterVec,
@@ -49,6 +52,8 @@ impl ClusterMetrics {
             peer_lag: put.gauges("peer_lag_entries", "Entries a peer is behind; on the leader.", &["peer"])?,
             peer_rtt: put.float_gauges("peer_rtt_seconds", "Smoothed round trip time to a peer.", &["peer"])?,
             recovering: put.gauge("recovering", "1 while this node lost what it confirmed: it does not vote until the others have taken it out and in again.")?,
+            ready: put.gauge("ready", "1 while a write that this node takes would succeed: it takes part, and a quorum confirmed it within 2 s.")?,
+            view_age: put.float_gauge("view_age_seconds", "Time since a quorum last confirmed that this node had applied all that was committed; NaN before the first time.")?,
             refusals: put.counters("refusals_total", "Requests of consensus refused because this node does not take part, by kind.", &["kind"])?,
             leader_changes: put.counter("leader_changes_total", "Times this node saw another leader.")?,
             refused_messages: put.counters("refused_messages_total", "Messages of peers that have no say in consensus, by reason.", &["reason"])?,
@@ -104,6 +109,10 @@ impl Put<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
         self.add(IntGauge::new(full(name), help)?)
+    }
+
+    fn float_gauge(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
+        self.add(Gauge::new(full(name), help)?)
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {

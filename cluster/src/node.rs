@@ -2,6 +2,7 @@
 
 mod app_service;
 mod batcher;
+mod confirmation;
 mod core;
 mod error;
 mod leadership;
@@ -10,6 +11,7 @@ mod membership;
 mod options;
 mod propose;
 mod read_index;
+mod readiness;
 mod recovery;
 mod service;
 mod start;
@@ -37,6 +39,7 @@ pub use self::{
     error::{Error, Fatal, ProposeError, Result},
     leadership::Leadership,
     options::{Batching, BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
+    readiness::Unready,
     status::{ClusterStatus, NodeRole, NodeStatus},
 };
 use self::{batcher::Batcher, core::Core, recovery::Standing, service::NodeService};
@@ -85,6 +88,7 @@ impl ClusterNode {
         tokio::spawn(maintenance::run(Arc::clone(&core)));
         tokio::spawn(uploads::run(Arc::clone(&core)));
         tokio::spawn(recovery::exchange(Arc::clone(&core)));
+        tokio::spawn(confirmation::run(Arc::clone(&core)));
         if !core.takes_part() {
             tokio::spawn(recovery::run(Arc::clone(&core)));
         }
@@ -132,6 +136,21 @@ impl ClusterNode {
     /// Whether this node takes part in consensus: it does not while it recovers, nor at its start until its peers told that it lost nothing.
     pub fn takes_part(&self) -> bool {
         self.core.takes_part()
+    }
+
+    /// Whether a write that this node takes now would succeed: it takes part, and within the last two
+    /// seconds a quorum confirmed it.
+    ///
+    /// # Errors
+    /// [`Unready`] says why not.
+    pub fn readiness(&self) -> Result<(), Unready> {
+        self.core.readiness()
+    }
+
+    /// How long ago this node's state held all that was committed, as a quorum confirmed; `None` if none
+    /// has since the node started.
+    pub fn view_age(&self) -> Option<Duration> {
+        self.core.confirmation.age()
     }
 
     /// Whether this node's log holds anything: it was initialized, or heard from a leader.
@@ -216,7 +235,8 @@ impl ClusterNode {
     /// after it is linearizable.
     ///
     /// # Errors
-    /// [`ProposeError::Unknown`] if no leader answers before `deadline`.
+    /// [`ProposeError::NoQuorum`] if no leader with a quorum answers before `deadline`;
+    /// [`ProposeError::Unknown`] if this node has not applied so much by then.
     pub async fn linearizable(&self, deadline: Instant) -> Result<Position, ProposeError> {
         self.core.linearizable(deadline).await
     }

@@ -11,6 +11,7 @@ use pga_storage::Position;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::confirmation::Confirmation;
 use super::recovery::{Heard, Life, PeerStanding, Quarantine, Standing};
 use super::{
     AppService, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     /// This process began with an empty log, with the cluster.
     pub(crate) is_original: AtomicBool,
     pub(crate) leadership: watch::Sender<Leadership>,
+    pub(crate) confirmation: Confirmation,
     pub(crate) fatal: watch::Sender<Option<Fatal>>,
     pub(crate) stopped: watch::Sender<bool>,
 }

@@ -143,7 +143,7 @@ impl NodeService {
                 encode(&answer.map_err(failed)?)
             }
             RpcKind::Propose => encode(&core.serve_propose(body).await),
-            RpcKind::ReadIndex => encode(&core.read_index().await),
+            RpcKind::ReadIndex => encode(&core.serve_read_index(&body).await),
             RpcKind::Standing => {
                 core.hear(from, &body);
                 Ok(core.tell(from))

@@ -12,6 +12,7 @@ use pga_storage::log::{Log, LogOptions};
 use pga_storage::metrics::{BufferMetrics, LogMetrics};
 use tokio::sync::watch;
 
+use super::confirmation::Confirmation;
 use super::core::Core;
 use super::recovery::{Life, Quarantine, Standing};
 use super::{ClusterOptions, Error, Leadership, RaftTimings, Result};
@@ -48,13 +49,7 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
     let (machine, log) = open_machine(&options, &files, &quarantine, parts, &mut standing).await?;
     let config = config(&options, standing == Standing::Open)?;
     let sightings = Arc::new(Sightings::open(&options.dir));
-    let network = Network {
-        transport: Arc::clone(&transport),
-        book: Arc::clone(&book),
-        sightings: Arc::clone(&sightings),
-        stream_timeout: options.timings.rpc_timeout,
-        snapshot_stall: options.timings.snapshot_stall,
-    };
+    let network = network(&options.timings, &transport, &book, &sightings);
     let inner = Arc::clone(&machine.0);
     let raft = Raft::new(options.node.get(), config, network, log.clone(), machine)
         .await
@@ -81,9 +76,26 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         timings: options.timings,
         snapshots: options.snapshots,
         leadership: watch::Sender::new(Leadership::default()),
+        confirmation: Confirmation::default(),
         fatal: watch::Sender::new(None),
         stopped: watch::Sender::new(false),
     })
+}
+
+/// How consensus reaches the peers.
+fn network(
+    timings: &RaftTimings,
+    transport: &SharedTransport,
+    book: &Arc<AddressBook>,
+    sightings: &Arc<Sightings>,
+) -> Network {
+    Network {
+        transport: Arc::clone(transport),
+        book: Arc::clone(book),
+        sightings: Arc::clone(sightings),
+        stream_timeout: timings.rpc_timeout,
+        snapshot_stall: timings.snapshot_stall,
+    }
 }
 
 /// What is opened in a node's directory, with its metrics.

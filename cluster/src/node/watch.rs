@@ -83,6 +83,11 @@ fn set_gauges(core: &Core) {
         metrics.state.with_label_values(&[name]).set(is);
     }
     metrics.recovering.set(i64::from(core.is_recovering()));
+    metrics.ready.set(i64::from(core.readiness().is_ok()));
+    let age = core.confirmation.age();
+    metrics
+        .view_age
+        .set(age.map_or(f64::NAN, |age| age.as_secs_f64()));
     metrics.term.set(gauge(raft.current_term));
     let index = |id: &Option<LogId>| id.as_ref().map_or(0, |id| id.index);
     let last = raft.last_log_index.unwrap_or(0);

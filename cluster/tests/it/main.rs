@@ -10,6 +10,7 @@ mod failover;
 mod network;
 mod over_quic;
 mod pki;
+mod readiness;
 mod recovery;
 mod replication;
 mod snapshots;

@@ -1,0 +1,133 @@
+//! Whether a quorum stands behind this node, asked again and again.
+//!
+//! # What a confirmation says
+//! At its time a leader held a quorum, and this node has since applied all that was committed then.
+//! Readiness and the age of reads rest on it. Its time is when the question was asked, by the
+//! monotonic clock: a process that was stopped (SIGSTOP) wakes with an old confirmation, and an
+//! answer that it gets then to a question of before is as old as the question.
+//!
+//! # What it costs
+//! Two questions a second, each a call of a few bytes to the leader, which answers from its lease:
+//! the heartbeats keep that fresh, so that a question makes no work on other nodes and no entry in
+//! the log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::ReadPolicy;
+use tokio::time::Instant;
+
+use super::core::Core;
+use super::read_index::LEASE_SUFFICES;
+
+/// Between two questions while they are answered.
+const EVERY: Duration = Duration::from_millis(500);
+/// Between two questions while they are not.
+const RETRY: Duration = Duration::from_millis(100);
+/// How long a leader has to answer.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How long this node has to apply what was committed when it asked. A confirmation that takes so
+/// long makes no node ready; it tells how old its view is.
+const APPLY: Duration = Duration::from_secs(60);
+
+/// When a quorum last confirmed this node.
+#[derive(Debug, Default)]
+pub(crate) struct Confirmation(Mutex<Option<Instant>>);
+
+impl Confirmation {
+    /// How long ago a quorum last confirmed this node; `None` if none has since it started.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.map(|last| last.elapsed())
+    }
+
+    /// Notes that a quorum confirmed what was asked at `asked`.
+    fn confirmed(&self, asked: Instant) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (*last).max(Some(asked));
+    }
+}
+
+/// Asks until the node is stopped. A prober that panics is replaced; until then the node gets
+/// unready.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut stopped = core.stopped.subscribe();
+    loop {
+        let mut prober = tokio::spawn(probe(Arc::clone(&core)));
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => return prober.abort(),
+            Err(error) = &mut prober => {
+                tracing::error!(%error, "the readiness prober failed, and is started again");
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn probe(core: Arc<Core>) -> std::convert::Infallible {
+    loop {
+        let (asked, leader) = (Instant::now(), core.leader());
+        let is_confirmed = core.barrier(asked).await;
+        let pause = if is_confirmed {
+            core.confirmation.confirmed(asked);
+            EVERY.saturating_sub(asked.elapsed())
+        } else {
+            RETRY
+        };
+        // A new leader is asked at once.
+        core.pause(leader, pause, Instant::now() + pause).await;
+    }
+}
+
+impl Core {
+    /// Whether a leader with a quorum answers, and this node has applied what was committed at
+    /// `asked`.
+    async fn barrier(&self, asked: Instant) -> bool {
+        let deadline = asked + ANSWER;
+        let index = match self.leader() {
+            None => None,
+            Some(leader) if leader == self.node => {
+                let index = self.read_index(ReadPolicy::LeaseRead);
+                tokio::time::timeout_at(deadline, index)
+                    .await
+                    .ok()
+                    .flatten()
+            }
+            Some(leader) => {
+                let body = Bytes::from_static(LEASE_SUFFICES);
+                self.ask_read_index(leader, body, deadline).await
+            }
+        };
+        match index {
+            Some(index) => self.wait_applied(index, asked + APPLY).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_confirmation_is_as_old_as_the_question() {
+        let confirmation = Confirmation::default();
+        assert_eq!(confirmation.age(), None);
+        let asked = Instant::now();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        confirmation.confirmed(asked);
+        assert_eq!(confirmation.age(), Some(Duration::from_secs(5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_does_not_take_a_newer_confirmation_back() {
+        let confirmation = Confirmation::default();
+        let first = Instant::now();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        confirmation.confirmed(Instant::now());
+        confirmation.confirmed(first);
+        assert_eq!(confirmation.age(), Some(Duration::ZERO));
+    }
+}
