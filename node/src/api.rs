@@ -24,8 +24,11 @@ use crate::replica::Replica;
 use crate::replicator::{Replicator, propose_reason};
 use crate::secrets::Secrets;
 
-/// How long the control plane waits for a quorum.
-const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request of the control plane waits for a quorum: longer than an election, and short
+/// enough that a client without one is answered within 3 s.
+const CONTROL_TIMEOUT: Duration = Duration::from_millis(2_200);
+/// How long noting a login may take, after the quorum was there to read the user.
+const LOGIN_NOTE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a node waits for its peers' part of the cluster status.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long a health check waits for the store.
@@ -53,20 +56,33 @@ impl fmt::Debug for Front {
 
 impl Front {
     /// Waits until this node has applied what was committed when the call began.
-    async fn linearize(&self) -> Result<(), ApiError> {
-        let deadline = Instant::now() + CONTROL_TIMEOUT;
-        let position = self.cluster.linearizable(deadline).await;
-        position.map(drop).map_err(|error| unavailable(&error))
+    async fn linearize(&self, deadline: Instant) -> Result<(), ApiError> {
+        match self.cluster.linearizable(deadline).await {
+            Ok(_) => Ok(()),
+            Err(ProposeError::Unknown) => Err(ApiError::Unavailable {
+                reason: "behind",
+                retry_after: RETRY,
+            }),
+            Err(error) => Err(unavailable(&error)),
+        }
     }
 
-    async fn control(&self, command: ControlCommand) -> Result<(), ApiError> {
-        let deadline = Instant::now() + CONTROL_TIMEOUT;
+    /// Proposes a change of the control plane. Without a quorum it is not proposed at all: the
+    /// refusal is certain (ACK-2), where a proposal that waits for a quorum may yet take effect.
+    async fn control(&self, command: ControlCommand, deadline: Instant) -> Result<(), ApiError> {
+        self.linearize(deadline).await?;
         let done = self
             .cluster
             .propose(Command::Control(command), deadline)
             .await;
         done.map(drop).map_err(|error| unavailable(&error))
     }
+}
+
+/// Until when a request of the control plane that begins now waits for a quorum, all its steps
+/// together.
+fn control_deadline() -> Instant {
+    Instant::now() + CONTROL_TIMEOUT
 }
 
 fn unavailable(error: &ProposeError) -> ApiError {
@@ -137,7 +153,7 @@ impl NodeApi for Front {
     fn user(&self, username: &str) -> BoxFuture<'_, Result<Option<UserSecret>, ApiError>> {
         let username = username.to_owned();
         Box::pin(async move {
-            self.linearize().await?;
+            self.linearize(control_deadline()).await?;
             let user = self
                 .cluster
                 .with_state(|state| state.user(&username).cloned());
@@ -147,7 +163,8 @@ impl NodeApi for Front {
 
     fn logged_in(&self, user_id: i64) -> BoxFuture<'_, Result<(), ApiError>> {
         let at = clock::now();
-        Box::pin(self.control(ControlCommand::LoggedIn { user_id, at }))
+        let deadline = Instant::now() + LOGIN_NOTE_TIMEOUT;
+        Box::pin(self.control(ControlCommand::LoggedIn { user_id, at }, deadline))
     }
 
     fn token_key(&self) -> Option<Vec<u8>> {
@@ -167,26 +184,23 @@ impl NodeApi for Front {
             .with_state(|state| state.collector(collector).is_some())
     }
 
+    fn view_age(&self) -> Option<Duration> {
+        self.cluster.view_age()
+    }
+
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async move {
-            let leader = self.cluster.leadership().borrow().leader;
-            let recovering = self.cluster.recovering();
-            let reason = match leader {
-                _ if recovering.is_some() => "recovering",
-                _ if !self.cluster.takes_part() => {
-                    "too few other nodes told whether it lost anything"
+            let reason = match self.cluster.readiness() {
+                Err(unready) => unready.to_string(),
+                Ok(()) if self.token_key().is_none() => {
+                    "the cluster's secrets are not here yet".to_owned()
                 }
-                None => "no leader is known",
-                Some(_) if self.token_key().is_none() => "the cluster's secrets are not here yet",
-                Some(_) => "",
+                Ok(()) => String::new(),
             };
             let store = tokio::time::timeout(HEALTH_TIMEOUT, self.store.watermark()).await;
             Health {
                 ready: reason.is_empty(),
-                reason: match recovering {
-                    Some(why) => format!("recovering, does not vote: {why}"),
-                    None => reason.to_owned(),
-                },
+                reason,
                 store_ok: matches!(store, Ok(Ok(_))),
             }
         })

@@ -220,6 +220,10 @@ pub trait NodeApi: Debug + Send + Sync + 'static {
     /// Whether a collector is known and not revoked, as far as this node has applied.
     fn knows_collector(&self, collector: CollectorId) -> bool;
 
+    /// How long ago a quorum last confirmed that this node had applied all that was committed;
+    /// `None` if none has since it started.
+    fn view_age(&self) -> Option<Duration>;
+
     /// Health: whether this node can serve, and whether its store answers.
     fn health(&self) -> BoxFuture<'_, Health>;
 }
@@ -227,7 +231,7 @@ pub trait NodeApi: Debug + Send + Sync + 'static {
 /// What `/readyz` and `/api/v1/health` tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// A leader is known and this node applies what it commits.
+    /// A write that this node takes would succeed: a quorum confirmed it just now.
     pub ready: bool,
     /// Why not, else empty.
     pub reason: String,

@@ -24,6 +24,22 @@ impl Cluster {
         Ok(client.send(Method::GET, path, None, Bytes::new()).await?)
     }
 
+    /// A request with or without a token; whatever the answer is.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn send(
+        &self,
+        id: u64,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: impl Into<Bytes>,
+    ) -> anyhow::Result<Answer> {
+        let mut client = self.client(id)?;
+        Ok(client.send(method, path, token, body.into()).await?)
+    }
+
     /// A GET with the first user's token, whose answer has to be a success.
     ///
     /// # Errors

@@ -25,4 +25,5 @@ mod power_cut;
 mod proc;
 mod prometheus;
 mod raw_http;
+mod readiness;
 mod stores;

@@ -24,6 +24,8 @@ use crate::{Error, Result, clock};
 const MAX_REQUEST: u64 = 64 << 10;
 /// How long an operation may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long recording a join token may take: longer than an election.
+const TOKEN_TIMEOUT: Duration = Duration::from_millis(2_200);
 /// How long the peers have for their part of the status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -100,7 +102,10 @@ impl AdminServer {
             AdminRequest::Status => Ok(AdminAnswer::Status {
                 status: self.cluster.status(STATUS_TIMEOUT).await,
             }),
-            AdminRequest::Token { ttl_seconds } => self.token(ttl_seconds, deadline).await,
+            AdminRequest::Token { ttl_seconds } => {
+                let deadline = Instant::now() + TOKEN_TIMEOUT;
+                self.token(ttl_seconds, deadline).await
+            }
             AdminRequest::TransferLeader { to } => {
                 tracing::info!(to = %to, "operator hands the leadership over");
                 done(self.cluster.transfer_leader(to, deadline).await)

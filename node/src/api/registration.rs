@@ -6,7 +6,7 @@ use pga_config::CollectorId;
 use pga_web::{ApiError, Registered, Registration};
 use uuid::Uuid;
 
-use super::Front;
+use super::{Front, control_deadline};
 use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::clock;
 use crate::error::chain;
@@ -19,31 +19,19 @@ impl Front {
         &self,
         registration: Registration,
     ) -> Result<Registered, ApiError> {
+        let deadline = control_deadline();
         let mut wanted = self
             .cluster
             .with_state(|state| state.registration_secret_hash());
         if wanted.is_none() {
-            self.linearize().await?;
+            self.linearize(deadline).await?;
             wanted = self
                 .cluster
                 .with_state(|state| state.registration_secret_hash());
         }
-        let given = sha256(
-            registration
-                .secret
-                .as_deref()
-                .unwrap_or_default()
-                .as_bytes(),
-        );
-        // Hashes of equal length, compared without an early end: the time says nothing about the secret.
-        let differs = wanted.is_none_or(|wanted| {
-            wanted
-                .iter()
-                .zip(given)
-                .fold(0, |all, (a, b)| all | (a ^ b))
-                != 0
-        });
-        if differs {
+        let given = registration.secret.as_deref().unwrap_or_default();
+        let given = sha256(given.as_bytes());
+        if wanted.is_none_or(|wanted| differ(wanted, given)) {
             return Err(BAD_SECRET);
         }
         let collector = CollectorId::new(Uuid::new_v4());
@@ -63,7 +51,7 @@ impl Front {
         let identity = identity.map_err(|error| {
             ApiError::Invalid(format!("hostname cannot stand in a certificate: {error}"))
         })?;
-        self.control(ControlCommand::RegisterCollector {
+        let command = ControlCommand::RegisterCollector {
             collector,
             name: registration.name,
             hostname: registration.hostname,
@@ -71,12 +59,18 @@ impl Front {
             version: registration.version,
             certificate_sha256: identity.thumbprint(),
             at: clock::now(),
-        })
-        .await?;
+        };
+        self.control(command, deadline).await?;
         Ok(Registered {
             collector,
             certificate: identity.chain_pem(),
             private_key: identity.key_pem(),
         })
     }
+}
+
+/// Compares two hashes without an early end: the time says nothing about the secret.
+fn differ(wanted: [u8; 32], given: [u8; 32]) -> bool {
+    let pairs = wanted.iter().zip(given);
+    pairs.fold(0, |all, (a, b)| all | (a ^ b)) != 0
 }

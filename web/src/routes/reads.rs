@@ -18,6 +18,7 @@ use crate::reply::{json, raw_json};
 use crate::wall_clock::now;
 
 const POSITION: HeaderName = HeaderName::from_static("x-pganalytics-position");
+const AGE: HeaderName = HeaderName::from_static("x-pganalytics-age-seconds");
 const HOUR_MICROS: i64 = 3_600_000_000;
 
 pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
@@ -94,7 +95,7 @@ async fn elements(ask: Ask, id: String) -> Result<Response, Refusal> {
         "{{\"data\":[{}],\"next_cursor\":{cursor}}}",
         page.data.join(",")
     );
-    Ok(at_position(raw_json(StatusCode::OK, body), position))
+    Ok(at_position(raw_json(StatusCode::OK, body), position, &ask))
 }
 
 async fn top_queries(ask: Ask, id: String, list: List) -> Result<Response, Refusal> {
@@ -120,7 +121,7 @@ async fn top_queries(ask: Ask, id: String, list: List) -> Result<Response, Refus
         "count": queries.len(),
         "queries": queries,
     });
-    Ok(at_position(json(StatusCode::OK, &body), position))
+    Ok(at_position(json(StatusCode::OK, &body), position, &ask))
 }
 
 /// What a list is ordered by: `order`, else what its name says.
@@ -155,7 +156,7 @@ async fn timeline(ask: Ask, hash: String) -> Result<Response, Refusal> {
     let min_position = args.position("min_position")?;
     let (data, position) = ask.context.api.timeline(query, min_position).await?;
     let body = json!({ "query_hash": query_hash, "data": data });
-    Ok(at_position(json(StatusCode::OK, &body), position))
+    Ok(at_position(json(StatusCode::OK, &body), position, &ask))
 }
 
 /// The collector a path segment names, by any id it may call itself (contract Q18).
@@ -175,9 +176,17 @@ fn last_hours(hours: u32) -> (Timestamp, Timestamp) {
     )
 }
 
-fn at_position(mut response: Response, position: Position) -> Response {
+/// Says which position an answer reflects, and how old this node's view of the cluster is (design
+/// D11).
+fn at_position(mut response: Response, position: Position, ask: &Ask) -> Response {
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&position.to_string()) {
-        response.headers_mut().insert(POSITION, value);
+        headers.insert(POSITION, value);
     }
+    let age = match ask.context.api.view_age() {
+        Some(age) => HeaderValue::from(age.as_secs()),
+        None => HeaderValue::from_static("unknown"),
+    };
+    headers.insert(AGE, age);
     response
 }

@@ -33,6 +33,7 @@ pub(crate) struct FakeNode {
     pub(crate) quorum: tokio::sync::Mutex<()>,
     pub(crate) push_panics: AtomicBool,
     pub(crate) store_down: AtomicBool,
+    pub(crate) view_age: Mutex<Option<Duration>>,
 }
 
 impl FakeNode {
@@ -187,6 +188,10 @@ impl NodeApi for FakeNode {
 
     fn knows_collector(&self, collector: CollectorId) -> bool {
         !self.revoked.lock().unwrap().contains(&collector)
+    }
+
+    fn view_age(&self) -> Option<Duration> {
+        *self.view_age.lock().unwrap()
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {

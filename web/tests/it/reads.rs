@@ -1,6 +1,7 @@
 //! Reading back, health, status.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use pga_web::WebOptions;
 
@@ -26,6 +27,24 @@ async fn a_page_of_elements_has_its_cursor_and_position() {
     assert_eq!(query.from.unwrap().to_string(), "2026-01-01T00:00:00Z");
     assert_eq!(query.to.unwrap().micros(), 1_771_787_241_000_000);
     assert_eq!(query.cursor.as_deref(), Some("abc"));
+}
+
+#[tokio::test]
+async fn a_read_says_how_old_the_view_of_its_node_is() {
+    let server = Server::open().await;
+    let token = server.login().await;
+    for (age_ms, want) in [(None, "unknown"), (Some(480), "0"), (Some(61_900), "61")] {
+        *server.node.view_age.lock().unwrap() = age_ms.map(Duration::from_millis);
+        for path in [
+            "/api/v1/collectors/c/metrics",
+            "/api/v1/collectors/c/queries/slow",
+            "/api/v1/queries/-5/timeline",
+        ] {
+            let answer = server.get(path, &token).await;
+            let age = answer.header("x-pganalytics-age-seconds");
+            assert_eq!(age, Some(want), "{path}");
+        }
+    }
 }
 
 #[tokio::test]

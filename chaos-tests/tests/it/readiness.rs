@@ -1,0 +1,182 @@
+//! Readiness with real processes: `/readyz` and `/api/v1/health` say within 3 s that a quorum is
+//! gone, and within 2 s that it is back. A stopped process (SIGSTOP) that wakes does not answer
+//! from before.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use http::Method;
+use pga_chaos_tests::{Cluster, ClusterOptions, until};
+use serde_json::json;
+
+/// How soon a node has to say that its quorum is gone.
+const UNREADY_WITHIN: Duration = Duration::from_secs(3);
+/// How soon it has to be ready once the quorum is back.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+/// How soon a request that needs a quorum has to fail without one.
+const REFUSED_WITHIN: Duration = Duration::from_secs(3);
+/// Longest time a test waits for what comes late, to say how late.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn others(cluster: &Cluster, id: u64) -> Vec<u64> {
+    let ids = cluster.ids().into_iter();
+    ids.filter(|other| *other != id).collect()
+}
+
+/// The status codes of `/readyz` and `/api/v1/health`, and what the first says.
+async fn asked(cluster: &Cluster, id: u64) -> anyhow::Result<(u16, u16, String)> {
+    let ready = cluster.get(id, "/readyz").await?;
+    let health = cluster.get(id, "/api/v1/health").await?;
+    Ok((
+        ready.status.as_u16(),
+        health.status.as_u16(),
+        ready.text_start(),
+    ))
+}
+
+/// Waits until both say `status`; since when that is, from `since` on.
+async fn wait_status(
+    cluster: &Cluster,
+    id: u64,
+    status: u16,
+    since: Instant,
+) -> anyhow::Result<Duration> {
+    let what = format!("node {id} answers {status}");
+    until(&what, LIMIT, async || {
+        let found = asked(cluster, id).await.map_err(|e| format!("{e:#}"))?;
+        if (found.0, found.1) == (status, status) {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    })
+    .await?;
+    Ok(since.elapsed())
+}
+
+/// Everything that needs a quorum is refused in time; what does not goes on and says how old it is.
+async fn refuses_and_reads(cluster: &Cluster, id: u64, token: &str) -> anyhow::Result<()> {
+    let (_, _, reason) = asked(cluster, id).await?;
+    ensure!(reason.contains("no quorum has confirmed"), "{reason}");
+    let login = json!({"username": "admin", "password": "x"}).to_string();
+    let path = "/api/v1/auth/login";
+    let started = Instant::now();
+    let answer = cluster.send(id, Method::POST, path, None, login).await?;
+    let login_took = started.elapsed();
+    ensure!(answer.status == 503, "{}", answer.text_start());
+    let started = Instant::now();
+    let registered = cluster.register_collector(id, "late").await;
+    let register_took = started.elapsed();
+    ensure!(registered.is_err(), "registered without a quorum");
+    let path = "/api/v1/queries/1/timeline";
+    let read = cluster.send(id, Method::GET, path, Some(token), "").await?;
+    ensure!(read.status == 200, "{}", read.text_start());
+    let age = read.headers.get("x-pganalytics-age-seconds");
+    let age: u64 = age.context("no age")?.to_str()?.parse()?;
+    eprintln!(
+        "  login refused after {login_took:?}, registration after {register_took:?}; read is {age} s old"
+    );
+    ensure!(login_took < REFUSED_WITHIN && register_took < REFUSED_WITHIN);
+    ensure!(age >= 2, "the read says it is {age} s old");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_three_are_killed_and_come_back() -> anyhow::Result<()> {
+    for leads in [true, false] {
+        let mut cluster = Cluster::start(ClusterOptions::default()).await?;
+        let leader = cluster.leader().await?;
+        let last = if leads { leader } else { leader % 3 + 1 };
+        let token = cluster.login(last).await?;
+        let dead = others(&cluster, last);
+        for id in &dead {
+            cluster.strike(*id)?;
+        }
+        let since = Instant::now();
+        let unready = wait_status(&cluster, last, 503, since).await?;
+        eprintln!("two killed, leader left {leads}: 503 after {unready:?}");
+        ensure!(unready < UNREADY_WITHIN, "{unready:?}");
+        refuses_and_reads(&cluster, last, &token).await?;
+        for id in &dead {
+            cluster.kill(*id).await?;
+            cluster.spawn(*id)?;
+        }
+        // From when one of them serves again there is a quorum; an election comes before it is of
+        // use.
+        let first = *dead.first().context("nobody died")?;
+        until("a node serves", LIMIT, async || {
+            cluster.get(first, "/livez").await.map(drop)
+        })
+        .await?;
+        let since = Instant::now();
+        let ready = wait_status(&cluster, last, 200, since).await?;
+        eprintln!("two restarted, leader left {leads}: 200 after {ready:?}");
+        ensure!(ready < READY_WITHIN, "{ready:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_three_are_stopped_and_go_on() -> anyhow::Result<()> {
+    for leads in [true, false] {
+        let cluster = Cluster::start(ClusterOptions::default()).await?;
+        let leader = cluster.leader().await?;
+        let last = if leads { leader } else { leader % 3 + 1 };
+        let token = cluster.login(last).await?;
+        let stopped = others(&cluster, last);
+        for id in &stopped {
+            cluster.pause(*id).await?;
+        }
+        let since = Instant::now();
+        let unready = wait_status(&cluster, last, 503, since).await?;
+        eprintln!("two stopped, leader left {leads}: 503 after {unready:?}");
+        ensure!(unready < UNREADY_WITHIN, "{unready:?}");
+        refuses_and_reads(&cluster, last, &token).await?;
+        for id in &stopped {
+            cluster.resume(*id)?;
+        }
+        let since = Instant::now();
+        for id in cluster.ids() {
+            let ready = wait_status(&cluster, id, 200, since).await?;
+            eprintln!("two resumed, leader left {leads}: node {id} 200 after {ready:?}");
+            ensure!(ready < READY_WITHIN, "{ready:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_leader_wakes_unready_and_the_others_have_another() -> anyhow::Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let leader = cluster.leader().await?;
+    cluster.pause(leader).await?;
+    let since = Instant::now();
+    let mut refusals = 0;
+    while since.elapsed() < Duration::from_secs(5) {
+        for id in others(&cluster, leader) {
+            let (ready, ..) = asked(&cluster, id).await?;
+            refusals += u32::from(ready != 200);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let status = cluster.status_of(leader % 3 + 1).await?;
+    ensure!(status.leader.is_some_and(|id| id != leader), "{status:?}");
+    eprintln!("leader stopped: the others answered 503 {refusals} times in 5 s");
+    ensure!(refusals == 0, "the others were not ready {refusals} times");
+    // The question waits in the socket when the process wakes: it is answered before anything else.
+    let first = asked(&cluster, leader);
+    let (first, resumed) = tokio::join!(first, async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        cluster.resume(leader).map(|()| Instant::now())
+    });
+    let (resumed, first) = (resumed?, first?);
+    eprintln!(
+        "leader resumed: its first answer is {} ({})",
+        first.0, first.2
+    );
+    ensure!(first.0 == 503, "it answered from before: {first:?}");
+    let ready = wait_status(&cluster, leader, 200, resumed).await?;
+    eprintln!("leader resumed: 200 after {ready:?}");
+    ensure!(ready < READY_WITHIN, "{ready:?}");
+    Ok(())
+}
