@@ -77,6 +77,45 @@ pub(crate) fn samples(collector: &str, values: impl IntoIterator<Item = u64>) ->
     PushRecord::with_elements(head, &elements).encode().into()
 }
 
+/// Flushes a node's buffer into its own store.
+pub(crate) async fn flush(node: &ClusterNode, store: &EmbeddedStore) -> Position {
+    let after = store.watermark().await.unwrap().position;
+    let upto = *node.flushable().borrow();
+    let batch = node
+        .buffer()
+        .read_batch(after.index, upto.index, 1 << 20)
+        .unwrap();
+    assert_eq!(batch.upto, upto.index);
+    let mut elements = Vec::new();
+    for (position, pushes) in batch.pushes {
+        let mut ordinal = 0;
+        for (record, accepted) in pushes {
+            let record = PushRecord::decode(&record).unwrap();
+            for (element, new) in record.elements().unwrap().into_iter().zip(accepted.iter()) {
+                if new {
+                    elements.push(FlushElement {
+                        collector: record.collector,
+                        index: position.index,
+                        ordinal,
+                        received_at: record.received_at,
+                        element,
+                    });
+                }
+                ordinal += 1;
+            }
+        }
+    }
+    let batch = FlushBatch {
+        after,
+        upto,
+        term: upto.term,
+        elements,
+    };
+    store.flush(batch).await.unwrap();
+    node.set_flushed(upto);
+    upto
+}
+
 impl Cluster {
     /// Nodes 1 to `n`, initialized, with a leader.
     pub(crate) async fn start(n: u64) -> Self {
@@ -224,42 +263,7 @@ impl Cluster {
 
     /// Flushes a node's buffer into its own store.
     pub(crate) async fn flush_own(&self, id: u64) -> Position {
-        let (node, store) = (&self.nodes[&id], &self.stores[&id]);
-        let after = store.watermark().await.unwrap().position;
-        let upto = *node.flushable().borrow();
-        let batch = node
-            .buffer()
-            .read_batch(after.index, upto.index, 1 << 20)
-            .unwrap();
-        assert_eq!(batch.upto, upto.index);
-        let mut elements = Vec::new();
-        for (position, pushes) in batch.pushes {
-            let mut ordinal = 0;
-            for (record, accepted) in pushes {
-                let record = PushRecord::decode(&record).unwrap();
-                for (element, new) in record.elements().unwrap().into_iter().zip(accepted.iter()) {
-                    if new {
-                        elements.push(FlushElement {
-                            collector: record.collector,
-                            index: position.index,
-                            ordinal,
-                            received_at: record.received_at,
-                            element,
-                        });
-                    }
-                    ordinal += 1;
-                }
-            }
-        }
-        let batch = FlushBatch {
-            after,
-            upto,
-            term: upto.term,
-            elements,
-        };
-        store.flush(batch).await.unwrap();
-        node.set_flushed(upto);
-        upto
+        flush(&self.nodes[&id], &self.stores[&id]).await
     }
 
     /// The values of a collector's samples in a node's own store.

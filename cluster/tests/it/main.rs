@@ -7,6 +7,7 @@
 
 mod cluster;
 mod failover;
+mod frozen;
 mod network;
 mod over_quic;
 mod pki;

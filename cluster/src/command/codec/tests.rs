@@ -1,10 +1,11 @@
-use pga_config::NodeId;
+use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
 use crate::command::{ControlCommand, NewUser};
 
+#[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
     let upload = UploadId(7);
     vec![
@@ -42,6 +43,63 @@ fn samples() -> Vec<(&'static str, Command)> {
                     password_hash: "$argon2id$".into(),
                 },
                 at: Timestamp::from_micros(5),
+            }),
+        ),
+        (
+            "control-bootstrap",
+            Command::Control(ControlCommand::Bootstrap {
+                token_key: Bytes::from_static(b"sealed key"),
+                ca_key: Bytes::from_static(b"sealed ca"),
+                admin: NewUser {
+                    username: "admin".into(),
+                    email: "admin@example.com".into(),
+                    role: "admin".into(),
+                    password_hash: "$argon2id$".into(),
+                },
+                registration_secret_hash: [3; 32],
+                at: Timestamp::from_micros(6),
+            }),
+        ),
+        (
+            "control-logged-in",
+            Command::Control(ControlCommand::LoggedIn {
+                user_id: 2,
+                at: Timestamp::from_micros(7),
+            }),
+        ),
+        (
+            "control-register-collector",
+            Command::Control(ControlCommand::RegisterCollector {
+                collector: CollectorId::from_external("db-1"),
+                name: "db 1".into(),
+                hostname: "db1.example.com".into(),
+                address: Some("10.0.0.9".into()),
+                version: None,
+                certificate_sha256: [4; 32],
+                at: Timestamp::from_micros(8),
+            }),
+        ),
+        (
+            "control-add-join-token",
+            Command::Control(ControlCommand::AddJoinToken {
+                certificate_sha256: [5; 32],
+                expires_at: Timestamp::from_micros(10),
+                at: Timestamp::from_micros(9),
+            }),
+        ),
+        (
+            "control-use-join-token",
+            Command::Control(ControlCommand::UseJoinToken {
+                certificate_sha256: [5; 32],
+                quic: "127.0.0.1:7084".into(),
+                http: "http://127.0.0.1:8084".into(),
+                at: Timestamp::from_micros(9),
+            }),
+        ),
+        (
+            "control-retire-node",
+            Command::Control(ControlCommand::RetireNode {
+                node: NodeId::new(4),
             }),
         ),
         (

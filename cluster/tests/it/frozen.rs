@@ -1,0 +1,246 @@
+//! What earlier versions wrote is read: a node starts from the frozen directory of each.
+//!
+//! `golden/node/<name>` is the data directory of a cluster of one with an embedded store, stopped in order:
+//! a snapshot, entries of every kind above it, and a store that holds a part of them. To freeze the
+//! directory of a new format, run this test with `PGA_WRITE_GOLDEN=<name>`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pga_cluster::{
+    Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ControlCommand, Member, NewUser,
+    PushOutcome, RaftTimings, SnapshotPolicy, StateLimits, UploadId,
+};
+use pga_config::{CollectorId, NodeId};
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
+use pga_storage::{Store, Timestamp};
+
+use crate::cluster::{record, samples, soon};
+use crate::network::Network;
+
+const CLUSTER: &str = "5f0e1d2c3b4a59687786958493a2b1c0";
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/node")
+}
+
+async fn open(dir: &Path) -> (ClusterNode, Arc<EmbeddedStore>) {
+    let node = NodeId::new(1);
+    let cluster: pga_cluster::ClusterId = CLUSTER.parse().unwrap();
+    let options = EmbeddedOptions::default();
+    let store = EmbeddedStore::open(&dir.join("store"), cluster.get(), options);
+    let store = Arc::new(store.unwrap());
+    let options = ClusterOptions {
+        node,
+        cluster,
+        members: vec![member()],
+        dir: dir.join("raft"),
+        timings: RaftTimings::default(),
+        buffer: BufferLimits {
+            segment_bytes: 64 << 10,
+            ..BufferLimits::default()
+        },
+        batching: Batching::default(),
+        snapshots: SnapshotPolicy::default(),
+        limits: StateLimits::default(),
+        own_store: Some(Arc::clone(&store) as Arc<dyn Store>),
+        flushed: store.watermark().await.unwrap().position,
+        app: None,
+        registry: prometheus::Registry::new(),
+    };
+    let network = Network::new(dir.join("network"));
+    let connect = |service| {
+        network.serve(node, service);
+        Ok(network.transport(node) as pga_cluster::transport::SharedTransport)
+    };
+    (ClusterNode::start(options, connect).await.unwrap(), store)
+}
+
+fn member() -> Member {
+    Member {
+        node: NodeId::new(1),
+        quic: "127.0.0.1:1".into(),
+        http: "http://127.0.0.1:8081".into(),
+    }
+}
+
+fn user(name: &str) -> NewUser {
+    NewUser {
+        username: name.into(),
+        email: format!("{name}@example.com"),
+        role: "admin".into(),
+        password_hash: "$argon2id$".into(),
+    }
+}
+
+/// Every kind of change, in two halves: a snapshot holds the first.
+fn controls() -> [Vec<ControlCommand>; 2] {
+    let at = Timestamp::from_micros(1_000_000);
+    let first = vec![
+        ControlCommand::Bootstrap {
+            token_key: Bytes::from_static(b"sealed key"),
+            ca_key: Bytes::from_static(b"sealed ca"),
+            admin: user("admin"),
+            registration_secret_hash: [3; 32],
+            at,
+        },
+        ControlCommand::LimitCollectors { max: 1_000 },
+        ControlCommand::AddJoinToken {
+            certificate_sha256: [5; 32],
+            expires_at: Timestamp::from_micros(9_000_000),
+            at,
+        },
+        ControlCommand::RetireNode {
+            node: NodeId::new(9),
+        },
+    ];
+    let second = vec![
+        ControlCommand::AddUser {
+            user: user("ann"),
+            at,
+        },
+        ControlCommand::LoggedIn { user_id: 1, at },
+        ControlCommand::RegisterCollector {
+            collector: CollectorId::from_external("db-1"),
+            name: "db 1".into(),
+            hostname: "db1.example.com".into(),
+            address: Some("10.0.0.9".into()),
+            version: Some("1.0".into()),
+            certificate_sha256: [4; 32],
+            at,
+        },
+        ControlCommand::SetNode {
+            node: NodeId::new(1),
+            quic: "127.0.0.1:1".into(),
+            http: "http://127.0.0.1:8081".into(),
+        },
+        ControlCommand::UseJoinToken {
+            certificate_sha256: [5; 32],
+            quic: "127.0.0.1:10".into(),
+            http: "http://127.0.0.1:8090".into(),
+            at,
+        },
+    ];
+    [first, second]
+}
+
+async fn control(node: &ClusterNode, command: ControlCommand) {
+    let command = Command::Control(command);
+    node.propose(command, soon()).await.unwrap();
+}
+
+async fn push(node: &ClusterNode, record: Bytes) -> (u32, u32) {
+    match node.push(record, soon()).await.unwrap() {
+        PushOutcome::Stored {
+            accepted, repeated, ..
+        } => (accepted, repeated),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Writes the directory of this version.
+async fn freeze(dir: &Path) {
+    let (node, store) = open(dir).await;
+    node.initialize(vec![member()]).await.unwrap();
+    let [first, second] = controls();
+    for command in first {
+        control(&node, command).await;
+    }
+    push(&node, samples("c", 0..3)).await;
+    crate::cluster::flush(&node, &store).await;
+    node.snapshot().await.unwrap();
+    for command in second {
+        control(&node, command).await;
+    }
+    push(&node, samples("c", 3..5)).await;
+    crate::cluster::flush(&node, &store).await;
+    push(&node, samples("c", 5..7)).await;
+    let upload = UploadId(77);
+    let part = |part, keys: [u64; 1]| Command::UploadPart {
+        upload,
+        part,
+        record: record("big", keys),
+    };
+    for command in [
+        part(0, [1]),
+        part(1, [2]),
+        Command::CommitUpload { upload, parts: 2 },
+        Command::AbortUpload {
+            upload: UploadId(78),
+        },
+    ] {
+        // What is refused is an entry too.
+        drop(node.propose(command, soon()).await);
+    }
+    node.shutdown().await;
+    // Its file is whole once nobody holds the store any more.
+    drop((node, store));
+    let wal = dir.join("store/store.db-wal");
+    let closed = async {
+        while wal.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), closed)
+        .await
+        .unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_from_what_each_earlier_version_left() {
+    if let Ok(version) = std::env::var("PGA_WRITE_GOLDEN") {
+        let dir = tempfile::tempdir().unwrap();
+        freeze(dir.path()).await;
+        for part in ["raft/log", "raft/snapshots", "store"] {
+            copy(&dir.path().join(part), &golden().join(&version).join(part));
+        }
+    }
+    for version in fs::read_dir(golden()).unwrap() {
+        let version = version.unwrap().path();
+        let dir = tempfile::tempdir().unwrap();
+        copy(&version, dir.path());
+        let (node, store) = open(dir.path()).await;
+        let at = node.linearizable(soon()).await.unwrap();
+        assert!(at.index >= 18, "{}: {at}", version.display());
+        node.with_state(|state| {
+            let users: Vec<_> = state.users().keys().cloned().collect();
+            assert_eq!(users, ["admin", "ann"]);
+            assert!(state.user("admin").unwrap().last_login.is_some());
+            assert_eq!(state.max_collectors(), Some(1_000));
+            assert!(state.is_retired(NodeId::new(9)));
+            // The next id after the highest one that was ever given out.
+            assert!(state.address_book().contains_key(&NodeId::new(10)));
+            assert_eq!(state.token_key().unwrap().as_ref(), b"sealed key");
+            let known: Vec<_> = ["c", "big", "db-1"]
+                .map(|id| state.collector(CollectorId::from_external(id)).is_some())
+                .into();
+            assert_eq!(known, [true; 3]);
+            assert_eq!(state.open_uploads().count(), 0);
+        });
+        // What was pushed then is known now, and what waited for a flush is flushed.
+        assert_eq!(push(&node, samples("c", 0..8)).await, (1, 7));
+        assert_eq!(push(&node, record("big", [1, 2, 3])).await, (1, 2));
+        let before = store.watermark().await.unwrap().position;
+        node.wait_applied(at, tokio::time::Instant::now() + Duration::from_secs(5))
+            .await
+            .unwrap();
+        assert!(before.index < node.flushable().borrow().index);
+        node.shutdown().await;
+    }
+}
