@@ -7,7 +7,8 @@ use pga_config::{CollectorId, NodeId};
 use pga_storage::{Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use self::codec::UnknownCommand;
+pub use self::codec::{EncodeError, UnknownCommand};
+use crate::feature_level::FeatureLevel;
 
 /// Name of a large push that is split over several entries: random, chosen by the receiving node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +57,30 @@ pub enum Command {
     },
     /// Anything of the control plane.
     Control(ControlCommand),
+    /// All members know this feature level: what it adds may be proposed from here on. Sent by the
+    /// leader alone; its encoding is frozen for all versions.
+    RaiseLevel {
+        /// Which; a lower one than the cluster's has no effect.
+        level: FeatureLevel,
+        /// The first version that knows it.
+        since: String,
+    },
+}
+
+impl Command {
+    /// The feature level that the cluster must be at before this may be proposed.
+    pub(crate) const fn needs(&self) -> FeatureLevel {
+        match self {
+            // The leader alone raises it, and asks nobody.
+            Self::RaiseLevel { level, .. } => *level,
+            Self::Control(control) => control.needs(),
+            Self::Ingest(_)
+            | Self::UploadPart { .. }
+            | Self::CommitUpload { .. }
+            | Self::AbortUpload { .. }
+            | Self::Flushed { .. } => FeatureLevel::BASE,
+        }
+    }
 }
 
 /// Changes of the control plane.
@@ -146,6 +171,24 @@ pub enum ControlCommand {
     },
 }
 
+impl ControlCommand {
+    /// The feature level that the cluster must be at before this may be proposed: a new command
+    /// says so here, or nodes of the version before stop at it.
+    const fn needs(&self) -> FeatureLevel {
+        match self {
+            Self::Bootstrap { .. }
+            | Self::AddUser { .. }
+            | Self::LoggedIn { .. }
+            | Self::RegisterCollector { .. }
+            | Self::AddJoinToken { .. }
+            | Self::UseJoinToken { .. }
+            | Self::SetNode { .. }
+            | Self::RetireNode { .. }
+            | Self::LimitCollectors { .. } => FeatureLevel::BASE,
+        }
+    }
+}
+
 /// A user to be added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewUser {
@@ -213,6 +256,16 @@ pub enum Refusal {
     /// The bytes are no command this version knows.
     #[error("unknown command")]
     Unknown,
+    /// Not all members know this command yet.
+    #[error(
+        "needs feature level {needed}, and the cluster is at {level} until all its members know more"
+    )]
+    FeatureLevel {
+        /// What the command needs.
+        needed: FeatureLevel,
+        /// Of the cluster.
+        level: FeatureLevel,
+    },
     /// The node id was retired and is never used again (ID-1).
     #[error("node id is retired")]
     Retired,

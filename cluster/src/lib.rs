@@ -9,6 +9,7 @@
 mod cluster_id;
 mod command;
 mod effects;
+mod feature_level;
 #[cfg(test)]
 #[path = "../../storage/tests/fuzz/engine.rs"]
 mod fuzz_engine;
@@ -24,9 +25,10 @@ pub mod transport;
 pub use self::{
     cluster_id::ClusterId,
     command::{
-        Command, ControlCommand, NewUser, ProposalId, PushOutcome, Refusal, Reply, UnknownCommand,
-        UploadId,
+        Command, ControlCommand, EncodeError, NewUser, ProposalId, PushOutcome, Refusal, Reply,
+        UnknownCommand, UploadId,
     },
+    feature_level::{FeatureLevel, Outdated},
     member::Member,
     node::{
         AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed,

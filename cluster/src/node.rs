@@ -6,6 +6,7 @@ mod confirmation;
 mod core;
 mod error;
 mod leadership;
+mod levels;
 mod maintenance;
 mod membership;
 mod options;
@@ -44,6 +45,7 @@ pub use self::{
 };
 use self::{batcher::Batcher, core::Core, recovery::Standing, service::NodeService};
 use crate::command::{Command, ProposalId, PushOutcome, Reply};
+use crate::feature_level::{FeatureLevel, Outdated};
 use crate::member::Member;
 use crate::state::State;
 use crate::transport::{RpcKind, Service, SharedTransport, TransportError};
@@ -89,6 +91,7 @@ impl ClusterNode {
         tokio::spawn(uploads::run(Arc::clone(&core)));
         tokio::spawn(recovery::exchange(Arc::clone(&core)));
         tokio::spawn(confirmation::run(Arc::clone(&core)));
+        tokio::spawn(levels::run(Arc::clone(&core)));
         if !core.takes_part() {
             tokio::spawn(recovery::run(Arc::clone(&core)));
         }
@@ -138,8 +141,8 @@ impl ClusterNode {
         self.core.takes_part()
     }
 
-    /// Whether a write that this node takes now would succeed: it takes part, and within the last two
-    /// seconds a quorum confirmed it.
+    /// Whether a write that this node takes now would succeed: it takes part, and within the last
+    /// two seconds a quorum confirmed it.
     ///
     /// # Errors
     /// [`Unready`] says why not.
@@ -147,8 +150,8 @@ impl ClusterNode {
         self.core.readiness()
     }
 
-    /// How long ago this node's state held all that was committed, as a quorum confirmed; `None` if none
-    /// has since the node started.
+    /// How long ago this node's state held all that was committed, as a quorum confirmed; `None` if
+    /// none has since the node started.
     pub fn view_age(&self) -> Option<Duration> {
         self.core.confirmation.age()
     }
@@ -165,14 +168,16 @@ impl ClusterNode {
     /// their content, DEDUP-1). A dropped call may still take effect.
     ///
     /// # Errors
-    /// [`ProposeError::Refused`] and [`ProposeError::NoQuorum`] certainly had no effect; [`ProposeError::Unknown`] may
-    /// have taken effect, or may yet.
+    /// [`ProposeError::Refused`], also if not all members know the command yet
+    /// ([`Refusal::FeatureLevel`](crate::Refusal::FeatureLevel)), and [`ProposeError::NoQuorum`]
+    /// certainly had no effect; [`ProposeError::Unknown`] may have taken effect, or may yet.
     pub async fn propose(
         &self,
         command: Command,
         deadline: Instant,
     ) -> Result<Committed, ProposeError> {
-        let entry = command.encode(ProposalId(rand::random()));
+        self.core.admits(&command)?;
+        let entry = command.encode(ProposalId(rand::random()))?;
         drop(command);
         self.core.propose_bytes(entry, deadline).await
     }
@@ -256,6 +261,14 @@ impl ClusterNode {
             .map(drop)
     }
 
+    /// Whether a node whose program knows `known` may join.
+    ///
+    /// # Errors
+    /// [`Outdated`] names the level and the version that it needs.
+    pub fn admits_level(&self, known: FeatureLevel) -> std::result::Result<(), Outdated> {
+        self.with_state(|state| state.cluster_level().check(known))
+    }
+
     /// This node as it sees itself.
     pub fn own_status(&self) -> NodeStatus {
         self.core.own_status()
@@ -283,24 +296,35 @@ impl ClusterNode {
             .into_iter()
             .map(|member| self.ask_status(member, timeout));
         let nodes = join_all(nodes).await;
-        ClusterStatus::of(self.core.cluster, nodes)
+        let level = self.core.machine.with_state(State::feature_level);
+        ClusterStatus::of(self.core.cluster, level, nodes)
     }
 
     async fn ask_status(&self, member: Member, timeout: Duration) -> NodeStatus {
-        let known = if member.node == self.core.node {
-            Some(self.core.own_status())
+        let (known, announced) = if member.node == self.core.node {
+            let announced = self.core.announcement();
+            (Some(self.core.own_status()), Some(announced))
         } else {
             let call = self.call(member.node, RpcKind::Status, Bytes::new(), timeout);
-            let answer = call.await.ok();
-            answer.and_then(|answer| pga_storage::from_msgpack::<NodeStatus>(&answer).ok())
+            let asked = tokio::time::timeout(timeout, self.core.ask_announcement(&member));
+            let (answer, announced) = tokio::join!(call, asked);
+            let status = answer.ok();
+            let status =
+                status.and_then(|answer| pga_storage::from_msgpack::<NodeStatus>(&answer).ok());
+            (status, announced.ok().and_then(std::result::Result::ok))
         };
-        match known {
-            None => NodeStatus::unreachable(member),
-            Some(status) => NodeStatus {
-                http: member.http,
-                quic: member.quic,
-                ..status
-            },
+        let Some(status) = known else {
+            return NodeStatus::unreachable(member);
+        };
+        let (feature_level, version) = announced
+            .map(|announced| (announced.level, announced.version))
+            .unzip();
+        NodeStatus {
+            http: member.http,
+            quic: member.quic,
+            feature_level,
+            version,
+            ..status
         }
     }
 

@@ -3,18 +3,17 @@
 //! [`State::apply`] is pure: no clock, no randomness, no I/O, no hash order. What has to be written down elsewhere comes out as
 //! an [`Effect`].
 
-mod collectors;
 mod control;
 mod dedup;
+mod domains;
 mod idempotency;
 mod image;
 mod ingest;
 mod limits;
-mod nodes;
 mod recent;
 mod record_head;
+mod section;
 mod uploads;
-mod users;
 
 use std::collections::BTreeMap;
 
@@ -23,32 +22,30 @@ use pga_config::{CollectorId, NodeId};
 use pga_storage::{Position, Timestamp};
 
 use self::{
-    collectors::Collectors, control::Secrets, dedup::Windows, idempotency::IdempotencyKeys,
-    nodes::Nodes, recent::Recent, uploads::Uploads, users::Users,
+    dedup::Windows, domains::Domains, idempotency::IdempotencyKeys, recent::Recent,
+    uploads::Uploads,
 };
 pub use self::{
-    collectors::{Collector, Registration},
+    domains::{Collector, Registration, User},
     image::ImageError,
     limits::StateLimits,
-    users::User,
 };
 use crate::command::{Command, ProposalId, Refusal, Reply, UploadId};
+use crate::feature_level::{ClusterLevel, FeatureLevel};
 use crate::member::Member;
 
 /// The replicated state.
 #[derive(Debug, Default)]
 pub struct State {
     limits: StateLimits,
+    level: ClusterLevel,
     applied: Position,
     flushed: Position,
-    collectors: Collectors,
     windows: Windows,
     idempotency: IdempotencyKeys,
     recent: Recent,
     uploads: Uploads,
-    users: Users,
-    nodes: Nodes,
-    secrets: Option<Secrets>,
+    domains: Domains,
 }
 
 /// What applying a command did.
@@ -107,7 +104,9 @@ impl State {
     /// Notes an entry that changes the membership.
     pub fn set_members(&mut self, position: Position, members: impl IntoIterator<Item = NodeId>) {
         self.applied = position;
-        members.into_iter().for_each(|node| self.nodes.note(node));
+        members
+            .into_iter()
+            .for_each(|node| self.domains.nodes.note(node));
     }
 
     fn dispatch(&mut self, position: Position, command: &Command) -> Applied {
@@ -130,7 +129,25 @@ impl State {
                 Applied::from(Ok(()))
             }
             Command::Control(control) => self.control(control),
+            Command::RaiseLevel { level, since } => {
+                // Leaders' proposals may arrive out of order; a level never goes down.
+                if *level > self.level.level {
+                    self.level.level = *level;
+                    self.level.since.clone_from(since);
+                }
+                Applied::from(Ok(()))
+            }
         }
+    }
+
+    /// The cluster's feature level.
+    pub const fn feature_level(&self) -> FeatureLevel {
+        self.level.level
+    }
+
+    /// The cluster's feature level, and the first version that knows it.
+    pub(crate) const fn cluster_level(&self) -> &ClusterLevel {
+        &self.level
     }
 
     /// Position of the last applied entry.
@@ -150,64 +167,68 @@ impl State {
 
     /// A collector.
     pub fn collector(&self, id: CollectorId) -> Option<&Collector> {
-        self.collectors.known.get(&id)
+        self.domains.collectors.known.get(&id)
     }
 
     /// All collectors, by id.
     pub const fn collectors(&self) -> &BTreeMap<CollectorId, Collector> {
-        &self.collectors.known
+        &self.domains.collectors.known
     }
 
     /// How many collectors there may be, once the log has said so.
     pub const fn max_collectors(&self) -> Option<u64> {
-        self.collectors.max
+        self.domains.collectors.max
     }
 
     /// A user.
     pub fn user(&self, username: &str) -> Option<&User> {
-        self.users.0.get(username)
+        self.domains.users.0.get(username)
     }
 
     /// All users, by name.
     pub const fn users(&self) -> &BTreeMap<String, User> {
-        &self.users.0
+        &self.domains.users.0
     }
 
     /// The key that signs tokens, sealed.
     pub fn token_key(&self) -> Option<&Bytes> {
-        self.secrets.as_ref().map(|secrets| &secrets.token_key)
+        self.domains
+            .secrets
+            .sealed()
+            .map(|secrets| &secrets.token_key)
     }
 
     /// The CA's private key, sealed.
     pub fn ca_key(&self) -> Option<&Bytes> {
-        self.secrets.as_ref().map(|secrets| &secrets.ca_key)
+        self.domains.secrets.sealed().map(|secrets| &secrets.ca_key)
     }
 
     /// SHA-256 of the registration secret.
     pub fn registration_secret_hash(&self) -> Option<[u8; 32]> {
-        self.secrets
-            .as_ref()
+        self.domains
+            .secrets
+            .sealed()
             .map(|secrets| secrets.registration_secret_hash)
     }
 
     /// Where the members listen, as far as they said so through the log.
     pub const fn address_book(&self) -> &BTreeMap<NodeId, Member> {
-        &self.nodes.book
+        &self.domains.nodes.book
     }
 
     /// How often the address book changed since this node started.
     pub(crate) const fn address_changes(&self) -> u64 {
-        self.nodes.changes
+        self.domains.nodes.changes
     }
 
     /// Whether this node id was retired.
     pub fn is_retired(&self, node: NodeId) -> bool {
-        self.nodes.retired.contains(&node)
+        self.domains.nodes.retired.contains(&node)
     }
 
     /// Whether a join token could be spent at `at`.
     pub fn is_join_token_valid(&self, certificate_sha256: &[u8; 32], at: Timestamp) -> bool {
-        self.nodes.is_token_valid(certificate_sha256, at)
+        self.domains.nodes.is_token_valid(certificate_sha256, at)
     }
 
     /// Content keys remembered for all collectors.

@@ -87,6 +87,7 @@ impl Error {
             Self::Cluster(error) => cluster_exit(error),
             Self::Ended(pga_cluster::Fatal::Stopped(_)) => Exit::Io,
             Self::Ended(pga_cluster::Fatal::Damaged(_)) => Exit::Data,
+            Self::Ended(pga_cluster::Fatal::Outdated(_)) => Exit::Outdated,
             Self::Store(error) => store_exit(error),
             Self::File { source, .. } => io_exit(source),
             Self::Locked(_) => Exit::Locked,
@@ -105,6 +106,7 @@ impl Error {
 fn cluster_exit(error: &pga_cluster::Error) -> Exit {
     match error {
         pga_cluster::Error::Damaged { .. } => Exit::Data,
+        pga_cluster::Error::Outdated(_) => Exit::Outdated,
         pga_cluster::Error::Storage(error) => store_exit(error),
         pga_cluster::Error::File { source, .. } => io_exit(source),
         pga_cluster::Error::Timings(_) => Exit::Config,

@@ -24,6 +24,8 @@ pub enum Exit {
     Io = 74,
     /// Another process holds the data directory.
     Locked = 75,
+    /// The cluster or this node's data need a newer version of the program (`EX_PROTOCOL`).
+    Outdated = 76,
     /// The rights of a file or directory are wrong.
     Permission = 77,
     /// The configuration is wrong.

@@ -50,7 +50,11 @@ impl JoinDesk {
             .get()
             .ok_or_else(|| ServiceError::refused("starting"))?;
         let request = JoinRequest::decode(body).map_err(|error| refused(&error))?;
-        // Before the token is spent: whether an identity can be issued at all.
+        // Before the token is spent: whether the new node would understand the log, and whether an
+        // identity can be issued at all.
+        cluster
+            .admits_level(request.feature_level)
+            .map_err(|error| refused(&error))?;
         let authority = self
             .secrets
             .authority(cluster)

@@ -252,6 +252,7 @@ async fn start_cluster(
         own_store: (!store.is_shared()).then(|| Arc::clone(store)),
         flushed: open_store::watermark(store.as_ref()).await,
         app: Some(Arc::clone(&desk) as Arc<dyn AppService>),
+        feature_level: pga_cluster::FeatureLevel::CURRENT,
         registry: registry.clone(),
     };
     let identity = bootstrap::identity(config)?;

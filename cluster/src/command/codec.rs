@@ -9,6 +9,7 @@
 //! kind 3  abort upload:  upload: u128 le
 //! kind 4  flushed:       group: u32 le, term: u64 le, index: u64 le
 //! kind 5  control:       MessagePack of `ControlCommand` (`rmp_serde::to_vec`: positional, frozen)
+//! kind 6  raise level:   level: u32 le, since: UTF-8 to the end (frozen for all versions)
 //! ```
 //! Records are slices of the entry: neither encoding nor decoding looks into them. Golden files are in `tests/golden/`.
 
@@ -16,6 +17,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pga_storage::{GroupId, Position};
 
 use super::{Command, ProposalId, UploadId};
+use crate::feature_level::FeatureLevel;
 
 /// Format version of a command.
 pub(crate) const VERSION: u8 = 1;
@@ -26,24 +28,33 @@ const COMMIT_UPLOAD: u8 = 2;
 const ABORT_UPLOAD: u8 = 3;
 const FLUSHED: u8 = 4;
 const CONTROL: u8 = 5;
+const RAISE_LEVEL: u8 = 6;
 
 /// The bytes are no command this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a command this version knows")]
 pub struct UnknownCommand;
 
+/// A command does not become bytes: a fault of the program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("command does not encode: {0}")]
+pub struct EncodeError(String);
+
 impl Command {
     /// The command as an entry of the log, under the name `id`.
-    pub fn encode(&self, id: ProposalId) -> Bytes {
+    ///
+    /// # Errors
+    /// [`EncodeError`] if it is larger than an entry can be.
+    pub fn encode(&self, id: ProposalId) -> Result<Bytes, EncodeError> {
         let mut out = BytesMut::with_capacity(self.encoded_bytes());
         out.put_u8(VERSION);
         out.put_u128_le(id.0);
         match self {
             Self::Ingest(records) => {
                 out.put_u8(INGEST);
-                out.put_u32_le(length(records.len()));
+                out.put_u32_le(length(records.len())?);
                 for record in records {
-                    out.put_u32_le(length(record.len()));
+                    out.put_u32_le(length(record.len())?);
                 }
                 for record in records {
                     out.put_slice(record);
@@ -76,11 +87,16 @@ impl Command {
             }
             Self::Control(control) => {
                 out.put_u8(CONTROL);
-                // INVARIANT: plain data always encodes into a vector.
-                out.put_slice(&rmp_serde::to_vec(control).unwrap_or_default());
+                let body = rmp_serde::to_vec(control);
+                out.put_slice(&body.map_err(|error| EncodeError(error.to_string()))?);
+            }
+            Self::RaiseLevel { level, since } => {
+                out.put_u8(RAISE_LEVEL);
+                out.put_u32_le(level.get());
+                out.put_slice(since.as_bytes());
             }
         }
-        out.freeze()
+        Ok(out.freeze())
     }
 
     /// The command in an entry of the log, and its name.
@@ -114,6 +130,10 @@ impl Command {
                 bytes.clear();
                 Self::Control(control)
             }
+            RAISE_LEVEL => Self::RaiseLevel {
+                level: FeatureLevel::new(bytes.try_get_u32_le().map_err(unknown)?),
+                since: String::from_utf8(bytes.split_off(0).into()).map_err(|_| UnknownCommand)?,
+            },
             _ => return Err(UnknownCommand),
         };
         if bytes.is_empty() {
@@ -132,6 +152,7 @@ impl Command {
                 Self::UploadPart { record, .. } => 20 + record.len(),
                 Self::CommitUpload { .. } | Self::AbortUpload { .. } | Self::Flushed { .. } => 20,
                 Self::Control(_) => 512,
+                Self::RaiseLevel { since, .. } => 4 + since.len(),
             }
     }
 }
@@ -140,9 +161,8 @@ fn unknown(_: bytes::TryGetError) -> UnknownCommand {
     UnknownCommand
 }
 
-/// INVARIANT: a record is at most one message, far below 4 GiB.
-fn length(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+fn length(n: usize) -> Result<u32, EncodeError> {
+    u32::try_from(n).map_err(|_| EncodeError(format!("a part of it is {n} bytes or items")))
 }
 
 fn take_upload(bytes: &mut Bytes) -> Result<UploadId, UnknownCommand> {

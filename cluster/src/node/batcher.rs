@@ -125,8 +125,10 @@ async fn propose(core: &Core, batch: Vec<Waiting>) {
         .map(|waiting| (waiting.record, waiting.answer))
         .unzip();
     let id = ProposalId(rand::random());
-    let entry = Command::Ingest(records).encode(id);
-    let outcome = core.propose_bytes(entry, deadline).await;
+    let outcome = match Command::Ingest(records).encode(id) {
+        Ok(entry) => core.propose_bytes(entry, deadline).await,
+        Err(error) => Err(error.into()),
+    };
     let outcomes = match outcome.map(|committed| committed.reply) {
         Ok(Reply::Ingested(outcomes)) if outcomes.len() == answers.len() => Ok(outcomes),
         Ok(_) => Err(ProposeError::Unknown),

@@ -17,6 +17,7 @@ use super::{
     AppService, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
 };
 use crate::cluster_id::ClusterId;
+use crate::feature_level::FeatureLevel;
 use crate::member::Member;
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
@@ -52,6 +53,10 @@ pub(crate) struct Core {
     pub(crate) is_original: AtomicBool,
     pub(crate) leadership: watch::Sender<Leadership>,
     pub(crate) confirmation: Confirmation,
+    /// What this program knows.
+    pub(crate) feature_level: FeatureLevel,
+    /// Held while the level is raised, and while a node is let in.
+    pub(crate) level_gate: tokio::sync::Mutex<()>,
     pub(crate) fatal: watch::Sender<Option<Fatal>>,
     pub(crate) stopped: watch::Sender<bool>,
 }
@@ -215,6 +220,8 @@ impl Core {
             lag: 0,
             backlog_bytes: self.machine.buffer.usage().pending_bytes,
             reachable: true,
+            feature_level: None,
+            version: None,
         }
     }
 }

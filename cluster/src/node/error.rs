@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::command::Refusal;
+use crate::command::{EncodeError, Refusal};
+use crate::feature_level::Outdated;
 
 /// Outcome of a cluster operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,6 +21,9 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// This program is too old for its own data: nothing was touched.
+    #[error(transparent)]
+    Outdated(Outdated),
     /// The log or the buffer failed.
     #[error("storage failed")]
     Storage(#[source] pga_storage::Error),
@@ -57,6 +61,9 @@ pub enum Fatal {
     /// Consensus stopped: a failed write or fsync, or a fault of the program.
     #[error("consensus stopped: {0}")]
     Stopped(Arc<str>),
+    /// This program is too old for the cluster.
+    #[error(transparent)]
+    Outdated(Outdated),
     /// The log is damaged, and no majority of the other nodes is left that could take this one in again.
     #[error("{0}")]
     Damaged(Arc<str>),
@@ -78,6 +85,9 @@ pub enum ProposeError {
     /// Refused by the state machine: certainly without effect.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The command does not become bytes: a fault of the program, certainly without effect.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// A change of the membership is not possible now.
     #[error("membership: {0}")]
     Membership(String),

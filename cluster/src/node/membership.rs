@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::ProposeError;
 use super::core::Core;
-use crate::command::{Command, ControlCommand, ProposalId};
+use crate::command::{Command, ControlCommand};
 use crate::member::Member;
 use crate::raft::type_config::Membership;
 use crate::transport::RpcKind;
@@ -100,8 +100,10 @@ impl Core {
         let timeout = deadline.saturating_duration_since(Instant::now());
         let mut body = BytesMut::new();
         body.put_u32_le(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
-        // INVARIANT: plain data always encodes into a vector.
-        body.put_slice(&rmp_serde::to_vec(change).unwrap_or_default());
+        match rmp_serde::to_vec(change) {
+            Ok(bytes) => body.put_slice(&bytes),
+            Err(error) => return Changed::Refused(error.to_string()),
+        }
         let call =
             self.transport
                 .call(leader, address, RpcKind::Membership, body.freeze(), timeout);
@@ -160,6 +162,8 @@ impl Core {
             return Ok(());
         }
         if metrics.membership_config.get_node(&id).is_none() {
+            let _gate = self.level_gate.lock().await;
+            self.check_level_of(member).await?;
             let added = self.raft.add_learner(id, member.clone(), false).await;
             added.map_err(changed)?;
         }
@@ -206,8 +210,7 @@ impl Core {
             quic: member.quic.clone(),
             http: member.http.clone(),
         });
-        let entry = command.encode(ProposalId(rand::random()));
-        match self.propose_bytes(entry, deadline).await {
+        match self.propose(&command, deadline).await {
             Ok(_) => Ok(()),
             Err(ProposeError::Refused(refusal)) => Err(Changed::Refused(refusal.to_string())),
             Err(_) => Err(Changed::Late),
@@ -242,8 +245,7 @@ impl Core {
             return Err(Changed::Refused(format!("{node} is no member")));
         }
         let command = Command::Control(ControlCommand::RetireNode { node });
-        let entry = command.encode(ProposalId(rand::random()));
-        match self.propose_bytes(entry, deadline).await {
+        match self.propose(&command, deadline).await {
             Ok(_) => Ok(()),
             Err(_) => Err(Changed::Late),
         }

@@ -9,6 +9,7 @@ use pga_storage::{Position, Store};
 
 use super::AppService;
 use crate::cluster_id::ClusterId;
+use crate::feature_level::FeatureLevel;
 use crate::member::Member;
 use crate::state::StateLimits;
 
@@ -39,6 +40,8 @@ pub struct ClusterOptions {
     pub flushed: Position,
     /// Answers for the layer above; `None` refuses.
     pub app: Option<Arc<dyn AppService>>,
+    /// What the program knows: [`FeatureLevel::CURRENT`], or another in tests of a rolling upgrade.
+    pub feature_level: FeatureLevel,
     /// Where metrics are registered.
     pub registry: prometheus::Registry,
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::{Committed, ProposeError};
-use crate::command::Reply;
+use crate::command::{Command, ProposalId, Refusal, Reply};
 use crate::raft::payload::Payload;
 use crate::raft::type_config::position;
 use crate::transport::RpcKind;
@@ -35,6 +35,16 @@ pub(crate) enum Attempt {
 }
 
 impl Core {
+    /// Proposes a command until it is committed or `deadline` comes.
+    pub(crate) async fn propose(
+        &self,
+        command: &Command,
+        deadline: Instant,
+    ) -> Result<Committed, ProposeError> {
+        let entry = command.encode(ProposalId(rand::random()))?;
+        self.propose_bytes(entry, deadline).await
+    }
+
     /// Proposes an encoded command until it is committed or `deadline` comes.
     pub(crate) async fn propose_bytes(
         &self,
@@ -102,12 +112,19 @@ impl Core {
 
     /// Proposes here, as the leader.
     pub(crate) async fn attempt(&self, entry: Bytes, deadline: Instant) -> Attempt {
-        if !Payload::is_command(&entry) {
-            return Attempt::Done(
-                Position::default(),
-                Reply::Refused(crate::command::Refusal::Unknown),
-            );
+        // An entry that a member does not know would stop it.
+        let admitted = match Command::decode(entry.clone()) {
+            Ok((_, command)) => self.admits(&command),
+            Err(_) => Err(Refusal::Unknown),
+        };
+        match admitted {
+            Ok(()) => self.write(entry, deadline).await,
+            Err(refusal) => Attempt::Done(Position::default(), Reply::Refused(refusal)),
         }
+    }
+
+    /// Writes an entry to the log, as the leader.
+    pub(crate) async fn write(&self, entry: Bytes, deadline: Instant) -> Attempt {
         let write = self.raft.client_write(Payload(entry));
         let outcome = tokio::select! {
             outcome = write => outcome,

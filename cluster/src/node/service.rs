@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::core::Core;
 use super::vetting::{Claim, Objection, Vetting};
+use super::{Error, Fatal};
 use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
 use crate::raft::type_config::{TypeConfig, Vote};
 use crate::transport::{
@@ -146,8 +147,9 @@ impl NodeService {
             RpcKind::ReadIndex => encode(&core.serve_read_index(&body).await),
             RpcKind::Standing => {
                 core.hear(from, &body);
-                Ok(core.tell(from))
+                core.tell(from).map_err(failed)
             }
+            RpcKind::Announcement => core.serve_announcement(),
             RpcKind::Status => encode(&core.own_status()),
             RpcKind::Membership => encode(&core.serve_change(from, body).await),
             RpcKind::Read => match &core.app {
@@ -191,9 +193,12 @@ impl NodeService {
 
 /// Refuses a snapshot that could not be installed, while the old state is still there.
 async fn check_snapshot(core: &Core, file: PathBuf, meta: Meta) -> Result<(), ServiceError> {
-    let limits = core.machine.limits();
-    let checked = tokio::task::spawn_blocking(move || check_received(&file, &meta, limits));
+    let knows = core.machine.knows();
+    let checked = tokio::task::spawn_blocking(move || check_received(&file, &meta, knows));
     checked.await.map_err(failed)?.map_err(|error| {
+        if let Error::Outdated(outdated) = &error {
+            core.end(Fatal::Outdated(outdated.clone()));
+        }
         tracing::error!(%error, "snapshot of a peer refused");
         ServiceError::refused(error.to_string())
     })

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy as RaftSnapshotPolicy};
+use pga_config::NodeId;
 use pga_storage::buffer::{Buffer, BufferOptions};
 use pga_storage::log::{Log, LogOptions};
 use pga_storage::metrics::{BufferMetrics, LogMetrics};
@@ -42,6 +43,7 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         log,
         own_store: options.own_store.clone(),
         limits: options.limits,
+        known: options.feature_level,
         book: Arc::clone(&book),
         metrics: Arc::clone(&metrics),
         flushed: options.flushed,
@@ -51,9 +53,7 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
     let sightings = Arc::new(Sightings::open(&options.dir));
     let network = network(&options.timings, &transport, &book, &sightings);
     let inner = Arc::clone(&machine.0);
-    let raft = Raft::new(options.node.get(), config, network, log.clone(), machine)
-        .await
-        .map_err(|error| Error::Fatal(error.to_string()))?;
+    let raft = consensus(options.node, config, network, log.clone(), machine).await?;
     let own = options.members.iter().find(|m| m.node == options.node);
     Ok(Core {
         own: own.cloned(),
@@ -77,8 +77,26 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         snapshots: options.snapshots,
         leadership: watch::Sender::new(Leadership::default()),
         confirmation: Confirmation::default(),
+        feature_level: options.feature_level,
+        level_gate: tokio::sync::Mutex::default(),
         fatal: watch::Sender::new(None),
         stopped: watch::Sender::new(false),
+    })
+}
+
+/// Starts consensus, which applies again what is known to be committed.
+async fn consensus(
+    node: NodeId,
+    config: Arc<Config>,
+    network: Network,
+    log: LogStore,
+    machine: StateMachine,
+) -> Result<Raft> {
+    let inner = Arc::clone(&machine.0);
+    let raft = Raft::new(node.get(), config, network, log, machine).await;
+    raft.map_err(|error| match inner.outdated() {
+        Some(outdated) => Error::Outdated(outdated),
+        None => Error::Fatal(error.to_string()),
     })
 }
 

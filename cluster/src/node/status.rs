@@ -4,6 +4,7 @@ use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster_id::ClusterId;
+use crate::feature_level::FeatureLevel;
 use crate::member::Member;
 
 /// The cluster status document.
@@ -17,6 +18,9 @@ pub struct ClusterStatus {
     pub term: u64,
     /// Who leads.
     pub leader: Option<NodeId>,
+    /// The cluster's feature level, as far as the node that was asked has applied.
+    #[serde(default)]
+    pub feature_level: FeatureLevel,
     /// All members, by id.
     pub nodes: Vec<NodeStatus>,
 }
@@ -39,7 +43,7 @@ pub enum NodeRole {
     Unknown,
 }
 
-/// One member.
+/// One member. Between nodes it is positional: what was added after `reachable` is left out there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// Which.
@@ -68,11 +72,21 @@ pub struct NodeStatus {
     pub backlog_bytes: u64,
     /// Whether it answered.
     pub reachable: bool,
+    /// The feature level that its program knows; `None` if it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature_level: Option<FeatureLevel>,
+    /// Version of its program; `None` if it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 impl ClusterStatus {
     /// Puts together what the nodes said.
-    pub(crate) fn of(cluster_id: ClusterId, mut nodes: Vec<NodeStatus>) -> Self {
+    pub(crate) fn of(
+        cluster_id: ClusterId,
+        feature_level: FeatureLevel,
+        mut nodes: Vec<NodeStatus>,
+    ) -> Self {
         nodes.sort_by_key(|node| node.id);
         let newest = nodes
             .iter()
@@ -92,6 +106,7 @@ impl ClusterStatus {
             group: 0,
             term,
             leader,
+            feature_level,
             nodes,
         }
     }
@@ -114,6 +129,8 @@ impl NodeStatus {
             lag: 0,
             backlog_bytes: 0,
             reachable: false,
+            feature_level: None,
+            version: None,
         }
     }
 }

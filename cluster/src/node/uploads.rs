@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::core::Core;
-use crate::command::{Command, ProposalId, UploadId};
+use crate::command::{Command, UploadId};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const PROPOSE: Duration = Duration::from_secs(10);
@@ -35,8 +35,8 @@ pub(crate) async fn run(core: Arc<Core>) {
             {
                 continue;
             }
-            let abort = Command::AbortUpload { upload }.encode(ProposalId(rand::random()));
-            match core.propose_bytes(abort, now + PROPOSE).await {
+            let abort = Command::AbortUpload { upload };
+            match core.propose(&abort, now + PROPOSE).await {
                 Ok(_) => tracing::info!("an abandoned upload was aborted"),
                 Err(error) => tracing::warn!(%error, "cannot abort an abandoned upload"),
             }

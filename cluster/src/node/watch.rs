@@ -11,6 +11,7 @@ use super::core::Core;
 use super::{Fatal, Leadership};
 use crate::metrics::gauge;
 use crate::raft::type_config::LogId;
+use crate::state::State;
 
 /// How often the gauges are set and the state of consensus is looked at.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -46,6 +47,9 @@ pub(crate) async fn leadership(core: Arc<Core>) {
 /// Consensus is gone, by an error or a panic: unless it was told to stop the process has to end.
 fn end(core: &Core) {
     let running = core.raft.metrics().borrow_watched().running_state.clone();
+    if let Some(outdated) = core.machine.outdated() {
+        return core.end(Fatal::Outdated(outdated));
+    }
     let why = running.err().map(|error| error.to_string());
     let why = why.unwrap_or_else(|| "consensus panicked".to_owned());
     core.end(Fatal::Stopped(why.into()));
@@ -116,5 +120,7 @@ fn set_gauges(core: &Core) {
         .machine
         .with_state(|state| (state.dedup_keys(), state.open_uploads().count()));
     metrics.dedup_keys.set(gauge(keys as u64));
+    let level = core.machine.with_state(State::feature_level);
+    metrics.feature_level.set(i64::from(level.get()));
     metrics.open_uploads.set(gauge(uploads as u64));
 }

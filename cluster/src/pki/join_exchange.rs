@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
 use super::{ClusterKey, Identity, PkiError};
-use crate::{ClusterId, Member};
+use crate::{ClusterId, FeatureLevel, Member};
 
 /// What a new node tells. Which token it holds comes from its certificate, not from here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct JoinRequest {
     pub quic: String,
     /// Base URL of its HTTP side.
     pub http: String,
+    /// What its program knows.
+    #[serde(default)]
+    pub feature_level: FeatureLevel,
 }
 
 /// What a new node is given: its identity and the cluster's secrets. `Debug` prints no secret.

@@ -14,6 +14,7 @@ use super::payload::{Payload, from_disk, to_disk};
 use super::snapshot::{Meta, parse_state, write_state_file};
 use super::type_config::{Entry, LogId, TypeConfig, Vote};
 use crate::command::{Command, ControlCommand, ProposalId, UploadId};
+use crate::feature_level::FeatureLevel;
 use crate::fuzz_engine::{Campaign, Dice, corpus, hash};
 use crate::node::{Change, NodeStatus};
 use crate::pki::JoinRequest;
@@ -56,7 +57,7 @@ fn again<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> u64 {
 fn command(bytes: &[u8]) -> u64 {
     match Command::decode(Bytes::copy_from_slice(bytes)) {
         Ok((id, command)) => {
-            let encoded = command.encode(id);
+            let encoded = command.encode(id).unwrap();
             let (same, back) = Command::decode(encoded).unwrap();
             assert!(same == id && back == command, "{command:?} became {back:?}");
             hash(&std::mem::discriminant(&command))
@@ -100,10 +101,10 @@ fn state(input: &[u8]) -> u64 {
         Ok(state) => state,
         Err(error) => return hash(&error.to_string().split(char::is_numeric).next()),
     };
-    let first = state.to_bytes();
+    let first = state.to_bytes().unwrap();
     let mut twin = State::from_bytes(&first, limits).unwrap();
     assert_eq!(
-        twin.to_bytes(),
+        twin.to_bytes().unwrap(),
         first,
         "the bytes of a state change by reading them"
     );
@@ -126,7 +127,11 @@ fn state(input: &[u8]) -> u64 {
         state.apply(at, id, &next);
         twin.apply(at, id, &next);
     }
-    assert_eq!(state.to_bytes(), twin.to_bytes(), "equal states part");
+    assert_eq!(
+        state.to_bytes().unwrap(),
+        twin.to_bytes().unwrap(),
+        "equal states part"
+    );
     hash(&(
         meta.last_log_id.is_some(),
         state.users().len().min(3),
@@ -172,7 +177,7 @@ fn entries() -> Vec<Entry> {
     [
         openraft::EntryPayload::Blank,
         openraft::EntryPayload::Membership(membership()),
-        openraft::EntryPayload::Normal(Payload(command.encode(ProposalId(4)))),
+        openraft::EntryPayload::Normal(Payload(command.encode(ProposalId(4)).unwrap())),
     ]
     .into_iter()
     .zip(0..)
@@ -215,11 +220,15 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
                 &JoinRequest {
                     quic: "a:1".into(),
                     http: "http://a".into(),
+                    feature_level: FeatureLevel::BASE,
                 },
             ),
         ),
         ("reply", made(7, &Reply::Done)),
-        ("retire", [&[8], &lead.encode(ProposalId(1))[..]].concat()),
+        (
+            "retire",
+            [&[8], &lead.encode(ProposalId(1)).unwrap()[..]].concat(),
+        ),
     ];
     for (name, entry) in ["entry-blank", "entry-membership", "entry-command"]
         .into_iter()
@@ -230,21 +239,28 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     // An unknown field, nested deeper than a stack is long.
     let nested = [&[0, 0x81, 0xa1, b'z'], &[0x91; 30_000][..], &[0xc0]].concat();
     all.push(("nested", nested));
-    for name in [
+    all.extend(commands());
+    all
+}
+
+/// Commands of golden files.
+fn commands() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    let names = [
         "ingest",
         "upload-part",
         "commit-upload",
         "flushed",
         "control-add-user",
         "control-set-node",
-    ] {
+        "raise-level",
+    ];
+    names.into_iter().map(|name| {
         let golden = format!(
             "{}/tests/golden/command/v1/{name}.bin",
             env!("CARGO_MANIFEST_DIR")
         );
-        all.push((name, [vec![8], std::fs::read(golden).unwrap()].concat()));
-    }
-    all
+        (name, [vec![8], std::fs::read(golden).unwrap()].concat())
+    })
 }
 
 fn meta() -> Meta {
@@ -271,9 +287,10 @@ fn states() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("golden-v1", made(&golden(1))),
         ("golden-v2", made(&golden(2))),
+        ("golden-v3", made(&golden(3))),
         (
             "empty",
-            made(&State::new(StateLimits::default()).to_bytes()),
+            made(&State::new(StateLimits::default()).to_bytes().unwrap()),
         ),
         ("no-state", made(b"")),
     ]

@@ -25,8 +25,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use openraft::alias::SnapshotMetaOf;
 
 use super::type_config::TypeConfig;
+use crate::feature_level::FeatureLevel;
 use crate::node::{Error, Result};
-use crate::state::{State, StateLimits};
+use crate::state::{ImageError, State, StateLimits};
+
+/// With what a state is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Knows {
+    /// Bounds of the state.
+    pub(crate) limits: StateLimits,
+    /// What this program knows.
+    pub(crate) level: FeatureLevel,
+}
 
 pub(crate) type Meta = SnapshotMetaOf<TypeConfig>;
 
@@ -235,13 +245,24 @@ pub(crate) fn parse_state(path: &Path, mut bytes: Vec<u8>) -> Result<(Meta, Vec<
 
 /// Checks the file of a state that came from a peer: whole, of this version, and of the place the peer says. What is installed has to
 /// be readable, or this node would be left without any state.
-pub(crate) fn check_received(path: &Path, meta: &Meta, limits: StateLimits) -> Result<()> {
+pub(crate) fn check_received(path: &Path, meta: &Meta, knows: Knows) -> Result<()> {
     let (found, state) = read_state_file(path)?;
     if found.last_log_id != meta.last_log_id || found.last_membership != meta.last_membership {
         return Err(damaged(path, "it is of another place than its header says"));
     }
-    State::from_bytes(&state, limits).map_err(|error| damaged(path, error))?;
+    decode_state(path, &state, knows)?;
     Ok(())
+}
+
+/// The state in the bytes of the file at `path`.
+pub(crate) fn decode_state(path: &Path, bytes: &[u8], knows: Knows) -> Result<State> {
+    let state = State::from_bytes(bytes, knows.limits).map_err(|error| match error {
+        ImageError::Outdated(outdated) => Error::Outdated(outdated),
+        error => damaged(path, error),
+    })?;
+    let level = state.cluster_level();
+    level.check(knows.level).map_err(Error::Outdated)?;
+    Ok(state)
 }
 
 /// Index and number of a published snapshot.
@@ -341,6 +362,25 @@ mod tests {
             fs::write(&path, &good[..at]).unwrap();
             assert!(Snapshots::open(dir.path()).is_err(), "length {at}");
         }
+    }
+
+    /// A state at level 1, and programs that know it and that do not.
+    #[test]
+    fn a_snapshot_of_a_level_that_the_program_does_not_know_is_refused_as_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(STATE_FILE);
+        let golden = include_bytes!("../../tests/golden/state/v3.bin");
+        write_state_file(&path, &meta(9), golden).unwrap();
+        let check = |level| {
+            let knows = Knows {
+                limits: StateLimits::default(),
+                level: FeatureLevel::new(level),
+            };
+            check_received(&path, &meta(9), knows)
+        };
+        check(1).unwrap();
+        let error = check(0).unwrap_err();
+        assert!(matches!(error, Error::Outdated(_)), "{error}");
     }
 
     #[test]

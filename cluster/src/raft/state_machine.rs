@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use futures::{Stream, StreamExt};
@@ -16,9 +16,12 @@ use tokio::sync::watch;
 use super::address_book::AddressBook;
 use super::log_store::LogStore;
 use super::replay::apply_entry;
-use super::snapshot::{Meta, SnapshotDir, Snapshots, read_state_file, write_state_file};
+use super::snapshot::{
+    Knows, Meta, SnapshotDir, Snapshots, decode_state, read_state_file, write_state_file,
+};
 use super::type_config::{Entry, LogId, Membership, TypeConfig, position, position_or_start};
 use crate::effects::put_effect;
+use crate::feature_level::{FeatureLevel, Outdated};
 use crate::metrics::ClusterMetrics;
 use crate::state::{State, StateLimits};
 
@@ -42,6 +45,8 @@ pub(crate) struct Inner {
     log: LogStore,
     own_store: Option<Arc<dyn Store>>,
     limits: StateLimits,
+    known: FeatureLevel,
+    outdated: OnceLock<Outdated>,
     book: Arc<AddressBook>,
     pub(crate) metrics: Arc<ClusterMetrics>,
     pub(crate) applied: watch::Sender<Position>,
@@ -62,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) log: LogStore,
     pub(crate) own_store: Option<Arc<dyn Store>>,
     pub(crate) limits: StateLimits,
+    /// What this program knows.
+    pub(crate) known: FeatureLevel,
     pub(crate) book: Arc<AddressBook>,
     pub(crate) metrics: Arc<ClusterMetrics>,
     /// The watermark of the node's own store.
@@ -72,6 +79,10 @@ impl StateMachine {
     /// Opens the newest snapshot in `dir`; the log above it is re-applied by consensus.
     pub(crate) async fn open(dir: &Path, parts: Parts) -> crate::node::Result<Self> {
         let (snapshots, newest) = Snapshots::open(dir)?;
+        let knows = Knows {
+            limits: parts.limits,
+            level: parts.known,
+        };
         let mut flushed = parts.flushed;
         let mut live = Live {
             state: State::new(parts.limits),
@@ -80,7 +91,7 @@ impl StateMachine {
         };
         let mut current = None;
         if let Some((meta, bytes, found)) = newest {
-            live.state = decode_state(&found.state_file(), &bytes, parts.limits)?;
+            live.state = decode_state(&found.state_file(), &bytes, knows)?;
             live.membership = meta.last_membership.clone();
             live.last_applied = meta.last_log_id;
             let at = position_or_start(meta.last_log_id.as_ref());
@@ -109,6 +120,8 @@ impl StateMachine {
             log: parts.log,
             own_store: parts.own_store,
             limits: parts.limits,
+            known: parts.known,
+            outdated: OnceLock::new(),
             book: parts.book,
             metrics: parts.metrics,
         };
@@ -130,9 +143,17 @@ impl Inner {
         )
     }
 
-    /// Bounds of the state.
-    pub(crate) const fn limits(&self) -> StateLimits {
-        self.limits
+    /// With what a state is read.
+    pub(crate) const fn knows(&self) -> Knows {
+        Knows {
+            limits: self.limits,
+            level: self.known,
+        }
+    }
+
+    /// Why apply stopped, if this program is too old for the log.
+    pub(crate) fn outdated(&self) -> Option<Outdated> {
+        self.outdated.get().cloned()
     }
 
     /// Notes how far the node's own store has come.
@@ -176,7 +197,10 @@ impl Inner {
             let live = &mut *live;
             let addresses = live.state.address_changes();
             for entry in entries {
-                let applied = apply_entry(&mut live.state, &mut live.membership, entry);
+                let applied = apply_entry(&mut live.state, &mut live.membership, entry, self.known);
+                let applied = applied.map_err(|outdated| {
+                    io::Error::other(self.outdated.get_or_init(|| outdated).clone())
+                })?;
                 if let Some(effect) = applied.effect {
                     effects.push((position(&entry.log_id), effect));
                 }
@@ -227,7 +251,7 @@ impl Inner {
             None => (State::new(self.limits), Meta::default()),
             Some((meta, dir)) => {
                 let (_, bytes) = read_state_file(&dir.state_file())?;
-                let state = decode_state(&dir.state_file(), &bytes, self.limits)?;
+                let state = decode_state(&dir.state_file(), &bytes, self.knows())?;
                 (state, meta)
             }
         };
@@ -245,7 +269,8 @@ impl Inner {
             for entry in entries {
                 let entry =
                     super::payload::from_disk(entry).map_err(|source| self.replay_error(source))?;
-                apply_entry(&mut state, &mut meta.last_membership, &entry);
+                apply_entry(&mut state, &mut meta.last_membership, &entry, self.known)
+                    .map_err(crate::node::Error::Outdated)?;
                 meta.last_log_id = Some(entry.log_id);
                 next = entry.log_id.index + 1;
             }
@@ -303,7 +328,10 @@ impl Inner {
             tracing::warn!(position = %flushed, "the watermark stands inside an upload, no snapshot");
             return Ok(None);
         }
-        write_state_file(&made.state_file(), &meta, &state.to_bytes())?;
+        let bytes = state
+            .to_bytes()
+            .map_err(|error| crate::node::Error::Fatal(error.to_string()))?;
+        write_state_file(&made.state_file(), &meta, &bytes)?;
         drop(state);
         let dir = self.snapshots.publish(made, flushed.index)?;
         self.set_current(meta.clone(), dir.clone());
@@ -340,7 +368,7 @@ impl Inner {
         let (state, dir) = tokio::task::spawn_blocking(move || {
             let file = received.state_file();
             let (_, bytes) = read_state_file(&file)?;
-            let state = decode_state(&file, &bytes, inner.limits)?;
+            let state = decode_state(&file, &bytes, inner.knows())?;
             let dir = inner.snapshots.publish(&received, at.index)?;
             Ok::<_, crate::node::Error>((state, dir))
         })
@@ -376,13 +404,6 @@ impl Inner {
         tracing::info!(position = %at, "snapshot installed");
         Ok(())
     }
-}
-
-fn decode_state(path: &Path, bytes: &[u8], limits: StateLimits) -> crate::node::Result<State> {
-    State::from_bytes(bytes, limits).map_err(|error| crate::node::Error::Damaged {
-        path: path.to_owned(),
-        what: error.to_string(),
-    })
 }
 
 impl RaftStateMachine<TypeConfig> for StateMachine {

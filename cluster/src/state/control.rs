@@ -1,75 +1,23 @@
-//! Changes of the control plane.
+//! Changes of the control plane: each goes to its domain; what touches several is here.
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-
-use super::{Applied, Registration, State};
+use super::domains::Sealed;
+use super::{Applied, State};
 use crate::command::{ControlCommand, Refusal, Reply};
-use crate::member::Member;
-
-/// The cluster's secrets, sealed with a key that is not in the log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Secrets {
-    pub(super) token_key: Bytes,
-    pub(super) ca_key: Bytes,
-    pub(super) registration_secret_hash: [u8; 32],
-}
-
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secrets")
-    }
-}
 
 impl State {
     pub(super) fn control(&mut self, command: &ControlCommand) -> Applied {
-        match command {
-            ControlCommand::UseJoinToken {
-                certificate_sha256,
-                quic,
-                http,
-                at,
-            } => {
-                let node = self.nodes.use_token(*certificate_sha256, quic, http, *at);
-                Applied::reply(node.map_or_else(Reply::Refused, Reply::NodeId))
-            }
-            other => Applied::from(self.change(other)),
-        }
-    }
-
-    fn change(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
-        match command {
+        let done = match command {
             ControlCommand::Bootstrap { .. } => self.bootstrap(command),
-            ControlCommand::AddUser { user, at } => self.users.add(user, *at),
-            ControlCommand::LoggedIn { user_id, at } => self.users.logged_in(*user_id, *at),
-            ControlCommand::RegisterCollector { .. } => self.register(command),
-            ControlCommand::AddJoinToken {
-                certificate_sha256,
-                expires_at,
-                at,
-            } => {
-                self.nodes.add_token(*certificate_sha256, *expires_at, *at);
-                Ok(())
+            other => {
+                let outcome = self.domains.apply(other);
+                // Each command has a domain: a test asks for all of them.
+                outcome.unwrap_or(Err(Refusal::Unknown))
             }
-            ControlCommand::SetNode { node, quic, http } => self.nodes.set(Member {
-                node: *node,
-                quic: quic.clone(),
-                http: http.clone(),
-            }),
-            ControlCommand::RetireNode { node } => {
-                self.nodes.retire(*node);
-                Ok(())
-            }
-            ControlCommand::LimitCollectors { max } => {
-                self.collectors.max = Some(*max);
-                Ok(())
-            }
-            // Handled above.
-            ControlCommand::UseJoinToken { .. } => Err(Refusal::Unknown),
-        }
+        };
+        Applied::reply(done.unwrap_or_else(Reply::Refused))
     }
 
-    fn bootstrap(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
+    fn bootstrap(&mut self, command: &ControlCommand) -> Result<Reply, Refusal> {
         let ControlCommand::Bootstrap {
             token_key,
             ca_key,
@@ -80,42 +28,13 @@ impl State {
         else {
             return Err(Refusal::Unknown);
         };
-        if self.secrets.is_some() {
-            return Err(Refusal::AlreadyBootstrapped);
-        }
-        self.users.add(admin, *at)?;
-        self.secrets = Some(Secrets {
+        self.domains.secrets.not_yet()?;
+        self.domains.users.add(admin, *at)?;
+        self.domains.secrets.begin(Sealed {
             token_key: token_key.clone(),
             ca_key: ca_key.clone(),
             registration_secret_hash: *registration_secret_hash,
         });
-        Ok(())
-    }
-
-    fn register(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
-        let ControlCommand::RegisterCollector {
-            collector,
-            name,
-            hostname,
-            address,
-            version,
-            certificate_sha256,
-            at,
-        } = command
-        else {
-            return Err(Refusal::Unknown);
-        };
-        if !self.collectors.admits(*collector) {
-            return Err(Refusal::CollectorsFull);
-        }
-        let registration = Registration {
-            name: name.clone(),
-            address: address.clone(),
-            certificate_sha256: *certificate_sha256,
-            at: *at,
-        };
-        self.collectors
-            .register(*collector, hostname, version.as_deref(), registration);
-        Ok(())
+        Ok(Reply::Done)
     }
 }

@@ -14,7 +14,8 @@ use pga_storage::{ContentKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::known_keys::KnownKeys;
-use super::StateLimits;
+use super::section::{Section, decode, encode};
+use super::{ImageError, StateLimits};
 
 /// The windows of all collectors.
 #[derive(Debug, Default)]
@@ -158,6 +159,20 @@ impl Windows {
             total,
             next_seq,
         }
+    }
+}
+
+impl Section for Windows {
+    const NAME: &'static str = "windows";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&(self.image(), self.next_seq))
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        let (images, next_seq) = decode(body)?;
+        Ok(Self::from_image(images, next_seq))
     }
 }
 

@@ -6,7 +6,8 @@ use pga_config::CollectorId;
 use pga_storage::{Idempotency, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::StateLimits;
+use super::section::{Section, decode, encode};
+use super::{ImageError, StateLimits};
 use crate::command::PushOutcome;
 
 /// The names of the last pushes that had one.
@@ -89,5 +90,18 @@ impl IdempotencyKeys {
             keys.entries.insert(name, entry);
         }
         keys
+    }
+}
+
+impl Section for IdempotencyKeys {
+    const NAME: &'static str = "idempotency";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&self.image())
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body).map(Self::from_image)
     }
 }

@@ -45,7 +45,7 @@ impl State {
         {
             return (outcome, Vec::new());
         }
-        if !self.collectors.admits(head.collector) {
+        if !self.domains.collectors.admits(head.collector) {
             return (PushOutcome::CollectorsFull, Vec::new());
         }
         let mut admitted = Vec::with_capacity(parts.len());
@@ -69,7 +69,7 @@ impl State {
             accepted,
             repeated,
         };
-        self.collectors.pushed(head, accepted, repeated);
+        self.domains.collectors.pushed(head, accepted, repeated);
         if let Some(name) = head.idempotency.clone() {
             self.idempotency.remember(
                 head.collector,

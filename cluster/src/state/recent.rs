@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::StateLimits;
+use super::section::{Section, decode, encode};
+use super::{ImageError, StateLimits};
 use crate::command::{ProposalId, Reply};
 
 /// Answers of the last proposals, bounded by the outcomes in them.
@@ -55,6 +56,19 @@ impl Recent {
             recent.replies.insert(id, reply);
         }
         recent
+    }
+}
+
+impl Section for Recent {
+    const NAME: &'static str = "recent";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&self.image())
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body).map(Self::from_image)
     }
 }
 

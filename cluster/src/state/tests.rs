@@ -2,6 +2,7 @@ use pga_storage::{ContentKey, Idempotency, PushRecord};
 
 use super::*;
 use crate::command::{ControlCommand, NewUser, PushOutcome, UploadId};
+use crate::feature_level::{FeatureLevel, Outdated};
 
 mod model;
 
@@ -87,7 +88,7 @@ fn the_second_copy_of_a_proposal_answers_as_the_first() {
     let mut state = State::new(StateLimits::default());
     let command = Command::Ingest(vec![record(1, 10, &[1, 2], None)]);
     let first = state.apply(Position::new(1, 1), ProposalId(9), &command);
-    let mut state = State::from_bytes(&state.to_bytes(), StateLimits::default()).unwrap();
+    let mut state = State::from_bytes(&state.to_bytes().unwrap(), StateLimits::default()).unwrap();
     let second = state.apply(Position::new(2, 2), ProposalId(9), &command);
     assert_eq!(second.reply, first.reply);
     assert_eq!(second.effect, None);
@@ -280,12 +281,17 @@ fn bootstrap_happens_once() {
 fn a_newer_or_damaged_state_is_an_error() {
     let mut log = Log::new(StateLimits::default());
     log.push(record(1, 10, &[1, 2], Some(("k", 1))));
-    let bytes = log.0.to_bytes();
+    let bytes = log.0.to_bytes().unwrap();
     assert!(State::from_bytes(&bytes[..bytes.len() - 1], StateLimits::default()).is_err());
+    for (_, state, ..) in formats() {
+        let whole = state.to_bytes().unwrap();
+        assert!(State::from_bytes(&whole[..whole.len() - 1], StateLimits::default()).is_err());
+    }
     let mut newer = bytes;
-    newer[0] = 3;
+    newer[0] = 4;
     let error = State::from_bytes(&newer, StateLimits::default()).unwrap_err();
-    assert!(matches!(error, ImageError::Newer { found: 3, known: 2 }));
+    let newer = Outdated::Format { found: 4, known: 3 };
+    assert!(matches!(error, ImageError::Outdated(found) if found == newer));
 }
 
 /// A state with something of everything.
@@ -339,29 +345,82 @@ fn sample() -> State {
     log.0
 }
 
-#[test]
-fn the_golden_states_decode_and_the_newest_keeps_its_bytes() {
-    let path = |version: u32| {
-        let root = env!("CARGO_MANIFEST_DIR");
-        format!("{root}/tests/golden/state/v{version}.bin")
+/// States of each format, the newest last: what they say of the limit of collectors, and of the
+/// level.
+fn formats() -> Vec<(u8, State, Option<u64>, u32)> {
+    let raised = |commands: &[Command]| {
+        let mut state = sample();
+        for (command, n) in commands.iter().zip(1..) {
+            let at = Position::new(1, state.applied().index + 1);
+            state.apply(at, ProposalId(99 + n), command);
+        }
+        state
     };
-    let mut state = sample();
-    let limit = ControlCommand::LimitCollectors { max: 7 };
-    let at = Position::new(1, state.applied().index + 1);
-    state.apply(at, ProposalId(100), &Command::Control(limit));
-    let bytes = state.to_bytes();
-    if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
-        std::fs::write(path(2), &bytes).unwrap();
+    let limit = Command::Control(ControlCommand::LimitCollectors { max: 7 });
+    let raise = Command::RaiseLevel {
+        level: FeatureLevel::SECTIONS,
+        since: "3.0.0".into(),
+    };
+    vec![
+        (1, sample(), None, 0),
+        (2, raised(std::slice::from_ref(&limit)), Some(7), 0),
+        (3, raised(&[limit, raise]), Some(7), 1),
+    ]
+}
+
+#[test]
+fn the_golden_states_decode_and_those_that_are_written_keep_their_bytes() {
+    for (format, state, limit, level) in formats() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let path = format!("{root}/tests/golden/state/v{format}.bin");
+        let bytes = state.to_bytes().unwrap();
+        if format > 1 && std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let golden = std::fs::read(&path).unwrap();
+        let found = State::from_bytes(&golden, StateLimits::default()).unwrap();
+        assert_eq!(found.to_bytes().unwrap(), bytes, "v{format}");
+        assert!(format == 1 || golden == bytes, "v{format}");
+        assert_eq!(found.max_collectors(), limit, "v{format}");
+        assert_eq!(found.feature_level(), FeatureLevel::new(level));
+        assert_eq!(found.users().len(), 1);
+        assert_eq!(found.open_uploads().count(), 1);
+        assert!(found.is_retired(NodeId::new(9)));
     }
-    assert_eq!(std::fs::read(path(2)).unwrap(), bytes);
-    for (version, limit, same) in [(1, None, sample().to_bytes()), (2, Some(7), bytes)] {
-        let golden = std::fs::read(path(version)).unwrap();
-        let state = State::from_bytes(&golden, StateLimits::default()).unwrap();
-        assert_eq!(state.to_bytes(), same, "v{version}");
-        assert_eq!(state.max_collectors(), limit, "v{version}");
-        assert_eq!(state.users().len(), 1);
-        assert_eq!(state.open_uploads().count(), 1);
-        assert!(state.is_retired(NodeId::new(9)));
+}
+
+/// A command that no domain takes for its own would be refused for ever.
+#[test]
+fn every_command_of_the_control_plane_has_a_domain() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/command/v1");
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(dir).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("control-") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let (_, command) = Command::decode(bytes.into()).unwrap();
+        let reply = Log::new(StateLimits::default()).apply(&command).reply;
+        assert_ne!(reply, Reply::Refused(Refusal::Unknown), "{name}");
+        names.push(name);
+    }
+    assert_eq!(names.len(), 9, "{names:?}");
+}
+
+#[test]
+fn a_level_never_goes_down() {
+    let mut log = Log::new(StateLimits::default());
+    for (level, want) in [(2, 2), (1, 2), (3, 3)] {
+        let raise = Command::RaiseLevel {
+            level: FeatureLevel::new(level),
+            since: level.to_string(),
+        };
+        assert_eq!(log.apply(&raise).reply, Reply::Done);
+        let found = log.0.cluster_level();
+        assert_eq!(found.level, FeatureLevel::new(want));
+        assert_eq!(found.since, want.to_string());
     }
 }
 
@@ -416,7 +475,7 @@ fn no_collector_becomes_known_beyond_the_limit() {
     assert!(matches!(applied.effect, Some(Effect::Abort(_))));
     assert_eq!((log.0.collectors().len(), log.0.dedup_keys()), (3, 4));
     // A node that got the state in a snapshot decides alike.
-    log.0 = State::from_bytes(&log.0.to_bytes(), StateLimits::default()).unwrap();
+    log.0 = State::from_bytes(&log.0.to_bytes().unwrap(), StateLimits::default()).unwrap();
     assert_eq!(log.apply(&register(7)).reply, full);
     // The name of what was refused is free: with more room the same push is stored.
     limit_collectors(&mut log, 4);

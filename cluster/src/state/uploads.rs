@@ -9,6 +9,8 @@ use bytes::Bytes;
 use pga_storage::{ContentKey, Position};
 use serde::{Deserialize, Serialize};
 
+use super::ImageError;
+use super::section::{Section, decode, encode};
 use crate::command::UploadId;
 
 /// Uploads that may be open at a time, in the whole cluster.
@@ -45,6 +47,19 @@ impl Uploads {
             .values()
             .map(|upload| upload.before)
             .min_by_key(|before| before.index)
+    }
+}
+
+impl Section for Uploads {
+    const NAME: &'static str = "uploads";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&self.0)
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body).map(Self)
     }
 }
 

@@ -26,11 +26,13 @@ pub enum RpcKind {
     Read = 10,
     /// What a node knows about the one that asks, which is about to take part (again).
     Standing = 11,
+    /// What a node's program knows: its feature level and its version.
+    Announcement = 12,
 }
 
 impl RpcKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Append,
         Self::Vote,
         Self::PreVote,
@@ -42,6 +44,7 @@ impl RpcKind {
         Self::Membership,
         Self::Read,
         Self::Standing,
+        Self::Announcement,
     ];
 
     /// The byte on the wire.
@@ -76,6 +79,7 @@ impl RpcKind {
             Self::Membership => "membership",
             Self::Read => "read",
             Self::Standing => "standing",
+            Self::Announcement => "announcement",
         }
     }
 }

@@ -11,8 +11,8 @@ use pga_cluster::transport::{
     QuicLimits, QuicOptions, QuicTransport, Service, SharedTransport, TransportMetrics,
 };
 use pga_cluster::{
-    Batching, BufferLimits, ClusterId, ClusterNode, ClusterOptions, Member, PushOutcome,
-    RaftTimings, SnapshotPolicy, StateLimits,
+    Batching, BufferLimits, ClusterId, ClusterNode, ClusterOptions, FeatureLevel, Member,
+    PushOutcome, RaftTimings, SnapshotPolicy, StateLimits,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
@@ -33,6 +33,8 @@ pub(crate) struct Cluster {
     embedded: bool,
     pub(crate) stores: BTreeMap<u64, Arc<EmbeddedStore>>,
     pub(crate) nodes: BTreeMap<u64, ClusterNode>,
+    /// What the programs of nodes know that are of another version.
+    pub(crate) levels: BTreeMap<u64, FeatureLevel>,
 }
 
 /// The same cluster's certificates and ports.
@@ -119,12 +121,19 @@ pub(crate) async fn flush(node: &ClusterNode, store: &EmbeddedStore) -> Position
 impl Cluster {
     /// Nodes 1 to `n`, initialized, with a leader.
     pub(crate) async fn start(n: u64) -> Self {
-        Self::start_over(n, None, false).await
+        Self::start_over(n, None, false, BTreeMap::new()).await
+    }
+
+    /// The same of nodes whose programs know these levels.
+    pub(crate) async fn start_levels(levels: &[u32]) -> Self {
+        let levels = (1..).zip(levels.iter().copied().map(FeatureLevel::new));
+        let levels: BTreeMap<u64, FeatureLevel> = levels.collect();
+        Self::start_over(levels.len() as u64, None, false, levels).await
     }
 
     /// The same with an embedded store on each node.
     pub(crate) async fn start_embedded(n: u64) -> Self {
-        Self::start_over(n, None, true).await
+        Self::start_over(n, None, true, BTreeMap::new()).await
     }
 
     /// The same over QUIC on loopback.
@@ -140,10 +149,15 @@ impl Cluster {
             ports: (1..=n + 1).map(free_port).collect(),
             transports: BTreeMap::new(),
         };
-        Self::start_over(n, Some((id, quic)), false).await
+        Self::start_over(n, Some((id, quic)), false, BTreeMap::new()).await
     }
 
-    async fn start_over(n: u64, quic: Option<(ClusterId, Quic)>, embedded: bool) -> Self {
+    async fn start_over(
+        n: u64,
+        quic: Option<(ClusterId, Quic)>,
+        embedded: bool,
+        levels: BTreeMap<u64, FeatureLevel>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (id, quic) = match quic {
             Some((id, quic)) => (id, Some(quic)),
@@ -158,6 +172,7 @@ impl Cluster {
             embedded,
             stores: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            levels,
         };
         for id in 1..=n {
             cluster.open(id).await;
@@ -210,6 +225,11 @@ impl Cluster {
 
     /// Starts a node, or starts it again.
     pub(crate) async fn open(&mut self, id: u64) -> ClusterNode {
+        self.try_open(id).await.unwrap()
+    }
+
+    /// The same, of a node that may not start.
+    pub(crate) async fn try_open(&mut self, id: u64) -> pga_cluster::Result<ClusterNode> {
         let node = NodeId::new(id);
         let (mut own_store, mut flushed) = (None, Position::default());
         if self.embedded {
@@ -240,12 +260,13 @@ impl Cluster {
             own_store,
             flushed,
             app: None,
+            feature_level: *self.levels.get(&id).unwrap_or(&FeatureLevel::CURRENT),
             registry: prometheus::Registry::new(),
         };
         let connect = |service| self.connect(id, service);
-        let handle = ClusterNode::start(options, connect).await.unwrap();
+        let handle = ClusterNode::start(options, connect).await?;
         self.nodes.insert(id, handle.clone());
-        handle
+        Ok(handle)
     }
 
     /// Ends a node as a kill does for the others: from one moment on it neither hears nor answers.
@@ -340,7 +361,7 @@ impl Cluster {
         let mut states = BTreeSet::new();
         for node in self.nodes.values() {
             node.wait_applied(newest, soon()).await.unwrap();
-            states.insert(node.with_state(pga_cluster::State::to_bytes));
+            states.insert(node.with_state(pga_cluster::State::to_bytes).unwrap());
         }
         assert_eq!(states.len(), 1, "equal logs give equal states (SM-1)");
     }

@@ -1,8 +1,8 @@
 //! What earlier versions wrote is read: a node starts from the frozen directory of each.
 //!
-//! `golden/node/<name>` is the data directory of a cluster of one with an embedded store, stopped in order:
-//! a snapshot, entries of every kind above it, and a store that holds a part of them. To freeze the
-//! directory of a new format, run this test with `PGA_WRITE_GOLDEN=<name>`.
+//! `golden/node/<name>` is the data directory of a cluster of one with an embedded store, stopped
+//! in order: a snapshot, entries of every kind above it, and a store that holds a part of them. To
+//! freeze the directory of a new format, run this test with `PGA_WRITE_GOLDEN=<name>`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pga_cluster::{
-    Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ControlCommand, Member, NewUser,
-    PushOutcome, RaftTimings, SnapshotPolicy, StateLimits, UploadId,
+    Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ControlCommand, FeatureLevel,
+    Member, NewUser, PushOutcome, RaftTimings, SnapshotPolicy, StateLimits, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
@@ -49,6 +49,7 @@ async fn open(dir: &Path) -> (ClusterNode, Arc<EmbeddedStore>) {
         own_store: Some(Arc::clone(&store) as Arc<dyn Store>),
         flushed: store.watermark().await.unwrap().position,
         app: None,
+        feature_level: FeatureLevel::CURRENT,
         registry: prometheus::Registry::new(),
     };
     let network = Network::new(dir.join("network"));

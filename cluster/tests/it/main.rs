@@ -8,6 +8,7 @@
 mod cluster;
 mod failover;
 mod frozen;
+mod levels;
 mod network;
 mod over_quic;
 mod pki;

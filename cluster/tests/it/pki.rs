@@ -172,6 +172,7 @@ fn join_messages_come_back_as_they_were() {
     let request = JoinRequest {
         quic: "10.0.0.4:7080".into(),
         http: "https://10.0.0.4".into(),
+        feature_level: pga_cluster::FeatureLevel::CURRENT,
     };
     assert_eq!(
         JoinRequest::decode(&request.encode().unwrap()).unwrap(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pga_cluster::ClusterStatus;
 
-const HEAD: [&str; 10] = [
+const HEAD: [&str; 12] = [
     "NODE",
     "ROLE",
     "REACHABLE",
@@ -14,6 +14,8 @@ const HEAD: [&str; 10] = [
     "FLUSHED",
     "LAG",
     "BACKLOG",
+    "LEVEL",
+    "VERSION",
     "ADDRESSES",
 ];
 
@@ -36,6 +38,9 @@ pub(super) fn table(status: &ClusterStatus) -> String {
             node.flushed.to_string(),
             node.lag.to_string(),
             pga_config::ByteSize::new(node.backlog_bytes).to_string(),
+            node.feature_level
+                .map_or_else(|| "?".to_owned(), |level| level.to_string()),
+            node.version.clone().unwrap_or_else(|| "?".to_owned()),
             format!("{} {}", node.http, node.quic),
         ]);
     }
@@ -52,8 +57,8 @@ pub(super) fn table(status: &ClusterStatus) -> String {
         .leader
         .map_or_else(|| "none".to_owned(), |id| id.to_string());
     let mut text = format!(
-        "cluster {}, group {}, term {}, leader {leader}\n",
-        status.cluster_id, status.group, status.term
+        "cluster {}, group {}, term {}, leader {leader}, feature level {}\n",
+        status.cluster_id, status.group, status.term, status.feature_level
     );
     for row in rows {
         let cells: Vec<String> = row

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::program::{Demo, run};
+use super::program::{Demo, http, run};
 
 /// Files of a one-node cluster, and its configuration file.
 fn cluster(dir: &Path, http: &str) -> String {
@@ -277,4 +277,56 @@ fn a_log_of_a_later_format_is_65_and_stays_as_it_is() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(65), "{text}");
     assert_eq!(contents(), before, "touched");
+}
+
+/// CRC32C, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| (crc >> 1) ^ (0x82F6_3B78 & (crc & 1).wrapping_neg());
+    let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc));
+    !bytes.iter().fold(!0, byte)
+}
+
+/// Has a node build snapshots until it has flushed what one can hold.
+fn snapshot(config: &str, dir: &Path) -> std::path::PathBuf {
+    for _ in 0..200 {
+        let made = run(&["cluster", "snapshot", "--config", config]);
+        assert!(made.status.success(), "{made:?}");
+        let is_done = |path: &std::path::PathBuf| path.join("state.bin").exists();
+        let mut found = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        if let Some(found) = found.find(is_done) {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no snapshot");
+}
+
+#[test]
+fn a_state_of_a_later_version_is_76_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(dir.path(), 1);
+    let node = demo.json["nodes"][0].clone();
+    let config = node["config"].as_str().unwrap();
+    let push = br#"{"collector_id":"c","hostname":"h","timestamp":"2026-01-01T00:00:00Z",
+        "metrics":[{"name":"m","value":1.5,"timestamp":1767225600,"labels":{}}]}"#;
+    let answer = http(&demo.http(0), "POST /api/v1/metrics/push", push);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let snapshots = Path::new(node["data"].as_str().unwrap()).join("raft/snapshots");
+    let file = snapshot(config, &snapshots).join("state.bin");
+    drop(demo);
+    // Magic, format, checksum of all that follows, length of the meta, meta, and the state: its
+    // format first.
+    let mut bytes = fs::read(&file).unwrap();
+    let meta = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
+    bytes[20 + meta] = 200;
+    let checksum = crc32c(&bytes[16..]);
+    bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(&file, &bytes).unwrap();
+    let output = run(&["serve", "--config", config]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(76), "{text}");
+    assert!(text.contains("format 200"), "{text}");
+    assert_eq!(fs::read(&file).unwrap(), bytes, "touched");
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::command::{ControlCommand, NewUser};
+use crate::feature_level::FeatureLevel;
 
 #[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
@@ -111,6 +112,13 @@ fn samples() -> Vec<(&'static str, Command)> {
             }),
         ),
         (
+            "raise-level",
+            Command::RaiseLevel {
+                level: FeatureLevel::new(7),
+                since: "3.4.0".into(),
+            },
+        ),
+        (
             "control-limit-collectors",
             Command::Control(ControlCommand::LimitCollectors { max: 100_000 }),
         ),
@@ -121,7 +129,7 @@ fn samples() -> Vec<(&'static str, Command)> {
 fn golden_entries_keep_their_bytes() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/command/v1");
     for (name, command) in samples() {
-        let bytes = command.encode(ProposalId(0x0102));
+        let bytes = command.encode(ProposalId(0x0102)).unwrap();
         let path = format!("{dir}/{name}.bin");
         if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
             std::fs::create_dir_all(dir).unwrap();
@@ -139,14 +147,18 @@ fn golden_entries_keep_their_bytes() {
 #[test]
 fn newer_and_damaged_entries_are_unknown() {
     for (name, command) in samples() {
-        let bytes = command.encode(ProposalId(1)).to_vec();
+        let bytes = command.encode(ProposalId(1)).unwrap().to_vec();
         let mut newer = bytes.clone();
         newer[0] = VERSION + 1;
         assert_eq!(Command::decode(newer.into()), Err(UnknownCommand), "{name}");
         let mut kind = bytes.clone();
         kind[17] = 200;
         assert_eq!(Command::decode(kind.into()), Err(UnknownCommand), "{name}");
-        if !matches!(command, Command::UploadPart { .. }) {
+        let ends = !matches!(
+            command,
+            Command::UploadPart { .. } | Command::RaiseLevel { .. }
+        );
+        if ends {
             let mut longer = bytes.clone();
             longer.push(0);
             let decoded = Command::decode(longer.into());
@@ -161,7 +173,7 @@ proptest! {
     #[test]
     fn ingest_round_trips(records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..20), id: u128) {
         let command = Command::Ingest(records.into_iter().map(Bytes::from).collect());
-        let bytes = command.encode(ProposalId(id));
+        let bytes = command.encode(ProposalId(id)).unwrap();
         prop_assert_eq!(Command::decode(bytes).unwrap(), (ProposalId(id), command));
     }
 

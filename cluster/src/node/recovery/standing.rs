@@ -82,7 +82,7 @@ pub(crate) async fn ask_all(
 ) -> Vec<(NodeId, PeerStanding)> {
     let asked = peers.iter().map(async |peer| {
         let kind = RpcKind::Standing;
-        let body = core.tell(peer.node);
+        let body = core.tell(peer.node).ok()?;
         let call = core
             .transport
             .call(peer.node, &peer.quic, kind, body, timeout);
@@ -94,10 +94,9 @@ pub(crate) async fn ask_all(
 
 impl Core {
     /// What this node tells `peer`.
-    pub(crate) fn tell(&self, peer: NodeId) -> Bytes {
+    pub(crate) fn tell(&self, peer: NodeId) -> Result<Bytes, rmp_serde::encode::Error> {
         let message: Message = (self.standing_of(peer), self.roll());
-        // INVARIANT: plain data always encodes into a vector.
-        rmp_serde::to_vec(&message).unwrap_or_default().into()
+        rmp_serde::to_vec(&message).map(Bytes::from)
     }
 
     /// Notes what `peer` tells.

@@ -92,13 +92,13 @@ proptest! {
         let second: Vec<Step> = second.into_iter().skip_while(|s| matches!(s, Step::Again)).collect();
         let (mut a, mut b) = (State::new(limits), State::new(limits));
         prop_assert_eq!(run(&mut a, &first, 0), run(&mut b, &first, 0));
-        let bytes = a.to_bytes();
-        prop_assert_eq!(&bytes, &b.to_bytes());
+        let bytes = a.to_bytes().unwrap();
+        prop_assert_eq!(&bytes, &b.to_bytes().unwrap());
         let mut restored = State::from_bytes(&bytes, limits).unwrap();
-        prop_assert_eq!(&restored.to_bytes(), &bytes);
+        prop_assert_eq!(&restored.to_bytes().unwrap(), &bytes);
         let want = run(&mut a, &second, first.len());
         prop_assert_eq!(run(&mut restored, &second, first.len()), want);
-        prop_assert_eq!(restored.to_bytes(), a.to_bytes());
+        prop_assert_eq!(restored.to_bytes().unwrap(), a.to_bytes().unwrap());
         prop_assert!(a.dedup_keys() <= total.max(per_collector));
     }
 

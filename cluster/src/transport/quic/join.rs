@@ -12,6 +12,7 @@ use super::super::{RpcKind, TransportError};
 use super::dialer::{Dialer, GOODBYE};
 use super::wire::Caller;
 use super::{QuicError, QuicLimits, tls};
+use crate::FeatureLevel;
 use crate::pki::{JoinAnswer, JoinBundle, JoinRequest, PkiError};
 
 /// How long the cluster may take to let a node in: the token is spent through the log.
@@ -49,6 +50,7 @@ pub async fn join(bundle: &JoinBundle, quic: &str, http: &str) -> Result<JoinAns
     let request = JoinRequest {
         quic: quic.to_owned(),
         http: http.to_owned(),
+        feature_level: FeatureLevel::CURRENT,
     }
     .encode()?;
     let limits = QuicLimits::default();

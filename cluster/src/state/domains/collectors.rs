@@ -6,7 +6,11 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record_head::RecordHead;
+use super::{Domain, Outcome};
+use crate::command::{ControlCommand, Refusal, Reply};
+use crate::state::ImageError;
+use crate::state::record_head::RecordHead;
+use crate::state::section::{Section, decode, encode};
 
 /// What the cluster knows about one collector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,21 +50,22 @@ pub struct Registration {
 
 /// All collectors.
 #[derive(Debug, Default)]
-pub(super) struct Collectors {
-    pub(super) known: BTreeMap<CollectorId, Collector>,
-    /// How many there may be, once the log has said so: the same at the same place of the log on every node.
-    pub(super) max: Option<u64>,
+pub(in crate::state) struct Collectors {
+    pub(in crate::state) known: BTreeMap<CollectorId, Collector>,
+    /// How many there may be, once the log has said so: the same at the same place of the log on
+    /// every node.
+    pub(in crate::state) max: Option<u64>,
 }
 
 impl Collectors {
     /// Whether this collector is known, or may become so (LIM-1).
-    pub(super) fn admits(&self, id: CollectorId) -> bool {
+    pub(in crate::state) fn admits(&self, id: CollectorId) -> bool {
         let has_room = self.max.is_none_or(|max| (self.known.len() as u64) < max);
         has_room || self.known.contains_key(&id)
     }
 
     /// Notes a stored push.
-    pub(super) fn pushed(&mut self, head: &RecordHead<'_>, accepted: u32, repeated: u32) {
+    pub(in crate::state) fn pushed(&mut self, head: &RecordHead<'_>, accepted: u32, repeated: u32) {
         let collector = self.known.entry(head.collector).or_default();
         if collector.pushes == 0 && collector.registration.is_none() {
             collector.first_seen = head.received_at;
@@ -75,7 +80,7 @@ impl Collectors {
     }
 
     /// Adds or renews a registration.
-    pub(super) fn register(
+    fn register(
         &mut self,
         id: CollectorId,
         hostname: &str,
@@ -89,6 +94,50 @@ impl Collectors {
         set(&mut collector.hostname, hostname);
         set(&mut collector.version, version.unwrap_or_default());
         collector.registration = Some(registration);
+    }
+}
+
+impl Domain for Collectors {
+    fn apply(&mut self, command: &ControlCommand) -> Outcome {
+        match command {
+            ControlCommand::RegisterCollector {
+                collector,
+                name,
+                hostname,
+                address,
+                version,
+                certificate_sha256,
+                at,
+            } => {
+                if !self.admits(*collector) {
+                    return Some(Err(Refusal::CollectorsFull));
+                }
+                let registration = Registration {
+                    name: name.clone(),
+                    address: address.clone(),
+                    certificate_sha256: *certificate_sha256,
+                    at: *at,
+                };
+                self.register(*collector, hostname, version.as_deref(), registration);
+            }
+            ControlCommand::LimitCollectors { max } => self.max = Some(*max),
+            _ => return None,
+        }
+        Some(Ok(Reply::Done))
+    }
+}
+
+impl Section for Collectors {
+    const NAME: &'static str = "collectors";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&(&self.known, self.max))
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        let (known, max) = decode(body)?;
+        Ok(Self { known, max })
     }
 }
 

@@ -1,0 +1,72 @@
+//! The cluster's secrets, sealed with a key that is not in the log.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Domain, Outcome};
+use crate::command::{ControlCommand, Refusal};
+use crate::state::ImageError;
+use crate::state::section::{Section, decode, encode};
+
+/// The cluster's secrets; none until it is bootstrapped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::state) struct Secrets(Option<Sealed>);
+
+/// Its secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::state) struct Sealed {
+    pub(in crate::state) token_key: Bytes,
+    pub(in crate::state) ca_key: Bytes,
+    pub(in crate::state) registration_secret_hash: [u8; 32],
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealed")
+    }
+}
+
+impl Secrets {
+    /// Secrets from an image.
+    pub(in crate::state) const fn new(sealed: Option<Sealed>) -> Self {
+        Self(sealed)
+    }
+
+    /// The secrets, once the cluster is bootstrapped.
+    pub(in crate::state) const fn sealed(&self) -> Option<&Sealed> {
+        self.0.as_ref()
+    }
+
+    /// Takes the first and only secrets.
+    pub(in crate::state) fn begin(&mut self, sealed: Sealed) {
+        self.0.get_or_insert(sealed);
+    }
+
+    /// Refuses a second beginning.
+    pub(in crate::state) const fn not_yet(&self) -> Result<(), Refusal> {
+        match self.0 {
+            None => Ok(()),
+            Some(_) => Err(Refusal::AlreadyBootstrapped),
+        }
+    }
+}
+
+impl Domain for Secrets {
+    /// They come with the bootstrap, which is the state's: it makes the first user too.
+    fn apply(&mut self, _command: &ControlCommand) -> Outcome {
+        None
+    }
+}
+
+impl Section for Secrets {
+    const NAME: &'static str = "secrets";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&self.0)
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body).map(Self)
+    }
+}

@@ -1,0 +1,137 @@
+//! Users.
+
+use std::collections::BTreeMap;
+
+use pga_storage::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Domain, Outcome};
+use crate::command::{ControlCommand, NewUser, Refusal, Reply};
+use crate::state::ImageError;
+use crate::state::section::{Section, decode, encode};
+
+/// A user of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// From 1.
+    pub id: i64,
+    /// Unique name.
+    pub username: String,
+    /// Mail address.
+    pub email: String,
+    /// `admin`, `user` or `viewer`.
+    pub role: String,
+    /// Argon2id PHC string.
+    pub password_hash: String,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it last logged in.
+    pub last_login: Option<Timestamp>,
+}
+
+/// All users, by name.
+#[derive(Debug, Default)]
+pub(in crate::state) struct Users(pub(in crate::state) BTreeMap<String, User>);
+
+impl Users {
+    /// Adds a user.
+    pub(in crate::state) fn add(&mut self, user: &NewUser, at: Timestamp) -> Result<(), Refusal> {
+        if self.0.contains_key(&user.username) {
+            return Err(Refusal::Taken);
+        }
+        let id = self.0.values().map(|user| user.id).max().unwrap_or(0) + 1;
+        let user = User {
+            id,
+            username: user.username.clone(),
+            email: user.email.clone(),
+            role: user.role.clone(),
+            password_hash: user.password_hash.clone(),
+            created_at: at,
+            updated_at: at,
+            last_login: None,
+        };
+        self.0.insert(user.username.clone(), user);
+        Ok(())
+    }
+
+    /// Notes a login.
+    fn logged_in(&mut self, id: i64, at: Timestamp) -> Result<(), Refusal> {
+        let user = self.0.values_mut().find(|user| user.id == id);
+        let user = user.ok_or(Refusal::NotFound)?;
+        user.last_login = user.last_login.max(Some(at));
+        Ok(())
+    }
+}
+
+impl Domain for Users {
+    fn apply(&mut self, command: &ControlCommand) -> Outcome {
+        let done = match command {
+            ControlCommand::AddUser { user, at } => self.add(user, *at),
+            ControlCommand::LoggedIn { user_id, at } => self.logged_in(*user_id, *at),
+            _ => return None,
+        };
+        Some(done.map(|()| Reply::Done))
+    }
+}
+
+impl Section for Users {
+    const NAME: &'static str = "users";
+    const VERSION: u16 = 1;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&self.0)
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> NewUser {
+        NewUser {
+            username: name.into(),
+            email: String::new(),
+            role: "viewer".into(),
+            password_hash: "x".into(),
+        }
+    }
+
+    #[test]
+    fn a_name_is_given_once_and_ids_grow() {
+        let at = Timestamp::from_micros(5);
+        let mut users = Users::default();
+        let mut add = |name| {
+            let user = user(name);
+            users.apply(&ControlCommand::AddUser { user, at }).unwrap()
+        };
+        assert_eq!(add("ann"), Ok(Reply::Done));
+        assert_eq!(add("ann"), Err(Refusal::Taken));
+        assert_eq!(add("ben"), Ok(Reply::Done));
+        let ids: Vec<i64> = users.0.values().map(|user| user.id).collect();
+        assert_eq!(ids, [1, 2]);
+    }
+
+    #[test]
+    fn the_last_login_never_goes_back() {
+        let mut users = Users::default();
+        users.add(&user("ann"), Timestamp::from_micros(1)).unwrap();
+        for (at, last) in [(7, 7), (3, 7), (9, 9)] {
+            let at = Timestamp::from_micros(at);
+            let login = ControlCommand::LoggedIn { user_id: 1, at };
+            assert_eq!(users.apply(&login), Some(Ok(Reply::Done)));
+            let noted = users.0["ann"].last_login;
+            assert_eq!(noted, Some(Timestamp::from_micros(last)));
+        }
+        let nobody = ControlCommand::LoggedIn {
+            user_id: 2,
+            at: Timestamp::from_micros(1),
+        };
+        assert_eq!(users.apply(&nobody), Some(Err(Refusal::NotFound)));
+    }
+}
