@@ -111,7 +111,7 @@ async fn two_of_three_are_killed_and_come_back() -> anyhow::Result<()> {
         let since = Instant::now();
         let ready = wait_status(&cluster, last, 200, since).await?;
         eprintln!("two restarted, leader left {leads}: 200 after {ready:?}");
-        ensure!(ready < READY_WITHIN, "{ready:?}");
+        ensure!(ready < READY_WITHIN, "{ready:?}\n{}", cluster.log_ends());
     }
     Ok(())
 }
@@ -139,7 +139,7 @@ async fn two_of_three_are_stopped_and_go_on() -> anyhow::Result<()> {
         for id in cluster.ids() {
             let ready = wait_status(&cluster, id, 200, since).await?;
             eprintln!("two resumed, leader left {leads}: node {id} 200 after {ready:?}");
-            ensure!(ready < READY_WITHIN, "{ready:?}");
+            ensure!(ready < READY_WITHIN, "{ready:?}\n{}", cluster.log_ends());
         }
     }
     Ok(())
@@ -177,6 +177,6 @@ async fn a_stopped_leader_wakes_unready_and_the_others_have_another() -> anyhow:
     ensure!(first.0 == 503, "it answered from before: {first:?}");
     let ready = wait_status(&cluster, leader, 200, resumed).await?;
     eprintln!("leader resumed: 200 after {ready:?}");
-    ensure!(ready < READY_WITHIN, "{ready:?}");
+    ensure!(ready < READY_WITHIN, "{ready:?}\n{}", cluster.log_ends());
     Ok(())
 }

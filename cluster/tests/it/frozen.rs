@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pga_cluster::{
     Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ControlCommand, FeatureLevel,
-    Member, NewUser, PushOutcome, RaftTimings, SnapshotPolicy, StateLimits, UploadId,
+    Member, NewUser, PushOutcome, RaftTimings, SnapshotPolicy, State, StateLimits, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
@@ -146,6 +146,9 @@ async fn push(node: &ClusterNode, record: Bytes) -> (u32, u32) {
 async fn freeze(dir: &Path) {
     let (node, store) = open(dir).await;
     node.initialize(vec![member()]).await.unwrap();
+    while node.with_state(State::feature_level) < FeatureLevel::CURRENT {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let [first, second] = controls();
     for command in first {
         control(&node, command).await;
