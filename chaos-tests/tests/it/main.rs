@@ -7,6 +7,7 @@ mod actors;
 mod any_node;
 mod bad_input;
 mod bodies;
+mod cases;
 mod catch_up;
 mod collector;
 mod damage;
