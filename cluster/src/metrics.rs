@@ -42,6 +42,14 @@ const SECONDS: [f64; 12] = [
 ];
 const PUSHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0];
 
+/// `counters` with each of `values` at 0: a rate over a counter that appears at 1 sees nothing.
+fn at_zero(counters: IntCounterVec, values: &[&str]) -> IntCounterVec {
+    for value in values {
+        counters.with_label_values(&[value]).inc_by(0);
+    }
+    counters
+}
+
 impl ClusterMetrics {
     /// Makes the metrics and registers them.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
@@ -59,8 +67,10 @@ impl ClusterMetrics {
             refusals: put.counters("refusals_total", "Requests of consensus refused because this node does not take part, by kind.", &["kind"])?,
             leader_changes: put.counter("leader_changes_total", "Times this node saw another leader.")?,
             refused_messages: put.counters("refused_messages_total", "Messages of peers that have no say in consensus, by reason.", &["reason"])?,
-            proposals: put.counters("proposals_total", "Proposals made on this node, by outcome.", &["outcome"])?,
-            retries: put.counters("proposal_retries_total", "Attempts after the first to get a proposal committed, by reason.", &["reason"])?,
+            proposals: put.counters("proposals_total", "Proposals made on this node, by outcome.", &["outcome"])
+                .map(|counters| at_zero(counters, &["committed", "no_quorum", "refused", "stopped", "unknown"]))?,
+            retries: put.counters("proposal_retries_total", "Attempts after the first to get a proposal committed, by reason.", &["reason"])
+                .map(|counters| at_zero(counters, &["no_leader", "stopped", "unknown"]))?,
             commit: put.histogram("commit_duration_seconds", "From proposal to acknowledgement, elections included.", &SECONDS)?,
             batch_pushes: put.histogram("batch_pushes", "Pushes in one proposal.", &PUSHES)?,
             pushes_waiting: put.gauge("pushes_waiting", "Pushes that wait to be proposed.")?,

@@ -1,5 +1,6 @@
 //! Metrics of the node: sessions, flushing, actors, the process.
 
+use pga_storage::store::counter_deltas::counter_tables;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
@@ -66,17 +67,17 @@ impl Metrics {
         let on = Registrar(registry);
         Ok(Self {
             sessions: on.gauge("pganalytics_sessions_open", "Collectors with a session on this node")?,
-            pushes: on.counters("pganalytics_push_outcomes_total", "Pushes by outcome", "outcome")?,
-            refusals: on.counters("pganalytics_push_refusals_total", "Pushes refused with certainty that they have no effect, by reason", "reason")?,
+            pushes: on.counters("pganalytics_push_outcomes_total", "Pushes by outcome", "outcome", &["conflict", "malformed", "stored", "unknown"])?,
+            refusals: on.counters("pganalytics_push_refusals_total", "Pushes refused with certainty that they have no effect, by reason", "reason", &REFUSALS)?,
             replicate_seconds: on.histogram("pganalytics_push_replicate_seconds", "Time from a session taking a push to its acknowledgement by a quorum", &PUSH_BUCKETS)?,
             in_flight_bytes: on.gauge("pganalytics_push_in_flight_bytes", "Bytes of pushes under way on this node")?,
-            uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome")?,
-            restarts: on.counters("pganalytics_actor_restarts_total", "Actors started again after a failure", "actor")?,
+            uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome", &["aborted", "committed"])?,
+            restarts: on.counters("pganalytics_actor_restarts_total", "Actors started again after a failure", "actor", &ACTORS)?,
             flushed_elements: on.counter("pganalytics_flush_elements_total", "Elements written to the store by this node")?,
             flushed_rows: on.counter("pganalytics_flush_rows_total", "Rows written to the store by this node")?,
             flushed_untyped: on.counter("pganalytics_flush_untyped_elements_total", "Elements kept whole because no typed table could take them")?,
-            counter_anomalies: counter_anomalies(&on)?,
-            flushes: on.counters("pganalytics_flush_outcomes_total", "Flush transactions by outcome", "outcome")?,
+            counter_anomalies: on.counters("pganalytics_counter_anomalies_total", "Counters of PostgreSQL that fell although counting had not begun anew, by table", "table", &counter_tables().collect::<Vec<_>>())?,
+            flushes: on.counters("pganalytics_flush_outcomes_total", "Flush transactions by outcome", "outcome", &["committed", "failed"])?,
             flush_seconds: on.histogram("pganalytics_flush_duration_seconds", "Time of one flush transaction", &FLUSH_BUCKETS)?,
             flush_lag_entries: on.gauge("pganalytics_flush_lag_entries", "Log entries between the watermark and what may be flushed")?,
             flush_backlog_bytes: on.gauge("pganalytics_flush_backlog_bytes", "Bytes of pushes that wait for a flush")?,
@@ -89,6 +90,31 @@ impl Metrics {
         })
     }
 }
+
+/// Why a push is refused with certainty.
+const REFUSALS: [&str; 10] = [
+    "buffer_full",
+    "collector_busy",
+    "collectors_full",
+    "log_full",
+    "no_quorum",
+    "overloaded",
+    "series_limit",
+    "session_failing",
+    "sessions_full",
+    "stopping",
+];
+
+/// The supervised actors.
+const ACTORS: [&str; 7] = [
+    "cluster_watcher",
+    "flusher",
+    "joiner",
+    "maintenance",
+    "session",
+    "sessions",
+    "web",
+];
 
 const PUSH_BUCKETS: [f64; 13] = [
     0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 2.0, 10.0,
@@ -108,18 +134,6 @@ fn build_info(registry: &Registry) -> prometheus::Result<()> {
     let info = IntGaugeVec::new(opts, &["version"])?;
     info.with_label_values(&[VERSION]).set(1);
     registry.register(Box::new(info))
-}
-
-fn counter_anomalies(on: &Registrar<'_>) -> prometheus::Result<IntCounterVec> {
-    let fell = on.counters(
-        "pganalytics_counter_anomalies_total",
-        "Counters of PostgreSQL that fell although counting had not begun anew, by table",
-        "table",
-    )?;
-    for table in pga_storage::store::counter_deltas::counter_tables() {
-        fell.with_label_values(&[table]).inc_by(0);
-    }
-    Ok(fell)
 }
 
 struct Registrar<'a>(&'a Registry);
@@ -143,8 +157,19 @@ impl Registrar<'_> {
         Ok(metric)
     }
 
-    fn counters(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+    /// Counters by one label, each of `values` at 0: a rate over a counter that appears at 1 sees
+    /// nothing.
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
         let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
+        for value in values {
+            metric.with_label_values(&[value]).inc_by(0);
+        }
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

@@ -27,6 +27,24 @@ pub use self::{
 use crate::budget::Lease;
 use crate::options::WebLimits;
 
+/// Why a push cannot be decoded as a whole, unless it is one of [`REASONS`] in a strict push.
+pub(crate) const PUSH_REASONS: [&str; 14] = [
+    "content_encoding",
+    "content_type",
+    "decoded_bytes",
+    "duplicate_key",
+    "elements",
+    "envelope",
+    "frame",
+    "frame_compression",
+    "json",
+    "message_type",
+    "ratio",
+    "timestamp",
+    "unsupported_version",
+    "utf8",
+];
+
 /// Memory that the elements take for each byte of JSON text, roughly.
 const ELEMENT_FACTOR: u64 = 2;
 /// The lease grows by an eighth of what the elements take, within these bounds, in bytes: seldom for a large push, and

@@ -10,6 +10,43 @@ const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
 ];
 
+/// Why requests are refused, beside the reasons of [`decode`].
+const REFUSALS: [&str; 33] = [
+    "argument",
+    "behind",
+    "behind_min_position",
+    "body_aborted",
+    "body_bytes",
+    "body_timeout",
+    "buffer_full",
+    "collector_busy",
+    "collectors_full",
+    "conflict",
+    "failed_attempts",
+    "forbidden",
+    "idempotency_key",
+    "inflight_bytes",
+    "internal",
+    "invalid",
+    "log_full",
+    "no_quorum",
+    "not_built",
+    "not_found",
+    "not_ready",
+    "outcome_unknown",
+    "overloaded",
+    "position_ahead",
+    "queue_wait",
+    "rejected",
+    "series_limit",
+    "session_failing",
+    "sessions_full",
+    "starting",
+    "stopping",
+    "unauthorized",
+    "wrong_method",
+];
+
 /// Counters and histograms of the HTTP front; clones share them.
 #[derive(Clone, Debug)]
 pub struct WebMetrics {
@@ -54,6 +91,7 @@ impl WebMetrics {
                 "pganalytics_push_elements_total",
                 "Elements of acknowledged pushes.",
                 "outcome",
+                &["accepted", "repeated"],
             )?,
             untyped_elements: counter(
                 "pganalytics_push_unknown_type_elements_total",
@@ -74,12 +112,19 @@ impl WebMetrics {
                 "pganalytics_push_decode_errors_total",
                 "Pushes that could not be decoded.",
                 "reason",
+                &decode::PUSH_REASONS,
             )?,
-            rejected_elements: rejected_elements()?,
+            rejected_elements: counters(
+                "pganalytics_push_rejected_elements_total",
+                "Elements that were refused alone; the others of their pushes are stored.",
+                "reason",
+                &decode::REASONS,
+            )?,
             refusals: counters(
                 "pganalytics_http_refusals_total",
                 "Requests that were refused.",
                 "reason",
+                &REFUSALS,
             )?,
             received_bytes: counter(
                 "pganalytics_http_received_bytes_total",
@@ -106,12 +151,21 @@ impl WebMetrics {
                 "pganalytics_http_connections_total",
                 "Connections by what became of them.",
                 "outcome",
+                &[
+                    "accept_failed",
+                    "accepted",
+                    "handshake_failed",
+                    "over_limit",
+                ],
             )?,
             panics: counter(
                 "pganalytics_http_panics_total",
                 "Handlers that panicked; the client got 500.",
             )?,
         };
+        for outcome in ["failed", "refused", "success", "unavailable"] {
+            metrics.pushes.with_label_values(&[outcome]);
+        }
         metrics.register_all(registry)?;
         Ok(metrics)
     }
@@ -144,20 +198,18 @@ fn histograms(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<His
     )
 }
 
-fn counters(name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
-    IntCounterVec::new(Opts::new(name, help), &[label])
-}
-
-fn rejected_elements() -> prometheus::Result<IntCounterVec> {
-    let rejected = counters(
-        "pganalytics_push_rejected_elements_total",
-        "Elements that were refused alone; the others of their pushes are stored.",
-        "reason",
-    )?;
-    for reason in decode::REASONS {
-        rejected.with_label_values(&[reason]).inc_by(0);
+/// Counters by one label, each of `values` at 0: a rate over a counter that appears at 1 sees nothing.
+fn counters(
+    name: &str,
+    help: &str,
+    label: &str,
+    values: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+    for value in values {
+        counters.with_label_values(&[value]).inc_by(0);
     }
-    Ok(rejected)
+    Ok(counters)
 }
 
 fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {

@@ -72,6 +72,23 @@ fn sources(dir: &Path, text: &mut String) {
 fn the_list_is_what_a_node_shows() {
     let dir = tempfile::tempdir().unwrap();
     let demo = Demo::start(dir.path(), 1);
+    let fresh = http(&demo.http(0), "GET /metrics", b"");
+    for series in [
+        r#"pganalytics_push_outcomes_total{outcome="stored"} "#,
+        r#"pganalytics_push_refusals_total{reason="buffer_full"} 0"#,
+        r#"pganalytics_push_rejected_elements_total{reason="nul"} 0"#,
+        r#"pganalytics_push_decode_errors_total{reason="json"} 0"#,
+        r#"pganalytics_http_refusals_total{reason="no_quorum"} 0"#,
+        r#"pganalytics_flush_outcomes_total{outcome="failed"} 0"#,
+        r#"pganalytics_actor_restarts_total{actor="flusher"} 0"#,
+        r#"pganalytics_raft_proposals_total{outcome="no_quorum"} 0"#,
+        r#"pganalytics_counter_anomalies_total{table="metrics_pg_stats_query"} 0"#,
+    ] {
+        assert!(
+            fresh.contains(series),
+            "{series} is not there from the start"
+        );
+    }
     let body = br#"{"collector_id":"m","hostname":"h","timestamp":"2026-01-01T00:00:00Z","version":"3","metrics":[{"name":"a","value":1,"timestamp":1767225600}]}"#;
     let pushed = http(&demo.http(0), "POST /api/v1/metrics/push", body);
     assert!(pushed.starts_with("HTTP/1.1 200"), "{pushed}");

@@ -7,7 +7,7 @@ use crate::Timestamp;
 /// The spans that are kept, in seconds: five minutes, an hour, a day.
 pub const LEVELS: [i64; 3] = [300, 3_600, 86_400];
 /// A span is sealed when samples reach so many seconds beyond its end.
-const SEAL_AFTER_SECONDS: i64 = 300;
+const SEAL_AFTER_SECONDS: i64 = 60;
 /// A longer difference is in no span: a little more than what the slowest usual cadence has.
 pub const LONGEST_SECONDS: i64 = 360;
 /// Most spans of five minutes that one flush seals for a collector.

@@ -104,15 +104,15 @@ fn spans_are_sealed_when_samples_are_beyond_them_and_silence_is_skipped() {
     let rows = [30, 90, 1_000, 700_000, 700_900, 701_500];
     let next = |time: Timestamp| rows.into_iter().map(at).find(|row| *row > time);
     for (name, sealed, newest, starts, moved) in [
-        ("too early", 0, 599, vec![], 0),
-        ("over", 0, 600, vec![0], 300),
-        ("silence", 0, 700_000, vec![0, 600, 900], 699_600),
+        ("too early", 0, 359, vec![], 0),
+        ("over", 0, 360, vec![0], 300),
+        ("silence", 0, 700_000, vec![0, 600, 900, 699_600], 699_900),
         (
             "the end",
             699_600,
             701_500,
-            vec![699_600, 699_900, 700_500, 700_800],
-            701_100,
+            vec![699_600, 699_900, 700_500, 700_800, 701_100],
+            701_400,
         ),
     ] {
         let mut plan = Plan::from(sealed);
