@@ -227,6 +227,7 @@ pub(crate) fn propose_reason(error: &ProposeError) -> &'static str {
         ProposeError::Overloaded => "overloaded",
         ProposeError::Refused(Refusal::UploadIncomplete) => "upload_interrupted",
         ProposeError::Refused(Refusal::CollectorsFull) => COLLECTORS_FULL,
+        ProposeError::Refused(Refusal::FeatureLevel { .. }) => "feature_level",
         ProposeError::Refused(_) => "refused",
         ProposeError::Stopped => "stopping",
         ProposeError::Membership(_) => "membership",

@@ -11,11 +11,13 @@
 //! the heartbeats keep that fresh, so that a question makes no work on other nodes and no entry in
 //! the log.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::ReadPolicy;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::core::Core;
@@ -49,16 +51,23 @@ impl Confirmation {
     }
 }
 
-/// Asks until the node is stopped. A prober that panics is replaced; until then the node gets
-/// unready.
+/// Asks until the node is stopped.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut stopped = core.stopped.subscribe();
+    let stopped = core.stopped.subscribe();
+    supervise(stopped, || probe(Arc::clone(&core))).await;
+}
+
+/// Replaces a prober that panics, until `stopped`; in between the node gets unready.
+async fn supervise<F>(mut stopped: watch::Receiver<bool>, prober: impl Fn() -> F)
+where
+    F: Future<Output = Infallible> + Send + 'static,
+{
     loop {
-        let mut prober = tokio::spawn(probe(Arc::clone(&core)));
+        let mut probing = tokio::spawn(prober());
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => return prober.abort(),
-            Err(error) = &mut prober => {
+            _ = stopped.wait_for(|stopped| *stopped) => return probing.abort(),
+            Err(error) = &mut probing => {
                 tracing::error!(%error, "the readiness prober failed, and is started again");
             }
         }
@@ -66,7 +75,7 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-async fn probe(core: Arc<Core>) -> std::convert::Infallible {
+async fn probe(core: Arc<Core>) -> Infallible {
     loop {
         let (asked, leader) = (Instant::now(), core.leader());
         let is_confirmed = core.barrier(asked).await;
@@ -119,6 +128,25 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         confirmation.confirmed(asked);
         assert_eq!(confirmation.age(), Some(Duration::from_secs(5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_prober_that_panics_is_replaced_until_the_node_stops() {
+        let (stop, stopped) = watch::channel(false);
+        let (started, starts) = watch::channel(0);
+        let prober = move || {
+            started.send_modify(|n| *n += 1);
+            let n = *started.borrow();
+            async move {
+                assert!(n > 2, "prober {n}");
+                std::future::pending().await
+            }
+        };
+        let supervised = tokio::spawn(supervise(stopped, prober));
+        tokio::time::sleep(10 * EVERY).await;
+        assert_eq!(*starts.borrow(), 3, "two of them panicked");
+        stop.send_replace(true);
+        supervised.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

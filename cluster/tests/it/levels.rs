@@ -1,8 +1,15 @@
 //! Rolling upgrades: nodes of two feature levels in one cluster.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pga_cluster::{Command, Error, FeatureLevel, Outdated, ProposeError, Refusal, State};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use pga_cluster::transport::{
+    FrameReceiver, FrameSender, Peer, ReceivedSnapshot, RpcKind, Service, ServiceError,
+};
+use pga_cluster::{Command, Error, Fatal, FeatureLevel, Outdated, ProposeError, Refusal, State};
+use pga_config::NodeId;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, soon};
@@ -129,6 +136,71 @@ async fn an_older_node_stops_at_the_level_it_does_not_know() {
     cluster.open(id).await;
     let (position, ..) = cluster.push(id, record("c", [1])).await;
     cluster.settle(position).await;
+}
+
+/// Tells peers that its node's program knows level 2.
+struct Boaster(Arc<dyn Service>);
+
+impl Service for Boaster {
+    fn call(
+        &self,
+        from: Peer,
+        kind: RpcKind,
+        body: Bytes,
+    ) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        if kind == RpcKind::Announcement {
+            // `{"level": 2, "version": "2"}`
+            let boast = Bytes::from_static(b"\x82\xa5level\x02\xa7version\xa12");
+            return Box::pin(async { Ok(boast) });
+        }
+        self.0.call(from, kind, body)
+    }
+
+    fn stream(
+        &self,
+        from: Peer,
+        answers: FrameSender,
+        requests: FrameReceiver,
+    ) -> BoxFuture<'_, ()> {
+        self.0.stream(from, answers, requests)
+    }
+
+    fn snapshot(
+        &self,
+        from: Peer,
+        header: Bytes,
+        snapshot: ReceivedSnapshot,
+    ) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        self.0.snapshot(from, header, snapshot)
+    }
+}
+
+/// However it came to be: what it does not know ends it, and it does not go on without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_node_stops_at_a_level_that_it_does_not_know() {
+    let mut cluster = Cluster::start_levels(&[1, 1, 1]).await;
+    wait_level(&cluster, 1).await;
+    let id = cluster.follower().await;
+    cluster
+        .network
+        .wrap(NodeId::new(id), |service| Arc::new(Boaster(service)));
+    let others: Vec<u64> = (1..=3).filter(|other| *other != id).collect();
+    for other in &others {
+        upgrade(&mut cluster, *other, 2).await;
+    }
+    // As the leader it would not raise the level.
+    let heir = others[0];
+    let led = cluster.nodes[&heir].transfer_leader(NodeId::new(heir), soon());
+    led.await.unwrap();
+    let mut fatal = cluster.nodes[&id].fatal();
+    let ended = tokio::time::timeout(Duration::from_secs(20), fatal.wait_for(Option::is_some));
+    let why = ended.await.unwrap().unwrap().clone();
+    let Some(Fatal::Outdated(Outdated::Level { level: needed, .. })) = why else {
+        panic!("{why:?}");
+    };
+    assert_eq!(needed, level(2));
+    let at = cluster.nodes[&id].with_state(State::feature_level);
+    assert_eq!(at, level(1), "it applied what it does not know");
 }
 
 /// What would need a snapshot: the log below it is gone.

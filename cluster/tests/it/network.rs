@@ -40,6 +40,17 @@ impl Network {
         self.0.services.lock().unwrap().insert(node, service);
     }
 
+    /// Puts `wrap` between a node's service and its peers.
+    pub(crate) fn wrap(
+        &self,
+        node: NodeId,
+        wrap: impl FnOnce(Arc<dyn Service>) -> Arc<dyn Service>,
+    ) {
+        let mut services = self.0.services.lock().unwrap();
+        let service = Arc::clone(&services[&node]);
+        services.insert(node, wrap(service));
+    }
+
     /// Takes a node off the network: calls to and from it hang, as behind a dead link.
     pub(crate) fn cut(&self, node: NodeId) {
         self.0.cut.lock().unwrap().insert(node);
