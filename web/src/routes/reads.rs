@@ -102,7 +102,7 @@ async fn top_queries(ask: Ask, id: String, list: List) -> Result<Response, Refus
     require_user(&ask.context, &ask.headers)?;
     let args = QueryString::parse(&ask.query)?;
     let hours = args.number("hours", 1, 720, 24);
-    let (from, to) = last_hours(hours);
+    let (from, to) = window(&args, hours)?;
     let collector = collector(&id)?;
     let query = CollectorQuery {
         collector,
@@ -118,6 +118,8 @@ async fn top_queries(ask: Ask, id: String, list: List) -> Result<Response, Refus
         "server_id": collector.to_string(),
         "type": match list { List::Slow => "slow", List::Frequent => "frequent" },
         "hours": hours,
+        "from": from.to_string(),
+        "to": to.to_string(),
         "count": queries.len(),
         "queries": queries,
     });
@@ -144,13 +146,13 @@ async fn timeline(ask: Ask, hash: String) -> Result<Response, Refusal> {
         .parse()
         .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
     let args = QueryString::parse(&ask.query)?;
-    let (from, to) = last_hours(args.number("hours", 1, 720, 24));
+    let (from, to) = window(&args, args.number("hours", 1, 720, 24))?;
     let query = StatsQuery {
         query_hash,
         collector: args.text("collector_id").map(CollectorId::from_external),
         database: args.text("database").map(str::to_owned),
-        from: args.time("from")?.unwrap_or(from),
-        to: args.time("to")?.unwrap_or(to),
+        from,
+        to,
         limit: args.number("limit", 1, POINTS.1, POINTS.0),
     };
     let min_position = args.position("min_position")?;
@@ -168,16 +170,18 @@ pub(super) fn collector(segment: &str) -> Result<CollectorId, Refusal> {
     Ok(CollectorId::from_external(id))
 }
 
-fn last_hours(hours: u32) -> (Timestamp, Timestamp) {
-    let to = now();
-    (
-        Timestamp::from_micros(to.micros() - i64::from(hours) * HOUR_MICROS),
-        to,
-    )
+/// [from, to): as asked for, else the last `hours`.
+fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refusal> {
+    let to = args.time("to")?.unwrap_or_else(now);
+    let earlier = || Timestamp::from_micros(to.micros() - i64::from(hours) * HOUR_MICROS);
+    let from = args.time("from")?.unwrap_or_else(earlier);
+    if from >= to {
+        let text = "from is not before to";
+        return Err(Refusal::bad("argument", text));
+    }
+    Ok((from, to))
 }
 
-/// Says which position an answer reflects, and how old this node's view of the cluster is (design
-/// D11).
 fn at_position(mut response: Response, position: Position, ask: &Ask) -> Response {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&position.to_string()) {

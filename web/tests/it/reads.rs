@@ -70,6 +70,18 @@ async fn reads_answer_as_the_contract_has_them() {
             "/queries/0/query_hash",
             "-5",
         ),
+        (
+            "/api/v1/collectors/c/queries/slow?from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z",
+            200,
+            "/from",
+            "\"2026-11-01T00:00:00Z\"",
+        ),
+        (
+            "/api/v1/collectors/c/queries/slow?from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z",
+            400,
+            "/error",
+            "\"from is not before to\"",
+        ),
         ("/api/v1/queries/-5/timeline", 200, "/data", "[]"),
         (
             "/api/v1/queries/x/timeline",
