@@ -22,6 +22,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 const FIRST_ANSWER: Duration = Duration::from_millis(250);
 /// How long a node with a log that heard a majority waits for the others.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the last question may take when the time is over.
+const MOMENT: Duration = Duration::from_millis(20);
 /// How long one attempt to leave the membership may take.
 const LEAVE: Duration = Duration::from_secs(10);
 /// How long one attempt to be a voter again may take.
@@ -46,7 +48,9 @@ async fn recover(core: &Core) -> Result<()> {
     let (mut last, mut majority) = (Decision::Open, None::<Instant>);
     let mut wait = FIRST_ANSWER;
     loop {
-        let answers = ask_all(core, &core.peers(), wait).await;
+        // Once it is decided that something was lost there is no hurry.
+        let hurry = majority.filter(|_| *core.standing.borrow() == Standing::Undecided);
+        let answers = ask_all(core, &core.peers(), within_patience(wait, hurry)).await;
         wait = ANSWER.min(2 * wait);
         let standing = core.standing.borrow().clone();
         let mut own = core.own();
@@ -90,10 +94,17 @@ async fn recover(core: &Core) -> Result<()> {
                 return Err(give_up(core, &standing));
             }
         }
-        tokio::time::sleep(ASK).await;
+        tokio::time::sleep(within_patience(ASK, hurry)).await;
     }
     rejoin(core).await;
     Ok(())
+}
+
+/// As much of `pause` as is left of the time that those have who have not told: the node must not take
+/// part a second late because its last question went to one that is down.
+fn within_patience(pause: Duration, majority: Option<Instant>) -> Duration {
+    let left = majority.map(|since| PATIENCE.saturating_sub(since.elapsed()));
+    left.map_or(pause, |left| pause.min(left.max(MOMENT)))
 }
 
 /// Notes that this node lost what it confirmed.
@@ -195,5 +206,22 @@ impl Core {
         };
         self.request_change(leader, &peer.quic, change, Instant::now() + within)
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_with_the_patience_for_those_who_do_not_tell() {
+        assert_eq!(within_patience(ANSWER, None), ANSWER);
+        let majority = Some(Instant::now());
+        assert_eq!(within_patience(ANSWER, majority), ANSWER);
+        tokio::time::advance(Duration::from_millis(1_700)).await;
+        let left = Duration::from_millis(300);
+        assert_eq!(within_patience(ANSWER, majority), left);
+        tokio::time::advance(left).await;
+        assert_eq!(within_patience(ANSWER, majority), MOMENT);
     }
 }
