@@ -15,6 +15,8 @@ const UNREADY_WITHIN: Duration = Duration::from_secs(3);
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// How soon a request that needs a quorum has to fail without one.
 const REFUSED_WITHIN: Duration = Duration::from_secs(3);
+/// How long a node that starts waits for a voter that does not answer, before it votes without it.
+const ALONE: Duration = Duration::from_secs(2);
 /// Longest time a test waits for what comes late, to say how late.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -52,6 +54,33 @@ async fn wait_status(
     })
     .await?;
     Ok(since.elapsed())
+}
+
+/// Starts the dead again: all at once, or one alone, which waits 2 s for the other before it votes.
+async fn comes_back(
+    cluster: &mut Cluster,
+    last: u64,
+    dead: &[u64],
+    at_once: bool,
+) -> anyhow::Result<()> {
+    let first = *dead.first().context("nobody died")?;
+    let started = if at_once { dead } else { &dead[..1] };
+    for id in started {
+        cluster.spawn(*id)?;
+    }
+    until("a node serves", LIMIT, async || {
+        cluster.get(first, "/livez").await.map(drop)
+    })
+    .await?;
+    let since = Instant::now();
+    let ready = wait_status(cluster, last, 200, since).await?;
+    let (started, limit) = match started.len() {
+        1 => ("one", READY_WITHIN + ALONE),
+        _ => ("both", READY_WITHIN),
+    };
+    eprintln!("{started} restarted: 200 after {ready:?}");
+    ensure!(ready < limit, "{ready:?}\n{}", cluster.log_ends());
+    Ok(())
 }
 
 /// Everything that needs a quorum is refused in time; what does not goes on and says how old it is.
@@ -99,19 +128,8 @@ async fn two_of_three_are_killed_and_come_back() -> anyhow::Result<()> {
         refuses_and_reads(&cluster, last, &token).await?;
         for id in &dead {
             cluster.kill(*id).await?;
-            cluster.spawn(*id)?;
         }
-        // From when one of them serves again there is a quorum; an election comes before it is of
-        // use.
-        let first = *dead.first().context("nobody died")?;
-        until("a node serves", LIMIT, async || {
-            cluster.get(first, "/livez").await.map(drop)
-        })
-        .await?;
-        let since = Instant::now();
-        let ready = wait_status(&cluster, last, 200, since).await?;
-        eprintln!("two restarted, leader left {leads}: 200 after {ready:?}");
-        ensure!(ready < READY_WITHIN, "{ready:?}\n{}", cluster.log_ends());
+        comes_back(&mut cluster, last, &dead, leads).await?;
     }
     Ok(())
 }
