@@ -37,7 +37,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The node behind the web layer.
-pub(crate) struct Front {
+pub(crate) struct NodeApiImpl {
     pub(crate) cluster: ClusterNode,
     pub(crate) replica: Arc<dyn Replica>,
     pub(crate) store: Arc<dyn Store>,
@@ -48,13 +48,13 @@ pub(crate) struct Front {
     pub(crate) token_key: OnceLock<Vec<u8>>,
 }
 
-impl fmt::Debug for Front {
+impl fmt::Debug for NodeApiImpl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Front")
+        f.write_str("NodeApiImpl")
     }
 }
 
-impl Front {
+impl NodeApiImpl {
     /// Waits until this node has applied what was committed when the call began.
     async fn linearize(&self, deadline: Instant) -> Result<(), ApiError> {
         match self.cluster.linearizable(deadline).await {
@@ -92,7 +92,7 @@ fn unavailable(error: &ProposeError) -> ApiError {
     }
 }
 
-impl NodeApi for Front {
+impl NodeApi for NodeApiImpl {
     fn admits_pushes(&self) -> Result<(), ApiError> {
         self.replicator.admits()
     }

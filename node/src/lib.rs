@@ -25,7 +25,7 @@ mod exit;
 mod faults;
 mod flush_plan;
 mod flush_read;
-mod join_desk;
+mod join_service;
 pub mod load;
 mod logging;
 mod metrics;

@@ -30,12 +30,12 @@ use crate::actors::maintenance::Maintenance;
 use crate::actors::sessions::{SessionTable, Sessions, SessionsArgs, SessionsHandle};
 use crate::actors::web::{Web, WebArgs};
 use crate::admin::{self, AdminServer};
-use crate::api::Front;
+use crate::api::NodeApiImpl;
 use crate::cluster_replica::ClusterReplica;
 use crate::context::Context;
 use crate::data_dir::{DataDir, file_error};
 use crate::faults::Faults;
-use crate::join_desk::JoinDesk;
+use crate::join_service::JoinService;
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::replicator::Replicator;
@@ -184,9 +184,9 @@ fn front(
     cluster: &ClusterNode,
     table: &Arc<SessionTable>,
     secrets: &Secrets,
-) -> Front {
+) -> NodeApiImpl {
     let timeout = context.config.replication.timeout;
-    Front {
+    NodeApiImpl {
         cluster: cluster.clone(),
         replica: Arc::clone(&context.replica),
         store: Arc::clone(&context.store),
@@ -238,7 +238,7 @@ async fn start_cluster(
     store: &Arc<dyn Store>,
     registry: &Registry,
 ) -> Result<(ClusterNode, Arc<QuicTransport>)> {
-    let desk = Arc::new(JoinDesk::new(secrets.clone()));
+    let desk = Arc::new(JoinService::new(secrets.clone()));
     let options = ClusterOptions {
         node: config.node.id,
         cluster: secrets.cluster,

@@ -81,7 +81,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn timeline(&self, query: StatsQuery) -> BoxFuture<'_, Result<Vec<StatsRow>>>;
 
     /// Drops what is older than `before` and may be dropped whole; returns how many rows or chunks went.
-    fn retain(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;
+    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;
 
     /// Bytes the store takes on disk, if it can tell cheaply.
     fn size_bytes(&self) -> BoxFuture<'_, Result<u64>>;

@@ -29,7 +29,7 @@ pub(crate) struct RouteName(pub(crate) &'static str);
 
 /// What every handler gets.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct RequestContext {
     pub(crate) context: Arc<Context>,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Peer,
@@ -60,8 +60,8 @@ pub(crate) fn routes(context: Arc<Context>) -> BoxedFilter<(Response,)> {
 /// Runs a handler and turns its outcome into the answer.
 pub(crate) async fn finish<F>(
     name: &'static str,
-    ask: Ask,
-    handler: impl FnOnce(Ask) -> F,
+    ask: RequestContext,
+    handler: impl FnOnce(RequestContext) -> F,
 ) -> Response
 where
     F: Future<Output = Result<Response, Refusal>>,
@@ -89,13 +89,13 @@ where
     response
 }
 
-fn ask(context: Arc<Context>) -> BoxedFilter<(Ask,)> {
+fn ask(context: Arc<Context>) -> BoxedFilter<(RequestContext,)> {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::header::headers_cloned()
         .and(warp::ext::get::<Peer>())
         .and(warp::ext::get::<RequestId>())
         .and(query)
-        .map(move |headers, peer, id, query| Ask {
+        .map(move |headers, peer, id, query| RequestContext {
             context: Arc::clone(&context),
             headers,
             peer,

@@ -13,7 +13,7 @@ use pga_storage::Position;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::watch;
 
-use self::effects::Work;
+use self::effects::StoreWriter;
 use crate::context::Context;
 use crate::flush_plan::{Effect, Fact, FlushPlan};
 use crate::tasks::{self, TaskKind};
@@ -43,7 +43,7 @@ pub(crate) enum FlusherMsg {
 pub(crate) struct FlusherState {
     context: Arc<Context>,
     plan: FlushPlan,
-    work: Arc<Work>,
+    work: Arc<StoreWriter>,
 }
 
 impl Actor for Flusher {
@@ -64,7 +64,7 @@ impl Actor for Flusher {
         }
         Ok(FlusherState {
             plan: FlushPlan::new(context.config.store.flush_interval),
-            work: Arc::new(Work::new(Arc::clone(&context))),
+            work: Arc::new(StoreWriter::new(Arc::clone(&context))),
             context,
         })
     }
@@ -101,7 +101,7 @@ impl FlusherState {
     }
 }
 
-fn run(myself: &ActorRef<FlusherMsg>, work: &Arc<Work>, effect: Effect) {
+fn run(myself: &ActorRef<FlusherMsg>, work: &Arc<StoreWriter>, effect: Effect) {
     let (myself, work) = (myself.clone(), Arc::clone(work));
     match effect {
         Effect::Wake(pause) => {

@@ -14,7 +14,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::join_desk::waiting;
+use crate::join_service::waiting;
 use crate::tasks::{self, TaskKind};
 
 /// How often the leader looks.

@@ -75,7 +75,7 @@ impl Actor for Maintenance {
 
 async fn drop_old(context: Arc<Context>) {
     let before = retention_start(clock::now(), context.config.store.retention);
-    match context.store.retain(before).await {
+    match context.store.drop_before(before).await {
         Ok(0) => {}
         Ok(dropped) => {
             context.metrics.retained_drops.inc_by(dropped);

@@ -8,13 +8,13 @@ use pga_storage::Position;
 use pga_web::ApiError;
 use tokio::time::Instant;
 
-use super::{Front, RETRY, unavailable};
+use super::{NodeApiImpl, RETRY, unavailable};
 use crate::error::chain;
 
 /// How long a node asks for the last committed position before it just waits for the wanted one.
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Front {
+impl NodeApiImpl {
     /// Refuses a position that the cluster has not committed. Without a quorum nobody knows: then it passes.
     async fn not_ahead(&self, wanted: Position, deadline: Instant) -> Result<(), ApiError> {
         let now = Instant::now();

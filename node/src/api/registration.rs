@@ -6,7 +6,7 @@ use pga_config::CollectorId;
 use pga_web::{ApiError, Registered, Registration};
 use uuid::Uuid;
 
-use super::{Front, control_deadline};
+use super::{NodeApiImpl, control_deadline};
 use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::clock;
 use crate::error::chain;
@@ -14,7 +14,7 @@ use crate::secrets::sha256;
 
 const BAD_SECRET: ApiError = ApiError::Unauthorized("invalid registration secret");
 
-impl Front {
+impl NodeApiImpl {
     pub(super) async fn register_collector(
         &self,
         registration: Registration,

@@ -49,7 +49,7 @@ use crate::{Error, Result, Timestamp};
 pub(crate) const FILE_NAME: &str = "store.db";
 /// Jobs that may wait for the writer.
 const WAITING_JOBS: usize = 16;
-/// Rows that one step of [`Store::retain`] deletes at most, so that flushes get in between.
+/// Rows that one step of [`Store::drop_before`] deletes at most, so that flushes get in between.
 const RETAIN_STEP_ROWS: u32 = 20_000;
 
 /// SQLite's part of a node's configuration.
@@ -158,7 +158,7 @@ impl Store for EmbeddedStore {
         Readers::read(&self.readers, move |db| read_queries::timeline(db, &query)).boxed()
     }
 
-    fn retain(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
         async move {
             let mut dropped = 0;
             loop {

@@ -116,7 +116,7 @@ impl Store for TimescaleStore {
         Box::pin(self.readers.run("read from", read))
     }
 
-    fn retain(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
         let clean = async move |client: &_| retention::drop_before(client, before).await;
         Box::pin(self.readers.run("clean up", clean))
     }

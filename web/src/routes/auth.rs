@@ -12,7 +12,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::{Ask, body_stream, finish};
+use super::{RequestContext, body_stream, finish};
 use crate::User;
 use crate::auth::{ACCESS_LIFETIME, COOKIE_NAME, Claims, Kind, Use, check_password, token_key};
 use crate::body::{self, BodyStream};
@@ -34,7 +34,7 @@ struct Refresh {
     refresh_token: String,
 }
 
-pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
     let post = warp::post().and(ask.clone()).and(body_stream()).boxed();
     let login = warp::path!("api" / "v1" / "auth" / "login")
         .and(post.clone())
@@ -51,7 +51,7 @@ pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
 
 /// A small JSON body; of what follows the first value nothing is read (contract 1.1).
 pub(super) async fn small_json<T: DeserializeOwned>(
-    ask: &Ask,
+    ask: &RequestContext,
     body: BodyStream,
 ) -> Result<T, Refusal> {
     let limits = &ask.context.options.limits;
@@ -64,7 +64,7 @@ pub(super) async fn small_json<T: DeserializeOwned>(
     }
 }
 
-async fn login(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
+async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
     context.failures.check(address, Instant::now())?;
@@ -96,7 +96,7 @@ async fn login(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
 }
 
 /// A new access token; the refresh token stays the same (contract 1.3).
-async fn refresh(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
+async fn refresh(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let refresh: Refresh = small_json(&ask, body).await.map_err(|refusal| Refusal {
         message: "Missing refresh token".into(),
         ..refusal
@@ -114,7 +114,7 @@ async fn refresh(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
     }
 }
 
-fn logged_in(ask: &Ask, user: &User, refresh: &str) -> Result<Response, Refusal> {
+fn logged_in(ask: &RequestContext, user: &User, refresh: &str) -> Result<Response, Refusal> {
     let claims = Claims::user(user, Use::Access);
     let token = claims.sign(&token_key(&ask.context)?)?;
     let csrf = format!("{:032x}", rand::random::<u128>());

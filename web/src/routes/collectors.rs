@@ -11,7 +11,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use super::auth::{at, small_json};
-use super::{Ask, body_stream, finish};
+use super::{RequestContext, body_stream, finish};
 use crate::auth::{Claims, bearer, token_key};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
@@ -26,7 +26,7 @@ struct Register {
     version: Option<String>,
 }
 
-pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
     let register = warp::path!("api" / "v1" / "collectors" / "register")
         .and(warp::post())
         .and(ask.clone())
@@ -55,7 +55,7 @@ fn no_configuration() -> Refusal {
     )
 }
 
-async fn register(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
+async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
     context.failures.check(address, Instant::now())?;
@@ -97,7 +97,7 @@ async fn register(ask: Ask, body: BodyStream) -> Result<Response, Refusal> {
     Ok(secret_json(&body))
 }
 
-async fn refresh_token(ask: Ask) -> Result<Response, Refusal> {
+async fn refresh_token(ask: RequestContext) -> Result<Response, Refusal> {
     let key = token_key(&ask.context)?;
     let token = bearer(&ask.headers)?
         .ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;

@@ -7,7 +7,7 @@ use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::{Ask, finish};
+use super::{RequestContext, finish};
 use crate::refusal::Refusal;
 
 /// A route of the contract that answers 501.
@@ -118,7 +118,7 @@ const BUILT: &[UnbuiltRoute] = &[
 ];
 
 /// Answers every request that no built route took: 501, 405, 404, or what may be asked (`OPTIONS`).
-pub(super) fn fallback(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+pub(super) fn fallback(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
     warp::path::full()
         .and(warp::method())
         .and(ask.clone())

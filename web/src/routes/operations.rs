@@ -10,7 +10,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::{Ask, finish};
+use super::{RequestContext, finish};
 use crate::auth::require_user;
 use crate::refusal::Refusal;
 use crate::reply::{content, json, raw_json};
@@ -19,7 +19,7 @@ use crate::wall_clock::now;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const API_VERSION: &str = "1.0.0";
 
-pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
     let at = |filter: BoxedFilter<()>| filter.and(warp::get()).and(ask.clone());
     let live = at(warp::path!("livez").boxed())
         .then(async |ask| finish("livez", ask, async |_| Ok(text(StatusCode::OK, "ok\n"))).await);
@@ -52,7 +52,7 @@ fn text(status: StatusCode, text: impl Into<hyper::body::Bytes>) -> Response {
     content(status, "text/plain; charset=utf-8", text)
 }
 
-async fn readyz(ask: Ask) -> Result<Response, Refusal> {
+async fn readyz(ask: RequestContext) -> Result<Response, Refusal> {
     let health = ask.context.api.health().await;
     if health.ready {
         return Ok(text(StatusCode::OK, "ready\n"));
@@ -63,7 +63,7 @@ async fn readyz(ask: Ask) -> Result<Response, Refusal> {
     ))
 }
 
-async fn health(ask: Ask) -> Result<Response, Refusal> {
+async fn health(ask: RequestContext) -> Result<Response, Refusal> {
     let health = ask.context.api.health().await;
     let ok = health.ready && health.store_ok;
     let (status, word) = if ok {
@@ -88,14 +88,14 @@ async fn health(ask: Ask) -> Result<Response, Refusal> {
     Ok(response)
 }
 
-async fn version(_ask: Ask) -> Result<Response, Refusal> {
+async fn version(_ask: RequestContext) -> Result<Response, Refusal> {
     Ok(json(
         StatusCode::OK,
         &json!({ "version": VERSION, "api": API_VERSION }),
     ))
 }
 
-async fn cluster_status(ask: Ask) -> Result<Response, Refusal> {
+async fn cluster_status(ask: RequestContext) -> Result<Response, Refusal> {
     if !ask.context.options.open_status {
         require_user(&ask.context, &ask.headers)?;
     }
@@ -104,7 +104,7 @@ async fn cluster_status(ask: Ask) -> Result<Response, Refusal> {
 }
 
 /// All registries in one text; families of one name are merged, as the format demands.
-async fn prometheus_text(ask: Ask) -> Result<Response, Refusal> {
+async fn prometheus_text(ask: RequestContext) -> Result<Response, Refusal> {
     let mut families: BTreeMap<String, MetricFamily> = BTreeMap::new();
     for mut family in ask
         .context

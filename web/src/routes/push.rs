@@ -13,7 +13,7 @@ use warp::reply::Response;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::query_string::QueryString;
-use super::{Ask, body_stream, finish};
+use super::{RequestContext, body_stream, finish};
 use crate::auth::{pushing_collector, require_same};
 use crate::body::{self, BodyStream};
 use crate::budget::Lease;
@@ -61,7 +61,7 @@ impl From<Position> for PositionAnswer {
     }
 }
 
-pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
     let take = warp::post().and(ask.clone()).and(body_stream()).boxed();
     let json = warp::path!("api" / "v1" / "metrics" / "push")
         .and(take.clone())
@@ -82,7 +82,11 @@ pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
     json.or(binary).unify().boxed()
 }
 
-async fn observed(ask: Ask, body: BodyStream, route: PushRoute) -> Result<Response, Refusal> {
+async fn observed(
+    ask: RequestContext,
+    body: BodyStream,
+    route: PushRoute,
+) -> Result<Response, Refusal> {
     let started = Instant::now();
     let metrics = ask.context.metrics.clone();
     let outcome = push(ask, body, route, started).await;
@@ -100,7 +104,7 @@ async fn observed(ask: Ask, body: BodyStream, route: PushRoute) -> Result<Respon
 }
 
 async fn push(
-    ask: Ask,
+    ask: RequestContext,
     body: BodyStream,
     route: PushRoute,
     started: Instant,
@@ -162,14 +166,14 @@ async fn push(
 }
 
 /// Who pushes, and whether one bad element is to refuse the whole push.
-fn sender(ask: &Ask) -> Result<(Option<CollectorId>, bool), Refusal> {
+fn sender(ask: &RequestContext) -> Result<(Option<CollectorId>, bool), Refusal> {
     let sender = pushing_collector(&ask.context, &ask.headers)?;
     Ok((sender, QueryString::parse(&ask.query)?.flag("strict")?))
 }
 
 /// Counts what was refused; refuses the whole push for it if the client asks for that.
 fn rejected(
-    ask: &Ask,
+    ask: &RequestContext,
     collector: CollectorId,
     rejected: Rejected,
     is_strict: bool,
@@ -190,7 +194,7 @@ fn rejected(
 }
 
 fn acknowledge(
-    ask: &Ask,
+    ask: &RequestContext,
     id: &str,
     ack: PushAck,
     rejected: Option<Rejected>,
@@ -221,7 +225,7 @@ fn acknowledge(
 
 /// Decodes here, or on a blocking thread where it may take long.
 async fn decode(
-    ask: &Ask,
+    ask: &RequestContext,
     bytes: Bytes,
     route: PushRoute,
     mut lease: Lease,

@@ -11,7 +11,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use super::query_string::QueryString;
-use super::{Ask, finish};
+use super::{RequestContext, finish};
 use crate::auth::require_user;
 use crate::refusal::Refusal;
 use crate::reply::{json, raw_json};
@@ -21,7 +21,7 @@ const POSITION: HeaderName = HeaderName::from_static("x-pganalytics-position");
 const AGE: HeaderName = HeaderName::from_static("x-pganalytics-age-seconds");
 const HOUR_MICROS: i64 = 3_600_000_000;
 
-pub(super) fn routes(ask: &BoxedFilter<(Ask,)>) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
     let elements = warp::path!("api" / "v1" / "collectors" / String / "metrics")
         .and(warp::get())
         .and(ask.clone())
@@ -66,7 +66,7 @@ impl std::str::FromStr for List {
     }
 }
 
-async fn elements(ask: Ask, id: String) -> Result<Response, Refusal> {
+async fn elements(ask: RequestContext, id: String) -> Result<Response, Refusal> {
     require_user(&ask.context, &ask.headers)?;
     let args = QueryString::parse(&ask.query)?;
     let query = ElementQuery {
@@ -98,7 +98,7 @@ async fn elements(ask: Ask, id: String) -> Result<Response, Refusal> {
     Ok(at_position(raw_json(StatusCode::OK, body), position, &ask))
 }
 
-async fn top_queries(ask: Ask, id: String, list: List) -> Result<Response, Refusal> {
+async fn top_queries(ask: RequestContext, id: String, list: List) -> Result<Response, Refusal> {
     require_user(&ask.context, &ask.headers)?;
     let args = QueryString::parse(&ask.query)?;
     let hours = args.number("hours", 1, 720, 24);
@@ -140,7 +140,7 @@ fn order(args: &QueryString, list: List) -> Result<QueryOrder, Refusal> {
     }
 }
 
-async fn timeline(ask: Ask, hash: String) -> Result<Response, Refusal> {
+async fn timeline(ask: RequestContext, hash: String) -> Result<Response, Refusal> {
     require_user(&ask.context, &ask.headers)?;
     let query_hash: i64 = hash
         .parse()
@@ -182,7 +182,7 @@ fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refu
     Ok((from, to))
 }
 
-fn at_position(mut response: Response, position: Position, ask: &Ask) -> Response {
+fn at_position(mut response: Response, position: Position, ask: &RequestContext) -> Response {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&position.to_string()) {
         headers.insert(POSITION, value);

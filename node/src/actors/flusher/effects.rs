@@ -22,7 +22,7 @@ const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The flusher's hands.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct StoreWriter {
     context: Arc<Context>,
     /// Whether the store took the last operation; failures are logged when this changes.
     is_up: AtomicBool,
@@ -33,7 +33,7 @@ pub(super) struct Work {
     announced: watch::Sender<Position>,
 }
 
-impl Work {
+impl StoreWriter {
     /// Hands for `context`; announcements end when this is dropped.
     pub(super) fn new(context: Arc<Context>) -> Self {
         let (announced, latest) = watch::channel(Position::default());

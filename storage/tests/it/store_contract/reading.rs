@@ -223,7 +223,7 @@ pub(crate) async fn a_large_push_is_paged(store: &dyn Store, _other: &dyn Store)
         assert_eq!(pages, whole, "limit {limit}");
     }
     let at = Timestamp::from_micros(1_000_000_000_000_000);
-    assert!(store.retain(at).await.unwrap() > 0);
+    assert!(store.drop_before(at).await.unwrap() > 0);
     assert!(read(store, all()).await.is_empty());
 }
 

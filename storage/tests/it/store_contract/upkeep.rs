@@ -35,14 +35,14 @@ pub(crate) async fn retention_drops_what_is_old(store: &dyn Store, _other: &dyn 
     store.flush(batch(1, 2, of(NEW))).await.unwrap();
     assert_eq!(read(store).await.len(), 6);
     let before = Timestamp::from_micros((OLD + 400 * 86_400) * 1_000_000);
-    assert!(store.retain(before).await.unwrap() > 0);
+    assert!(store.drop_before(before).await.unwrap() > 0);
     let left = read(store).await;
     assert_eq!(left.len(), 3);
     assert!(
         left.iter().all(|text| text.contains(&NEW.to_string())),
         "{left:?}"
     );
-    assert_eq!(store.retain(before).await.unwrap(), 0);
+    assert_eq!(store.drop_before(before).await.unwrap(), 0);
     let mark = store.watermark().await.unwrap();
     assert_eq!(mark.position.index, 2);
     store.flush(batch(2, 3, of(NEW + 1))).await.unwrap();

@@ -19,12 +19,12 @@ use crate::secrets::Secrets;
 const SPEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The desk at which new nodes ask.
-pub(crate) struct JoinDesk {
+pub(crate) struct JoinService {
     secrets: Secrets,
     cluster: OnceLock<ClusterNode>,
 }
 
-impl JoinDesk {
+impl JoinService {
     /// A desk that is still closed.
     pub(crate) fn new(secrets: Secrets) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl JoinDesk {
     }
 }
 
-impl AppService for JoinDesk {
+impl AppService for JoinService {
     fn join(
         &self,
         certificate_sha256: [u8; 32],
