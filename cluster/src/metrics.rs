@@ -40,21 +40,15 @@ pub(crate) struct ClusterMetrics {
 const SECONDS: [f64; 12] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
 ];
+/// What a node that does not take part refuses.
+const REFUSED_KINDS: [&str; 5] = ["append", "pre_vote", "snapshot", "transfer_leader", "vote"];
 const PUSHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0];
-
-/// `counters` with each of `values` at 0: a rate over a counter that appears at 1 sees nothing.
-fn at_zero(counters: IntCounterVec, values: &[&str]) -> IntCounterVec {
-    for value in values {
-        counters.with_label_values(&[value]).inc_by(0);
-    }
-    counters
-}
 
 impl ClusterMetrics {
     /// Makes the metrics and registers them.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let put = Put(registry);
-        Ok(Self {
+        let metrics = Self {
             state: put.gauges("state", "1 for what this node is: leader, follower, candidate, learner or shutdown.", &["state"])?,
             term: put.gauge("term", "Raft term this node is in.")?,
             index: put.gauges("index", "Log index by kind: last, committed, applied, flushable, flushed, snapshot, purged.", &["kind"])?,
@@ -67,10 +61,8 @@ impl ClusterMetrics {
             refusals: put.counters("refusals_total", "Requests of consensus refused because this node does not take part, by kind.", &["kind"])?,
             leader_changes: put.counter("leader_changes_total", "Times this node saw another leader.")?,
             refused_messages: put.counters("refused_messages_total", "Messages of peers that have no say in consensus, by reason.", &["reason"])?,
-            proposals: put.counters("proposals_total", "Proposals made on this node, by outcome.", &["outcome"])
-                .map(|counters| at_zero(counters, &["committed", "no_quorum", "refused", "stopped", "unknown"]))?,
-            retries: put.counters("proposal_retries_total", "Attempts after the first to get a proposal committed, by reason.", &["reason"])
-                .map(|counters| at_zero(counters, &["no_leader", "stopped", "unknown"]))?,
+            proposals: put.counters("proposals_total", "Proposals made on this node, by outcome.", &["outcome"])?,
+            retries: put.counters("proposal_retries_total", "Attempts after the first to get a proposal committed, by reason.", &["reason"])?,
             commit: put.histogram("commit_duration_seconds", "From proposal to acknowledgement, elections included.", &SECONDS)?,
             batch_pushes: put.histogram("batch_pushes", "Pushes in one proposal.", &PUSHES)?,
             pushes_waiting: put.gauge("pushes_waiting", "Pushes that wait to be proposed.")?,
@@ -82,7 +74,25 @@ impl ClusterMetrics {
             dedup_keys: put.gauge("dedup_keys", "Content keys remembered.")?,
             open_uploads: put.gauge("open_uploads", "Large pushes under way.")?,
             log_bytes: put.gauge("log_size_bytes", "Size of the log on disk.")?,
-        })
+        };
+        metrics.start_at_zero();
+        Ok(metrics)
+    }
+
+    /// Makes every series whose labels are known: a rate sees no counter that appears at 1.
+    fn start_at_zero(&self) {
+        for kind in REFUSED_KINDS {
+            self.refusals.with_label_values(&[kind]).inc_by(0);
+        }
+        for reason in ["retired", "impostor", "term", "stranger"] {
+            self.refused_messages.with_label_values(&[reason]).inc_by(0);
+        }
+        for outcome in ["committed", "refused", "no_quorum", "stopped", "unknown"] {
+            self.proposals.with_label_values(&[outcome]).inc_by(0);
+        }
+        for reason in ["no_leader", "unknown", "stopped"] {
+            self.retries.with_label_values(&[reason]).inc_by(0);
+        }
     }
 
     /// Notes an applied batch.
@@ -164,4 +174,32 @@ impl Put<'_> {
 
 fn full(name: &str) -> String {
     format!("pganalytics_raft_{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{RpcKind, TransportMetrics};
+
+    #[test]
+    fn what_is_known_at_the_start_is_there() {
+        let registry = Registry::new();
+        drop(ClusterMetrics::register(&registry).unwrap());
+        drop(TransportMetrics::register(&registry).unwrap());
+        let families = registry.gather();
+        let calls = 5 * RpcKind::ALL.len();
+        for (name, series) in [
+            ("pganalytics_raft_refusals_total", 5),
+            ("pganalytics_raft_refused_messages_total", 4),
+            ("pganalytics_raft_proposals_total", 5),
+            ("pganalytics_raft_proposal_retries_total", 3),
+            ("pganalytics_transport_connections", 2),
+            ("pganalytics_transport_handshakes_refused_total", 22),
+            ("pganalytics_transport_call_duration_seconds", calls),
+        ] {
+            let family = families.iter().find(|family| family.name() == name);
+            let found = family.map(|family| family.get_metric().len());
+            assert_eq!(found, Some(series), "{name}");
+        }
+    }
 }

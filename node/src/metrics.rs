@@ -92,17 +92,20 @@ impl Metrics {
 }
 
 /// Why a push is refused with certainty.
-const REFUSALS: [&str; 10] = [
+const REFUSALS: [&str; 13] = [
     "buffer_full",
     "collector_busy",
     "collectors_full",
     "log_full",
+    "membership",
     "no_quorum",
     "overloaded",
+    "refused",
     "series_limit",
     "session_failing",
     "sessions_full",
     "stopping",
+    "upload_interrupted",
 ];
 
 /// The supervised actors.

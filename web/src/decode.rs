@@ -17,33 +17,15 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use pga_storage::{Element, Timestamp};
 
-pub(crate) use self::rejected::REASONS;
 use self::unpack::Bounds;
 pub use self::{
     envelope::DecodedPush,
     fault::DecodeError,
     rejected::{Rejected, RejectedElement},
 };
+pub(crate) use self::{fault::PUSH_REASONS, rejected::REASONS};
 use crate::budget::Lease;
 use crate::options::WebLimits;
-
-/// Why a push cannot be decoded as a whole, unless it is one of [`REASONS`] in a strict push.
-pub(crate) const PUSH_REASONS: [&str; 14] = [
-    "content_encoding",
-    "content_type",
-    "decoded_bytes",
-    "duplicate_key",
-    "elements",
-    "envelope",
-    "frame",
-    "frame_compression",
-    "json",
-    "message_type",
-    "ratio",
-    "timestamp",
-    "unsupported_version",
-    "utf8",
-];
 
 /// Memory that the elements take for each byte of JSON text, roughly.
 const ELEMENT_FACTOR: u64 = 2;

@@ -4,47 +4,10 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use crate::decode;
+use crate::{decode, refusal};
 
 const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
-];
-
-/// Why requests are refused, beside the reasons of [`decode`].
-const REFUSALS: [&str; 33] = [
-    "argument",
-    "behind",
-    "behind_min_position",
-    "body_aborted",
-    "body_bytes",
-    "body_timeout",
-    "buffer_full",
-    "collector_busy",
-    "collectors_full",
-    "conflict",
-    "failed_attempts",
-    "forbidden",
-    "idempotency_key",
-    "inflight_bytes",
-    "internal",
-    "invalid",
-    "log_full",
-    "no_quorum",
-    "not_built",
-    "not_found",
-    "not_ready",
-    "outcome_unknown",
-    "overloaded",
-    "position_ahead",
-    "queue_wait",
-    "rejected",
-    "series_limit",
-    "session_failing",
-    "sessions_full",
-    "starting",
-    "stopping",
-    "unauthorized",
-    "wrong_method",
 ];
 
 /// Counters and histograms of the HTTP front; clones share them.
@@ -76,6 +39,8 @@ impl WebMetrics {
     /// If a metric of the same name is registered already.
     #[expect(clippy::too_many_lines, reason = "a list of metrics")]
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let decode_reasons = [&decode::REASONS[..], &decode::PUSH_REASONS].concat();
+        let refusal_reasons = [&refusal::REASONS[..], &decode_reasons].concat();
         let metrics = Self {
             requests: histograms(
                 "pganalytics_http_request_duration_seconds",
@@ -112,7 +77,7 @@ impl WebMetrics {
                 "pganalytics_push_decode_errors_total",
                 "Pushes that could not be decoded.",
                 "reason",
-                &decode::PUSH_REASONS,
+                &decode_reasons,
             )?,
             rejected_elements: counters(
                 "pganalytics_push_rejected_elements_total",
@@ -124,7 +89,7 @@ impl WebMetrics {
                 "pganalytics_http_refusals_total",
                 "Requests that were refused.",
                 "reason",
-                &REFUSALS,
+                &refusal_reasons,
             )?,
             received_bytes: counter(
                 "pganalytics_http_received_bytes_total",
@@ -152,8 +117,8 @@ impl WebMetrics {
                 "Connections by what became of them.",
                 "outcome",
                 &[
-                    "accept_failed",
                     "accepted",
+                    "accept_failed",
                     "handshake_failed",
                     "over_limit",
                 ],
@@ -163,7 +128,7 @@ impl WebMetrics {
                 "Handlers that panicked; the client got 500.",
             )?,
         };
-        for outcome in ["failed", "refused", "success", "unavailable"] {
+        for outcome in ["success", "refused", "unavailable", "failed"] {
             metrics.pushes.with_label_values(&[outcome]);
         }
         metrics.register_all(registry)?;
@@ -198,7 +163,8 @@ fn histograms(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<His
     )
 }
 
-/// Counters by one label, each of `values` at 0: a rate over a counter that appears at 1 sees nothing.
+/// Counters with one label, each of whose `values` starts at 0: a rate sees no counter that appears
+/// at 1.
 fn counters(
     name: &str,
     help: &str,
@@ -214,4 +180,88 @@ fn counters(
 
 fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {
     IntCounter::new(name, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const CALLS: [&str; 9] = [
+        "Refusal::new(",
+        "Refusal::bad(",
+        "Refusal::too_large(",
+        "Refusal::unavailable(",
+        "DecodeError::new(",
+        "DecodeError::bad(",
+        "DecodeError::invalid(",
+        "DecodeError::too_large(",
+        "timed_out(",
+    ];
+
+    /// The reasons that the sources below `dir` give, by what stands in a constructor's call.
+    fn reasons(dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                reasons(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for call in CALLS {
+                let arguments = code.split(call).skip(1);
+                let first = arguments.filter_map(|rest| rest.split(';').next()?.split('"').nth(1));
+                found.extend(first.map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn every_reason_is_there_from_the_start() {
+        let registry = Registry::new();
+        let metrics = WebMetrics::register(&registry).unwrap();
+        drop(metrics);
+        let shown: Vec<String> = registry
+            .gather()
+            .iter()
+            .filter(|family| family.name() == "pganalytics_http_refusals_total")
+            .flat_map(|family| family.get_metric().to_vec())
+            .map(|metric| metric.get_label()[0].value().to_owned())
+            .collect();
+        let mut given = Vec::new();
+        reasons(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut given,
+        );
+        let is_word = |text: &&String| text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'));
+        assert!(given.iter().filter(is_word).count() > 40);
+        for reason in given.iter().filter(is_word) {
+            assert!(shown.contains(reason), "{reason}");
+        }
+    }
+
+    #[test]
+    fn every_outcome_is_there_from_the_start() {
+        let registry = Registry::new();
+        drop(WebMetrics::register(&registry).unwrap());
+        let families = registry.gather();
+        for (name, series) in [
+            ("pganalytics_push_duration_seconds", 4),
+            ("pganalytics_push_elements_total", 2),
+            (
+                "pganalytics_push_rejected_elements_total",
+                decode::REASONS.len(),
+            ),
+            ("pganalytics_http_connections_total", 4),
+        ] {
+            let family = families.iter().find(|family| family.name() == name);
+            assert_eq!(
+                family.map(|family| family.get_metric().len()),
+                Some(series),
+                "{name}"
+            );
+        }
+    }
 }

@@ -10,6 +10,55 @@ use warp::reply::Response as WarpResponse;
 use crate::ApiError;
 use crate::reply::json;
 
+/// Why a request is not served, apart from what is wrong with a push's content: reasons of this
+/// crate, of connections, and of the node.
+pub(crate) const REASONS: [&str; 44] = [
+    "argument",
+    "behind",
+    "behind_min_position",
+    "body_aborted",
+    "body_bytes",
+    "body_timeout",
+    "buffer_full",
+    "collector_busy",
+    "collectors_full",
+    "conflict",
+    "failed_attempts",
+    "forbidden",
+    "head_size",
+    "header_timeout",
+    "idempotency_key",
+    "idle_timeout",
+    "internal",
+    "invalid",
+    "log_full",
+    "malformed_head",
+    "membership",
+    "no_quorum",
+    "not_built",
+    "not_found",
+    "not_ready",
+    "outcome_unknown",
+    "overloaded",
+    "password_checks",
+    "position_ahead",
+    "queue_wait",
+    "refused",
+    "rejected",
+    "series_limit",
+    "session_failing",
+    "sessions_full",
+    "starting",
+    "stopping",
+    "store",
+    "unauthorized",
+    "unknown_path",
+    "upload_interrupted",
+    "uri_length",
+    "write_timeout",
+    "wrong_method",
+];
+
 /// Why a request is not served: status, metric label, text for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {

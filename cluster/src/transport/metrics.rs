@@ -14,6 +14,23 @@ const BUCKETS: &[f64] = &[
     0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
 ];
 
+/// Why a connection is refused.
+const REFUSED: [&str; 11] = [
+    "alpn",
+    "closed",
+    "cluster_mismatch",
+    "forbidden",
+    "malformed",
+    "node_mismatch",
+    "overloaded",
+    "shutting_down",
+    "timeout",
+    "tls",
+    "version_mismatch",
+];
+/// What becomes of a call.
+const OUTCOMES: [&str; 5] = ["ok", "unreachable", "timeout", "broken", "refused"];
+
 /// Which end of a connection this node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -56,7 +73,25 @@ impl TransportMetrics {
         registry.register(Box::new(metrics.sent.clone()))?;
         registry.register(Box::new(metrics.received.clone()))?;
         registry.register(Box::new(metrics.calls.clone()))?;
+        metrics.start_at_zero();
         Ok(metrics)
+    }
+
+    /// Makes every series whose labels are known: a rate sees no counter that appears at 1.
+    fn start_at_zero(&self) {
+        for side in [Side::Client, Side::Server] {
+            self.connections.with_label_values(&[side.name()]).set(0);
+            for reason in REFUSED {
+                self.refused
+                    .with_label_values(&[side.name(), reason])
+                    .inc_by(0);
+            }
+        }
+        for kind in RpcKind::ALL {
+            for outcome in OUTCOMES {
+                self.calls.with_label_values(&[kind.name(), outcome]);
+            }
+        }
     }
 
     fn unregistered() -> prometheus::Result<Self> {

@@ -8,7 +8,8 @@ use super::program::{Demo, http};
 const HEAD: &str = "# Metrics
 
 Every node shows these at `/metrics`. A test compares this list with a running node (`PGANALYTICS_BLESS=1` adds what is
-missing). Families with labels appear once they have a value. `process_*` are those of every Prometheus client.
+missing). What is known at the start, such as a reason, is there from the start, at 0; what is not, such as a
+peer, once it has a value. `process_*` are those of every Prometheus client.
 
 | Name | Type | Meaning |
 | --- | --- | --- |

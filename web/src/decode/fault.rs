@@ -4,6 +4,26 @@ use http::StatusCode;
 
 use crate::refusal::Refusal;
 
+/// Rules that a whole push breaks; [`REASONS`](super::REASONS) are those of one element.
+pub(crate) const PUSH_REASONS: [&str; 16] = [
+    "content_encoding",
+    "content_type",
+    "crc",
+    "decoded_bytes",
+    "elements",
+    "envelope",
+    "frame",
+    "frame_compression",
+    "frame_encrypted",
+    "inflight_bytes",
+    "json",
+    "message_type",
+    "ratio",
+    "timestamp",
+    "unsupported_version",
+    "window",
+];
+
 /// Why a body is no push: nothing of it took effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{details}")]
