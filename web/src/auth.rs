@@ -13,6 +13,7 @@ pub(crate) use self::{
     password::check_password,
     token::{ACCESS_LIFETIME, Claims, Kind, Use},
 };
+use crate::Principal;
 use crate::context::Context;
 use crate::refusal::Refusal;
 
@@ -88,12 +89,9 @@ pub(crate) fn pushing_collector(
 }
 
 /// Refuses a push in the name of another collector.
-pub(crate) fn require_same(
-    sender: Option<CollectorId>,
-    collector: CollectorId,
-) -> Result<(), Refusal> {
-    match sender {
-        Some(id) if id != collector => Err(forbidden("Collector ID mismatch")),
+pub(crate) fn require_same(caller: &Principal, collector: CollectorId) -> Result<(), Refusal> {
+    match caller {
+        Principal::Collector(id) if *id != collector => Err(forbidden("Collector ID mismatch")),
         _ => Ok(()),
     }
 }
@@ -111,6 +109,6 @@ pub(crate) fn token_key(context: &Context) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-fn forbidden(text: &str) -> Refusal {
+pub(crate) fn forbidden(text: &str) -> Refusal {
     Refusal::new(http::StatusCode::FORBIDDEN, "forbidden", text)
 }

@@ -5,7 +5,7 @@
 //! node (ACK-2); a panic in a handler is an answer with 500, and the server lives on.
 //! # Map
 //! [`serve()`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
-//! [`routes_not_built`] what it does not do.
+//! [`routes()`] the table of its routes, those that are not built included.
 
 mod auth;
 mod bad_elements;
@@ -37,7 +37,7 @@ pub use self::{
         UserSecret,
     },
     options::{WebLimits, WebOptions},
-    routes::{UnbuiltRoute, routes_not_built},
+    routes::{Access, Route, routes},
     serve::serve,
     tls::tls_config,
 };

@@ -4,8 +4,12 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use crate::{decode, refusal};
+use crate::{decode, refusal, routes};
 
+/// Label of requests that no handler answered, as it panicked.
+pub(crate) const OTHER: &str = "other";
+/// Classes of statuses that answers have.
+const STATUS_CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
 ];
@@ -128,6 +132,12 @@ impl WebMetrics {
                 "Handlers that panicked; the client got 500.",
             )?,
         };
+        let names = routes().map(|route| route.name).chain([OTHER]);
+        for name in names {
+            for status in STATUS_CLASSES {
+                metrics.requests.with_label_values(&[name, status]);
+            }
+        }
         for outcome in ["success", "refused", "unavailable", "failed"] {
             metrics.pushes.with_label_values(&[outcome]);
         }
@@ -184,6 +194,7 @@ fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::path::Path;
 
     use super::*;
@@ -247,7 +258,10 @@ mod tests {
         let registry = Registry::new();
         drop(WebMetrics::register(&registry).unwrap());
         let families = registry.gather();
+        let names = routes().map(|route| route.name).chain([OTHER]);
+        let labels = names.collect::<HashSet<_>>().len();
         for (name, series) in [
+            ("pganalytics_http_request_duration_seconds", 3 * labels),
             ("pganalytics_push_duration_seconds", 4),
             ("pganalytics_push_elements_total", 2),
             (

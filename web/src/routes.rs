@@ -1,27 +1,40 @@
-//! The route table.
+//! Dispatch by the table of routes.
 
+mod admission;
 mod auth;
 mod collectors;
 mod not_built;
+mod openapi;
 mod operations;
 mod push;
+mod push_answer;
 mod query_string;
 mod reads;
+mod shape;
+mod table;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
-use http::HeaderMap;
+use http::header::{ALLOW, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
 use warp::filters::BoxedFilter;
+use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-pub use self::not_built::{UnbuiltRoute, routes_not_built};
+pub use self::table::{Access, Route, routes};
+use self::table::{Found, Handler, Outcome, allowed, find};
+use crate::Principal;
 use crate::body::{self, BodyStream};
 use crate::context::Context;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::serve::Peer;
+
+/// Label of the metrics for what no route answers.
+pub(crate) const UNROUTED: &str = "unrouted";
 
 /// Name of the route that made a response, for the metrics.
 #[derive(Clone, Copy, Debug)]
@@ -35,56 +48,133 @@ pub(crate) struct RequestContext {
     pub(crate) peer: Peer,
     pub(crate) id: RequestId,
     pub(crate) query: String,
+    pub(crate) started: Instant,
+    /// Who asks, as far as the route wants to know.
+    pub(crate) caller: Principal,
+    /// The segments that the braces of the route's path stand for, as they came.
+    segments: Vec<String>,
 }
 
-/// All routes, with one mapping of rejections to answers.
-pub(crate) fn routes(context: Arc<Context>) -> BoxedFilter<(Response,)> {
-    let ask = ask(Arc::clone(&context));
-    push::routes(&ask)
-        .or(operations::routes(&ask))
-        .unify()
-        .or(reads::routes(&ask))
-        .unify()
-        .or(auth::routes(&ask))
-        .unify()
-        .or(collectors::routes(&ask))
-        .unify()
-        .or(not_built::fallback(&ask))
-        .unify()
-        .boxed()
+impl RequestContext {
+    /// The first segment that a brace stands for.
+    fn segment(&self) -> &str {
+        self.segments.first().map_or("", String::as_str)
+    }
+}
+
+/// One filter for all routes.
+pub(crate) fn filter(context: Arc<Context>) -> BoxedFilter<(Response,)> {
+    warp::path::full()
+        .and(warp::method())
+        .and(ask(Arc::clone(&context)))
+        .and(warp::body::stream().map(body::boxed))
+        .then(async |path: FullPath, method: Method, ask, body| {
+            dispatch(&method, path.as_str(), ask, body).await
+        })
         .recover(move |rejection| rejected(Arc::clone(&context), rejection))
         .unify()
         .boxed()
 }
 
-/// Runs a handler and turns its outcome into the answer.
-pub(crate) async fn finish<F>(
-    name: &'static str,
-    ask: RequestContext,
-    handler: impl FnOnce(RequestContext) -> F,
-) -> Response
-where
-    F: Future<Output = Result<Response, Refusal>>,
-{
-    let (context, id) = (Arc::clone(&ask.context), ask.id.clone());
-    let mut response = match handler(ask).await {
-        Ok(response) => response,
-        Err(refusal) => {
-            tracing::debug!(
-                request_id = id.as_str(),
-                route = name,
-                status = refusal.status.as_u16(),
-                reason = refusal.reason,
-                "request refused"
-            );
-            context
-                .metrics
-                .refusals
-                .with_label_values(&[refusal.reason])
-                .inc();
-            refusal.response(id.as_str())
+async fn dispatch(
+    method: &Method,
+    path: &str,
+    mut ask: RequestContext,
+    body: BodyStream,
+) -> Response {
+    match find(method.as_str(), path) {
+        Found::Route(route, segments) => {
+            ask.segments = segments;
+            let (context, id) = (Arc::clone(&ask.context), ask.id.clone());
+            let started = ask.started;
+            let outcome = run(route, ask, body).await;
+            if let Some(observe) = route.observe {
+                observe(&context.metrics, &outcome, started.elapsed());
+            }
+            let mut response = answer(route.name, &context, &id, outcome);
+            if !route.is_built() {
+                allow(&mut response, &allowed(path));
+            }
+            response
         }
-    };
+        Found::Methods(methods) => {
+            let outcome = other_method(method);
+            let mut response = answer(UNROUTED, &ask.context, &ask.id, outcome);
+            allow(&mut response, &methods);
+            response
+        }
+        Found::Nothing => {
+            let refusal = Refusal::new(StatusCode::NOT_FOUND, "unknown_path", "Not found");
+            answer(UNROUTED, &ask.context, &ask.id, Err(refusal))
+        }
+    }
+}
+
+/// Lets those in who may, and runs the handler.
+async fn run(route: &Route, mut ask: RequestContext, body: BodyStream) -> Outcome {
+    if !route.is_built() {
+        return Err(Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_built",
+            "Not implemented yet",
+        ));
+    }
+    let admitted = admission::admit(route.access, &ask.context, &ask.headers);
+    match (admitted, route.handler) {
+        (Ok(caller), Handler::Plain(handler)) => {
+            ask.caller = caller;
+            let outcome = handler(ask).await;
+            // Not before: hyper closes a connection whose body nobody wants while it still comes.
+            drop(body);
+            outcome
+        }
+        (Ok(caller), Handler::WithBody(handler)) => {
+            ask.caller = caller;
+            handler(ask, body).await
+        }
+        (Err(refusal), Handler::WithBody(_)) => Err(body::refuse(body, refusal).await),
+        (Err(refusal), _) => Err(refusal),
+        (Ok(_), Handler::NotBuilt) => Err(Refusal::internal()),
+    }
+}
+
+/// What may be asked of a path, or that this may not.
+fn other_method(method: &Method) -> Outcome {
+    if method == Method::OPTIONS {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(response);
+    }
+    Err(Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "wrong_method",
+        "Method not allowed",
+    ))
+}
+
+fn allow(response: &mut Response, methods: &[&str]) {
+    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+        response.headers_mut().insert(ALLOW, value);
+    }
+}
+
+/// Turns an outcome into the answer, and counts a refusal.
+fn answer(name: &'static str, context: &Context, id: &RequestId, outcome: Outcome) -> Response {
+    let mut response = outcome.unwrap_or_else(|refusal| {
+        tracing::debug!(
+            request_id = id.as_str(),
+            route = name,
+            status = refusal.status.as_u16(),
+            reason = refusal.reason,
+            "request refused"
+        );
+        context
+            .metrics
+            .refusals
+            .with_label_values(&[refusal.reason])
+            .inc();
+        refusal.response(id.as_str())
+    });
     response.extensions_mut().insert(RouteName(name));
     response
 }
@@ -101,15 +191,14 @@ fn ask(context: Arc<Context>) -> BoxedFilter<(RequestContext,)> {
             peer,
             id,
             query,
+            started: Instant::now(),
+            caller: Principal::Anonymous,
+            segments: Vec::new(),
         })
         .boxed()
 }
 
-fn body_stream() -> BoxedFilter<(BodyStream,)> {
-    warp::body::stream().map(body::boxed).boxed()
-}
-
-/// The answer to a rejection that is none of ours; the fallback takes every path, so warp makes none.
+/// The answer to a rejection that is none of ours; the filter takes every path, so warp makes none.
 async fn rejected(context: Arc<Context>, rejection: Rejection) -> Result<Response, Infallible> {
     tracing::warn!(?rejection, "request rejected");
     let refusal = Refusal::bad("rejected", "Invalid request");

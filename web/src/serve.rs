@@ -21,12 +21,12 @@ use tower_service::Service;
 use crate::NodeApi;
 use crate::connection::{self, Phase, TimedStream};
 use crate::context::Context;
-use crate::metrics::WebMetrics;
+use crate::metrics::{OTHER, WebMetrics};
 use crate::options::WebOptions;
 use crate::protocol::Protocols;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
-use crate::routes::{RouteName, routes};
+use crate::routes::{RouteName, filter};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Pause after a failed accept, which is usually a lack of file descriptors.
@@ -62,7 +62,7 @@ pub async fn serve(
     let tls = options.tls.clone().map(TlsAcceptor::from);
     let slots = Arc::new(Semaphore::new(options.limits.max_connections));
     let context = Arc::new(Context::new(api, options, metrics, registries));
-    let service = warp::service(routes(Arc::clone(&context)));
+    let service = warp::service(filter(Arc::clone(&context)));
     let protocols = Protocols::new(&context.options.limits, &context.metrics);
     let protocols = Arc::new(protocols);
     let (stop_connections, stopping) = watch::channel(false);
@@ -200,7 +200,7 @@ where
     let route = response
         .extensions()
         .get::<RouteName>()
-        .map_or("other", |name| name.0);
+        .map_or(OTHER, |name| name.0);
     context
         .metrics
         .requests

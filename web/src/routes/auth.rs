@@ -8,11 +8,11 @@ use pga_storage::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use warp::Filter;
-use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::{RequestContext, body_stream, finish};
+use super::RequestContext;
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
 use crate::User;
 use crate::auth::{ACCESS_LIFETIME, COOKIE_NAME, Claims, Kind, Use, check_password, token_key};
 use crate::body::{self, BodyStream};
@@ -34,20 +34,58 @@ struct Refresh {
     refresh_token: String,
 }
 
-pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
-    let post = warp::post().and(ask.clone()).and(body_stream()).boxed();
-    let login = warp::path!("api" / "v1" / "auth" / "login")
-        .and(post.clone())
-        .then(async |ask, body| finish("login", ask, async |ask| login(ask, body).await).await);
-    let refresh = warp::path!("api" / "v1" / "auth" / "refresh")
-        .and(post)
-        .then(async |ask, body| finish("refresh", ask, async |ask| refresh(ask, body).await).await);
-    let logout = warp::path!("api" / "v1" / "auth" / "logout")
-        .and(warp::post())
-        .and(ask.clone())
-        .then(async |ask| finish("logout", ask, async |_| Ok(logged_out())).await);
-    login.or(refresh).unify().or(logout).unify().boxed()
-}
+const LOGGED_IN: Content = Content::Json(Shape::Object(&[
+    always("token", Shape::Text),
+    always("refresh_token", Shape::Text),
+    always("expires_at", Shape::Time),
+    always("user", USER),
+    always("message", Shape::Text),
+    always("csrf_token", Shape::Text),
+]));
+
+const USER: Shape = Shape::Object(&[
+    always("id", Shape::Integer),
+    always("username", Shape::Text),
+    always("email", Shape::Text),
+    maybe("full_name", Shape::Text),
+    always("role", Shape::Text),
+    always("is_active", Shape::Flag),
+    maybe("last_login", Shape::Time),
+    always("created_at", Shape::Time),
+    always("updated_at", Shape::Time),
+]);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/api/v1/auth/login", "login", Access::Credentials)
+        .does(
+            "Gives a user tokens for a password.",
+            Handler::WithBody(|ask, body| Box::pin(login(ask, body))),
+        )
+        .takes(Content::Json(Shape::Object(&[
+            always("username", Shape::Text),
+            always("password", Shape::Text),
+        ])))
+        .answers(LOGGED_IN),
+    Route::post("/api/v1/auth/logout", "logout", Access::Anyone)
+        .does(
+            "Makes a browser forget its tokens.",
+            Handler::Plain(|_| Box::pin(async { Ok(logged_out()) })),
+        )
+        .answers(Content::Json(Shape::Object(&[always(
+            "message",
+            Shape::Text,
+        )]))),
+    Route::post("/api/v1/auth/refresh", "refresh", Access::Credentials)
+        .does(
+            "Gives a user a new access token for a refresh token.",
+            Handler::WithBody(|ask, body| Box::pin(refresh(ask, body))),
+        )
+        .takes(Content::Json(Shape::Object(&[always(
+            "refresh_token",
+            Shape::Text,
+        )])))
+        .answers(LOGGED_IN),
+];
 
 /// A small JSON body; of what follows the first value nothing is read (contract 1.1).
 pub(super) async fn small_json<T: DeserializeOwned>(

@@ -6,12 +6,12 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;
-use warp::Filter;
-use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
+use super::RequestContext;
 use super::auth::{at, small_json};
-use super::{RequestContext, body_stream, finish};
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
 use crate::auth::{Claims, bearer, token_key};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
@@ -26,25 +26,51 @@ struct Register {
     version: Option<String>,
 }
 
-pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
-    let register = warp::path!("api" / "v1" / "collectors" / "register")
-        .and(warp::post())
-        .and(ask.clone())
-        .and(body_stream())
-        .then(async |ask, body| {
-            finish("register", ask, async |ask| register(ask, body).await).await
-        });
+pub(super) const ROUTES: &[Route] = &[
+    Route::post(
+        "/api/v1/collectors/register",
+        "register",
+        Access::Credentials,
+    )
+    .does(
+        "Registers a collector, and gives it a token and a certificate.",
+        Handler::WithBody(|ask, body| Box::pin(register(ask, body))),
+    )
+    .takes(Content::Json(Shape::Object(&[
+        always("name", Shape::Text),
+        always("hostname", Shape::Text),
+        maybe("address", Shape::Text),
+        maybe("version", Shape::Text),
+    ])))
+    .answers(Content::Json(Shape::Object(&[
+        always("collector_id", Shape::Text),
+        always("status", Shape::Text),
+        always("token", Shape::Text),
+        always("certificate", Shape::Text),
+        always("private_key", Shape::Text),
+        always("expires_at", Shape::Time),
+    ]))),
     // The body is not looked at: collectors send an empty chunked one (contract Q21), which hyper drains.
-    let refresh = warp::path!("api" / "v1" / "collectors" / "refresh-token")
-        .and(warp::post())
-        .and(ask.clone())
-        .then(async |ask| finish("refresh_token", ask, refresh_token).await);
-    let config = warp::path!("api" / "v1" / "config" / String)
-        .and(warp::get())
-        .and(ask.clone())
-        .then(async |_id, ask| finish("config", ask, async |_| Err(no_configuration())).await);
-    register.or(refresh).unify().or(config).unify().boxed()
-}
+    Route::post(
+        "/api/v1/collectors/refresh-token",
+        "refresh_token",
+        Access::Credentials,
+    )
+    .does(
+        "Gives a collector a new token for its old one.",
+        Handler::Plain(|ask| Box::pin(refresh_token(ask))),
+    )
+    .answers(Content::Json(Shape::Object(&[
+        always("token", Shape::Text),
+        always("expires_at", Shape::Time),
+    ]))),
+    Route::get("/api/v1/config/{collector_id}", "config", Access::Anyone)
+        .does(
+            "Answers collectors that there is no configuration for them.",
+            Handler::Plain(|_| Box::pin(async { Err(no_configuration()) })),
+        )
+        .answers(Content::Json(Shape::Any)),
+];
 
 /// Never 401: old collectors repeat the request for ever on it (contract Q11).
 fn no_configuration() -> Refusal {

@@ -6,12 +6,11 @@ use http::StatusCode;
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, TextEncoder};
 use serde_json::json;
-use warp::Filter;
-use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::{RequestContext, finish};
-use crate::auth::require_user;
+use super::RequestContext;
+use super::shape::{Shape, always};
+use super::table::{Access, Content, Handler, Route};
 use crate::refusal::Refusal;
 use crate::reply::{content, json, raw_json};
 use crate::wall_clock::now;
@@ -19,34 +18,66 @@ use crate::wall_clock::now;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const API_VERSION: &str = "1.0.0";
 
-pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
-    let at = |filter: BoxedFilter<()>| filter.and(warp::get()).and(ask.clone());
-    let live = at(warp::path!("livez").boxed())
-        .then(async |ask| finish("livez", ask, async |_| Ok(text(StatusCode::OK, "ok\n"))).await);
-    let ready =
-        at(warp::path!("readyz").boxed()).then(async |ask| finish("readyz", ask, readyz).await);
-    let metrics = at(warp::path!("metrics").boxed())
-        .then(async |ask| finish("metrics", ask, prometheus_text).await);
-    let health = at(warp::path!("api" / "v1" / "health").boxed())
-        .then(async |ask| finish("health", ask, health).await);
-    let version = at(warp::path!("version").boxed())
-        .or(at(warp::path!("api" / "v1" / "version").boxed()))
-        .unify()
-        .then(async |ask| finish("version", ask, version).await);
-    let status = at(warp::path!("api" / "v1" / "cluster" / "status").boxed())
-        .then(async |ask| finish("cluster_status", ask, cluster_status).await);
-    live.or(ready)
-        .unify()
-        .or(metrics)
-        .unify()
-        .or(health)
-        .unify()
-        .or(version)
-        .unify()
-        .or(status)
-        .unify()
-        .boxed()
-}
+const VERSION_ANSWER: Content = Content::Json(Shape::Object(&[
+    always("version", Shape::Text),
+    always("api", Shape::Text),
+]));
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/livez", "livez", Access::Anyone)
+        .does(
+            "Tells that the process lives.",
+            Handler::Plain(|_| Box::pin(async { Ok(text(StatusCode::OK, "ok\n")) })),
+        )
+        .answers(Content::Text),
+    Route::get("/readyz", "readyz", Access::Anyone)
+        .does(
+            "Tells whether this node can serve.",
+            Handler::Plain(|ask| Box::pin(readyz(ask))),
+        )
+        .answers(Content::Text),
+    Route::get("/metrics", "metrics", Access::Anyone)
+        .does(
+            "Tells the metrics of this node, for Prometheus.",
+            Handler::Plain(|ask| Box::pin(prometheus_text(ask))),
+        )
+        .answers(Content::Text),
+    Route::get("/api/v1/health", "health", Access::Anyone)
+        .does(
+            "Tells how this node and its store are.",
+            Handler::Plain(|ask| Box::pin(health(ask))),
+        )
+        .answers(Content::Json(Shape::Object(&[
+            always("status", Shape::Text),
+            always("version", Shape::Text),
+            always("timestamp", Shape::Time),
+            always("uptime", Shape::Integer),
+            always("database_ok", Shape::Flag),
+            always("timescale_ok", Shape::Flag),
+        ]))),
+    Route::get("/version", "version", Access::Anyone)
+        .does(
+            "Tells the version of this node.",
+            Handler::Plain(|ask| Box::pin(version(ask))),
+        )
+        .answers(VERSION_ANSWER),
+    Route::get("/api/v1/version", "version", Access::Anyone)
+        .does(
+            "Tells the version of this node.",
+            Handler::Plain(|ask| Box::pin(version(ask))),
+        )
+        .answers(VERSION_ANSWER),
+    Route::get(
+        "/api/v1/cluster/status",
+        "cluster_status",
+        Access::ViewerUnlessOpen,
+    )
+    .does(
+        "Tells positions and lag of every node.",
+        Handler::Plain(|ask| Box::pin(cluster_status(ask))),
+    )
+    .answers(Content::Json(Shape::Map(&Shape::Any))),
+];
 
 fn text(status: StatusCode, text: impl Into<hyper::body::Bytes>) -> Response {
     content(status, "text/plain; charset=utf-8", text)
@@ -96,9 +127,6 @@ async fn version(_ask: RequestContext) -> Result<Response, Refusal> {
 }
 
 async fn cluster_status(ask: RequestContext) -> Result<Response, Refusal> {
-    if !ask.context.options.open_status {
-        require_user(&ask.context, &ask.headers)?;
-    }
     let status = ask.context.api.cluster_status().await?;
     Ok(raw_json(StatusCode::OK, status))
 }

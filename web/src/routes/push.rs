@@ -1,23 +1,24 @@
 //! The push: read, wait for a turn, decode, authenticate, hand over, acknowledge.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pga_config::CollectorId;
-use pga_storage::{ContentKey, Element, Idempotency, Position};
-use serde::Serialize;
-use warp::Filter;
-use warp::filters::BoxedFilter;
+use pga_storage::{ContentKey, Element, Idempotency};
 use warp::reply::Response;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::RequestContext;
+use super::push_answer::{ANSWER, PushAnswer};
 use super::query_string::QueryString;
-use super::{RequestContext, body_stream, finish};
-use crate::auth::{pushing_collector, require_same};
+use super::shape::{Field, Shape, always, maybe};
+use super::table::{Access, Content, Handler, Outcome, Route};
+use crate::auth::require_same;
 use crate::body::{self, BodyStream};
 use crate::budget::Lease;
 use crate::decode::{DecodedPush, PushRoute, Rejected, blame_headers, decode_within};
+use crate::metrics::WebMetrics;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::wall_clock::now;
@@ -29,68 +30,45 @@ const BLOCKING_FROM: usize = 64 << 10;
 const PACKED_BLOCKING_FROM: usize = 4 << 10;
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-#[derive(Serialize)]
-struct PushAnswer<'a> {
-    status: &'static str,
-    collector_id: &'a str,
-    metrics_inserted: u64,
-    metrics_repeated: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejected: Option<Rejected>,
-    bytes_received: u64,
-    processing_time_ms: u64,
-    next_config_version: u32,
-    next_check_in_seconds: u32,
-    position: PositionAnswer,
-}
+const STRICT: &[Field] = &[maybe("strict", Shape::Flag)];
 
-#[derive(Serialize)]
-struct PositionAnswer {
-    group: u32,
-    term: u64,
-    index: u64,
-}
+/// Which time a text or a number is, the node finds out.
+const PUSH: Content = Content::Json(Shape::Object(&[
+    always("collector_id", Shape::Text),
+    always("hostname", Shape::Text),
+    maybe("version", Shape::TextOrNull),
+    always("timestamp", Shape::Any),
+    maybe("metrics_count", Shape::Any),
+    maybe("metrics", Shape::List(&Shape::Any)),
+]));
 
-impl From<Position> for PositionAnswer {
-    fn from(position: Position) -> Self {
-        Self {
-            group: position.group.get(),
-            term: position.term,
-            index: position.index,
-        }
-    }
-}
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/api/v1/metrics/push", "push", Access::Collector)
+        .does(
+            "Stores the elements that a collector gathered.",
+            Handler::WithBody(|ask, body| Box::pin(push(ask, body, PushRoute::Json))),
+        )
+        .asks(STRICT)
+        .takes(PUSH)
+        .answers(ANSWER)
+        .observed(observe),
+    Route::post(
+        "/api/v1/metrics/push/binary",
+        "push_binary",
+        Access::Collector,
+    )
+    .does(
+        "Stores the elements of a binary push frame.",
+        Handler::WithBody(|ask, body| Box::pin(push(ask, body, PushRoute::Binary))),
+    )
+    .asks(STRICT)
+    .takes(Content::Frame)
+    .answers(ANSWER)
+    .observed(observe),
+];
 
-pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
-    let take = warp::post().and(ask.clone()).and(body_stream()).boxed();
-    let json = warp::path!("api" / "v1" / "metrics" / "push")
-        .and(take.clone())
-        .then(async |ask, body| {
-            finish("push", ask, async |ask| {
-                observed(ask, body, PushRoute::Json).await
-            })
-            .await
-        });
-    let binary = warp::path!("api" / "v1" / "metrics" / "push" / "binary")
-        .and(take)
-        .then(async |ask, body| {
-            finish("push_binary", ask, async |ask| {
-                observed(ask, body, PushRoute::Binary).await
-            })
-            .await
-        });
-    json.or(binary).unify().boxed()
-}
-
-async fn observed(
-    ask: RequestContext,
-    body: BodyStream,
-    route: PushRoute,
-) -> Result<Response, Refusal> {
-    let started = Instant::now();
-    let metrics = ask.context.metrics.clone();
-    let outcome = push(ask, body, route, started).await;
-    let label = match &outcome {
+fn observe(metrics: &WebMetrics, outcome: &Outcome, elapsed: Duration) {
+    let label = match outcome {
         Ok(_) => "success",
         Err(refusal) if refusal.status.is_client_error() => "refused",
         Err(refusal) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => "unavailable",
@@ -99,19 +77,14 @@ async fn observed(
     metrics
         .pushes
         .with_label_values(&[label])
-        .observe(started.elapsed().as_secs_f64());
-    outcome
+        .observe(elapsed.as_secs_f64());
 }
 
-async fn push(
-    ask: RequestContext,
-    body: BodyStream,
-    route: PushRoute,
-    started: Instant,
-) -> Result<Response, Refusal> {
+async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcome {
+    let started = ask.started;
     let context = &ask.context;
-    let (sender, is_strict) = match sender(&ask) {
-        Ok(sender) => sender,
+    let is_strict = match is_strict(&ask) {
+        Ok(is_strict) => is_strict,
         Err(refusal) => return Err(body::refuse(body, refusal).await),
     };
     if let Err(error) = context.api.admits_pushes() {
@@ -132,7 +105,7 @@ async fn push(
     let body_bytes = bytes.len() as u64;
     let (decoded, _lease) = decode(&ask, bytes, route, lease).await?;
     let collector = CollectorId::from_external(&decoded.external_id);
-    require_same(sender, collector)?;
+    require_same(&ask.caller, collector)?;
     let rejected = rejected(&ask, collector, decoded.rejected, is_strict)?;
     context
         .metrics
@@ -165,10 +138,9 @@ async fn push(
     ))
 }
 
-/// Who pushes, and whether one bad element is to refuse the whole push.
-fn sender(ask: &RequestContext) -> Result<(Option<CollectorId>, bool), Refusal> {
-    let sender = pushing_collector(&ask.context, &ask.headers)?;
-    Ok((sender, QueryString::parse(&ask.query)?.flag("strict")?))
+/// Whether one bad element is to refuse the whole push.
+fn is_strict(ask: &RequestContext) -> Result<bool, Refusal> {
+    QueryString::parse(&ask.query)?.flag("strict")
 }
 
 /// Counts what was refused; refuses the whole push for it if the client asks for that.

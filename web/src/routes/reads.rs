@@ -6,13 +6,12 @@ use pga_config::CollectorId;
 use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder, StatsQuery};
 use pga_storage::{Position, Timestamp};
 use serde_json::json;
-use warp::Filter;
-use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
+use super::RequestContext;
 use super::query_string::QueryString;
-use super::{RequestContext, finish};
-use crate::auth::require_user;
+use super::shape::{Field, Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
 use crate::refusal::Refusal;
 use crate::reply::{json, raw_json};
 use crate::wall_clock::now;
@@ -21,56 +20,145 @@ const POSITION: HeaderName = HeaderName::from_static("x-pganalytics-position");
 const AGE: HeaderName = HeaderName::from_static("x-pganalytics-age-seconds");
 const HOUR_MICROS: i64 = 3_600_000_000;
 
-pub(super) fn routes(ask: &BoxedFilter<(RequestContext,)>) -> BoxedFilter<(Response,)> {
-    let elements = warp::path!("api" / "v1" / "collectors" / String / "metrics")
-        .and(warp::get())
-        .and(ask.clone())
-        .then(async |id, ask| finish("elements", ask, async |ask| elements(ask, id).await).await);
-    let top = warp::path!("api" / "v1" / "collectors" / String / "queries" / List)
-        .and(warp::get())
-        .and(ask.clone())
-        .then(async |id, order, ask| {
-            finish("top_queries", ask, async |ask| {
-                top_queries(ask, id, order).await
-            })
-            .await
-        });
-    let timeline = warp::path!("api" / "v1" / "queries" / String / "timeline")
-        .and(warp::get())
-        .and(ask.clone())
-        .then(async |hash, ask| {
-            finish("timeline", ask, async |ask| timeline(ask, hash).await).await
-        });
-    elements.or(top).unify().or(timeline).unify().boxed()
-}
+/// Which position a node has to hold before it answers.
+const MIN_POSITION: Field = maybe("min_position", Shape::Text);
+const LIST: &[Field] = &[
+    maybe("hours", Shape::Integer),
+    maybe("from", Shape::Text),
+    maybe("to", Shape::Text),
+    maybe("limit", Shape::Integer),
+    maybe("order", Shape::Text),
+    maybe("database", Shape::Text),
+    MIN_POSITION,
+];
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/v1/collectors/{id}/metrics",
+        "elements",
+        Access::Viewer,
+    )
+    .does(
+        "Reads the elements of a collector, page by page.",
+        Handler::Plain(|ask| Box::pin(elements(ask))),
+    )
+    .asks(&[
+        maybe("type", Shape::Text),
+        maybe("from", Shape::Text),
+        maybe("to", Shape::Text),
+        maybe("order", Shape::Text),
+        maybe("limit", Shape::Integer),
+        maybe("cursor", Shape::Text),
+        MIN_POSITION,
+    ])
+    .answers(Content::Json(Shape::Object(&[
+        always("data", Shape::List(&Shape::Map(&Shape::Any))),
+        always("next_cursor", Shape::TextOrNull),
+    ]))),
+    Route::get(
+        "/api/v1/collectors/{id}/queries/slow",
+        "top_queries",
+        Access::Viewer,
+    )
+    .does(
+        "Lists the statements with the longest mean time of a window.",
+        Handler::Plain(|ask| Box::pin(top_queries(ask, List::Slow))),
+    )
+    .asks(LIST)
+    .answers(TOP_QUERIES),
+    Route::get(
+        "/api/v1/collectors/{id}/queries/frequent",
+        "top_queries",
+        Access::Viewer,
+    )
+    .does(
+        "Lists the statements that were called most in a window.",
+        Handler::Plain(|ask| Box::pin(top_queries(ask, List::Frequent))),
+    )
+    .asks(LIST)
+    .answers(TOP_QUERIES),
+    Route::get(
+        "/api/v1/queries/{hash}/timeline",
+        "timeline",
+        Access::Viewer,
+    )
+    .does(
+        "Tells what a statement did between each two samples.",
+        Handler::Plain(|ask| Box::pin(timeline(ask))),
+    )
+    .asks(&[
+        maybe("hours", Shape::Integer),
+        maybe("collector_id", Shape::Text),
+        maybe("database", Shape::Text),
+        maybe("from", Shape::Text),
+        maybe("to", Shape::Text),
+        maybe("limit", Shape::Integer),
+        MIN_POSITION,
+    ])
+    .answers(Content::Json(Shape::Object(&[
+        always("query_hash", Shape::Integer),
+        always("data", Shape::List(&QUERY_STATS)),
+    ]))),
+];
+
+const TOP_QUERIES: Content = Content::Json(Shape::Object(&[
+    always("server_id", Shape::Text),
+    always("type", Shape::Text),
+    always("hours", Shape::Integer),
+    always("from", Shape::Time),
+    always("to", Shape::Time),
+    always("count", Shape::Integer),
+    always("queries", Shape::List(&QUERY_STATS)),
+]));
+
+const QUERY_STATS: Shape = Shape::Object(&[
+    always("time", Shape::Time),
+    always("collector_id", Shape::Text),
+    always("database_name", Shape::Text),
+    always("user_name", Shape::Text),
+    always("query_hash", Shape::Integer),
+    always("query_text", Shape::Text),
+    always("calls", Shape::Integer),
+    always("total_time", Shape::Number),
+    always("mean_time", Shape::Number),
+    always("min_time", Shape::Number),
+    always("max_time", Shape::Number),
+    always("stddev_time", Shape::Number),
+    always("rows", Shape::Integer),
+    always("shared_blks_hit", Shape::Integer),
+    always("shared_blks_read", Shape::Integer),
+    always("shared_blks_dirtied", Shape::Integer),
+    always("shared_blks_written", Shape::Integer),
+    always("local_blks_hit", Shape::Integer),
+    always("local_blks_read", Shape::Integer),
+    always("local_blks_dirtied", Shape::Integer),
+    always("local_blks_written", Shape::Integer),
+    always("temp_blks_read", Shape::Integer),
+    always("temp_blks_written", Shape::Integer),
+    always("blk_read_time", Shape::Number),
+    always("blk_write_time", Shape::Number),
+    maybe("wal_records", Shape::Integer),
+    maybe("wal_fpi", Shape::Integer),
+    maybe("wal_bytes", Shape::Integer),
+    always("max_time_lifetime", Shape::Number),
+    maybe("coverage", Shape::Number),
+    maybe("gap", Shape::Flag),
+]);
 
 /// Points of a timeline: by default, and at most.
 const POINTS: (u32, u32) = (1_000, 10_000);
 
-/// `slow` or `frequent` in a path.
+/// Which list.
 #[derive(Clone, Copy, Debug)]
 enum List {
     Slow,
     Frequent,
 }
 
-impl std::str::FromStr for List {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "slow" => Ok(Self::Slow),
-            "frequent" => Ok(Self::Frequent),
-            _ => Err(()),
-        }
-    }
-}
-
-async fn elements(ask: RequestContext, id: String) -> Result<Response, Refusal> {
-    require_user(&ask.context, &ask.headers)?;
+async fn elements(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let query = ElementQuery {
-        collector: collector(&id)?,
+        collector: collector(ask.segment())?,
         kind: args.text("type").map(str::to_owned),
         from: args.time("from")?,
         to: args.time("to")?,
@@ -98,12 +186,11 @@ async fn elements(ask: RequestContext, id: String) -> Result<Response, Refusal> 
     Ok(at_position(raw_json(StatusCode::OK, body), position, &ask))
 }
 
-async fn top_queries(ask: RequestContext, id: String, list: List) -> Result<Response, Refusal> {
-    require_user(&ask.context, &ask.headers)?;
+async fn top_queries(ask: RequestContext, list: List) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let hours = args.number("hours", 1, 720, 24);
     let (from, to) = window(&args, hours)?;
-    let collector = collector(&id)?;
+    let collector = collector(ask.segment())?;
     let query = CollectorQuery {
         collector,
         database: args.text("database").map(str::to_owned),
@@ -140,9 +227,9 @@ fn order(args: &QueryString, list: List) -> Result<QueryOrder, Refusal> {
     }
 }
 
-async fn timeline(ask: RequestContext, hash: String) -> Result<Response, Refusal> {
-    require_user(&ask.context, &ask.headers)?;
-    let query_hash: i64 = hash
+async fn timeline(ask: RequestContext) -> Result<Response, Refusal> {
+    let query_hash: i64 = ask
+        .segment()
         .parse()
         .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
     let args = QueryString::parse(&ask.query)?;
@@ -182,6 +269,8 @@ fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refu
     Ok((from, to))
 }
 
+/// Says which position an answer reflects, and how old this node's view of the cluster is (design
+/// D11).
 fn at_position(mut response: Response, position: Position, ask: &RequestContext) -> Response {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&position.to_string()) {

@@ -17,7 +17,7 @@ fn push_as(collector: &str) -> String {
     )
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
@@ -25,7 +25,7 @@ fn now() -> i64 {
     i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "kind": "user", "type": "access", "sub": "user:1", "iss": "pganalytics", "user_id": 1,
         "username": "admin", "email": "e", "role": "admin",
@@ -33,13 +33,13 @@ fn claims() -> Value {
     })
 }
 
-fn with(name: &str, value: Value) -> Value {
+pub(crate) fn with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
     claims
 }
 
-fn sign(header: &Header, claims: &Value) -> String {
+pub(crate) fn sign(header: &Header, claims: &Value) -> String {
     jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(KEY)).unwrap()
 }
 

@@ -1,0 +1,171 @@
+//! The OpenAPI 3.1 document, made from the table of routes.
+//!
+//! Routes that answer 501 are left out: a client made from the document can call all that it names.
+
+use std::sync::LazyLock;
+
+use http::StatusCode;
+use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use serde_json::{Map, Value, json};
+use warp::reply::Response;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::RequestContext;
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Outcome, Route, routes};
+use crate::reply::raw_json;
+
+pub(super) const ROUTES: &[Route] =
+    &[
+        Route::get("/api/v1/openapi.json", "openapi", Access::Anyone)
+            .does(
+                "Tells all routes as an OpenAPI 3.1 document.",
+                Handler::Plain(|ask| Box::pin(async move { openapi(&ask) })),
+            )
+            .answers(Content::Json(Shape::Any)),
+    ];
+
+const ERROR: Shape = Shape::Object(&[
+    always("code", Shape::Integer),
+    always("message", Shape::Text),
+    always("error", Shape::Text),
+    maybe("details", Shape::Text),
+    always("request_id", Shape::Text),
+]);
+
+/// The text and its entity tag.
+static TEXT: LazyLock<(String, String)> = LazyLock::new(|| {
+    let text = format!("{:#}\n", document());
+    let tag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
+    (text, tag)
+});
+
+fn openapi(ask: &RequestContext) -> Outcome {
+    let (text, tag) = &*TEXT;
+    let asked = ask.headers.get(IF_NONE_MATCH);
+    let is_known = asked.is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = if is_known {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        raw_json(StatusCode::OK, text.as_str())
+    };
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    Ok(response)
+}
+
+fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in routes().filter(|route| route.is_built()) {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(methods) = path.as_object_mut() {
+            methods.insert(route.method.to_ascii_lowercase(), operation(route));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "pgAnalytics",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "schemas": { "Error": ERROR.schema() },
+            "securitySchemes": {
+                "collector": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": crate::auth::COOKIE_NAME },
+            },
+        },
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "security": security(route.access),
+        "parameters": parameters(route),
+        "responses": {
+            "200": with_content("Done.", route.answer),
+            "default": {
+                "description": "Why not.",
+                "content": { "application/json": {
+                    "schema": { "$ref": "#/components/schemas/Error" },
+                } },
+            },
+        },
+    });
+    if !matches!(route.body, Content::Nothing)
+        && let Some(members) = operation.as_object_mut()
+    {
+        let content = content(route.body);
+        let body = json!({ "required": true, "content": content });
+        members.insert("requestBody".to_owned(), body);
+    }
+    operation
+}
+
+/// Stable and unique: the method and the words of the path.
+fn operation_id(route: &Route) -> String {
+    let mut id = route.method.to_ascii_lowercase();
+    for word in route
+        .path
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+    {
+        if !matches!(word, "" | "api" | "v1") {
+            id.push('_');
+            id.push_str(word);
+        }
+    }
+    // Of the two paths of one answer, the contract's is the one with the prefix.
+    if route.path == "/version" {
+        id.push_str("_short");
+    }
+    id
+}
+
+fn security(access: Access) -> Value {
+    match access {
+        Access::Anyone | Access::Credentials => json!([]),
+        Access::Collector => json!([{ "collector": [] }]),
+        Access::ViewerUnlessOpen => json!([{ "user": [] }, { "cookie": [] }, {}]),
+        Access::Viewer | Access::User | Access::Admin => {
+            json!([{ "user": [] }, { "cookie": [] }])
+        }
+    }
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let names = route.path.split('/').filter_map(|segment| {
+        let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+        Some(json!({
+            "name": name, "in": "path", "required": true, "schema": Shape::Text.schema(),
+        }))
+    });
+    let arguments = route.query.iter().map(|field| {
+        json!({
+            "name": field.name, "in": "query", "required": field.is_required,
+            "schema": field.shape.schema(),
+        })
+    });
+    names.chain(arguments).collect()
+}
+
+fn with_content(description: &str, body: Content) -> Value {
+    json!({ "description": description, "content": content(body) })
+}
+
+fn content(body: Content) -> Value {
+    match body {
+        Content::Nothing => json!({}),
+        Content::Text => json!({ "text/plain": { "schema": Shape::Text.schema() } }),
+        Content::Json(shape) => json!({ "application/json": { "schema": shape.schema() } }),
+        Content::Frame => json!({ "application/octet-stream": {} }),
+    }
+}

@@ -1,0 +1,89 @@
+//! Shapes of JSON values, as the OpenAPI document tells them.
+
+use serde_json::{Value, json};
+
+/// What a JSON value is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// Text.
+    Text,
+    /// Text, or null where there is none.
+    TextOrNull,
+    /// RFC 3339.
+    Time,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Flag,
+    /// Anything.
+    Any,
+    /// An object whose keys are not known before.
+    Map(&'static Shape),
+    /// A list.
+    List(&'static Shape),
+    /// An object with these members; more may come with later versions.
+    Object(&'static [Field]),
+}
+
+/// A member of an object, or an argument.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) is_required: bool,
+}
+
+/// A member that is always there.
+pub(super) const fn always(name: &'static str, shape: Shape) -> Field {
+    let is_required = true;
+    Field {
+        name,
+        shape,
+        is_required,
+    }
+}
+
+/// A member that may be left out.
+pub(super) const fn maybe(name: &'static str, shape: Shape) -> Field {
+    let is_required = false;
+    Field {
+        name,
+        shape,
+        is_required,
+    }
+}
+
+impl Shape {
+    /// As JSON Schema 2020-12.
+    pub(super) fn schema(&self) -> Value {
+        match self {
+            Self::Text => json!({ "type": "string" }),
+            Self::TextOrNull => json!({ "type": ["string", "null"] }),
+            Self::Time => json!({ "type": "string", "format": "date-time" }),
+            Self::Integer => json!({ "type": "integer", "format": "int64" }),
+            Self::Number => json!({ "type": "number" }),
+            Self::Flag => json!({ "type": "boolean" }),
+            Self::Any => json!({}),
+            Self::Map(value) => {
+                json!({ "type": "object", "additionalProperties": value.schema() })
+            }
+            Self::List(item) => json!({ "type": "array", "items": item.schema() }),
+            Self::Object(fields) => object(fields),
+        }
+    }
+}
+
+fn object(fields: &[Field]) -> Value {
+    let members = fields
+        .iter()
+        .map(|field| (field.name.to_owned(), field.shape.schema()));
+    let properties: serde_json::Map<_, _> = members.collect();
+    let required: Vec<_> = fields
+        .iter()
+        .filter(|field| field.is_required)
+        .map(|field| field.name)
+        .collect();
+    json!({ "type": "object", "properties": properties, "required": required })
+}

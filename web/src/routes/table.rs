@@ -1,0 +1,278 @@
+//! One table of routes.
+//!
+//! Dispatch, 404, 405, 501, `Allow`, the right to ask, the metrics' labels, the OpenAPI document and the
+//! README's list follow from it.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use warp::reply::Response;
+
+use super::shape::{Field, Shape};
+use super::{RequestContext, auth, collectors, not_built, openapi, operations, push, reads};
+use crate::body::BodyStream;
+use crate::metrics::WebMetrics;
+use crate::refusal::Refusal;
+
+/// What a handler makes of a request.
+pub(super) type Outcome = Result<Response, Refusal>;
+
+/// Who may ask. Each of the last three includes those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Anyone,
+    /// Whoever shows the password, secret or token that the request itself is about.
+    Credentials,
+    /// A collector with its own token; in a demo everybody.
+    Collector,
+    /// As [`Access::Viewer`], but everybody where the settings say so.
+    ViewerUnlessOpen,
+    /// Every user.
+    Viewer,
+    /// Users with the role `user` or `admin`.
+    User,
+    /// Users with the role `admin`.
+    Admin,
+}
+
+/// What runs for a route.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Handler {
+    /// Does not look at the body.
+    Plain(fn(RequestContext) -> BoxFuture<'static, Outcome>),
+    /// Reads the body.
+    WithBody(fn(RequestContext, BodyStream) -> BoxFuture<'static, Outcome>),
+    /// Answers 501.
+    NotBuilt,
+}
+
+/// What a request or an answer holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Content {
+    /// Nothing that anybody looks at.
+    Nothing,
+    /// Plain text.
+    Text,
+    /// JSON.
+    Json(Shape),
+    /// A binary push frame.
+    Frame,
+}
+
+/// One method of one path.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path; a segment in braces stands for any one segment.
+    pub path: &'static str,
+    /// Label of the metrics.
+    pub name: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    pub(super) handler: Handler,
+    /// Arguments in the query string.
+    pub(super) query: &'static [Field],
+    pub(super) body: Content,
+    pub(super) answer: Content,
+    /// Told each outcome, and how long it took.
+    pub(super) observe: Option<fn(&WebMetrics, &Outcome, Duration)>,
+}
+
+impl Route {
+    const fn new(
+        method: &'static str,
+        path: &'static str,
+        name: &'static str,
+        access: Access,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            name,
+            access,
+            summary: "",
+            handler: Handler::NotBuilt,
+            query: &[],
+            body: Content::Nothing,
+            answer: Content::Nothing,
+            observe: None,
+        }
+    }
+
+    pub(super) const fn get(path: &'static str, name: &'static str, access: Access) -> Self {
+        Self::new("GET", path, name, access)
+    }
+
+    pub(super) const fn post(path: &'static str, name: &'static str, access: Access) -> Self {
+        Self::new("POST", path, name, access)
+    }
+
+    /// A route of the contract that answers 501.
+    pub(super) const fn not_built(
+        method: &'static str,
+        path: &'static str,
+        access: Access,
+    ) -> Self {
+        Self::new(method, path, "unrouted", access)
+    }
+
+    pub(super) const fn does(mut self, summary: &'static str, handler: Handler) -> Self {
+        self.summary = summary;
+        self.handler = handler;
+        self
+    }
+
+    pub(super) const fn asks(mut self, query: &'static [Field]) -> Self {
+        self.query = query;
+        self
+    }
+
+    pub(super) const fn takes(mut self, body: Content) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub(super) const fn answers(mut self, answer: Content) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    pub(super) const fn observed(mut self, observe: fn(&WebMetrics, &Outcome, Duration)) -> Self {
+        self.observe = Some(observe);
+        self
+    }
+
+    /// Whether it does what the contract says, rather than to answer 501.
+    pub const fn is_built(&self) -> bool {
+        !matches!(self.handler, Handler::NotBuilt)
+    }
+}
+
+/// All routes.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    let families = [
+        push::ROUTES,
+        operations::ROUTES,
+        openapi::ROUTES,
+        reads::ROUTES,
+        auth::ROUTES,
+        collectors::ROUTES,
+        not_built::ROUTES,
+    ];
+    families.into_iter().flatten()
+}
+
+/// What stands at a path.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The route, and the segments that its braces stand for, as they came.
+    Route(&'static Route, Vec<String>),
+    /// Other methods only: these, for `Allow`.
+    Methods(Vec<&'static str>),
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks a request up.
+pub(super) fn find(method: &str, path: &str) -> Found {
+    let found = routes().find_map(|route| {
+        (route.method == method)
+            .then(|| segments(route.path, path))
+            .flatten()
+            .map(|segments| Found::Route(route, segments))
+    });
+    found.unwrap_or_else(|| match allowed(path) {
+        methods if methods.is_empty() => Found::Nothing,
+        methods => Found::Methods(methods),
+    })
+}
+
+/// The methods at `path`; none for an unknown one (RFC 9110, 10.2.1).
+pub(super) fn allowed(path: &str) -> Vec<&'static str> {
+    let mut methods = Vec::new();
+    for route in routes() {
+        if methods.contains(&route.method) || segments(route.path, path).is_none() {
+            continue;
+        }
+        methods.push(route.method);
+        if route.method == "GET" {
+            methods.push("HEAD");
+        }
+    }
+    if !methods.is_empty() {
+        methods.push("OPTIONS");
+    }
+    methods
+}
+
+/// What the braces of `pattern` stand for in `path`, if it matches. A path may end with a slash
+/// more.
+fn segments(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut params = Vec::new();
+    let mut have = path.strip_suffix('/').unwrap_or(path).split('/');
+    for want in pattern.split('/') {
+        match have.next()? {
+            "" if want.starts_with('{') => return None,
+            segment if want.starts_with('{') => params.push(segment.to_owned()),
+            segment if segment != want => return None,
+            _ => {}
+        }
+    }
+    have.next().is_none().then_some(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_paths_only() {
+        for (path, want) in [
+            ("/api/v1/queries/-17/explain", Some("-17")),
+            ("/api/v1/queries//explain", None),
+            ("/api/v1/queries/-17/explain/x", None),
+            ("/api/v1/queries/-17", None),
+        ] {
+            let found = segments("/api/v1/queries/{hash}/explain", path);
+            let first = found.as_ref().map(|params| params[0].as_str());
+            assert_eq!(first, want, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_request_has_one_route_and_each_built_route_is_described() {
+        let mut seen = HashSet::new();
+        for route in routes() {
+            assert!(seen.insert((route.method, route.path)), "{route:?}");
+            assert!(
+                !route.is_built() || route.summary.ends_with('.'),
+                "{route:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_before_a_segment_that_stands_for_any() {
+        for (method, path, want) in [
+            ("POST", "/api/v1/collectors/register", "register"),
+            ("GET", "/api/v1/collectors/c/metrics", "elements"),
+            ("GET", "/livez/", "livez"),
+            ("DELETE", "/api/v1/snapshots", "POST, GET, HEAD, OPTIONS"),
+            ("GET", "/livez//", ""),
+            ("GET", "/", ""),
+        ] {
+            let found = match find(method, path) {
+                Found::Route(route, _) => route.name.to_owned(),
+                Found::Methods(methods) => methods.join(", "),
+                Found::Nothing => String::new(),
+            };
+            assert_eq!(found, want, "{method} {path}");
+        }
+    }
+}
