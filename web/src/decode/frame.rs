@@ -9,8 +9,12 @@ const HEADER: usize = 32;
 const VERSION: u32 = 1;
 const METRICS_BATCH: u32 = 1;
 const SNAPPY: u8 = 2;
-/// Deepest nesting; the JSON that comes out is bounded anyway.
-const MAX_DEPTH: usize = 128;
+/// Most arrays and objects that are open at once; what reads the JSON text allows fewer in an element.
+const MAX_OPEN: usize = 100_000;
+/// A number that no double holds, for those that are not finite.
+const NOT_FINITE: &[u8] = b"1e999";
+/// A byte that is no UTF-8 wherever it stands.
+const NO_UTF8: &[u8] = &[0xff];
 
 /// The JSON text of the frame's payload.
 #[expect(
@@ -75,7 +79,7 @@ pub(super) fn to_json(frame: &[u8], bounds: &mut Bounds<'_>) -> Result<Vec<u8>, 
         out: Vec::with_capacity(payload.len()),
         cap: usize::try_from(bounds.limits.decoded_body_bytes).unwrap_or(usize::MAX),
     };
-    transcoder.value(0)?;
+    transcoder.value()?;
     if !transcoder.input.0.is_empty() {
         return Err(bad("bytes follow the payload's value"));
     }
@@ -140,15 +144,9 @@ impl<'a> Input<'a> {
         Err(bad("a varint is too long"))
     }
 
-    fn text(&mut self) -> Result<&'a str, DecodeError> {
+    fn text(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = usize::try_from(self.varint()?).map_err(|_| bad("a string is too long"))?;
-        let bytes = self.take(length)?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| DecodeError::bad("utf8", "a string is no UTF-8"))?;
-        if text.contains('\0') {
-            return Err(DecodeError::invalid("nul", "a NUL character in a string"));
-        }
-        Ok(text)
+        self.take(length)
     }
 }
 
@@ -159,21 +157,41 @@ struct Transcoder<'a> {
     cap: usize,
 }
 
+/// An array or object whose items are not all written.
+#[derive(Debug)]
+struct Open {
+    left: u64,
+    is_first: bool,
+    is_keyed: bool,
+}
+
 impl Transcoder<'_> {
-    fn value(&mut self, depth: usize) -> Result<(), DecodeError> {
-        if depth > MAX_DEPTH {
-            return Err(DecodeError::bad(
-                "depth",
-                format!("nested deeper than {MAX_DEPTH}"),
-            ));
+    /// Writes the value at the start of the input.
+    ///
+    /// What is well-formed in a frame and wrong in a push, such as a string with NUL, is written as
+    /// the JSON text that is wrong in the same way: who reads that knows whose element it is.
+    fn value(&mut self) -> Result<(), DecodeError> {
+        let mut open = Vec::new();
+        loop {
+            if self.out.len() > self.cap {
+                return Err(DecodeError::too_large(
+                    "decoded_bytes",
+                    "the frame decodes to too much",
+                ));
+            }
+            match self.input.byte()? {
+                7 => self.open(false, &mut open)?,
+                8 => self.open(true, &mut open)?,
+                tag => self.scalar(tag)?,
+            }
+            if !self.go_on(&mut open)? {
+                return Ok(());
+            }
         }
-        if self.out.len() > self.cap {
-            return Err(DecodeError::too_large(
-                "decoded_bytes",
-                "the frame decodes to too much",
-            ));
-        }
-        match self.input.byte()? {
+    }
+
+    fn scalar(&mut self, tag: u8) -> Result<(), DecodeError> {
+        match tag {
             0 => self.out.extend_from_slice(b"null"),
             1 => match self.input.byte()? {
                 0 => self.out.extend_from_slice(b"false"),
@@ -191,10 +209,8 @@ impl Transcoder<'_> {
             5 => self.float()?,
             6 => {
                 let text = self.input.text()?;
-                write_text(&mut self.out, text);
+                self.text(text);
             }
-            7 => self.items(depth, b"[]", false)?,
-            8 => self.items(depth, b"{}", true)?,
             tag => return Err(bad(&format!("unknown value type {tag}"))),
         }
         Ok(())
@@ -202,35 +218,76 @@ impl Transcoder<'_> {
 
     fn float(&mut self) -> Result<(), DecodeError> {
         let number = f64::from_le_bytes(self.input.array()?);
-        if !number.is_finite() {
-            return Err(DecodeError::bad("number", "a number is not finite"));
+        if number.is_finite() {
+            // INVARIANT: a finite number always encodes into a vector.
+            self.out
+                .extend_from_slice(&serde_json::to_vec(&number).unwrap_or_default());
+        } else {
+            self.out.extend_from_slice(NOT_FINITE);
         }
-        // INVARIANT: a finite number always encodes into a vector.
-        self.out
-            .extend_from_slice(&serde_json::to_vec(&number).unwrap_or_default());
         Ok(())
     }
 
-    fn items(&mut self, depth: usize, brackets: &[u8; 2], keyed: bool) -> Result<(), DecodeError> {
-        let [open, close] = *brackets;
-        let count = self.input.varint()?;
+    /// Writes a string; what follows its first fault is left out, as nobody will read it.
+    fn text(&mut self, bytes: &[u8]) {
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let (valid, _) = bytes.split_at(error.valid_up_to());
+                std::str::from_utf8(valid).unwrap_or_default()
+            }
+        };
+        let (fault, valid): (&[u8], _) = match valid.split_once('\0') {
+            Some((before, _)) => (b"\\u0000", before),
+            None if valid.len() < bytes.len() => (NO_UTF8, valid),
+            None => (b"", valid),
+        };
+        write_text(&mut self.out, valid);
+        if !fault.is_empty() {
+            self.out.pop();
+            self.out.extend_from_slice(fault);
+            self.out.push(b'"');
+        }
+    }
+
+    fn open(&mut self, is_keyed: bool, open: &mut Vec<Open>) -> Result<(), DecodeError> {
+        let left = self.input.varint()?;
         // Every item takes a byte at least, so a false count ends with the input.
-        if count > self.input.0.len() as u64 {
+        if left > self.input.0.len() as u64 {
             return Err(bad("a count is larger than the payload"));
         }
-        self.out.push(open);
-        for n in 0..count {
-            if n > 0 {
+        if open.len() == MAX_OPEN {
+            let text = format!("nested deeper than {MAX_OPEN}");
+            return Err(DecodeError::bad("depth", text));
+        }
+        self.out.push(if is_keyed { b'{' } else { b'[' });
+        open.push(Open {
+            left,
+            is_first: true,
+            is_keyed,
+        });
+        Ok(())
+    }
+
+    /// Closes what is complete, and goes to the next item; `false` if there is none.
+    fn go_on(&mut self, open: &mut Vec<Open>) -> Result<bool, DecodeError> {
+        while let Some(inner) = open.last_mut() {
+            if inner.left == 0 {
+                self.out.push(if inner.is_keyed { b'}' } else { b']' });
+                open.pop();
+                continue;
+            }
+            inner.left -= 1;
+            if !std::mem::take(&mut inner.is_first) {
                 self.out.push(b',');
             }
-            if keyed {
+            if inner.is_keyed {
                 let key = self.input.text()?;
-                write_text(&mut self.out, key);
+                self.text(key);
                 self.out.push(b':');
             }
-            self.value(depth + 1)?;
+            return Ok(true);
         }
-        self.out.push(close);
-        Ok(())
+        Ok(false)
     }
 }

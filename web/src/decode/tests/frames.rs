@@ -1,5 +1,7 @@
 //! The binary protocol.
 
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -130,4 +132,78 @@ fn bad_frames_are_refused() {
         (413, "decoded_bytes"),
         "53 snappy claims 4 GiB"
     );
+}
+
+/// A value of the protocol; a string that begins with `!` becomes the bytes that its rest spells in hex.
+fn encoded(value: &serde_json::Value) -> Vec<u8> {
+    use serde_json::Value;
+    let text = |text: &str| {
+        let bytes = match text.strip_prefix('!') {
+            Some(digits) => hex::decode(digits).unwrap(),
+            None => text.as_bytes().to_vec(),
+        };
+        [vec![u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    };
+    match value {
+        Value::String(string) => [vec![6], text(string)].concat(),
+        Value::Number(number) if number.is_i64() => {
+            [vec![3], number.as_i64().unwrap().to_le_bytes().to_vec()].concat()
+        }
+        Value::Array(items) => {
+            let head = vec![7, u8::try_from(items.len()).unwrap()];
+            [vec![head], items.iter().map(encoded).collect()]
+                .concat()
+                .concat()
+        }
+        Value::Object(members) => {
+            let head = vec![8, u8::try_from(members.len()).unwrap()];
+            let member = |(key, value): (&String, _)| [text(key), encoded(value)].concat();
+            [vec![head], members.iter().map(member).collect()]
+                .concat()
+                .concat()
+        }
+        // Stands for a number that is not finite.
+        _ => [vec![5], f64::NAN.to_le_bytes().to_vec()].concat(),
+    }
+}
+
+#[test]
+fn a_bad_element_of_a_frame_is_refused_alone() {
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let time = 1_796_000_000;
+    for (bad, want) in [
+        (
+            json!({"name": "s", "value": 1, "labels": {"a": "!63616600ff"}}),
+            "nul",
+        ),
+        (
+            json!({"name": "s", "value": 1, "labels": {"a": "!636166e9"}}),
+            "utf8",
+        ),
+        (
+            json!({"name": "s", "value": 1, "labels": {"!e9": "a"}}),
+            "utf8",
+        ),
+        (json!({"name": "s", "value": null}), "number"),
+        (json!({"type": "pg_x", "a": deep}), "depth"),
+        (
+            json!({"type": "pg_query_stats", "queries": [{"calls": -1}]}),
+            "counter",
+        ),
+        (json!(7), "element"),
+    ] {
+        let good = json!({"name": "g", "value": 1, "timestamp": time});
+        let push = json!({
+            "collector_id": "c", "hostname": "h", "timestamp": time,
+            "metrics": [good, bad, good],
+        });
+        let push = decode(frame_of(&encoded(&push))).unwrap();
+        assert_eq!(push.elements.len(), 2, "{bad}");
+        let named = push
+            .rejected
+            .first
+            .iter()
+            .map(|named| (named.index, named.reason));
+        assert_eq!(named.collect::<Vec<_>>(), [(1, want)], "{bad}");
+    }
 }
