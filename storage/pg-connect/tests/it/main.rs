@@ -1,0 +1,13 @@
+//! Integration tests of pga-pg-connect, against real servers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of tests fail the test"
+)]
+
+mod certificates;
+mod pooler;
+mod roles;
+mod server;
+mod tls;
