@@ -47,6 +47,9 @@ pub enum LoadError {
     /// A node gave no answer.
     #[error(transparent)]
     Client(#[from] crate::client::ClientError),
+    /// The database cannot be reached.
+    #[error("cannot read back from the database")]
+    Connect(#[from] pga_pg_connect::ConnectError),
     /// The database gave no answer.
     #[error("cannot read back from the database")]
     Sql(#[from] tokio_postgres::Error),

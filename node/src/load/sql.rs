@@ -3,8 +3,10 @@
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
+
+use pga_pg_connect::{Connected, Environment, Session, Target};
 
 use super::content::CycleCache;
 use super::{Counts, History, LoadError, Run, Verdict};
@@ -32,11 +34,14 @@ impl Drop for Connection {
     }
 }
 
-/// What the database at `url` holds of `run`.
+/// What the database of `url`, a connection string or URL, holds of `run`.
 pub(super) async fn in_database(run: &Run, url: &str) -> Result<Verdict, LoadError> {
-    let (client, driver) = tokio_postgres::connect(url, NoTls).await?;
+    let target = Target::parse(url, &Environment::process())?;
+    let Connected {
+        client, connection, ..
+    } = target.connect(&Session::new("pganalytics-load")).await?;
     let driver = tokio::spawn(async move {
-        if let Err(error) = driver.await {
+        if let Err(error) = connection.await {
             tracing::debug!(error = %error, "connection to the database ended");
         }
     });
