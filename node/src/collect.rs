@@ -40,7 +40,7 @@ pub enum CollectError {
     Registration(String),
     /// A connection string cannot be read.
     #[error("cannot read the connection string of --dsn")]
-    Dsn(#[source] tokio_postgres::Error),
+    Dsn(#[source] pga_pg_connect::ConnectError),
     /// The sending task ended early.
     #[error("sending failed")]
     Sender(#[from] tokio::task::JoinError),
