@@ -16,9 +16,9 @@
 //!   send when they cannot reach the database: it has no differences, and the sample before it stays the one
 //!   to compare with;
 //! - a row that arrives after a newer one of its history gets its difference, and the rows that come
-//!   after it are derived anew ([`late`]).
+//!   after it are derived anew ([`late()`]).
 //!
-//! A store loads the states of [`keys`], derives what is [`late`], calls [`fill`], and keeps
+//! A store loads the states of [`keys`], derives what is [`late()`], calls [`fill`], and keeps
 //! [`States::changed`] in the transaction that stores the rows.
 
 mod history;
@@ -128,7 +128,7 @@ pub fn keys(rows: &Rows) -> Vec<CounterKey> {
 /// Fills the computed columns of `rows` from `states`, and moves `states` on. Returns how many counters
 /// fell although counting had not begun anew, by table.
 ///
-/// Rows that are [`late`] have to be derived before.
+/// Rows that are [`late()`] have to be derived before.
 pub fn fill(rows: &mut Rows, states: &mut States) -> Vec<(TableId, u64)> {
     let mut fell = Vec::new();
     for plan in plans() {

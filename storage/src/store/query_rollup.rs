@@ -9,7 +9,7 @@
 //! A row that reaches into a sealed span (a late sample, a slow collector) seals it anew.
 //!
 //! An encoded rollup is a format byte and zstd of: the number of names (u32), each with its length
-//! (u32); the number of statements (u32), and [`WORDS`] columns of as many words of 64 bits, which
+//! (u32); the number of statements (u32), and 28 columns of as many words of 64 bits, which
 //! pack better than rows. All are little-endian.
 
 mod changes;

@@ -85,7 +85,7 @@ impl Late {
         self.times.last().copied().unwrap_or_default()
     }
 
-    /// The arguments of a statement of [`super::sql`]: the collector, then `times`, then `columns`.
+    /// The arguments of a statement: the collector, then `times`, then `columns`.
     pub fn arguments(&self, times: &[Timestamp], columns: &[(&'static str, Value)]) -> Vec<Value> {
         let times = times.iter().copied().map(Value::Time);
         let columns = columns.iter().map(|(_, value)| value.clone());
