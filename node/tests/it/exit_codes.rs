@@ -309,9 +309,14 @@ fn a_state_of_a_later_version_is_76_and_stays_as_it_is() {
     let demo = Demo::start(dir.path(), 1);
     let node = demo.json["nodes"][0].clone();
     let config = node["config"].as_str().unwrap();
-    let push = br#"{"collector_id":"c","hostname":"h","timestamp":"2026-01-01T00:00:00Z",
-        "metrics":[{"name":"m","value":1.5,"timestamp":1767225600,"labels":{}}]}"#;
-    let answer = http(&demo.http(0), "POST /api/v1/metrics/push", push);
+    // Of now: what is older than the retention is not stored.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let push = format!(
+        r#"{{"collector_id":"c","hostname":"h","timestamp":{},
+        "metrics":[{{"name":"m","value":1.5,"labels":{{}}}}]}}"#,
+        now.unwrap().as_secs()
+    );
+    let answer = http(&demo.http(0), "POST /api/v1/metrics/push", push.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let snapshots = Path::new(node["data"].as_str().unwrap()).join("raft/snapshots");
     let file = snapshot(config, &snapshots).join("state.bin");
