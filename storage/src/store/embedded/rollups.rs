@@ -12,7 +12,7 @@ use crate::store::query_rollup::{
 use crate::store::top_queries::difference_columns;
 use crate::{Result, Timestamp};
 
-/// Since version 4.
+/// Since version 4. The index is of what is longer than [`LONGEST_SECONDS`].
 pub(super) const TABLES: &str = "
 CREATE TABLE query_rollups (collector BLOB NOT NULL, seconds INTEGER NOT NULL, start INTEGER NOT NULL,
     content BLOB NOT NULL);
@@ -125,7 +125,7 @@ fn long_rows(db: &Connection, collector: Uuid, span: Span, rollup: &mut Rollup) 
     let sql = format!(
         "SELECT {} FROM metrics_pg_stats_query INDEXED BY metrics_pg_stats_query_long
         WHERE collector_id = ?1 AND time > ?2 AND calls_delta IS NOT NULL
-        AND interval_seconds > 360 AND time - interval_seconds * 1e6 < ?3",
+        AND interval_seconds > {LONGEST_SECONDS} AND time - interval_seconds * 1e6 < ?3",
         difference_columns()
     );
     let mut select = db.prepare_cached(&sql).map_err(failed("read"))?;

@@ -153,7 +153,7 @@ async fn long_rows(
     let sql = format!(
         "SELECT {} FROM public.metrics_pg_stats_query \
          WHERE collector_id = $1 AND time > $2 AND calls_delta IS NOT NULL \
-         AND interval_seconds > 360 AND time - make_interval(secs => interval_seconds) < $3",
+         AND interval_seconds > {LONGEST_SECONDS} AND time - make_interval(secs => interval_seconds) < $3",
         difference_columns()
     );
     let (begin, end) = (PgTime(span.begin), PgTime(span.end));
