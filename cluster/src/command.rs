@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::codec::{EncodeError, UnknownCommand};
 use crate::feature_level::FeatureLevel;
+use crate::state::{
+    ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand, PeopleCommand,
+    RegistrationSecretCommand, SessionCommand,
+};
 
 /// Name of a large push that is split over several entries: random, chosen by the receiving node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -169,6 +173,25 @@ pub enum ControlCommand {
         /// How many.
         max: u64,
     },
+    /// Changes users.
+    People(PeopleCommand),
+    /// Changes sessions of users.
+    Session(SessionCommand),
+    /// Changes API tokens.
+    ApiToken(ApiTokenCommand),
+    /// Changes registration secrets.
+    RegistrationSecret(RegistrationSecretCommand),
+    /// Changes collectors.
+    Collector(CollectorCommand),
+    /// Changes configurations of collectors.
+    CollectorConfig(ConfigCommand),
+    /// Makes a change, and if it has an effect, writes it down in the audit log.
+    Audited {
+        /// What is changed.
+        change: Box<ControlCommand>,
+        /// What is written down.
+        entry: AuditEntry,
+    },
 }
 
 impl ControlCommand {
@@ -185,6 +208,13 @@ impl ControlCommand {
             | Self::SetNode { .. }
             | Self::RetireNode { .. }
             | Self::LimitCollectors { .. } => FeatureLevel::BASE,
+            Self::People(_)
+            | Self::Session(_)
+            | Self::ApiToken(_)
+            | Self::RegistrationSecret(_)
+            | Self::Collector(_)
+            | Self::CollectorConfig(_)
+            | Self::Audited { .. } => FeatureLevel::PEOPLE,
         }
     }
 }
@@ -275,4 +305,13 @@ pub enum Refusal {
     /// There are as many collectors as allowed.
     #[error("there are as many collectors as allowed")]
     CollectorsFull,
+    /// A refresh token was shown a second time: its session has ended.
+    #[error("the refresh token was used before: its session has ended")]
+    Replayed,
+    /// A rule of its domain forbids it.
+    #[error("{0}")]
+    Rule(String),
+    /// What it changes has changed in the meantime.
+    #[error("{0}")]
+    Conflict(String),
 }

@@ -13,6 +13,7 @@
 //! | --- | --- | --- |
 //! | 0 | 3.0.0 | what every program knows; nothing is announced |
 //! | 1 | 3.0.0 | raising the level; states as named sections; bytes that are no command stop a node |
+//! | 2 | 3.0.0 | people, sessions, tokens, registration secrets, configurations of collectors, audit |
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 1] = ["3.0.0"];
+const SINCE: [&str; 2] = ["3.0.0", "3.0.0"];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
 #[derive(
@@ -36,6 +37,9 @@ impl FeatureLevel {
     pub const BASE: Self = Self(0);
     /// States as named sections, and the command that raises the level.
     pub const SECTIONS: Self = Self(1);
+    /// Users' sessions and tokens, registration secrets, what is known about collectors, their
+    /// configurations, and the audit log.
+    pub const PEOPLE: Self = Self(2);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

@@ -35,5 +35,10 @@ pub use self::{
         Error, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result,
         SnapshotPolicy, Unready,
     },
-    state::{Applied, Collector, Effect, ImageError, Registration, State, StateLimits, User},
+    state::{
+        ApiToken, ApiTokenCommand, Applied, AuditEntry, Collector, CollectorCommand,
+        CollectorEntry, ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Effect,
+        ImageError, Liveness, NO_PASSWORD, PeopleCommand, Person, Registration, RegistrationSecret,
+        RegistrationSecretCommand, Session, SessionCommand, State, StateLimits, User,
+    },
 };

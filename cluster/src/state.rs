@@ -26,13 +26,20 @@ use self::{
     uploads::Uploads,
 };
 pub use self::{
-    domains::{Collector, Registration, User},
+    domains::{
+        ApiToken, ApiTokenCommand, AuditEntry, Collector, CollectorCommand, CollectorEntry,
+        ConfigCommand, ConfigTarget, ConfigVersion, Liveness, NO_PASSWORD, PeopleCommand, Person,
+        Registration, RegistrationSecret, RegistrationSecretCommand, Session, SessionCommand, User,
+    },
     image::ImageError,
     limits::StateLimits,
 };
 use crate::command::{Command, ProposalId, Refusal, Reply, UploadId};
 use crate::feature_level::{ClusterLevel, FeatureLevel};
 use crate::member::Member;
+
+/// The group of collectors that were given none.
+pub const DEFAULT_GROUP: &str = "default";
 
 /// The replicated state.
 #[derive(Debug, Default)]
@@ -134,8 +141,18 @@ impl State {
                 if *level > self.level.level {
                     self.level.level = *level;
                     self.level.since.clone_from(since);
+                    self.enter_level();
                 }
                 Applied::from(Ok(()))
+            }
+        }
+    }
+
+    /// Makes what a new level has for what is there already.
+    fn enter_level(&mut self) {
+        if self.level.level >= FeatureLevel::PEOPLE {
+            for id in self.domains.collectors.known.keys() {
+                self.domains.collector_book.entry(*id);
             }
         }
     }
@@ -188,6 +205,70 @@ impl State {
     /// All users, by name.
     pub const fn users(&self) -> &BTreeMap<String, User> {
         &self.domains.users.0
+    }
+
+    /// A user by id.
+    pub fn user_by_id(&self, id: i64) -> Option<&User> {
+        self.domains.users.0.values().find(|user| user.id == id)
+    }
+
+    /// What is known about a user beyond [`User`].
+    pub fn person(&self, user_id: i64) -> Person {
+        self.domains.people.get(user_id)
+    }
+
+    /// A session of a user, if it has not ended.
+    pub fn session(&self, id: u128) -> Option<&Session> {
+        self.domains.sessions.0.get(&id)
+    }
+
+    /// All sessions of users, by their random names.
+    pub const fn sessions(&self) -> &BTreeMap<u128, Session> {
+        &self.domains.sessions.0
+    }
+
+    /// All API tokens.
+    pub const fn api_tokens(&self) -> &BTreeMap<u64, ApiToken> {
+        &self.domains.api_tokens.0
+    }
+
+    /// All registration secrets but the first, which [`State::registration_secret_hash`] tells.
+    pub const fn registration_secrets(&self) -> &BTreeMap<u64, RegistrationSecret> {
+        &self.domains.registration_secrets.0
+    }
+
+    /// What is known about a collector beyond [`Collector`].
+    pub fn collector_entry(&self, id: CollectorId) -> CollectorEntry {
+        let entries = &self.domains.collector_book.entries;
+        entries.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The versions of a configuration of collectors, oldest first.
+    pub fn config_versions(&self, target: &ConfigTarget) -> &[ConfigVersion] {
+        self.domains.collector_configs.versions(target)
+    }
+
+    /// The configuration that a collector is to have: its own, else its group's.
+    pub fn config_of(&self, collector: CollectorId) -> Option<&ConfigVersion> {
+        let own = self.config_versions(&ConfigTarget::Collector(collector));
+        own.last().or_else(|| {
+            let group = self.collector_entry(collector).group;
+            let group = match group.as_str() {
+                "" => DEFAULT_GROUP.to_owned(),
+                _ => group,
+            };
+            self.config_versions(&ConfigTarget::Group(group)).last()
+        })
+    }
+
+    /// The groups of collectors that have a configuration.
+    pub fn config_groups(&self) -> impl Iterator<Item = &str> {
+        self.domains.collector_configs.groups()
+    }
+
+    /// The audit log's entries with their numbers, oldest first.
+    pub fn audit(&self) -> impl DoubleEndedIterator<Item = (u64, &AuditEntry)> {
+        self.domains.audit.entries()
     }
 
     /// The key that signs tokens, sealed.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::core::Core;
 use super::membership::Changed;
@@ -23,8 +23,11 @@ use crate::member::Member;
 use crate::state::State;
 use crate::transport::{RpcKind, ServiceError, TransportError};
 
-/// How often the leader looks whether the level can be raised.
-const EVERY: Duration = Duration::from_secs(2);
+/// How soon a new leader looks whether the level can be raised, and looks again: each time twice as
+/// long, up to the last. A new cluster is to have its level before its first user comes, and an
+/// upgrade takes as long as it takes.
+const SOONEST: Duration = Duration::from_millis(50);
+const LATEST: Duration = Duration::from_secs(2);
 /// How long a member has to answer.
 const ANSWER: Duration = Duration::from_secs(1);
 /// How long raising the level may take.
@@ -40,11 +43,12 @@ pub(crate) struct Announcement {
 /// Raises the level when this node leads and it can be, until the node is stopped.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut stopped = core.stopped.subscribe();
-    let mut tick = tokio::time::interval(EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut leadership = core.leadership.subscribe();
+    let mut pause = SOONEST;
     loop {
         tokio::select! {
-            _ = tick.tick() => {}
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LATEST),
+            Ok(()) = leadership.changed() => pause = SOONEST,
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let is_leader = core.leadership.borrow().is_leader;

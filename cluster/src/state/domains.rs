@@ -1,20 +1,42 @@
 //! The domains of the control plane: each has its commands, its apply, its section in a snapshot,
 //! and its tests in a file of its own. A new one is that file and a line in the list below.
 
+mod api_tokens;
+mod audit;
+mod collector_book;
+mod collector_config;
 mod collectors;
 mod nodes;
+mod people;
+mod registration_secrets;
 mod secrets;
+mod sessions;
 mod users;
 
+pub(super) use self::api_tokens::ApiTokens;
+pub use self::api_tokens::{ApiToken, ApiTokenCommand};
+pub(super) use self::audit::Audit;
+pub use self::audit::AuditEntry;
+pub(super) use self::collector_book::CollectorBook;
+pub use self::collector_book::{CollectorCommand, CollectorEntry, Liveness};
+pub(super) use self::collector_config::CollectorConfigs;
+pub use self::collector_config::{ConfigCommand, ConfigTarget, ConfigVersion};
 pub(super) use self::collectors::Collectors;
 pub use self::collectors::{Collector, Registration};
 pub(super) use self::nodes::Nodes;
+pub(super) use self::people::People;
+pub use self::people::{NO_PASSWORD, PeopleCommand, Person};
+pub(super) use self::registration_secrets::RegistrationSecrets;
+pub use self::registration_secrets::{RegistrationSecret, RegistrationSecretCommand};
 pub(super) use self::secrets::{Sealed, Secrets};
+pub(super) use self::sessions::Sessions;
+pub use self::sessions::{Session, SessionCommand};
 pub use self::users::User;
 pub(super) use self::users::Users;
 use super::ImageError;
 use super::section::{Section, Sections, put};
 use crate::command::{ControlCommand, Refusal, Reply};
+use crate::feature_level::FeatureLevel;
 
 /// What a domain answers: `None` if the command is not one of its own.
 pub(super) type Outcome = Option<Result<Reply, Refusal>>;
@@ -46,8 +68,12 @@ macro_rules! domains {
             }
 
             /// Puts all their sections into a snapshot.
-            pub(super) fn put(&self, out: &mut Vec<u8>) -> Result<(), ImageError> {
-                $(put(&self.$field, out)?;)+
+            pub(super) fn put(
+                &self,
+                level: FeatureLevel,
+                out: &mut Vec<u8>,
+            ) -> Result<(), ImageError> {
+                $(put(&self.$field, level, out)?;)+
                 Ok(())
             }
 
@@ -66,4 +92,11 @@ domains! {
     collectors: Collectors,
     nodes: Nodes,
     secrets: Secrets,
+    people: People,
+    sessions: Sessions,
+    api_tokens: ApiTokens,
+    registration_secrets: RegistrationSecrets,
+    collector_book: CollectorBook,
+    collector_configs: CollectorConfigs,
+    audit: Audit,
 }

@@ -9,6 +9,7 @@ use super::record_head::RecordHead;
 use super::uploads::{MAX_OPEN, Part, Upload};
 use super::{Applied, Effect, State};
 use crate::command::{PushOutcome, Refusal, Reply, UploadId};
+use crate::feature_level::FeatureLevel;
 
 impl State {
     pub(super) fn ingest(&mut self, position: Position, records: &[Bytes]) -> Applied {
@@ -69,6 +70,12 @@ impl State {
             accepted,
             repeated,
         };
+        if self.level.level >= FeatureLevel::PEOPLE {
+            let known = self.domains.collectors.known.get(&head.collector);
+            let before = known.map(|known| known.last_seen).unwrap_or_default();
+            let book = &mut self.domains.collector_book;
+            book.pushed(head.collector, before, head.received_at, accepted);
+        }
         self.domains.collectors.pushed(head, accepted, repeated);
         if let Some(name) = head.idempotency.clone() {
             self.idempotency.remember(

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ImageError;
-use crate::feature_level::Outdated;
+use crate::feature_level::{FeatureLevel, Outdated};
 
 /// A part of the state that has a name of its own in a snapshot.
 pub(super) trait Section: Default {
@@ -23,6 +23,8 @@ pub(super) trait Section: Default {
     const NAME: &'static str;
     /// The version that is written; all up to it are read.
     const VERSION: u16;
+    /// The feature level that brought it: below it the part is empty, and is not written.
+    const SINCE: FeatureLevel = FeatureLevel::BASE;
 
     /// Its bytes.
     fn write(&self) -> Result<Vec<u8>, ImageError>;
@@ -41,8 +43,15 @@ pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, ImageError> 
     pga_storage::from_whole_msgpack(body).map_err(|error| ImageError::Damaged(error.to_string()))
 }
 
-/// Puts a part at the end of `out`.
-pub(super) fn put<T: Section>(part: &T, out: &mut Vec<u8>) -> Result<(), ImageError> {
+/// Puts a part at the end of `out`, if a cluster of this level has it.
+pub(super) fn put<T: Section>(
+    part: &T,
+    level: FeatureLevel,
+    out: &mut Vec<u8>,
+) -> Result<(), ImageError> {
+    if level < T::SINCE {
+        return Ok(());
+    }
     let body = part.write()?;
     let name = T::NAME.as_bytes();
     let length = u8::try_from(name.len()).map_err(|error| ImageError::Encode(error.to_string()))?;
@@ -157,7 +166,7 @@ mod tests {
     #[test]
     fn a_part_is_read_again_and_one_that_is_missing_is_empty() {
         let mut bytes = Vec::new();
-        put(&Part(7), &mut bytes).unwrap();
+        put(&Part(7), FeatureLevel::BASE, &mut bytes).unwrap();
         assert_eq!(bytes, section("part", 2, &[7]));
         let mut parts = Sections::parse(&bytes).unwrap();
         assert_eq!(parts.take::<Part>().unwrap(), Part(7));

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pga_cluster::{
-    Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ControlCommand, FeatureLevel,
-    Member, NewUser, PushOutcome, RaftTimings, SnapshotPolicy, State, StateLimits, UploadId,
+    AuditEntry, Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand,
+    ConfigTarget, ControlCommand, FeatureLevel, Member, NewUser, PeopleCommand, PushOutcome,
+    RaftTimings, RegistrationSecret, RegistrationSecretCommand, SessionCommand, SnapshotPolicy,
+    State, StateLimits, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
@@ -128,6 +130,79 @@ fn controls() -> [Vec<ControlCommand>; 2] {
     [first, second]
 }
 
+/// What feature level 2 brought.
+fn level_2() -> Vec<ControlCommand> {
+    let at = Timestamp::from_micros(2_000_000);
+    let secret = RegistrationSecret {
+        name: "fleet".into(),
+        description: String::new(),
+        sha256: [7; 32],
+        created_by: "admin".into(),
+        created_at: at,
+        expires_at: None,
+        max_uses: None,
+        uses: 0,
+        last_used_at: None,
+        is_revoked: false,
+    };
+    let store = ConfigCommand::Store {
+        target: ConfigTarget::Group("default".into()),
+        base: None,
+        text: "[tls]\nverify = true\n".into(),
+        author: "admin".into(),
+        comment: String::new(),
+        at,
+    };
+    let entry = AuditEntry {
+        at,
+        actor: "admin".into(),
+        user_id: Some(1),
+        address: "::1".into(),
+        action: "collector-config.store".into(),
+        target: "group default".into(),
+        before: None,
+        after: None,
+        request_id: "r".into(),
+    };
+    let begin = SessionCommand::Begin {
+        session: 7,
+        user_id: 1,
+        address: "::1".into(),
+        expires_at: Timestamp::from_micros(9_000_000),
+        at,
+    };
+    let update = PeopleCommand::Update {
+        user_id: 1,
+        email: None,
+        full_name: Some("The Admin".into()),
+        role: None,
+        is_active: None,
+        at,
+    };
+    let create = RegistrationSecretCommand::Create { id: 9, secret };
+    vec![
+        ControlCommand::RegistrationSecret(create),
+        ControlCommand::Audited {
+            change: Box::new(ControlCommand::CollectorConfig(store)),
+            entry,
+        },
+        ControlCommand::Session(begin),
+        ControlCommand::People(update),
+    ]
+}
+
+/// What a node of feature level 2 or later left.
+fn has_level_2(state: &State) {
+    assert_eq!(state.person(1).full_name, "The Admin");
+    assert_eq!(state.registration_secrets()[&9].name, "fleet");
+    assert_eq!(state.session(7).map(|session| session.user_id), Some(1));
+    let config = state.config_of(CollectorId::from_external("db-1"));
+    assert_eq!(config.map(|config| config.version), Some(1));
+    assert_eq!(state.audit().count(), 1);
+    let entry = state.collector_entry(CollectorId::from_external("c"));
+    assert_eq!(entry.server_id, 1);
+}
+
 async fn control(node: &ClusterNode, command: ControlCommand) {
     let command = Command::Control(command);
     node.propose(command, soon()).await.unwrap();
@@ -151,6 +226,9 @@ async fn freeze(dir: &Path) {
     }
     let [first, second] = controls();
     for command in first {
+        control(&node, command).await;
+    }
+    for command in level_2() {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
@@ -236,6 +314,9 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 .into();
             assert_eq!(known, [true; 3]);
             assert_eq!(state.open_uploads().count(), 0);
+            if version.ends_with("level-2") {
+                has_level_2(state);
+            }
         });
         // What was pushed then is known now, and what waited for a flush is flushed.
         assert_eq!(push(&node, samples("c", 0..8)).await, (1, 7));

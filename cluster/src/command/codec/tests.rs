@@ -6,6 +6,8 @@ use super::*;
 use crate::command::{ControlCommand, NewUser};
 use crate::feature_level::FeatureLevel;
 
+mod level_2;
+
 #[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
     let upload = UploadId(7);
@@ -128,7 +130,7 @@ fn samples() -> Vec<(&'static str, Command)> {
 #[test]
 fn golden_entries_keep_their_bytes() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/command/v1");
-    for (name, command) in samples() {
+    for (name, command) in samples().into_iter().chain(level_2::samples()) {
         let bytes = command.encode(ProposalId(0x0102)).unwrap();
         let path = format!("{dir}/{name}.bin");
         if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {

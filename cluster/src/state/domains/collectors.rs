@@ -80,7 +80,7 @@ impl Collectors {
     }
 
     /// Adds or renews a registration.
-    fn register(
+    pub(in crate::state) fn register(
         &mut self,
         id: CollectorId,
         hostname: &str,

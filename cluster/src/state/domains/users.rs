@@ -37,7 +37,7 @@ pub(in crate::state) struct Users(pub(in crate::state) BTreeMap<String, User>);
 
 impl Users {
     /// Adds a user.
-    pub(in crate::state) fn add(&mut self, user: &NewUser, at: Timestamp) -> Result<(), Refusal> {
+    pub(in crate::state) fn add(&mut self, user: &NewUser, at: Timestamp) -> Result<i64, Refusal> {
         if self.0.contains_key(&user.username) {
             return Err(Refusal::Taken);
         }
@@ -53,13 +53,17 @@ impl Users {
             last_login: None,
         };
         self.0.insert(user.username.clone(), user);
-        Ok(())
+        Ok(id)
+    }
+
+    /// A user by id.
+    pub(in crate::state) fn by_id(&mut self, id: i64) -> Option<&mut User> {
+        self.0.values_mut().find(|user| user.id == id)
     }
 
     /// Notes a login.
-    fn logged_in(&mut self, id: i64, at: Timestamp) -> Result<(), Refusal> {
-        let user = self.0.values_mut().find(|user| user.id == id);
-        let user = user.ok_or(Refusal::NotFound)?;
+    pub(in crate::state) fn logged_in(&mut self, id: i64, at: Timestamp) -> Result<(), Refusal> {
+        let user = self.by_id(id).ok_or(Refusal::NotFound)?;
         user.last_login = user.last_login.max(Some(at));
         Ok(())
     }
@@ -68,7 +72,7 @@ impl Users {
 impl Domain for Users {
     fn apply(&mut self, command: &ControlCommand) -> Outcome {
         let done = match command {
-            ControlCommand::AddUser { user, at } => self.add(user, *at),
+            ControlCommand::AddUser { user, at } => self.add(user, *at).map(drop),
             ControlCommand::LoggedIn { user_id, at } => self.logged_in(*user_id, *at),
             _ => return None,
         };

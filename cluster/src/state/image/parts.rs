@@ -45,18 +45,19 @@ impl Section for ClusterLevel {
 
 /// The bytes after the format.
 pub(super) fn write(state: &State) -> Result<Vec<u8>, ImageError> {
+    let level = state.level.level;
     let mut out = Vec::new();
-    put(&state.level, &mut out)?;
+    put(&state.level, level, &mut out)?;
     let progress = Progress {
         applied: state.applied,
         flushed: state.flushed,
     };
-    put(&progress, &mut out)?;
-    put(&state.windows, &mut out)?;
-    put(&state.idempotency, &mut out)?;
-    put(&state.recent, &mut out)?;
-    put(&state.uploads, &mut out)?;
-    state.domains.put(&mut out)?;
+    put(&progress, level, &mut out)?;
+    put(&state.windows, level, &mut out)?;
+    put(&state.idempotency, level, &mut out)?;
+    put(&state.recent, level, &mut out)?;
+    put(&state.uploads, level, &mut out)?;
+    state.domains.put(level, &mut out)?;
     Ok(out)
 }
 

@@ -78,6 +78,7 @@ pub(super) fn read(body: &[u8], limits: StateLimits) -> Result<State, ImageError
             },
             nodes: image.nodes,
             secrets: Secrets::new(image.secrets),
+            ..Domains::default()
         },
     })
 }

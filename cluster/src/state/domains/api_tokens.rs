@@ -1,0 +1,150 @@
+//! API tokens: named, scoped, expiring credentials of scripts and dashboards.
+
+use std::collections::BTreeMap;
+
+use pga_storage::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Domain, Outcome};
+use crate::command::{ControlCommand, Refusal, Reply};
+use crate::feature_level::FeatureLevel;
+use crate::state::ImageError;
+use crate::state::section::{Section, decode, encode};
+
+/// Tokens that a user has at a time.
+const MAX_PER_USER: usize = 100;
+
+/// A token; of its secret only the hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiToken {
+    /// What its owner calls it.
+    pub name: String,
+    /// Whose.
+    pub user_id: i64,
+    /// The most it may, as a role: `admin`, `user` or `viewer`. Never more than its owner may.
+    pub scope: String,
+    /// SHA-256 of its text.
+    pub sha256: [u8; 32],
+    /// When.
+    pub created_at: Timestamp,
+    /// When it stops being good.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Changes of API tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApiTokenCommand {
+    /// Adds a token.
+    Create {
+        /// Random.
+        id: u64,
+        /// The token.
+        token: ApiToken,
+    },
+    /// Takes a token away.
+    Revoke {
+        /// Which.
+        id: u64,
+    },
+    /// Notes that a token was used.
+    Used {
+        /// Which.
+        id: u64,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// All tokens.
+#[derive(Debug, Default)]
+pub(in crate::state) struct ApiTokens(pub(in crate::state) BTreeMap<u64, ApiToken>);
+
+impl ApiTokens {
+    /// Takes all tokens of a user away.
+    pub(in crate::state) fn revoke_all(&mut self, user_id: i64) {
+        self.0.retain(|_, token| token.user_id != user_id);
+    }
+
+    fn create(&mut self, id: u64, token: &ApiToken) -> Result<(), Refusal> {
+        let mut mine = self.0.values().filter(|t| t.user_id == token.user_id);
+        if self.0.contains_key(&id) || mine.clone().any(|t| t.name == token.name) {
+            return Err(Refusal::Taken);
+        }
+        if mine.nth(MAX_PER_USER - 1).is_some() {
+            let text = format!("a user has at most {MAX_PER_USER} tokens: revoke one first");
+            return Err(Refusal::Rule(text));
+        }
+        self.0.insert(id, token.clone());
+        Ok(())
+    }
+}
+
+impl Domain for ApiTokens {
+    fn apply(&mut self, command: &ControlCommand) -> Outcome {
+        let ControlCommand::ApiToken(command) = command else {
+            return None;
+        };
+        let done = match command {
+            ApiTokenCommand::Create { id, token } => self.create(*id, token),
+            ApiTokenCommand::Revoke { id } => self.0.remove(id).map(drop).ok_or(Refusal::NotFound),
+            ApiTokenCommand::Used { id, at } => match self.0.get_mut(id) {
+                Some(token) => {
+                    token.last_used_at = token.last_used_at.max(Some(*at));
+                    Ok(())
+                }
+                None => Err(Refusal::NotFound),
+            },
+        };
+        Some(done.map(|()| Reply::Done))
+    }
+}
+
+impl Section for ApiTokens {
+    const NAME: &'static str = "api_tokens";
+    const VERSION: u16 = 1;
+    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(&self.0)
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn create(id: u64, name: &str) -> ControlCommand {
+        let token = ApiToken {
+            name: name.into(),
+            user_id: 1,
+            scope: "viewer".into(),
+            sha256: [0; 32],
+            created_at: Timestamp::from_micros(1),
+            expires_at: None,
+            last_used_at: None,
+        };
+        ControlCommand::ApiToken(ApiTokenCommand::Create { id, token })
+    }
+
+    #[test]
+    fn a_users_names_are_given_once_and_their_number_is_bounded() {
+        let mut tokens = ApiTokens::default();
+        assert_eq!(tokens.apply(&create(1, "a")), Some(Ok(Reply::Done)));
+        assert_eq!(tokens.apply(&create(2, "a")), Some(Err(Refusal::Taken)));
+        assert_eq!(tokens.apply(&create(1, "b")), Some(Err(Refusal::Taken)));
+        for n in 2..=MAX_PER_USER as u64 {
+            let created = tokens.apply(&create(n, &n.to_string()));
+            assert_eq!(created, Some(Ok(Reply::Done)), "{n}");
+        }
+        let more = tokens.apply(&create(1_000, "more"));
+        assert!(matches!(more, Some(Err(Refusal::Rule(_)))), "{more:?}");
+        tokens.revoke_all(1);
+        assert!(tokens.0.is_empty());
+    }
+}

@@ -1,0 +1,441 @@
+//! What is known about collectors beyond what they say themselves: the number of their server,
+//! what people wrote about them, how often they push, which configuration they were told.
+//!
+//! A domain of its own beside [`super::Collectors`], whose section is frozen since feature level 0.
+
+use std::collections::BTreeMap;
+
+use pga_config::CollectorId;
+use pga_storage::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::collectors::{Collectors, Registration};
+use super::{Domain, Outcome};
+use crate::command::{ControlCommand, Refusal};
+use crate::feature_level::FeatureLevel;
+use crate::state::ImageError;
+use crate::state::section::{Section, decode, encode};
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+/// Hours whose elements are counted one by one.
+const HOURS: i64 = 24;
+/// The interval of a collector that has not pushed twice, in milliseconds (contract 4.4).
+const FIRST_INTERVAL_MS: u64 = 60_000;
+/// Gaps that say something about how often a collector pushes, in milliseconds: less is a resend,
+/// more an outage.
+const INTERVALS_MS: std::ops::RangeInclusive<u64> = 500..=3_600_000;
+
+/// What the cluster knows about a collector beyond [`super::Collector`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectorEntry {
+    /// Number of its server, from 1; never given twice.
+    pub server_id: i64,
+    /// Display name, if people chose another than it registered with.
+    pub name: Option<String>,
+    /// What people wrote about it.
+    pub description: String,
+    /// Which environment its server belongs to: production, staging, …
+    pub environment: String,
+    /// Whose configuration it takes if it has none of its own.
+    pub group: String,
+    /// Mean time between its pushes, in milliseconds; 0 until it has pushed twice.
+    pub interval_ms: u64,
+    /// Elements stored in each of the last 24 hours: hours since the epoch, and how many.
+    pub accepted_by_hour: Vec<(i64, u64)>,
+    /// The configuration it was last told, and when.
+    pub config_told: Option<(u64, Timestamp)>,
+    /// The collector of the same name and host that took its place.
+    pub superseded_by: Option<CollectorId>,
+    /// When any of what people decide last changed.
+    pub updated_at: Timestamp,
+}
+
+/// How a collector is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// It never pushed.
+    Registered,
+    /// It pushes as often as it does.
+    Active,
+    /// A push or two are missing.
+    Late,
+    /// It has been silent for several of its intervals.
+    Offline,
+}
+
+impl Liveness {
+    /// As the API names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Active => "active",
+            Self::Late => "late",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+impl CollectorEntry {
+    /// How often it pushes, in milliseconds.
+    pub const fn interval_ms(&self) -> u64 {
+        if self.interval_ms == 0 {
+            FIRST_INTERVAL_MS
+        } else {
+            self.interval_ms
+        }
+    }
+
+    /// How a collector is doing at `now` that last pushed at `last_seen` (zero: never). It is late
+    /// after two and a half of its own intervals, and offline after five; ten seconds and thirty
+    /// are allowed for on top, for what is slow on the way.
+    pub const fn liveness(&self, last_seen: Timestamp, now: Timestamp) -> Liveness {
+        if last_seen.micros() == 0 {
+            return Liveness::Registered;
+        }
+        let silent_ms = now.micros().saturating_sub(last_seen.micros()) / 1_000;
+        let interval = self.interval_ms() as i64;
+        if silent_ms <= interval * 5 / 2 + 10_000 {
+            Liveness::Active
+        } else if silent_ms <= interval * 5 + 30_000 {
+            Liveness::Late
+        } else {
+            Liveness::Offline
+        }
+    }
+
+    /// Elements stored in the 24 hours before `now`, to the hour.
+    pub fn accepted_24h(&self, now: Timestamp) -> u64 {
+        let first = now.micros() / HOUR_MICROS - HOURS;
+        let hours = self.accepted_by_hour.iter();
+        hours
+            .filter(|(hour, _)| *hour > first)
+            .map(|(_, n)| n)
+            .sum()
+    }
+
+    fn pushed(&mut self, before: Timestamp, at: Timestamp, accepted: u32) {
+        let gap = u64::try_from((at.micros() - before.micros()) / 1_000).unwrap_or(0);
+        if before.micros() > 0 && INTERVALS_MS.contains(&gap) {
+            self.interval_ms = match self.interval_ms {
+                0 => gap,
+                mean => (mean * 7 + gap) / 8,
+            };
+        }
+        let hour = at.micros() / HOUR_MICROS;
+        match self.accepted_by_hour.iter_mut().find(|(h, _)| *h == hour) {
+            Some((_, count)) => *count += u64::from(accepted),
+            None => self.accepted_by_hour.push((hour, u64::from(accepted))),
+        }
+        let newest = self.accepted_by_hour.iter().map(|(hour, _)| *hour).max();
+        let oldest = newest.unwrap_or(hour) - HOURS;
+        self.accepted_by_hour.retain(|(hour, _)| *hour > oldest);
+    }
+}
+
+/// Changes of collectors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CollectorCommand {
+    /// A collector registered. Others of the same name and host that never pushed go; those that
+    /// are offline are superseded.
+    Register {
+        /// Its new id.
+        collector: CollectorId,
+        /// Host it runs on.
+        hostname: String,
+        /// Version, if known.
+        version: Option<String>,
+        /// Name, address, certificate, time.
+        registration: Registration,
+        /// The registration secret it showed; `None` for the one the cluster was made with.
+        secret: Option<u64>,
+    },
+    /// Changes what people decide about a collector, as far as given.
+    Update {
+        /// Which.
+        collector: CollectorId,
+        /// Display name.
+        name: Option<String>,
+        /// What people wrote about it.
+        description: Option<String>,
+        /// Environment of its server.
+        environment: Option<String>,
+        /// Whose configuration it takes if it has none of its own.
+        group: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Forgets a collector: its token and its certificate are good no more.
+    Delete {
+        /// Which.
+        collector: CollectorId,
+    },
+    /// A collector fetched its configuration.
+    ConfigTold {
+        /// Which collector.
+        collector: CollectorId,
+        /// Which version it got.
+        version: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// A collector got a new certificate in place of its old one.
+    RenewCertificate {
+        /// Which collector.
+        collector: CollectorId,
+        /// SHA-256 of the certificate's DER.
+        certificate_sha256: [u8; 32],
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The book of all collectors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::state) struct CollectorBook {
+    pub(in crate::state) entries: BTreeMap<CollectorId, CollectorEntry>,
+    last_server: i64,
+}
+
+impl CollectorBook {
+    /// The entry of a collector, with a number for its server.
+    pub(in crate::state) fn entry(&mut self, id: CollectorId) -> &mut CollectorEntry {
+        let last = &mut self.last_server;
+        self.entries.entry(id).or_insert_with(|| {
+            *last += 1;
+            CollectorEntry {
+                server_id: *last,
+                ..CollectorEntry::default()
+            }
+        })
+    }
+
+    /// Notes a stored push; `before` is when the one before it arrived.
+    pub(in crate::state) fn pushed(
+        &mut self,
+        id: CollectorId,
+        before: Timestamp,
+        at: Timestamp,
+        accepted: u32,
+    ) {
+        self.entry(id).pushed(before, at, accepted);
+    }
+
+    /// Applies a change, but for what other domains say to a registration.
+    pub(in crate::state) fn change(
+        &mut self,
+        collectors: &mut Collectors,
+        command: &CollectorCommand,
+    ) -> Result<(), Refusal> {
+        match command {
+            CollectorCommand::Register {
+                collector,
+                hostname,
+                version,
+                registration,
+                ..
+            } => {
+                if !collectors.admits(*collector) {
+                    return Err(Refusal::CollectorsFull);
+                }
+                self.supersede(collectors, *collector, hostname, registration);
+                collectors.register(
+                    *collector,
+                    hostname,
+                    version.as_deref(),
+                    registration.clone(),
+                );
+                self.entry(*collector).updated_at = registration.at;
+                Ok(())
+            }
+            CollectorCommand::Update { collector, .. } => {
+                collectors.known.get(collector).ok_or(Refusal::NotFound)?;
+                self.update(command);
+                Ok(())
+            }
+            CollectorCommand::Delete { collector } => {
+                self.entries.remove(collector);
+                let removed = collectors.known.remove(collector);
+                removed.map(drop).ok_or(Refusal::NotFound)
+            }
+            CollectorCommand::ConfigTold {
+                collector,
+                version,
+                at,
+            } => {
+                collectors.known.get(collector).ok_or(Refusal::NotFound)?;
+                self.entry(*collector).config_told = Some((*version, *at));
+                Ok(())
+            }
+            CollectorCommand::RenewCertificate {
+                collector,
+                certificate_sha256,
+                ..
+            } => {
+                let known = collectors.known.get_mut(collector);
+                let registration = known.and_then(|known| known.registration.as_mut());
+                registration.ok_or(Refusal::NotFound)?.certificate_sha256 = *certificate_sha256;
+                Ok(())
+            }
+        }
+    }
+
+    fn update(&mut self, command: &CollectorCommand) {
+        let CollectorCommand::Update {
+            collector,
+            name,
+            description,
+            environment,
+            group,
+            at,
+        } = command
+        else {
+            return;
+        };
+        let entry = self.entry(*collector);
+        if name.is_some() {
+            entry.name.clone_from(name);
+        }
+        for (field, new) in [
+            (&mut entry.description, description),
+            (&mut entry.environment, environment),
+            (&mut entry.group, group),
+        ] {
+            if let Some(new) = new {
+                field.clone_from(new);
+            }
+        }
+        entry.updated_at = *at;
+    }
+
+    /// Nobody is to find orphans of one host in the list.
+    fn supersede(
+        &mut self,
+        collectors: &mut Collectors,
+        new: CollectorId,
+        hostname: &str,
+        registration: &Registration,
+    ) {
+        let mut unborn = Vec::new();
+        for (id, other) in &collectors.known {
+            let is_same = other.hostname == hostname
+                && other
+                    .registration
+                    .as_ref()
+                    .is_some_and(|r| r.name == registration.name);
+            if *id == new || !is_same {
+                continue;
+            }
+            let entry = self.entry(*id);
+            match entry.liveness(other.last_seen, registration.at) {
+                Liveness::Registered => unborn.push(*id),
+                Liveness::Offline => entry.superseded_by = Some(new),
+                Liveness::Active | Liveness::Late => {}
+            }
+        }
+        for id in unborn {
+            collectors.known.remove(&id);
+            self.entries.remove(&id);
+        }
+    }
+}
+
+impl Domain for CollectorBook {
+    /// Its commands change the registry too: the state applies them.
+    fn apply(&mut self, _command: &ControlCommand) -> Outcome {
+        None
+    }
+}
+
+impl Section for CollectorBook {
+    const NAME: &'static str = "collector_book";
+    const VERSION: u16 = 1;
+    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
+
+    fn write(&self) -> Result<Vec<u8>, ImageError> {
+        encode(self)
+    }
+
+    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
+        decode(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn register(name: &str, when: i64) -> CollectorCommand {
+        CollectorCommand::Register {
+            collector: CollectorId::from_external(name),
+            hostname: "db1".into(),
+            version: None,
+            registration: Registration {
+                name: "db1".into(),
+                address: None,
+                certificate_sha256: [0; 32],
+                at: at(when),
+            },
+            secret: None,
+        }
+    }
+
+    #[test]
+    fn liveness_follows_the_collectors_own_interval() {
+        let mut slow = CollectorEntry::default();
+        for when in [1_000, 1_300, 1_600] {
+            slow.pushed(at(when - 300), at(when), 1);
+        }
+        assert_eq!(slow.interval_ms(), 300_000);
+        let fast = CollectorEntry {
+            interval_ms: 10_000,
+            ..CollectorEntry::default()
+        };
+        for (name, entry, silent, want) in [
+            ("fast", &fast, 30, Liveness::Active),
+            ("fast", &fast, 40, Liveness::Late),
+            ("fast", &fast, 90, Liveness::Offline),
+            ("slow", &slow, 700, Liveness::Active),
+            ("slow", &slow, 1_500, Liveness::Late),
+            ("slow", &slow, 1_600, Liveness::Offline),
+        ] {
+            let liveness = entry.liveness(at(10_000), at(10_000 + silent));
+            assert_eq!(liveness, want, "{name}, silent for {silent} s");
+        }
+        let never = fast.liveness(Timestamp::default(), at(5));
+        assert_eq!(never, Liveness::Registered);
+    }
+
+    #[test]
+    fn the_last_24_hours_are_counted() {
+        let mut entry = CollectorEntry::default();
+        for hour in 0..40 {
+            entry.pushed(at(0), at(hour * 3_600), 10);
+        }
+        assert_eq!(entry.accepted_by_hour.len(), 24);
+        assert_eq!(entry.accepted_24h(at(39 * 3_600)), 240);
+        assert_eq!(entry.accepted_24h(at(50 * 3_600)), 130);
+    }
+
+    #[test]
+    fn the_same_host_twice_leaves_no_orphan() {
+        let (mut book, mut collectors) = (CollectorBook::default(), Collectors::default());
+        book.change(&mut collectors, &register("a", 10)).unwrap();
+        book.change(&mut collectors, &register("b", 20)).unwrap();
+        let ids: Vec<_> = collectors.known.keys().copied().collect();
+        let b = CollectorId::from_external("b");
+        assert_eq!(ids, [b], "a never pushed");
+        let known = collectors.known.get_mut(&b).unwrap();
+        (known.last_seen, known.pushes) = (at(30), 1);
+        book.change(&mut collectors, &register("c", 9_000)).unwrap();
+        let c = CollectorId::from_external("c");
+        assert_eq!(book.entries[&b].superseded_by, Some(c));
+        assert_eq!(
+            book.entries[&c].server_id, 3,
+            "a number is never given twice"
+        );
+    }
+}
