@@ -375,7 +375,12 @@ fn secrets(config: &Config, found: &mut Found) {
         ),
     ] {
         let Some(text) = secret.as_ref().map(Secret::expose) else {
-            if config.cluster.bootstrap && key != "auth.token-key" {
+            let is_needed = match key {
+                "auth.token-key" => false,
+                "auth.admin-password" => !auth.allow_setup,
+                _ => true,
+            };
+            if config.cluster.bootstrap && is_needed {
                 let fix = format!("set {key}-file; `openssl rand -base64 24` makes one");
                 found.add(
                     key,

@@ -6,9 +6,11 @@
 mod client;
 mod requests;
 mod server;
+mod users;
 
 pub(crate) use self::server::{AdminServer, serve};
 pub(crate) use self::{
     client::call,
     requests::{AdminAnswer, AdminRequest},
+    users::{Hidden, UserLine, UserRequest},
 };

@@ -9,17 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError};
+use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
 use pga_storage::{Position, Store};
-use pga_web::{
-    ApiError, Health, NodeApi, Push, PushAck, Registered, Registration, User, UserSecret,
-};
+use pga_web::{ApiError, ControlPlane, Health, NodeApi, Push, PushAck, Registered, Registration};
 use tokio::time::Instant;
 
 use crate::actors::sessions::SessionsHandle;
-use crate::clock;
 use crate::replica::Replica;
 use crate::replicator::{Replicator, propose_reason};
 use crate::secrets::Secrets;
@@ -27,8 +24,6 @@ use crate::secrets::Secrets;
 /// How long a request of the control plane waits for a quorum: longer than an election, and short
 /// enough that a client without one is answered within 3 s.
 const CONTROL_TIMEOUT: Duration = Duration::from_millis(2_200);
-/// How long noting a login may take, after the quorum was there to read the user.
-const LOGIN_NOTE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a node waits for its peers' part of the cluster status.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long a health check waits for the store.
@@ -67,15 +62,24 @@ impl NodeApiImpl {
         }
     }
 
-    /// Proposes a change of the control plane. Without a quorum it is not proposed at all: the
-    /// refusal is certain (ACK-2), where a proposal that waits for a quorum may yet take effect.
+    /// Proposes a change of the control plane; on return this node has applied it. Without a
+    /// quorum it is not proposed at all: the refusal is certain (ACK-2), where a proposal that
+    /// waits for a quorum may yet take effect.
     async fn control(&self, command: ControlCommand, deadline: Instant) -> Result<(), ApiError> {
         self.linearize(deadline).await?;
         let done = self
             .cluster
             .propose(Command::Control(command), deadline)
             .await;
-        done.map(drop).map_err(|error| unavailable(&error))
+        let committed = done.map_err(|error| match error {
+            ProposeError::Refused(refusal) => ApiError::Refused(refusal),
+            error => unavailable(&error),
+        })?;
+        let applied = self
+            .cluster
+            .wait_applied(committed.position, deadline)
+            .await;
+        applied.map(drop).map_err(|error| unavailable(&error))
     }
 }
 
@@ -89,6 +93,20 @@ fn unavailable(error: &ProposeError) -> ApiError {
     ApiError::Unavailable {
         reason: propose_reason(error),
         retry_after: RETRY,
+    }
+}
+
+impl ControlPlane for NodeApiImpl {
+    fn linearize(&self) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(self.linearize(control_deadline()))
+    }
+
+    fn decide(&self, command: ControlCommand) -> BoxFuture<'_, Result<(), ApiError>> {
+        Box::pin(self.control(command, control_deadline()))
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&State)) {
+        self.cluster.with_state(|state| look(state));
     }
 }
 
@@ -150,23 +168,6 @@ impl NodeApi for NodeApiImpl {
         })
     }
 
-    fn user(&self, username: &str) -> BoxFuture<'_, Result<Option<UserSecret>, ApiError>> {
-        let username = username.to_owned();
-        Box::pin(async move {
-            self.linearize(control_deadline()).await?;
-            let user = self
-                .cluster
-                .with_state(|state| state.user(&username).cloned());
-            Ok(user.map(user_secret))
-        })
-    }
-
-    fn logged_in(&self, user_id: i64) -> BoxFuture<'_, Result<(), ApiError>> {
-        let at = clock::now();
-        let deadline = Instant::now() + LOGIN_NOTE_TIMEOUT;
-        Box::pin(self.control(ControlCommand::LoggedIn { user_id, at }, deadline))
-    }
-
     fn token_key(&self) -> Option<Vec<u8>> {
         if let Some(key) = self.token_key.get() {
             return Some(key.clone());
@@ -204,22 +205,5 @@ impl NodeApi for NodeApiImpl {
                 store_ok: matches!(store, Ok(Ok(_))),
             }
         })
-    }
-}
-
-fn user_secret(user: pga_cluster::User) -> UserSecret {
-    UserSecret {
-        user: User {
-            id: user.id,
-            username: user.username,
-            email: user.email,
-            full_name: None,
-            role: user.role,
-            is_active: true,
-            last_login: user.last_login.map(|at| at.to_string()),
-            created_at: user.created_at.to_string(),
-            updated_at: user.updated_at.to_string(),
-        },
-        password_hash: user.password_hash,
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, SaltString};
 use pga_cluster::pki::{Identity, read_private_file};
-use pga_cluster::{ClusterNode, Command, ControlCommand, Member, NewUser, ProposeError, Refusal};
+use pga_cluster::{
+    ClusterNode, Command, ControlCommand, Member, NO_PASSWORD, NewUser, ProposeError, Refusal,
+};
 use pga_config::{Config, Secret};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -66,7 +68,9 @@ async fn command(config: &Config, secrets: &Secrets) -> Result<ControlCommand> {
     };
     let missing = |key: &str| Error::Refused(format!("{key} is needed to create the cluster"));
     let password = config.auth.admin_password.clone();
-    let password = password.ok_or_else(|| missing("auth.admin-password"))?;
+    if password.is_none() && !config.auth.allow_setup {
+        return Err(missing("auth.admin-password"));
+    }
     let registration = config.auth.registration_secret.as_ref().map(Secret::expose);
     let registration = registration.ok_or_else(|| missing("auth.registration-secret"))?;
     let seal = |context, secret: &[u8]| secrets.key.seal(context, secret).map_err(pki);
@@ -77,24 +81,28 @@ async fn command(config: &Config, secrets: &Secrets) -> Result<ControlCommand> {
             username: config.auth.admin_username.clone(),
             email: config.auth.admin_email.clone(),
             role: "admin".to_owned(),
-            password_hash: tokio::task::spawn_blocking(move || hash(&password))
-                .await
-                .map_err(|error| Error::Internal(error.to_string()))??,
+            password_hash: match password {
+                Some(password) => hash(password.expose().to_owned()).await?,
+                None => NO_PASSWORD.to_owned(),
+            },
         },
         registration_secret_hash: sha256(registration.as_bytes()),
         at: clock::now(),
     })
 }
 
-/// Argon2id, as a PHC string. Takes tens of milliseconds.
-fn hash(password: &Secret) -> Result<String> {
-    let salt = rand::random::<[u8; 16]>();
-    let failed = |error: argon2::password_hash::Error| Error::Internal(error.to_string());
-    let salt = SaltString::encode_b64(&salt).map_err(failed)?;
-    let hash = Argon2::default()
-        .hash_password(password.expose().as_bytes(), &salt)
-        .map_err(failed)?;
-    Ok(hash.to_string())
+/// The hash of a password: Argon2id, as a PHC string. Takes tens of milliseconds on a thread of its
+/// own.
+pub(crate) async fn hash(password: String) -> Result<String> {
+    let hash = move || {
+        let salt = SaltString::encode_b64(&rand::random::<[u8; 16]>())?;
+        Argon2::default()
+            .hash_password(password.as_bytes(), &salt)
+            .map(|hash| hash.to_string())
+    };
+    let hashed = tokio::task::spawn_blocking(hash).await;
+    let hashed = hashed.map_err(|error| Error::Internal(error.to_string()))?;
+    hashed.map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// Reads this node's identity, and checks that it is this node's and still valid.

@@ -7,6 +7,7 @@ mod load;
 mod runtime;
 mod serve;
 mod status_table;
+mod user;
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +37,9 @@ enum Command {
     /// Make and look after a cluster
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Add users, and look after them
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Read a PostgreSQL server, and push what it finds
     Collect(CollectArgs),
     /// Push simulated load, and verify that nothing was lost or stored twice
@@ -71,6 +75,7 @@ impl Cli {
             Command::Serve(args) => serve::run(&args),
             Command::CheckConfig(args) => check_config::run(&args),
             Command::Cluster(command) => cluster::run(command),
+            Command::User(command) => user::run(command),
             Command::Collect(args) => collect::run(args),
             Command::Load(args) => load::run(&args),
         }

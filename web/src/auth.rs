@@ -1,26 +1,46 @@
 //! Who asks: tokens, passwords, and the brake on guessing.
 
+pub(crate) mod api_token;
+mod csrf;
 mod failure_limit;
 mod password;
 mod token;
 
+use std::sync::Arc;
+
+use cookie::Cookie;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
+use pga_cluster::{ApiTokenCommand, ControlCommand};
 use pga_config::CollectorId;
+use pga_storage::Timestamp;
 
 pub(crate) use self::{
+    csrf::same as same_csrf,
     failure_limit::FailureLimit,
-    password::check_password,
-    token::{ACCESS_LIFETIME, Claims, Kind, Use},
+    password::{Match, Passwords, is_hash},
+    token::{ACCESS_LIFETIME, Claims, Kind, REFRESH_LIFETIME, SessionRef, Use},
 };
-use crate::Principal;
 use crate::context::Context;
+use crate::control_plane::view;
 use crate::refusal::Refusal;
+use crate::{Principal, Via, wall_clock};
+
+/// The roles, the lowest first.
+pub(crate) const ROLES: [&str; 3] = ["viewer", "user", "admin"];
+/// How often the use of an API token is noted, in microseconds.
+const NOTE_USE_EVERY_MICROS: i64 = 3_600_000_000;
 
 /// Longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 8 << 10;
-/// Cookie of browsers that logged in.
+/// Cookie with the access token of a browser that logged in.
 pub(crate) const COOKIE_NAME: &str = "auth_token";
+/// Cookie with its refresh token.
+pub(crate) const REFRESH_COOKIE: &str = "refresh_token";
+/// Cookie that its scripts can read, and send back in [`CSRF_HEADER`].
+pub(crate) const CSRF_COOKIE: &str = "csrf_token";
+/// What proves that a request with a cookie was meant.
+pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 
 /// The bearer token in the `Authorization` header: exactly `Bearer ` and a token, once (contract 4.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
@@ -40,32 +60,118 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    pairs
-        .flat_map(|pairs| pairs.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, value)| *name == COOKIE_NAME && value.len() <= MAX_TOKEN)
-        .map(|(_, value)| value)
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|cookie| cookie.name() == name)
+        .and_then(|cookie| cookie.value_raw())
+        .filter(|value| value.len() <= MAX_TOKEN)
 }
 
-/// The claims of a valid user token, from the header or the cookie.
-pub(crate) fn require_user(context: &Context, headers: &HeaderMap) -> Result<Claims, Refusal> {
-    let token = match bearer(headers)? {
-        Some(token) => token,
+/// The user who asks, by a token in the header or in the cookie, as far as this node has applied:
+/// a session that ended, a user who was disabled and a token that was revoked are refused, and the
+/// role is the one that the user has now.
+pub(crate) fn require_user(
+    context: &Context,
+    method: &str,
+    headers: &HeaderMap,
+) -> Result<Principal, Refusal> {
+    match bearer(headers)? {
+        Some(token) if api_token::is_like(token) => api_token_user(context, token),
+        Some(token) => session_user(context, &access_claims(context, token)?),
         None => {
-            cookie(headers).ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?
+            let token = cookie(headers, COOKIE_NAME);
+            let token =
+                token.ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
+            let claims = access_claims(context, token)?;
+            csrf::check(method, headers, &claims)?;
+            session_user(context, &claims)
         }
-    };
+    }
+}
+
+fn access_claims(context: &Context, token: &str) -> Result<Claims, Refusal> {
     let claims = Claims::verify(&token_key(context)?, token)?;
     match (claims.kind, claims.usage) {
         (Kind::User, Use::Access) => Ok(claims),
         (Kind::User, Use::Refresh) => Err(Refusal::unauthorized("Invalid token")),
         (Kind::Collector, _) => Err(forbidden("A user token is needed here")),
     }
+}
+
+fn session_user(context: &Context, claims: &Claims) -> Result<Principal, Refusal> {
+    let invalid = || Refusal::unauthorized("Invalid token");
+    let id = claims.user_id.ok_or_else(invalid)?;
+    let Some(session) = claims.session()? else {
+        // From before there were sessions: such a token ends by itself, a quarter of an hour later.
+        return Ok(Principal::User {
+            id,
+            username: claims.username.clone().unwrap_or_default(),
+            role: claims.role.clone().unwrap_or_default(),
+            via: Via::Session(None),
+        });
+    };
+    let user = view(&*context.api, |state| {
+        let is_open = state
+            .session(session)
+            .is_some_and(|open| open.user_id == id);
+        let is_active = !state.person(id).is_disabled;
+        let user = state.user_by_id(id).filter(|_| is_open && is_active)?;
+        Some((user.username.clone(), user.role.clone()))
+    });
+    let (username, role) = user.flatten().ok_or_else(invalid)?;
+    Ok(Principal::User {
+        id,
+        username,
+        role,
+        via: Via::Session(Some(session)),
+    })
+}
+
+fn api_token_user(context: &Context, text: &str) -> Result<Principal, Refusal> {
+    let invalid = || Refusal::unauthorized("Invalid token");
+    let id = api_token::id(text).ok_or_else(invalid)?;
+    let at = wall_clock::now();
+    let found = view(&*context.api, |state| {
+        let token = state.api_tokens().get(&id)?;
+        let user = state.user_by_id(token.user_id)?;
+        let is_good = api_token::is_equal(&token.sha256, &api_token::sha256(text))
+            && token.expires_at.is_none_or(|end| at < end)
+            && !state.person(user.id).is_disabled;
+        is_good.then(|| (token.clone(), user.clone()))
+    });
+    let (token, user) = found.flatten().ok_or_else(invalid)?;
+    let is_noted = |last: Timestamp| at.micros() - last.micros() < NOTE_USE_EVERY_MICROS;
+    if !token.last_used_at.is_some_and(is_noted) {
+        note_use(context, id, at);
+    }
+    Ok(Principal::User {
+        id: user.id,
+        username: user.username,
+        role: lower_role(&token.scope, &user.role).to_owned(),
+        via: Via::ApiToken(token.name),
+    })
+}
+
+/// Notes, once an hour, that a token is used. Nobody waits for it, and nothing depends on it.
+fn note_use(context: &Context, id: u64, at: Timestamp) {
+    let api = Arc::clone(&context.api);
+    tokio::spawn(async move {
+        let used = ControlCommand::ApiToken(ApiTokenCommand::Used { id, at });
+        if let Err(error) = api.decide(used).await {
+            tracing::debug!(%error, "use of an API token not noted");
+        }
+    });
+}
+
+/// The lower one of two roles.
+fn lower_role<'a>(a: &'a str, b: &'a str) -> &'a str {
+    let rank = |role: &str| ROLES.iter().position(|known| *known == role).unwrap_or(0);
+    if rank(a) <= rank(b) { a } else { b }
 }
 
 /// The collector whose token a push carries; `None` if it needs none.

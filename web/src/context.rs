@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus::Registry;
-use tokio::sync::Semaphore;
 
 use crate::NodeApi;
-use crate::auth::FailureLimit;
+use crate::auth::{FailureLimit, Passwords};
 use crate::bad_elements::BadElements;
 use crate::budget::Budget;
 use crate::metrics::WebMetrics;
@@ -23,7 +22,7 @@ pub(crate) struct Context {
     pub(crate) registries: Vec<Registry>,
     pub(crate) budget: Budget,
     pub(crate) push_queue: PushQueue,
-    pub(crate) password_checks: Semaphore,
+    pub(crate) passwords: Passwords,
     pub(crate) failures: FailureLimit,
     pub(crate) bad_elements: BadElements,
     pub(crate) started: Instant,
@@ -45,7 +44,7 @@ impl Context {
             options.limits.max_push_wait,
             metrics.pushes_queued.clone(),
         );
-        let password_checks = Semaphore::new(options.limits.password_checks.max(1));
+        let passwords = Passwords::new(options.limits.password_checks);
         let failures = FailureLimit::new(options.limits.failures_per_minute);
         Self {
             api,
@@ -54,7 +53,7 @@ impl Context {
             registries,
             budget,
             push_queue,
-            password_checks,
+            passwords,
             failures,
             bad_elements: BadElements::default(),
             started: Instant::now(),

@@ -11,8 +11,10 @@ mod auth;
 mod bad_elements;
 mod body;
 mod budget;
+mod collector_toml;
 mod connection;
 mod context;
+mod control_plane;
 mod decode;
 mod gauge;
 mod metrics;
@@ -30,11 +32,11 @@ mod tls;
 mod wall_clock;
 
 pub use self::{
+    control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,
     node_api::{
-        ApiError, Health, NodeApi, Principal, Push, PushAck, Registered, Registration, User,
-        UserSecret,
+        ApiError, Health, NodeApi, Principal, Push, PushAck, Registered, Registration, Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

@@ -1,6 +1,5 @@
 //! The port through which the web layer asks the node: requests and answers without HTTP in them.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +7,8 @@ use futures::future::BoxFuture;
 use pga_config::CollectorId;
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
 use pga_storage::{Element, Idempotency, Position, Timestamp};
-use serde::{Deserialize, Serialize};
+
+use crate::ControlPlane;
 
 /// A decoded, valid push.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,35 +55,20 @@ pub enum Principal {
         username: String,
         /// `admin`, `user` or `viewer`.
         role: String,
+        /// How it proves to be that user.
+        via: Via,
     },
     /// A collector with its own token.
     Collector(CollectorId),
 }
 
-/// A user, as the contract shows it (appendix A), without the password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the contract's User")]
-pub struct User {
-    pub id: i64,
-    pub username: String,
-    pub email: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub full_name: Option<String>,
-    pub role: String,
-    pub is_active: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_login: Option<String>,
-    pub created_at: String,
-    pub updated_at: String,
-}
-
-/// A user and the hash to check a password against (PHC string, Argon2id).
-#[derive(Clone, Debug)]
-pub struct UserSecret {
-    /// The user.
-    pub user: User,
-    /// PHC string.
-    pub password_hash: String,
+/// How a request proves to be a user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// By the access token of a session; `None` for one from before there were sessions.
+    Session(Option<u128>),
+    /// By an API token of this name.
+    ApiToken(String),
 }
 
 /// A collector asks to be known.
@@ -144,6 +129,9 @@ pub enum ApiError {
     /// The credentials are wrong.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// The replicated state refused a change; certainly without effect.
+    #[error("{0}")]
+    Refused(pga_cluster::Refusal),
     /// An argument is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -165,7 +153,7 @@ pub enum ApiError {
 /// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
 ///
 /// Every method works on any node (followers forward), has its own deadline, and may be dropped at any time.
-pub trait NodeApi: Debug + Send + Sync + 'static {
+pub trait NodeApi: ControlPlane {
     /// Whether pushes are taken on now, whatever they hold: asked before a body is read, so that a node with too much to do spends
     /// little on what it refuses. Answers at once.
     ///
@@ -203,12 +191,6 @@ pub trait NodeApi: Debug + Send + Sync + 'static {
 
     /// The cluster status document (`GET /api/v1/cluster/status`), as JSON.
     fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>>;
-
-    /// A user by name, linearizable.
-    fn user(&self, username: &str) -> BoxFuture<'_, Result<Option<UserSecret>, ApiError>>;
-
-    /// Notes a successful login.
-    fn logged_in(&self, user_id: i64) -> BoxFuture<'_, Result<(), ApiError>>;
 
     /// The key that signs tokens of this cluster (32 random bytes), the same on every node; `None` until the
     /// replicated state holds it.

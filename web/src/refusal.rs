@@ -12,7 +12,7 @@ use crate::reply::json;
 
 /// Why a request is not served, apart from what is wrong with a push's content: reasons of this
 /// crate, of connections, and of the node.
-pub(crate) const REASONS: [&str; 44] = [
+pub(crate) const REASONS: [&str; 48] = [
     "argument",
     "behind",
     "behind_min_position",
@@ -23,7 +23,9 @@ pub(crate) const REASONS: [&str; 44] = [
     "collector_busy",
     "collectors_full",
     "conflict",
+    "csrf",
     "failed_attempts",
+    "feature_level",
     "forbidden",
     "head_size",
     "header_timeout",
@@ -46,11 +48,13 @@ pub(crate) const REASONS: [&str; 44] = [
     "refused",
     "rejected",
     "series_limit",
+    "rule",
     "session_failing",
     "sessions_full",
     "starting",
     "stopping",
     "store",
+    "taken",
     "unauthorized",
     "unknown_path",
     "upload_interrupted",
@@ -162,6 +166,25 @@ impl Refusal {
     }
 }
 
+/// What the replicated state says to a change it does not make.
+impl From<pga_cluster::Refusal> for Refusal {
+    fn from(refusal: pga_cluster::Refusal) -> Self {
+        use pga_cluster::Refusal as Why;
+        let text = refusal.to_string();
+        match refusal {
+            Why::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", text),
+            Why::Taken => Self::new(StatusCode::CONFLICT, "taken", text),
+            Why::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", text),
+            Why::Rule(_) => Self::new(StatusCode::CONFLICT, "rule", text),
+            Why::Replayed => Self::unauthorized("Invalid token"),
+            Why::BadToken => Self::unauthorized("Invalid credentials"),
+            Why::FeatureLevel { .. } => Self::unavailable("feature_level", text),
+            Why::CollectorsFull => Self::unavailable("collectors_full", text),
+            _ => Self::internal(),
+        }
+    }
+}
+
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         let text = error.to_string();
@@ -188,6 +211,7 @@ impl From<ApiError> for Refusal {
             ApiError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", text),
             ApiError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", text),
             ApiError::Unauthorized(text) => Self::unauthorized(text),
+            ApiError::Refused(refusal) => Self::from(refusal),
             ApiError::Invalid(_) => Self::bad("invalid", text),
             ApiError::PositionAhead { .. } => Self::bad("position_ahead", text),
             ApiError::Internal => Self::internal(),

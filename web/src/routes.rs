@@ -1,17 +1,25 @@
 //! Dispatch by the table of routes.
 
 mod admission;
+mod api_tokens;
+mod audit;
 mod auth;
+mod collector_config;
+mod collector_list;
 mod collectors;
+mod decision;
 mod not_built;
 mod openapi;
 mod operations;
+mod paging;
 mod push;
 mod push_answer;
 mod query_string;
 mod reads;
+mod registration_secrets;
 mod shape;
 mod table;
+mod users;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -92,6 +100,9 @@ async fn dispatch(
                 observe(&context.metrics, &outcome, started.elapsed());
             }
             let mut response = answer(route.name, &context, &id, outcome);
+            if route.reads_state() {
+                reads::at_applied(&mut response, &context);
+            }
             if !route.is_built() {
                 allow(&mut response, &allowed(path));
             }
@@ -119,7 +130,7 @@ async fn run(route: &Route, mut ask: RequestContext, body: BodyStream) -> Outcom
             "Not implemented yet",
         ));
     }
-    let admitted = admission::admit(route.access, &ask.context, &ask.headers);
+    let admitted = admission::admit(route.access, route.method, &ask.context, &ask.headers);
     match (admitted, route.handler) {
         (Ok(caller), Handler::Plain(handler)) => {
             ask.caller = caller;

@@ -9,9 +9,11 @@ section! {
         admin_username: String = "admin",
         /// Mail address of the first user.
         admin_email: String = "admin@localhost",
+        /// Whether the cluster may be created without a first user: whoever is the first to ask `POST /api/v1/auth/setup` becomes admin.
+        allow_setup: bool = "false",
     }
     secrets {
-        /// Password of the first user; needed by the node with `cluster.bootstrap`.
+        /// Password of the first user; needed by the node with `cluster.bootstrap`, unless `auth.allow-setup`.
         admin_password,
         /// What a collector shows when it registers; needed by the node with `cluster.bootstrap`.
         registration_secret,

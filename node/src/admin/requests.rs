@@ -4,6 +4,8 @@ use pga_cluster::ClusterStatus;
 use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::users::{Hidden, UserLine, UserRequest};
+
 /// What the local operator can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
@@ -27,6 +29,11 @@ pub(crate) enum AdminRequest {
     },
     /// Build a snapshot now.
     Snapshot,
+    /// Something with users.
+    Users {
+        /// What.
+        change: UserRequest,
+    },
     /// Make an actor panic; answered only by builds for fault tests.
     InjectPanic {
         /// Which actor.
@@ -54,6 +61,16 @@ pub(crate) enum AdminAnswer {
     Position {
         /// As text.
         position: String,
+    },
+    /// All users.
+    Users {
+        /// By name.
+        users: Vec<UserLine>,
+    },
+    /// A password was set.
+    Password {
+        /// It, if nobody knows it yet.
+        made_up: Option<Hidden>,
     },
     /// Not done.
     Failed {

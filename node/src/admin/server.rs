@@ -24,8 +24,8 @@ use crate::{Error, Result, clock};
 const MAX_REQUEST: u64 = 64 << 10;
 /// How long an operation may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long recording a join token may take: longer than an election.
-const TOKEN_TIMEOUT: Duration = Duration::from_millis(2_200);
+/// How long a change of the control plane may take: longer than an election.
+pub(super) const CHANGE_TIMEOUT: Duration = Duration::from_millis(2_200);
 /// How long the peers have for their part of the status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -103,7 +103,7 @@ impl AdminServer {
                 status: self.cluster.status(STATUS_TIMEOUT).await,
             }),
             AdminRequest::Token { ttl_seconds } => {
-                let deadline = Instant::now() + TOKEN_TIMEOUT;
+                let deadline = Instant::now() + CHANGE_TIMEOUT;
                 self.token(ttl_seconds, deadline).await
             }
             AdminRequest::TransferLeader { to } => {
@@ -117,6 +117,7 @@ impl AdminServer {
             AdminRequest::Snapshot => Ok(AdminAnswer::Position {
                 position: self.cluster.snapshot().await?.to_string(),
             }),
+            AdminRequest::Users { change } => self.users(change).await,
             AdminRequest::InjectPanic { actor } => self.inject(&actor),
         }
     }

@@ -1,7 +1,7 @@
 //! Registration of collectors: secret, id, certificate (contract 4.4).
 
-use pga_cluster::ControlCommand;
 use pga_cluster::pki::Validity;
+use pga_cluster::{CollectorCommand, ControlCommand, FeatureLevel, Refusal, State};
 use pga_config::CollectorId;
 use pga_web::{ApiError, Registered, Registration};
 use uuid::Uuid;
@@ -20,20 +20,15 @@ impl NodeApiImpl {
         registration: Registration,
     ) -> Result<Registered, ApiError> {
         let deadline = control_deadline();
-        let mut wanted = self
-            .cluster
-            .with_state(|state| state.registration_secret_hash());
-        if wanted.is_none() {
-            self.linearize(deadline).await?;
-            wanted = self
-                .cluster
-                .with_state(|state| state.registration_secret_hash());
-        }
         let given = registration.secret.as_deref().unwrap_or_default();
         let given = sha256(given.as_bytes());
-        if wanted.is_none_or(|wanted| differ(wanted, given)) {
-            return Err(BAD_SECRET);
+        let mut secret = self.registration_secret(&given);
+        if secret.is_none() {
+            // It may have been made just now, on another node.
+            self.linearize(deadline).await?;
+            secret = self.registration_secret(&given);
         }
+        let secret = secret.ok_or(BAD_SECRET)?;
         let collector = CollectorId::new(Uuid::new_v4());
         let (_, collectors) = self.replica.known(collector);
         if collectors as u64 >= self.config.limits.max_collectors {
@@ -51,26 +46,74 @@ impl NodeApiImpl {
         let identity = identity.map_err(|error| {
             ApiError::Invalid(format!("hostname cannot stand in a certificate: {error}"))
         })?;
-        let command = ControlCommand::RegisterCollector {
-            collector,
-            name: registration.name,
-            hostname: registration.hostname,
-            address: registration.address,
-            version: registration.version,
-            certificate_sha256: identity.thumbprint(),
-            at: clock::now(),
-        };
-        self.control(command, deadline).await?;
+        let command =
+            self.registration_command(collector, registration, identity.thumbprint(), secret);
+        match self.control(command, deadline).await {
+            Err(ApiError::Refused(Refusal::BadToken)) => return Err(BAD_SECRET),
+            done => done?,
+        }
         Ok(Registered {
             collector,
             certificate: identity.chain_pem(),
             private_key: identity.key_pem(),
         })
     }
+
+    /// The registration secret that was shown, if it is good now: `None` within for the one that
+    /// the cluster was made with. All are compared, whichever it is: the time says nothing.
+    fn registration_secret(&self, given: &[u8; 32]) -> Option<Option<u64>> {
+        let now = clock::now();
+        self.cluster.with_state(|state| {
+            let first = state.registration_secret_hash();
+            let mut found = first
+                .filter(|first| is_equal(first, given))
+                .map(|_| None::<u64>);
+            for (id, secret) in state.registration_secrets() {
+                if is_equal(&secret.sha256, given) & secret.is_good(now) {
+                    found = Some(Some(*id));
+                }
+            }
+            found
+        })
+    }
+
+    /// The command that makes a collector known, as far as all nodes understand it.
+    fn registration_command(
+        &self,
+        collector: CollectorId,
+        registration: Registration,
+        certificate_sha256: [u8; 32],
+        secret: Option<u64>,
+    ) -> ControlCommand {
+        let at = clock::now();
+        let level = self.cluster.with_state(State::feature_level);
+        if level < FeatureLevel::PEOPLE {
+            return ControlCommand::RegisterCollector {
+                collector,
+                name: registration.name,
+                hostname: registration.hostname,
+                address: registration.address,
+                version: registration.version,
+                certificate_sha256,
+                at,
+            };
+        }
+        ControlCommand::Collector(CollectorCommand::Register {
+            collector,
+            hostname: registration.hostname,
+            version: registration.version,
+            registration: pga_cluster::Registration {
+                name: registration.name,
+                address: registration.address,
+                certificate_sha256,
+                at,
+            },
+            secret,
+        })
+    }
 }
 
-/// Compares two hashes without an early end: the time says nothing about the secret.
-fn differ(wanted: [u8; 32], given: [u8; 32]) -> bool {
-    let pairs = wanted.iter().zip(given);
-    pairs.fold(0, |all, (a, b)| all | (a ^ b)) != 0
+/// Compares two hashes without an early end.
+fn is_equal(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }

@@ -73,7 +73,7 @@ pub(crate) struct LocalNode {
 }
 
 impl LocalNode {
-    fn ask(&self, request: &AdminRequest) -> Result<AdminAnswer> {
+    pub(super) fn ask(&self, request: &AdminRequest) -> Result<AdminAnswer> {
         let config = Config::load(&self.config, environment(), &[])?;
         call(&config.node.data_dir, request)
     }
@@ -106,14 +106,17 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         AdminAnswer::Done => say("done"),
         AdminAnswer::Token { token } => say(&token),
         AdminAnswer::Position { position } => say(&format!("snapshot as of {position}")),
-        AdminAnswer::Status { .. } | AdminAnswer::Failed { .. } => {
+        AdminAnswer::Status { .. }
+        | AdminAnswer::Users { .. }
+        | AdminAnswer::Password { .. }
+        | AdminAnswer::Failed { .. } => {
             Err(Error::Internal("unexpected answer of the node".to_owned()))
         }
     }
 }
 
 /// Writes a line to standard output.
-fn say(line: &str) -> Result<Exit> {
+pub(super) fn say(line: &str) -> Result<Exit> {
     writeln!(std::io::stdout().lock(), "{line}")
         .map_err(|error| file_error("write to", "standard output".as_ref(), error))?;
     Ok(Exit::Ok)

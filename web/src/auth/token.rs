@@ -1,26 +1,28 @@
-//! Tokens: HS256 with the cluster's key, with the claims of contract 4.1.
+//! Tokens: HS256 with the cluster's key, with the claims of contract 4.1 and of RFC 7519.
 
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use pga_cluster::User;
 use pga_config::CollectorId;
 use serde::{Deserialize, Serialize};
 
-use crate::User;
 use crate::refusal::Refusal;
 use crate::wall_clock::unix_seconds;
 
 /// How long a user's access token lasts.
 pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// How long a user's refresh token lasts.
-const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// How long a collector's token lasts: collectors assume an hour whatever `expires_at` says (contract Q22).
 const COLLECTOR_LIFETIME: Duration = Duration::from_secs(3600);
 /// A collector may refresh a token that expired this long ago.
 const REFRESH_GRACE: Duration = Duration::from_secs(24 * 3600);
 const LEEWAY_SECONDS: u64 = 5;
 const ISSUER: &str = "pganalytics";
+/// Whom tokens of users are for.
+const AUDIENCE: &str = "pganalytics-api";
 
 /// What separates users from collectors, who share the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,13 @@ pub(crate) enum Use {
     Refresh,
 }
 
+/// Which refresh token of which session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionRef {
+    pub(crate) id: u128,
+    pub(crate) generation: u64,
+}
+
 /// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
@@ -53,6 +62,21 @@ pub(crate) struct Claims {
     pub(crate) exp: u64,
     pub(crate) iat: u64,
     pub(crate) nbf: u64,
+    /// Whom it is for; tokens from before feature level 2 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aud: Option<String>,
+    /// Its own random name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jti: Option<String>,
+    /// The user's session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<String>,
+    /// Generation of a refresh token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<u64>,
+    /// What a browser has to send along when it changes something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) csrf: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +93,7 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Claims of a user, from now on.
-    pub(crate) fn user(user: &User, usage: Use) -> Self {
+    pub(crate) fn user(user: &User, usage: Use, session: Option<SessionRef>, csrf: &str) -> Self {
         let lifetime = match usage {
             Use::Access => ACCESS_LIFETIME,
             Use::Refresh => REFRESH_LIFETIME,
@@ -79,6 +103,12 @@ impl Claims {
             username: Some(user.username.clone()),
             email: Some(user.email.clone()),
             role: Some(user.role.clone()),
+            aud: Some(AUDIENCE.into()),
+            sid: session.map(|session| format!("{:032x}", session.id)),
+            generation: session
+                .filter(|_| usage == Use::Refresh)
+                .map(|session| session.generation),
+            csrf: Some(csrf.to_owned()),
             ..Self::new(Kind::User, usage, format!("user:{}", user.id), lifetime)
         }
     }
@@ -103,6 +133,11 @@ impl Claims {
             exp: now + lifetime.as_secs(),
             iat: now,
             nbf: now,
+            aud: None,
+            jti: Some(format!("{:032x}", rand::random::<u128>())),
+            sid: None,
+            generation: None,
+            csrf: None,
             user_id: None,
             username: None,
             email: None,
@@ -110,6 +145,16 @@ impl Claims {
             collector_id: None,
             hostname: None,
         }
+    }
+
+    /// The user's session, if the token names one.
+    pub(crate) fn session(&self) -> Result<Option<u128>, Refusal> {
+        let Some(sid) = &self.sid else {
+            return Ok(None);
+        };
+        let sid = u128::from_str_radix(sid, 16);
+        sid.map(Some)
+            .map_err(|_| Refusal::unauthorized("Invalid token"))
     }
 
     /// The collector, if these are the claims of one.
@@ -145,13 +190,21 @@ fn verify(key: &[u8], token: &str, leeway: Duration) -> Result<Claims, Refusal> 
     validation.validate_nbf = true;
     validation.set_required_spec_claims(&["exp", "nbf", "iss"]);
     validation.set_issuer(&[ISSUER]);
+    // Not all have one: it is looked at below.
+    validation.validate_aud = false;
     let data = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(key), &validation)
         .map_err(|error| match error.kind() {
         ErrorKind::ExpiredSignature => Refusal::unauthorized("Token expired"),
         _ => Refusal::unauthorized("Invalid token"),
     })?;
+    let is_foreign = match (&data.claims.aud, data.claims.kind) {
+        (Some(audience), Kind::User) => audience != AUDIENCE,
+        (Some(_), Kind::Collector) => true,
+        (None, _) => false,
+    };
     // No token of ours names a key or starts in the future, so neither is taken from outside.
-    if data.header.kid.is_some() || data.claims.nbf > unix_seconds() + LEEWAY_SECONDS {
+    if is_foreign || data.header.kid.is_some() || data.claims.nbf > unix_seconds() + LEEWAY_SECONDS
+    {
         return Err(Refusal::unauthorized("Invalid token"));
     }
     Ok(data.claims)

@@ -11,28 +11,36 @@ use crate::refusal::Refusal;
 /// Who asks, if that is somebody who may.
 pub(super) fn admit(
     access: Access,
+    method: &str,
     context: &Context,
     headers: &HeaderMap,
 ) -> Result<Principal, Refusal> {
     match access {
         Access::Anyone | Access::Credentials => Ok(Principal::Anonymous),
         Access::ViewerUnlessOpen if context.options.open_status => Ok(Principal::Anonymous),
+        Access::Caller => Ok(who_asks(context, method, headers)),
         Access::Collector => {
             let sender = pushing_collector(context, headers)?;
             Ok(sender.map_or(Principal::Anonymous, Principal::Collector))
         }
         Access::ViewerUnlessOpen | Access::Viewer | Access::User | Access::Admin => {
-            let claims = require_user(context, headers)?;
-            let role = claims.role.unwrap_or_default();
-            if !is_enough(access, &role) {
-                return Err(forbidden("Your role may not do this"));
+            let caller = require_user(context, method, headers)?;
+            match &caller {
+                Principal::User { role, .. } if is_enough(access, role) => Ok(caller),
+                _ => Err(forbidden("Your role may not do this")),
             }
-            Ok(Principal::User {
-                id: claims.user_id.unwrap_or_default(),
-                username: claims.username.unwrap_or_default(),
-                role,
-            })
         }
+    }
+}
+
+/// Who asks; nobody if that cannot be told, which is no error here.
+fn who_asks(context: &Context, method: &str, headers: &HeaderMap) -> Principal {
+    if let Ok(user) = require_user(context, method, headers) {
+        return user;
+    }
+    match pushing_collector(context, headers) {
+        Ok(Some(collector)) => Principal::Collector(collector),
+        Ok(None) | Err(_) => Principal::Anonymous,
     }
 }
 

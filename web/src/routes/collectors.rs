@@ -64,22 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
         always("token", Shape::Text),
         always("expires_at", Shape::Time),
     ]))),
-    Route::get("/api/v1/config/{collector_id}", "config", Access::Anyone)
-        .does(
-            "Answers collectors that there is no configuration for them.",
-            Handler::Plain(|_| Box::pin(async { Err(no_configuration()) })),
-        )
-        .answers(Content::Json(Shape::Any)),
 ];
-
-/// Never 401: old collectors repeat the request for ever on it (contract Q11).
-fn no_configuration() -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "collector configuration not found",
-    )
-}
 
 async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;

@@ -10,22 +10,10 @@ const fn post(path: &'static str) -> Route {
     Route::not_built("POST", path, Access::User)
 }
 
-const fn put(path: &'static str) -> Route {
-    Route::not_built("PUT", path, Access::User)
-}
-
-const fn delete(path: &'static str) -> Route {
-    Route::not_built("DELETE", path, Access::Admin)
-}
-
 pub(super) const ROUTES: &[Route] = &[
-    get("/api/v1/collectors"),
-    get("/api/v1/collectors/{id}"),
-    delete("/api/v1/collectors/{id}"),
     get("/api/v1/collectors/{id}/explain-plans"),
     get("/api/v1/metrics/cache"),
     post("/api/v1/internal/explain-plans"),
-    put("/api/v1/config/{collector_id}"),
     get("/api/v1/servers"),
     get("/api/v1/servers/{id}"),
     get("/api/v1/servers/{id}/metrics"),

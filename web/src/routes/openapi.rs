@@ -86,13 +86,14 @@ fn document() -> Value {
 }
 
 fn operation(route: &Route) -> Value {
+    let success = route.success.to_string();
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
         "security": security(route.access),
         "parameters": parameters(route),
         "responses": {
-            "200": with_content("Done.", route.answer),
+            success: with_content("Done.", route.answer),
             "default": {
                 "description": "Why not.",
                 "content": { "application/json": {
@@ -134,6 +135,7 @@ fn security(access: Access) -> Value {
     match access {
         Access::Anyone | Access::Credentials => json!([]),
         Access::Collector => json!([{ "collector": [] }]),
+        Access::Caller => json!([{ "collector": [] }, { "user": [] }, { "cookie": [] }, {}]),
         Access::ViewerUnlessOpen => json!([{ "user": [] }, { "cookie": [] }, {}]),
         Access::Viewer | Access::User | Access::Admin => {
             json!([{ "user": [] }, { "cookie": [] }])

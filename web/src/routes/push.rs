@@ -188,11 +188,18 @@ fn acknowledge(
         rejected,
         bytes_received: bytes,
         processing_time_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        next_config_version: 1,
+        next_config_version: config_version(ask, CollectorId::from_external(id)),
         next_check_in_seconds: 300,
         position: ack.position.into(),
     };
     json(StatusCode::OK, &answer)
+}
+
+/// The version of the configuration that the collector is to have; 1 while there is none, as the
+/// original answers.
+fn config_version(ask: &RequestContext, collector: CollectorId) -> u64 {
+    let version = ask.read_here(|state| state.config_of(collector).map(|config| config.version));
+    version.ok().flatten().unwrap_or(1)
 }
 
 /// Decodes here, or on a blocking thread where it may take long.

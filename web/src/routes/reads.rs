@@ -12,6 +12,8 @@ use super::RequestContext;
 use super::query_string::QueryString;
 use super::shape::{Field, Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
+use crate::context::Context;
+use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::reply::{json, raw_json};
 use crate::wall_clock::now;
@@ -272,14 +274,28 @@ fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refu
 /// Says which position an answer reflects, and how old this node's view of the cluster is (design
 /// D11).
 fn at_position(mut response: Response, position: Position, ask: &RequestContext) -> Response {
+    tell_position(&mut response, position, &ask.context);
+    response
+}
+
+/// The same for an answer from the control state, unless it says so already.
+pub(super) fn at_applied(response: &mut Response, context: &Context) {
+    if !response.status().is_success() || response.headers().contains_key(POSITION) {
+        return;
+    }
+    if let Some(position) = view(&*context.api, pga_cluster::State::applied) {
+        tell_position(response, position, context);
+    }
+}
+
+fn tell_position(response: &mut Response, position: Position, context: &Context) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&position.to_string()) {
         headers.insert(POSITION, value);
     }
-    let age = match ask.context.api.view_age() {
+    let age = match context.api.view_age() {
         Some(age) => HeaderValue::from(age.as_secs()),
         None => HeaderValue::from_static("unknown"),
     };
     headers.insert(AGE, age);
-    response
 }

@@ -9,7 +9,10 @@ use futures::future::BoxFuture;
 use warp::reply::Response;
 
 use super::shape::{Field, Shape};
-use super::{RequestContext, auth, collectors, not_built, openapi, operations, push, reads};
+use super::{
+    RequestContext, api_tokens, audit, auth, collector_config, collector_list, collectors,
+    not_built, openapi, operations, push, reads, registration_secrets, users,
+};
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
 use crate::refusal::Refusal;
@@ -24,6 +27,8 @@ pub enum Access {
     Anyone,
     /// Whoever shows the password, secret or token that the request itself is about.
     Credentials,
+    /// Everybody; who asks is told to the handler, which decides.
+    Caller,
     /// A collector with its own token; in a demo everybody.
     Collector,
     /// As [`Access::Viewer`], but everybody where the settings say so.
@@ -78,6 +83,8 @@ pub struct Route {
     pub(super) query: &'static [Field],
     pub(super) body: Content,
     pub(super) answer: Content,
+    /// Status of success.
+    pub(super) success: u16,
     /// Told each outcome, and how long it took.
     pub(super) observe: Option<fn(&WebMetrics, &Outcome, Duration)>,
 }
@@ -99,6 +106,7 @@ impl Route {
             query: &[],
             body: Content::Nothing,
             answer: Content::Nothing,
+            success: 200,
             observe: None,
         }
     }
@@ -109,6 +117,18 @@ impl Route {
 
     pub(super) const fn post(path: &'static str, name: &'static str, access: Access) -> Self {
         Self::new("POST", path, name, access)
+    }
+
+    pub(super) const fn put(path: &'static str, name: &'static str, access: Access) -> Self {
+        Self::new("PUT", path, name, access)
+    }
+
+    pub(super) const fn patch(path: &'static str, name: &'static str, access: Access) -> Self {
+        Self::new("PATCH", path, name, access)
+    }
+
+    pub(super) const fn delete(path: &'static str, name: &'static str, access: Access) -> Self {
+        Self::new("DELETE", path, name, access)
     }
 
     /// A route of the contract that answers 501.
@@ -141,9 +161,20 @@ impl Route {
         self
     }
 
+    /// Success is this status.
+    pub(super) const fn with_status(mut self, status: u16) -> Self {
+        self.success = status;
+        self
+    }
+
     pub(super) const fn observed(mut self, observe: fn(&WebMetrics, &Outcome, Duration)) -> Self {
         self.observe = Some(observe);
         self
+    }
+
+    /// Whether it tells what the cluster holds, so that its answer says as of when.
+    pub(super) fn reads_state(&self) -> bool {
+        self.method == "GET" && !matches!(self.access, Access::Anyone)
     }
 
     /// Whether it does what the contract says, rather than to answer 501.
@@ -160,7 +191,13 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         openapi::ROUTES,
         reads::ROUTES,
         auth::ROUTES,
+        users::ROUTES,
+        api_tokens::ROUTES,
+        registration_secrets::ROUTES,
+        audit::ROUTES,
         collectors::ROUTES,
+        collector_list::ROUTES,
+        collector_config::ROUTES,
         not_built::ROUTES,
     ];
     families.into_iter().flatten()

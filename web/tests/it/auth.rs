@@ -292,10 +292,8 @@ async fn login_gives_tokens_and_cookies_to_who_knows_the_password() {
     let again = server
         .post("/api/v1/auth/refresh", "", body.as_bytes())
         .await;
-    assert_eq!(
-        (again.status, &again.json()["refresh_token"]),
-        (200, &json["refresh_token"])
-    );
+    assert_eq!(again.status, 200);
+    assert_ne!(again.json()["refresh_token"], json["refresh_token"]);
     let body = json!({ "refresh_token": token }).to_string();
     assert_eq!(
         server

@@ -1,8 +1,8 @@
 //! A node that remembers pushes and answers as it is told.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use argon2::Argon2;
@@ -10,19 +10,23 @@ use argon2::password_hash::{PasswordHasher, SaltString};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use pga_config::CollectorId;
-use pga_storage::Position;
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
-use pga_web::{
-    ApiError, Health, NodeApi, Push, PushAck, Registered, Registration, User, UserSecret,
+use pga_cluster::{
+    CollectorCommand, Command, ControlCommand, FeatureLevel, NewUser, PeopleCommand, ProposalId,
+    Reply, State, StateLimits,
 };
+use pga_config::CollectorId;
+use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
+use pga_storage::{Position, Timestamp};
+use pga_web::{ApiError, ControlPlane, Health, NodeApi, Push, PushAck, Registered, Registration};
 
 pub(crate) const SECRET: &str = "registration-secret";
 pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const KEY: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FakeNode {
+    /// The control state, and how many commands it has applied.
+    pub(crate) state: Mutex<(State, u64)>,
     pub(crate) pushes: Mutex<Vec<Push>>,
     pub(crate) queries: Mutex<Vec<ElementQuery>>,
     pub(crate) revoked: Mutex<HashSet<CollectorId>>,
@@ -36,13 +40,95 @@ pub(crate) struct FakeNode {
     pub(crate) view_age: Mutex<Option<Duration>>,
 }
 
+impl Default for FakeNode {
+    /// With the users admin, ann (user), vic (viewer), and sleeper, who may not log in.
+    fn default() -> Self {
+        let node = Self {
+            state: Mutex::new((State::new(StateLimits::default()), 0)),
+            pushes: Mutex::default(),
+            queries: Mutex::default(),
+            revoked: Mutex::default(),
+            push_error: Mutex::default(),
+            full: Mutex::default(),
+            quorum: tokio::sync::Mutex::default(),
+            push_panics: AtomicBool::default(),
+            store_down: AtomicBool::default(),
+            view_age: Mutex::default(),
+        };
+        node.begin();
+        node
+    }
+}
+
 impl FakeNode {
+    fn begin(&self) {
+        self.apply(&Command::RaiseLevel {
+            level: FeatureLevel::CURRENT,
+            since: "3.0.0".into(),
+        });
+        for (name, role) in [
+            ("admin", "admin"),
+            ("ann", "user"),
+            ("vic", "viewer"),
+            ("sleeper", "user"),
+        ] {
+            let user = NewUser {
+                username: name.into(),
+                email: format!("{name}@example.test"),
+                role: role.into(),
+                password_hash: HASH.clone(),
+            };
+            let at = Timestamp::from_micros(1);
+            self.apply(&Command::Control(ControlCommand::AddUser { user, at }));
+        }
+        self.apply(&Command::Control(ControlCommand::People(
+            PeopleCommand::Update {
+                user_id: 4,
+                email: None,
+                full_name: None,
+                role: None,
+                is_active: Some(false),
+                at: Timestamp::from_micros(2),
+            },
+        )));
+    }
+
+    pub(crate) fn apply(&self, command: &Command) -> Reply {
+        let mut state = self.state.lock().unwrap();
+        state.1 += 1;
+        let (position, id) = (Position::new(1, state.1), ProposalId(state.1.into()));
+        state.0.apply(position, id, command).reply
+    }
+
     fn hash() -> String {
         let salt = SaltString::encode_b64(b"0123456789").unwrap();
         Argon2::default()
             .hash_password(PASSWORD.as_bytes(), &salt)
             .unwrap()
             .to_string()
+    }
+}
+
+static HASH: LazyLock<String> = LazyLock::new(FakeNode::hash);
+
+impl ControlPlane for FakeNode {
+    fn linearize(&self) -> BoxFuture<'_, Result<(), ApiError>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn decide(&self, command: ControlCommand) -> BoxFuture<'_, Result<(), ApiError>> {
+        let reply = self.apply(&Command::Control(command));
+        async move {
+            match reply {
+                Reply::Refused(refusal) => Err(ApiError::Refused(refusal)),
+                _ => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&State)) {
+        look(&self.state.lock().unwrap().0);
     }
 }
 
@@ -142,32 +228,6 @@ impl NodeApi for FakeNode {
         async { Ok(Bytes::from_static(b"{\"nodes\":[]}")) }.boxed()
     }
 
-    fn user(&self, username: &str) -> BoxFuture<'_, Result<Option<UserSecret>, ApiError>> {
-        let known = matches!(username, "admin" | "sleeper");
-        let user = User {
-            id: 1,
-            username: username.into(),
-            email: "admin@example.test".into(),
-            full_name: None,
-            role: "admin".into(),
-            is_active: username == "admin",
-            last_login: None,
-            created_at: "2026-01-01T00:00:00Z".into(),
-            updated_at: "2026-01-01T00:00:00Z".into(),
-        };
-        async move {
-            Ok(known.then(|| UserSecret {
-                user,
-                password_hash: Self::hash(),
-            }))
-        }
-        .boxed()
-    }
-
-    fn logged_in(&self, _user_id: i64) -> BoxFuture<'_, Result<(), ApiError>> {
-        async { Ok(()) }.boxed()
-    }
-
     fn token_key(&self) -> Option<Vec<u8>> {
         Some(KEY.to_vec())
     }
@@ -177,8 +237,22 @@ impl NodeApi for FakeNode {
             if registration.secret.as_deref() != Some(SECRET) {
                 return Err(ApiError::Unauthorized("registration secret"));
             }
+            let collector = CollectorId::from_external(&registration.name);
+            let register = CollectorCommand::Register {
+                collector,
+                hostname: registration.hostname,
+                version: registration.version,
+                registration: pga_cluster::Registration {
+                    name: registration.name,
+                    address: registration.address,
+                    certificate_sha256: [7; 32],
+                    at: Timestamp::from_micros(1_000_000),
+                },
+                secret: None,
+            };
+            self.apply(&Command::Control(ControlCommand::Collector(register)));
             Ok(Registered {
-                collector: CollectorId::from_external(&registration.name),
+                collector,
                 certificate: "CERT".into(),
                 private_key: "KEY".into(),
             })

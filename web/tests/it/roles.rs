@@ -17,6 +17,8 @@ fn refusals(route: &Route) -> [u16; 6] {
     }
     match route.access {
         Access::Anyone | Access::Credentials => [0; 6],
+        // A configuration: for users, and for the collector whose it is.
+        Access::Caller => [403, 403, 403, 0, 0, 0],
         Access::Collector => [401, 0, 403, 403, 403, 403],
         Access::ViewerUnlessOpen | Access::Viewer => [401, 403, 401, 0, 0, 0],
         Access::User => [401, 403, 401, 403, 0, 0],
@@ -75,9 +77,9 @@ fn the_routes_that_need_no_token_are_these() {
         "/api/v1/auth/login",
         "/api/v1/auth/logout",
         "/api/v1/auth/refresh",
+        "/api/v1/auth/setup",
         "/api/v1/collectors/register",
         "/api/v1/collectors/refresh-token",
-        "/api/v1/config/{collector_id}",
     ];
     assert_eq!(paths, want);
 }

@@ -1,0 +1,231 @@
+//! `pganalytics user …`: users of the cluster, through a node on this machine.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::cluster::{LocalNode, say};
+use crate::admin::{AdminAnswer, AdminRequest, Hidden, UserLine, UserRequest};
+use crate::data_dir::file_error;
+use crate::{Error, Exit, Result};
+
+/// Shortest password, in characters.
+const MIN_PASSWORD: usize = 8;
+
+/// Commands on users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// List users
+    List {
+        #[command(flatten)]
+        node: LocalNode,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a user
+    Add {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Name to log in with
+        username: String,
+        /// Mail address
+        #[arg(long)]
+        email: String,
+        /// Full name
+        #[arg(long, default_value = "")]
+        full_name: String,
+        /// What the user may do
+        #[arg(long, value_enum, default_value_t = Role::User)]
+        role: Role,
+        #[command(flatten)]
+        password: Password,
+    },
+    /// Let a user log in no more, and end the user's sessions
+    Disable {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which user
+        username: String,
+    },
+    /// Let a user log in again
+    Enable {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which user
+        username: String,
+    },
+    /// Set a user's password, and end the user's sessions
+    Passwd {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which user
+        username: String,
+        #[command(flatten)]
+        password: Password,
+    },
+    /// Set what a user may do
+    Role {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which user
+        username: String,
+        /// What the user may do
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Remove a user
+    Delete {
+        #[command(flatten)]
+        node: LocalNode,
+        /// Which user
+        username: String,
+    },
+}
+
+/// What a user may do; each may what the next may.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything
+    Admin,
+    /// Read, acknowledge, dismiss
+    User,
+    /// Read
+    Viewer,
+}
+
+impl Role {
+    fn text(self) -> String {
+        match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+            Self::Viewer => "viewer",
+        }
+        .to_owned()
+    }
+}
+
+/// Where the password comes from: never from the command line, which everybody on the machine sees.
+#[derive(Debug, Args)]
+pub(crate) struct Password {
+    /// File with the password; `-` is standard input. Without it one is made up and printed once
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl Password {
+    fn read(&self) -> Result<Option<Hidden>> {
+        let Some(file) = &self.password_file else {
+            return Ok(None);
+        };
+        let mut text = String::new();
+        let read = if file.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut text)
+        } else {
+            std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+        };
+        read.map_err(|error| file_error("read", file, error))?;
+        let password = text.trim_end_matches(['\r', '\n']).to_owned();
+        if password.chars().count() < MIN_PASSWORD {
+            let text = format!("the password is shorter than {MIN_PASSWORD} characters");
+            return Err(Error::Refused(text));
+        }
+        Ok(Some(Hidden(password)))
+    }
+}
+
+pub(super) fn run(command: UserCommand) -> Result<Exit> {
+    let (node, request, is_json) = request(command)?;
+    match node.ask(&AdminRequest::Users { change: request })? {
+        AdminAnswer::Users { users } if is_json => {
+            let json = serde_json::to_string_pretty(&users);
+            say(&json.map_err(|error| Error::Internal(error.to_string()))?)
+        }
+        AdminAnswer::Users { users } => say(table(&users).trim_end()),
+        AdminAnswer::Password { made_up: None } | AdminAnswer::Done => say("done"),
+        AdminAnswer::Password {
+            made_up: Some(password),
+        } => {
+            // The note for people does not get into a script's variable.
+            let mut errors = std::io::stderr().lock();
+            drop(writeln!(
+                errors,
+                "This password is shown once; the user has to change it:"
+            ));
+            say(&password.0)
+        }
+        _ => Err(Error::Internal("unexpected answer of the node".to_owned())),
+    }
+}
+
+fn request(command: UserCommand) -> Result<(LocalNode, UserRequest, bool)> {
+    let change = |username, role, is_active| UserRequest::Change {
+        username,
+        role,
+        is_active,
+    };
+    Ok(match command {
+        UserCommand::List { node, json } => (node, UserRequest::List, json),
+        UserCommand::Add {
+            node,
+            username,
+            email,
+            full_name,
+            role,
+            password,
+        } => {
+            let add = UserRequest::Add {
+                username,
+                email,
+                full_name,
+                role: role.text(),
+                password: password.read()?,
+            };
+            (node, add, false)
+        }
+        UserCommand::Disable { node, username } => {
+            (node, change(username, None, Some(false)), false)
+        }
+        UserCommand::Enable { node, username } => (node, change(username, None, Some(true)), false),
+        UserCommand::Role {
+            node,
+            username,
+            role,
+        } => (node, change(username, Some(role.text()), None), false),
+        UserCommand::Passwd {
+            node,
+            username,
+            password,
+        } => {
+            let password = password.read()?;
+            (node, UserRequest::Password { username, password }, false)
+        }
+        UserCommand::Delete { node, username } => (node, UserRequest::Delete { username }, false),
+    })
+}
+
+fn table(users: &[UserLine]) -> String {
+    let width = |of: fn(&UserLine) -> usize, least| users.iter().map(of).max().max(Some(least));
+    let name = width(|user| user.username.chars().count(), 8).unwrap_or_default();
+    let email = width(|user| user.email.chars().count(), 5).unwrap_or_default();
+    let mut text = format!(
+        "{:>4}  {:name$}  {:6}  {:6}  {:email$}  LAST LOGIN\n",
+        "ID", "USERNAME", "ROLE", "ACTIVE", "EMAIL"
+    );
+    for user in users {
+        let line = writeln!(
+            text,
+            "{:>4}  {:name$}  {:6}  {:6}  {:email$}  {}",
+            user.id,
+            user.username,
+            user.role,
+            if user.is_active { "yes" } else { "no" },
+            user.email,
+            user.last_login.as_deref().unwrap_or("never"),
+        );
+        debug_assert!(line.is_ok(), "writing into a string cannot fail");
+    }
+    text
+}

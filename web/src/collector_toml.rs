@@ -1,0 +1,304 @@
+//! What may stand in the configuration of a collector.
+//!
+//! The original's reader takes a subset of TOML (contract 2.6) and skips what it does not
+//! understand, silently. So a configuration is checked before it is stored: that it is TOML, that
+//! it stays inside that subset, and that every key is one that a collector reads.
+
+use std::fmt;
+
+use toml::Value;
+
+/// Largest configuration, in bytes.
+pub(crate) const MAX_BYTES: usize = 64 << 10;
+
+/// What kind of value a key has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    Flag,
+    /// Items in one text, with commas between them.
+    List,
+}
+
+/// Sections and keys (contract 6.2), and what they are.
+const KEYS: &[(&str, &[(&str, Kind)])] = &[
+    (
+        "collector",
+        &[
+            ("id", Kind::Text),
+            ("hostname", Kind::Text),
+            ("interval", Kind::Number),
+            ("push_interval", Kind::Number),
+            ("config_pull_interval", Kind::Number),
+        ],
+    ),
+    ("backend", &[("url", Kind::Text)]),
+    (
+        "postgres",
+        &[
+            ("host", Kind::Text),
+            ("port", Kind::Number),
+            ("user", Kind::Text),
+            ("password", Kind::Text),
+            ("database", Kind::Text),
+            ("databases", Kind::List),
+        ],
+    ),
+    (
+        "tls",
+        &[
+            ("verify", Kind::Flag),
+            ("cert_file", Kind::Text),
+            ("key_file", Kind::Text),
+            ("ca_file", Kind::Text),
+        ],
+    ),
+];
+
+/// The types of elements, each a section of its own with [`TYPE_KEYS`].
+const TYPES: [&str; 12] = [
+    "pg_stats",
+    "sysstat",
+    "disk_usage",
+    "pg_log",
+    "pg_query_stats",
+    "pg_replication",
+    "pg_schema",
+    "pg_locks",
+    "pg_bloat",
+    "pg_cache",
+    "pg_connections",
+    "pg_extensions",
+];
+
+const TYPE_KEYS: &[(&str, Kind)] = &[("enabled", Kind::Flag), ("interval", Kind::Number)];
+
+/// What is wrong with a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    line: Option<usize>,
+    text: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+/// Everything that is wrong with a configuration; nothing if collectors understand all of it.
+pub(crate) fn check(text: &str) -> Vec<Fault> {
+    if text.len() > MAX_BYTES {
+        let text = format!("it has more than {MAX_BYTES} bytes");
+        return vec![Fault { line: None, text }];
+    }
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let line = error.span().map(|span| line_at(text, span.start));
+            let text = error.message().to_owned();
+            return vec![Fault { line, text }];
+        }
+    };
+    let mut faults = subset(text);
+    for (section, value) in &table {
+        let line = find_line(text, None, section);
+        match (value, keys_of(section)) {
+            (Value::Table(values), Some(keys)) => {
+                faults.extend(check_section(text, section, values, keys));
+            }
+            (Value::Table(_), None) => {
+                let names = KEYS.iter().map(|(name, _)| *name).chain(TYPES);
+                let near = suggestion(section, names);
+                faults.push(fault(line, format!("no collector reads [{section}]{near}")));
+            }
+            (_, _) => {
+                let text =
+                    format!("{section} stands in no section: begin with one such as [collector]");
+                faults.push(fault(line, text));
+            }
+        }
+    }
+    faults.sort_by_key(|fault| fault.line);
+    faults
+}
+
+fn check_section(
+    text: &str,
+    section: &str,
+    values: &toml::Table,
+    keys: &[(&str, Kind)],
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (key, value) in values {
+        let line = find_line(text, Some(section), key);
+        let Some((_, kind)) = keys.iter().find(|(name, _)| name == key) else {
+            let near = suggestion(key, keys.iter().map(|(name, _)| *name));
+            faults.push(fault(
+                line,
+                format!("no collector reads {section}.{key}{near}"),
+            ));
+            continue;
+        };
+        let wanted = match (kind, value) {
+            (Kind::Text | Kind::List, Value::String(_)) | (Kind::Flag, Value::Boolean(_)) => {
+                continue;
+            }
+            (Kind::Number, Value::Integer(number)) if *number > 0 => continue,
+            (Kind::Text, _) => "a text in quotes",
+            (Kind::List, _) => {
+                "one text with commas, such as \"postgres,app\": quotes around items stay in them"
+            }
+            (Kind::Flag, _) => "true or false",
+            (Kind::Number, _) => "a whole number above 0",
+        };
+        faults.push(fault(
+            line,
+            format!("{section}.{key} is {value}: write {wanted}"),
+        ));
+    }
+    faults
+}
+
+/// What TOML allows and the original's reader does not understand.
+fn subset(text: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let at = Some(number + 1);
+        if line.contains("\"\"\"") || line.contains("'''") {
+            faults.push(fault(at, "collectors read no texts of several lines"));
+        } else if line.starts_with("[[") || (line.starts_with('[') && line.contains('.')) {
+            faults.push(fault(at, "collectors read no nested tables"));
+        } else if !line.starts_with('#') && has_comment(line) {
+            let text = "collectors take a comment behind a value for a part of it: give it a line of its own";
+            faults.push(fault(at, text));
+        } else if line.contains('\\') && !line.starts_with('#') {
+            faults.push(fault(at, "collectors read no escapes"));
+        }
+    }
+    faults
+}
+
+/// Whether a comment stands behind something, outside of quotes.
+fn has_comment(line: &str) -> bool {
+    let mut quote = None;
+    for letter in line.chars() {
+        match (quote, letter) {
+            (None, '#') => return true,
+            (None, '"' | '\'') => quote = Some(letter),
+            (Some(open), close) if open == close => quote = None,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn keys_of(section: &str) -> Option<&'static [(&'static str, Kind)]> {
+    if TYPES.contains(&section) {
+        return Some(TYPE_KEYS);
+    }
+    let found = KEYS.iter().find(|(name, _)| *name == section);
+    found.map(|(_, keys)| *keys)
+}
+
+fn suggestion<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let near = names
+        .max_by(|a, b| strsim::jaro_winkler(given, a).total_cmp(&strsim::jaro_winkler(given, b)));
+    near.filter(|near| strsim::jaro_winkler(given, near) > 0.8)
+        .map_or_else(String::new, |near| format!(": did you mean {near}?"))
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or(text);
+    before.matches('\n').count() + 1
+}
+
+/// The line of a section's head, or of a key in a section.
+fn find_line(text: &str, section: Option<&str>, name: &str) -> Option<usize> {
+    let mut current = None;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let head = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next());
+        if let Some(head) = head {
+            current = Some(head.trim());
+            if section.is_none() && head.trim() == name {
+                return Some(number + 1);
+            }
+        }
+        let key = line.split('=').next().unwrap_or_default().trim();
+        if head.is_none() && current == section && key == name {
+            return Some(number + 1);
+        }
+    }
+    None
+}
+
+fn fault(line: Option<usize>, text: impl Into<String>) -> Fault {
+    let text = text.into();
+    Fault { line, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_good_configuration_has_no_fault() {
+        let text = "# fleet\n[collector]\npush_interval = 30\n\n[postgres]\n\
+                    databases = \"postgres,app\"\nport = 5432\n[tls]\nverify = true\n\
+                    [pg_log]\nenabled = false\n";
+        assert_eq!(check(text), []);
+        assert_eq!(check(""), []);
+    }
+
+    #[test]
+    fn each_fault_names_its_line_and_what_to_write() {
+        for (text, line, want) in [
+            ("[colector]\nid = \"x\"", 1, "did you mean collector?"),
+            (
+                "[collector]\npush_intervall = 3",
+                2,
+                "did you mean push_interval?",
+            ),
+            (
+                "[collector]\npush_interval = \"3\"",
+                2,
+                "a whole number above 0",
+            ),
+            (
+                "[collector]\npush_interval = 0",
+                2,
+                "a whole number above 0",
+            ),
+            (
+                "[postgres]\ndatabases = [\"a\", \"b\"]",
+                2,
+                "one text with commas",
+            ),
+            ("[postgres]\nhost = \"h\" # here", 2, "a line of its own"),
+            ("[postgres]\nhost = \"a\\tb\"", 2, "no escapes"),
+            ("a = 1", 1, "stands in no section"),
+            ("[collector]\nid = x", 2, ""),
+            ("[a.b]\nc = 1", 1, "no nested tables"),
+            ("[tls]\nverify = \"yes\"", 2, "true or false"),
+        ] {
+            let faults = check(text);
+            let fault = faults.first().unwrap_or_else(|| panic!("{text}: no fault"));
+            assert_eq!(fault.line, Some(line), "{text}: {fault}");
+            assert!(fault.to_string().contains(want), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_quotes_is_no_comment() {
+        assert_eq!(check("[postgres]\npassword = \"a#b\""), []);
+    }
+}

@@ -1,0 +1,530 @@
+//! Configurations of collectors and of their groups: pull, push, versions, differences (contract
+//! 1.7 and 2.6).
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use pga_cluster::{
+    CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand, DEFAULT_GROUP,
+};
+use pga_config::CollectorId;
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::auth::{small_body, small_json};
+use super::collector_list::not_found as no_collector;
+use super::decision::Note;
+use super::paging::MESSAGE;
+use super::query_string::QueryString;
+use super::reads::collector;
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
+use super::users::invalid;
+use crate::Principal;
+use crate::auth::forbidden;
+use crate::body::BodyStream;
+use crate::collector_toml::{self, MAX_BYTES};
+use crate::refusal::Refusal;
+use crate::reply::{content, json};
+use crate::wall_clock::now;
+
+const VERSION: HeaderName = HeaderName::from_static("x-config-version");
+
+const STORED: Content = Content::Json(Shape::Object(&[
+    always("status", Shape::Text),
+    maybe("collector_id", Shape::Text),
+    maybe("group", Shape::Text),
+    always("version", Shape::Integer),
+    always("message", Shape::Text),
+]));
+
+const HISTORY: Content = Content::Json(Shape::Object(&[
+    always("data", Shape::List(&CONFIG_VERSION)),
+    always("count", Shape::Integer),
+]));
+
+const CONFIG_VERSION: Shape = Shape::Object(&[
+    always("version", Shape::Integer),
+    always("author", Shape::Text),
+    always("comment", Shape::Text),
+    always("created_at", Shape::Time),
+    always("config", Shape::Text),
+]);
+
+const DIFF: Content = Content::Json(Shape::Object(&[
+    always("from", Shape::Integer),
+    always("to", Shape::Integer),
+    always("diff", Shape::Text),
+]));
+
+const ROLLBACK: Content = Content::Json(Shape::Object(&[always("version", Shape::Integer)]));
+
+/// The version that a change was made from: refused if there is a later one by now.
+const WRITE: &[super::shape::Field] = &[
+    maybe("base_version", Shape::Integer),
+    maybe("comment", Shape::Text),
+];
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/v1/config/{collector_id}", "config", Access::Caller)
+        .does(
+            "Gives a collector its configuration: its own, else its group's.",
+            Handler::Plain(|ask| Box::pin(pull(ask))),
+        )
+        .answers(Content::Text),
+    Route::put("/api/v1/config/{collector_id}", "config", Access::Admin)
+        .does(
+            "Stores a new version of a collector's configuration, once it is checked.",
+            Handler::WithBody(|ask, body| Box::pin(push(ask, body, Of::Collector))),
+        )
+        .asks(WRITE)
+        .takes(Content::Text)
+        .answers(STORED),
+    Route::delete("/api/v1/config/{collector_id}", "config", Access::Admin)
+        .does(
+            "Forgets a collector's own configuration: its group's is in force again.",
+            Handler::Plain(|ask| Box::pin(delete(ask, Of::Collector))),
+        )
+        .answers(MESSAGE),
+    Route::get(
+        "/api/v1/collectors/{id}/config/history",
+        "config_history",
+        Access::Viewer,
+    )
+    .does(
+        "Lists the versions of a collector's configuration, the newest first.",
+        Handler::Plain(|ask| Box::pin(history(ask, Of::Collector))),
+    )
+    .answers(HISTORY),
+    Route::get(
+        "/api/v1/collectors/{id}/config/diff",
+        "config_diff",
+        Access::Viewer,
+    )
+    .does(
+        "Shows how two versions of a collector's configuration differ.",
+        Handler::Plain(|ask| Box::pin(diff(ask, Of::Collector))),
+    )
+    .asks(&[maybe("from", Shape::Integer), maybe("to", Shape::Integer)])
+    .answers(DIFF),
+    Route::post(
+        "/api/v1/collectors/{id}/config/rollback",
+        "config_rollback",
+        Access::Admin,
+    )
+    .does(
+        "Stores an earlier version of a collector's configuration as the newest.",
+        Handler::WithBody(|ask, body| Box::pin(rollback(ask, body, Of::Collector))),
+    )
+    .takes(ROLLBACK)
+    .answers(STORED),
+    Route::get("/api/v1/config-groups", "config_groups", Access::Viewer)
+        .does(
+            "Lists the groups of collectors that have a configuration.",
+            Handler::Plain(|ask| Box::pin(groups(ask))),
+        )
+        .answers(Content::Json(Shape::Object(&[
+            always("data", Shape::List(&Shape::Map(&Shape::Any))),
+            always("count", Shape::Integer),
+        ]))),
+    Route::get(
+        "/api/v1/config-groups/{group}",
+        "config_group",
+        Access::Viewer,
+    )
+    .does(
+        "Lists the versions of a group's configuration, the newest first.",
+        Handler::Plain(|ask| Box::pin(history(ask, Of::Group))),
+    )
+    .answers(HISTORY),
+    Route::put(
+        "/api/v1/config-groups/{group}",
+        "config_group",
+        Access::Admin,
+    )
+    .does(
+        "Stores a new version of a group's configuration, once it is checked.",
+        Handler::WithBody(|ask, body| Box::pin(push(ask, body, Of::Group))),
+    )
+    .asks(WRITE)
+    .takes(Content::Text)
+    .answers(STORED),
+    Route::delete(
+        "/api/v1/config-groups/{group}",
+        "config_group",
+        Access::Admin,
+    )
+    .does(
+        "Forgets a group's configuration.",
+        Handler::Plain(|ask| Box::pin(delete(ask, Of::Group))),
+    )
+    .answers(MESSAGE),
+    Route::get(
+        "/api/v1/config-groups/{group}/diff",
+        "config_diff",
+        Access::Viewer,
+    )
+    .does(
+        "Shows how two versions of a group's configuration differ.",
+        Handler::Plain(|ask| Box::pin(diff(ask, Of::Group))),
+    )
+    .asks(&[maybe("from", Shape::Integer), maybe("to", Shape::Integer)])
+    .answers(DIFF),
+    Route::post(
+        "/api/v1/config-groups/{group}/rollback",
+        "config_rollback",
+        Access::Admin,
+    )
+    .does(
+        "Stores an earlier version of a group's configuration as the newest.",
+        Handler::WithBody(|ask, body| Box::pin(rollback(ask, body, Of::Group))),
+    )
+    .takes(ROLLBACK)
+    .answers(STORED),
+];
+
+/// What the path names.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Collector,
+    Group,
+}
+
+/// The configuration that the path names; a collector has to be known.
+async fn target(ask: &RequestContext, of: Of) -> Result<ConfigTarget, Refusal> {
+    match of {
+        Of::Group => group_name(ask.segment()).map(ConfigTarget::Group),
+        Of::Collector => {
+            let id = collector(ask.segment())?;
+            match ask.read(|state| state.collector(id).is_some()).await? {
+                true => Ok(ConfigTarget::Collector(id)),
+                false => Err(no_collector()),
+            }
+        }
+    }
+}
+
+fn group_name(segment: &str) -> Result<String, Refusal> {
+    let args = QueryString::parse(&format!("name={}", segment.replace('+', "%2B")))?;
+    let name = args.text("name").unwrap_or_default();
+    let is_good = (1..=100).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    match is_good {
+        true => Ok(name.to_owned()),
+        false => Err(invalid(
+            "the name of a group has letters, digits, dots, dashes: 1 to 100",
+        )),
+    }
+}
+
+fn label(target: &ConfigTarget) -> String {
+    match target {
+        ConfigTarget::Collector(id) => id.to_string(),
+        ConfigTarget::Group(name) => format!("group {name}"),
+    }
+}
+
+/// Never 401, which old collectors answer with the same request for ever (contract Q11): who may
+/// not see it gets 403, and where there is none 404.
+async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
+    let id = collector(ask.segment())?;
+    let may = match &ask.caller {
+        Principal::Collector(own) => *own == id,
+        Principal::User { .. } => true,
+        Principal::Anonymous => ask.context.options.allow_anonymous_push,
+    };
+    if !may {
+        return Err(forbidden(
+            "A configuration is for its own collector, with its token",
+        ));
+    }
+    let found = ask.read_here(|state| {
+        let told = state.collector_entry(id).config_told;
+        Some((state.config_of(id)?.clone(), told))
+    })?;
+    let Some((config, told)) = found else {
+        let text = "collector configuration not found";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
+    };
+    if let Principal::Collector(_) | Principal::Anonymous = ask.caller
+        && told.is_none_or(|(version, _)| version != config.version)
+    {
+        note_told(&ask, id, config.version);
+    }
+    Ok(configuration(&ask, &config))
+}
+
+/// Notes which version a collector runs. The collector does not wait for it.
+fn note_told(ask: &RequestContext, collector: CollectorId, version: u64) {
+    let api = std::sync::Arc::clone(&ask.context.api);
+    tokio::spawn(async move {
+        let told = CollectorCommand::ConfigTold {
+            collector,
+            version,
+            at: now(),
+        };
+        if let Err(error) = api.decide(ControlCommand::Collector(told)).await {
+            tracing::debug!(%error, "told configuration not noted");
+        }
+    });
+}
+
+fn configuration(ask: &RequestContext, config: &ConfigVersion) -> Response {
+    let tag = format!(
+        "\"{}-{:08x}\"",
+        config.version,
+        crc32fast::hash(config.text.as_bytes())
+    );
+    let known = ask
+        .headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let mut response = if known == Some(tag.as_str()) {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        content(
+            StatusCode::OK,
+            "text/plain; charset=utf-8",
+            config.text.clone(),
+        )
+    };
+    let headers = response.headers_mut();
+    headers.insert(VERSION, HeaderValue::from(config.version));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(ETAG, tag);
+    }
+    response
+}
+
+async fn push(ask: RequestContext, body: BodyStream, of: Of) -> Result<Response, Refusal> {
+    let is_json = ask
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let bytes = small_body(&ask, body, MAX_BYTES as u64 + 1).await?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| invalid("the body is not UTF-8"))?;
+    if is_json && text.trim_start().starts_with('{') {
+        return Err(invalid(
+            "the body is JSON: send the configuration as TOML, as it is",
+        ));
+    }
+    let faults = collector_toml::check(text);
+    if !faults.is_empty() {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        return Err(invalid(&faults.join("; ")));
+    }
+    let args = QueryString::parse(&ask.query)?;
+    let target = target(&ask, of).await?;
+    let base = match args.text("base_version") {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| {
+            invalid(&format!(
+                "base_version is {text:?}: write the number of a version"
+            ))
+        })?),
+    };
+    let comment = args.text("comment").unwrap_or_default().to_owned();
+    store(&ask, target, base, text.to_owned(), comment).await
+}
+
+async fn store(
+    ask: &RequestContext,
+    target: ConfigTarget,
+    base: Option<u64>,
+    text: String,
+    comment: String,
+) -> Result<Response, Refusal> {
+    let before = versions(ask, &target).await?.pop();
+    let diff = unified(before.as_ref().map_or("", |before| &before.text), &text);
+    let note = Note::new("collector-config.store", label(&target));
+    // Passwords may stand in it: only how many lines changed is written down.
+    let changed = |sign| diff.lines().filter(|line| line.starts_with(sign)).count();
+    let note = note.after(json!({ "lines_added": changed('+'), "lines_removed": changed('-') }));
+    let command = ConfigCommand::Store {
+        target: target.clone(),
+        base,
+        text,
+        author: ask.actor(),
+        comment,
+        at: now(),
+    };
+    ask.decide(ControlCommand::CollectorConfig(command), note)
+        .await?;
+    let stored = ask.read_here(|state| {
+        state
+            .config_versions(&target)
+            .last()
+            .map(|config| config.version)
+    })?;
+    let mut body = json!({
+        "status": "success",
+        "version": stored,
+        "message": "Configuration stored; collectors fetch it at their next pull",
+    });
+    match &target {
+        ConfigTarget::Collector(id) => body["collector_id"] = json!(id.to_string()),
+        ConfigTarget::Group(name) => body["group"] = json!(name),
+    }
+    Ok(json(StatusCode::OK, &body))
+}
+
+async fn versions(
+    ask: &RequestContext,
+    target: &ConfigTarget,
+) -> Result<Vec<ConfigVersion>, Refusal> {
+    ask.read(|state| state.config_versions(target).to_vec())
+        .await
+}
+
+async fn history(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
+    let target = target(&ask, of).await?;
+    let versions = versions(&ask, &target).await?;
+    // A password is for the collector and for those who may set it.
+    let is_admin = matches!(&ask.caller, Principal::User { role, .. } if role == "admin");
+    let show = |version: &ConfigVersion| {
+        json!({
+            "version": version.version,
+            "author": version.author,
+            "comment": version.comment,
+            "created_at": version.at.to_string(),
+            "config": if is_admin { version.text.clone() } else { masked(&version.text) },
+        })
+    };
+    let data: Vec<Value> = versions.iter().rev().map(show).collect();
+    let body = json!({ "count": data.len(), "data": data });
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// A configuration without its passwords.
+fn masked(text: &str) -> String {
+    let mask = |line: &str| match line.split_once('=') {
+        Some((key, _)) if key.trim() == "password" => format!("{key}= \"***\""),
+        _ => line.to_owned(),
+    };
+    text.lines().map(mask).collect::<Vec<_>>().join("\n")
+}
+
+async fn diff(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
+    let args = QueryString::parse(&ask.query)?;
+    let target = target(&ask, of).await?;
+    let versions = versions(&ask, &target).await?;
+    let newest = versions.last().map_or(0, |version| version.version);
+    let number = |name: &str, default: u64| match args.text(name) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| {
+            invalid(&format!(
+                "{name} is {text:?}: write the number of a version"
+            ))
+        }),
+    };
+    let to: u64 = number("to", newest)?;
+    let from: u64 = number("from", to.saturating_sub(1))?;
+    let text = |wanted: u64| match versions.iter().find(|version| version.version == wanted) {
+        _ if wanted == 0 => Ok(String::new()),
+        Some(version) => Ok(masked(&version.text)),
+        None => Err(no_version(wanted)),
+    };
+    let diff = unified(&text(from)?, &text(to)?);
+    let body = json!({ "from": from, "to": to, "diff": diff });
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// A unified diff.
+fn unified(from: &str, to: &str) -> String {
+    similar::TextDiff::from_lines(from, to)
+        .unified_diff()
+        .context_radius(3)
+        .to_string()
+}
+
+fn no_version(version: u64) -> Refusal {
+    let text = format!("configuration version {version} not found");
+    Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
+}
+
+#[derive(serde::Deserialize)]
+struct Rollback {
+    version: u64,
+}
+
+async fn rollback(ask: RequestContext, body: BodyStream, of: Of) -> Result<Response, Refusal> {
+    let given: Rollback = small_json(&ask, body).await?;
+    let target = target(&ask, of).await?;
+    let versions = versions(&ask, &target).await?;
+    let newest = versions.last().map(|version| version.version);
+    let wanted = versions
+        .into_iter()
+        .find(|version| version.version == given.version);
+    let wanted = wanted.ok_or_else(|| no_version(given.version))?;
+    let comment = format!("back to version {}", given.version);
+    store(&ask, target, newest, wanted.text, comment).await
+}
+
+async fn delete(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
+    let target = target(&ask, of).await?;
+    let note = Note::new("collector-config.delete", label(&target));
+    let delete = ConfigCommand::Delete { target };
+    ask.decide(ControlCommand::CollectorConfig(delete), note)
+        .await?;
+    Ok(json(
+        StatusCode::OK,
+        &json!({ "message": "Configuration deleted" }),
+    ))
+}
+
+async fn groups(ask: RequestContext) -> Result<Response, Refusal> {
+    let data = ask.read(|state| {
+        let members = |group: &str| {
+            let of = |id| match state.collector_entry(id).group {
+                group if group.is_empty() => DEFAULT_GROUP.to_owned(),
+                group => group,
+            };
+            state
+                .collectors()
+                .keys()
+                .filter(|id| of(**id) == group)
+                .count()
+        };
+        let show = |group: &str| {
+            let target = ConfigTarget::Group(group.to_owned());
+            let newest = state.config_versions(&target).last();
+            json!({
+                "group": group,
+                "version": newest.map(|config| config.version),
+                "updated_at": newest.map(|config| config.at.to_string()),
+                "collectors": members(group),
+            })
+        };
+        state.config_groups().map(show).collect::<Vec<Value>>()
+    });
+    let data = data.await?;
+    let body = json!({ "count": data.len(), "data": data });
+    Ok(json(StatusCode::OK, &body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_groups_are_checked() {
+        for (name, want) in [
+            ("web-1", true),
+            ("a b", false),
+            ("", false),
+            ("a%2Fb", false),
+        ] {
+            assert_eq!(group_name(name).is_ok(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_masked() {
+        let text = "[postgres]\nuser = \"a\"\npassword = \"secret\"";
+        assert_eq!(masked(text), "[postgres]\nuser = \"a\"\npassword = \"***\"");
+    }
+}

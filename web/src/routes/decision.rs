@@ -1,0 +1,98 @@
+//! Changes of the control state on behalf of a request, each with its entry in the audit log.
+
+use pga_cluster::{AuditEntry, ControlCommand, State};
+use serde_json::Value;
+
+use super::RequestContext;
+use crate::control_plane::view;
+use crate::refusal::Refusal;
+use crate::wall_clock::now;
+use crate::{Principal, Via};
+
+/// What the audit log says about a change, beside who, when and from where.
+#[derive(Debug)]
+pub(super) struct Note {
+    /// What is done, such as `user.update`.
+    pub(super) action: &'static str,
+    /// To what.
+    pub(super) target: String,
+    /// How it was before, without secrets.
+    pub(super) before: Option<Value>,
+    /// How it is after, without secrets.
+    pub(super) after: Option<Value>,
+}
+
+impl Note {
+    /// A change of `target` about which there is nothing more to say.
+    pub(super) fn new(action: &'static str, target: impl Into<String>) -> Self {
+        Self {
+            action,
+            target: target.into(),
+            before: None,
+            after: None,
+        }
+    }
+
+    pub(super) fn before(mut self, value: Value) -> Self {
+        self.before = Some(value);
+        self
+    }
+
+    pub(super) fn after(mut self, value: Value) -> Self {
+        self.after = Some(value);
+        self
+    }
+}
+
+impl RequestContext {
+    /// Makes a change and writes it down; on return this node shows it.
+    pub(super) async fn decide(&self, change: ControlCommand, note: Note) -> Result<(), Refusal> {
+        let entry = AuditEntry {
+            at: now(),
+            actor: self.actor(),
+            user_id: self.user_id(),
+            address: self.peer.addr.ip().to_string(),
+            action: note.action.to_owned(),
+            target: note.target,
+            before: note.before.map(|value| value.to_string()),
+            after: note.after.map(|value| value.to_string()),
+            request_id: self.id.as_str().to_owned(),
+        };
+        let audited = ControlCommand::Audited {
+            change: Box::new(change),
+            entry,
+        };
+        Ok(self.context.api.decide(audited).await?)
+    }
+
+    /// What this node's state says, once it has applied all that was committed before.
+    pub(super) async fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Refusal> {
+        self.context.api.linearize().await?;
+        view(&*self.context.api, read).ok_or_else(Refusal::internal)
+    }
+
+    /// What this node's state says now.
+    pub(super) fn read_here<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Refusal> {
+        view(&*self.context.api, read).ok_or_else(Refusal::internal)
+    }
+
+    /// Who asks, for people to read.
+    pub(super) fn actor(&self) -> String {
+        match &self.caller {
+            Principal::Anonymous => "anonymous".to_owned(),
+            Principal::Collector(id) => format!("collector {id}"),
+            Principal::User { username, via, .. } => match via {
+                Via::Session(_) => username.clone(),
+                Via::ApiToken(name) => format!("token {name} of {username}"),
+            },
+        }
+    }
+
+    /// The user who asks.
+    pub(super) const fn user_id(&self) -> Option<i64> {
+        match &self.caller {
+            Principal::User { id, .. } => Some(*id),
+            Principal::Anonymous | Principal::Collector(_) => None,
+        }
+    }
+}
