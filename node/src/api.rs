@@ -11,9 +11,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
+use pga_storage::query::{Row, Select};
+use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Store};
-use pga_web::{ApiError, ControlPlane, Health, NodeApi, Push, PushAck, Registered, Registration};
+use pga_web::{
+    ApiError, ControlPlane, Credentials, Health, Ingest, Operations, Push, PushAck, ReadScope,
+    Reads, Registered, Registration,
+};
 use tokio::time::Instant;
 
 use crate::actors::sessions::SessionsHandle;
@@ -110,7 +114,7 @@ impl ControlPlane for NodeApiImpl {
     }
 }
 
-impl NodeApi for NodeApiImpl {
+impl Ingest for NodeApiImpl {
     fn admits_pushes(&self) -> Result<(), ApiError> {
         self.replicator.admits()
     }
@@ -118,15 +122,16 @@ impl NodeApi for NodeApiImpl {
     fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
         Box::pin(self.sessions.push(push))
     }
+}
 
+impl Reads for NodeApiImpl {
     fn elements(
         &self,
         query: ElementQuery,
         min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>> {
         Box::pin(async move {
-            let position = self.wait_for(min_position).await?;
-            self.known(query.collector)?;
+            let position = self.begin_read(Some(query.collector), min_position).await?;
             let page = self.store.elements(query).await;
             Ok((page.map_err(|error| reads::failed(&error))?, position))
         })
@@ -138,36 +143,30 @@ impl NodeApi for NodeApiImpl {
         min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
         Box::pin(async move {
-            let position = self.wait_for(min_position).await?;
-            self.known(query.collector)?;
+            let position = self.begin_read(Some(query.collector), min_position).await?;
             let stats = self.store.top_queries(query).await;
             Ok((stats.map_err(|error| reads::failed(&error))?, position))
         })
     }
 
-    fn timeline(
+    fn select(
         &self,
-        query: StatsQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
+        select: Select,
+        scope: ReadScope,
+    ) -> BoxFuture<'_, Result<(Vec<Row>, Position), ApiError>> {
         Box::pin(async move {
-            let position = self.wait_for(min_position).await?;
-            if let Some(collector) = query.collector {
-                self.known(collector)?;
-            }
-            let rows = self.store.timeline(query).await;
+            let position = self.begin_read(scope.collector, scope.min_position).await?;
+            let rows = self.store.select(select).await;
             Ok((rows.map_err(|error| reads::failed(&error))?, position))
         })
     }
 
-    fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {
-        Box::pin(async move {
-            let status = self.cluster.status(STATUS_TIMEOUT).await;
-            let json = serde_json::to_vec(&status).map_err(|_| ApiError::Internal)?;
-            Ok(json.into())
-        })
+    fn view_age(&self) -> Option<Duration> {
+        self.cluster.view_age()
     }
+}
 
+impl Credentials for NodeApiImpl {
     fn token_key(&self) -> Option<Vec<u8>> {
         if let Some(key) = self.token_key.get() {
             return Some(key.clone());
@@ -184,9 +183,15 @@ impl NodeApi for NodeApiImpl {
         self.cluster
             .with_state(|state| state.collector(collector).is_some())
     }
+}
 
-    fn view_age(&self) -> Option<Duration> {
-        self.cluster.view_age()
+impl Operations for NodeApiImpl {
+    fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {
+        Box::pin(async move {
+            let status = self.cluster.status(STATUS_TIMEOUT).await;
+            let json = serde_json::to_vec(&status).map_err(|_| ApiError::Internal)?;
+            Ok(json.into())
+        })
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {

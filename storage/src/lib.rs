@@ -14,6 +14,7 @@ pub mod metrics;
 mod msgpack;
 mod position;
 mod push;
+pub mod query;
 pub mod store;
 mod timestamp;
 mod varint;

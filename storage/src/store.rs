@@ -31,6 +31,7 @@ pub use self::{
     },
     timescale::{StoreOwner, TimescaleOptions, TimescaleStore},
 };
+use crate::query::{Row, Select};
 use crate::{Result, Timestamp};
 
 /// Where elements end up, and where all analysis reads from (design D5).
@@ -77,8 +78,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Slow or frequent queries of one collector, per query over the window, from counter differences (design D6).
     fn top_queries(&self, query: CollectorQuery) -> BoxFuture<'_, Result<Vec<QueryStats>>>;
 
-    /// Samples of one query hash over the window, oldest first, from counter differences.
-    fn timeline(&self, query: StatsQuery) -> BoxFuture<'_, Result<Vec<StatsRow>>>;
+    /// Runs a statement of a question ([`crate::query`]); it sees one state of the store.
+    fn select(&self, select: Select) -> BoxFuture<'_, Result<Vec<Row>>>;
 
     /// Drops what is older than `before` and may be dropped whole; returns how many rows or chunks went.
     fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;

@@ -1,11 +1,13 @@
 //! The port through which the web layer asks the node: requests and answers without HTTP in them.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_config::CollectorId;
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
+use pga_storage::query::{Row, Select};
+use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Element, Idempotency, Position, Timestamp};
 
 use crate::ControlPlane;
@@ -150,50 +152,67 @@ pub enum ApiError {
     Internal,
 }
 
-/// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
+/// Taking pushes.
 ///
-/// Every method works on any node (followers forward), has its own deadline, and may be dropped at any time.
-pub trait NodeApi: ControlPlane {
-    /// Whether pushes are taken on now, whatever they hold: asked before a body is read, so that a node with too much to do spends
-    /// little on what it refuses. Answers at once.
+/// As with every port here, each method works on any node (followers forward), has its own
+/// deadline, and may be dropped at any time.
+pub trait Ingest: Debug + Send + Sync + 'static {
+    /// Whether pushes are taken on now, whatever they hold: asked before a body is read, so that a
+    /// node with too much to do spends little on what it refuses. Answers at once.
     ///
     /// # Errors
-    /// What [`NodeApi::push`] would answer.
+    /// What [`Ingest::push`] would answer.
     fn admits_pushes(&self) -> Result<(), ApiError>;
 
     /// Makes a push durable on a quorum. A dropped call may still take effect.
     fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>>;
+}
 
-    /// One page of a collector's elements, once this node's store holds `min_position` (waits, bounded).
-    /// The position is what the answer reflects.
-    ///
-    /// # Errors
-    /// `PositionAhead` at once if the cluster has not committed so much, `NotFound` for an unknown collector.
+/// Whose data a read is about, and how fresh it has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadScope {
+    /// The collector: one that nobody knows is `NotFound`.
+    pub collector: Option<CollectorId>,
+    /// What this node's store has to hold first (waits, bounded).
+    pub min_position: Option<Position>,
+}
+
+/// Reading what is stored. Each answer comes with the position that it reflects.
+///
+/// # Errors
+/// `PositionAhead` at once if the cluster has not committed the wanted position, `NotFound` for an
+/// unknown collector, `Unavailable` if the store does not answer.
+pub trait Reads: Debug + Send + Sync + 'static {
+    /// One page of a collector's elements.
     fn elements(
         &self,
         query: ElementQuery,
         min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>>;
 
-    /// Top queries of a collector; waits as [`NodeApi::elements`] does.
+    /// Top queries of a collector.
     fn top_queries(
         &self,
         query: CollectorQuery,
         min_position: Option<Position>,
     ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
 
-    /// Timeline of a query; waits as [`NodeApi::elements`] does.
-    fn timeline(
+    /// The rows of a question's statement ([`pga_storage::query`]).
+    fn select(
         &self,
-        query: StatsQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
+        select: Select,
+        scope: ReadScope,
+    ) -> BoxFuture<'_, Result<(Vec<Row>, Position), ApiError>>;
 
-    /// The cluster status document (`GET /api/v1/cluster/status`), as JSON.
-    fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>>;
+    /// How long ago a quorum last confirmed that this node had applied all that was committed;
+    /// `None` if none has since it started.
+    fn view_age(&self) -> Option<Duration>;
+}
 
-    /// The key that signs tokens of this cluster (32 random bytes), the same on every node; `None` until the
-    /// replicated state holds it.
+/// What needs the cluster's keys.
+pub trait Credentials: Debug + Send + Sync + 'static {
+    /// The key that signs tokens of this cluster (32 random bytes), the same on every node; `None`
+    /// until the replicated state holds it.
     fn token_key(&self) -> Option<Vec<u8>>;
 
     /// Registers a collector. `Unauthorized` if the secret is wrong.
@@ -201,14 +220,21 @@ pub trait NodeApi: ControlPlane {
 
     /// Whether a collector is known and not revoked, as far as this node has applied.
     fn knows_collector(&self, collector: CollectorId) -> bool;
+}
 
-    /// How long ago a quorum last confirmed that this node had applied all that was committed;
-    /// `None` if none has since it started.
-    fn view_age(&self) -> Option<Duration>;
+/// How the node and the cluster are.
+pub trait Operations: Debug + Send + Sync + 'static {
+    /// The cluster status document (`GET /api/v1/cluster/status`), as JSON.
+    fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>>;
 
     /// Health: whether this node can serve, and whether its store answers.
     fn health(&self) -> BoxFuture<'_, Health>;
 }
+
+/// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
+pub trait NodeApi: ControlPlane + Ingest + Reads + Credentials + Operations {}
+
+impl<T: ControlPlane + Ingest + Reads + Credentials + Operations> NodeApi for T {}
 
 /// What `/readyz` and `/api/v1/health` tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

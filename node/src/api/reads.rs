@@ -30,8 +30,19 @@ impl NodeApiImpl {
         }
     }
 
-    /// Refuses to answer for a collector that nobody knows: a mistyped one must not look like a quiet one.
-    pub(super) fn known(&self, collector: CollectorId) -> Result<(), ApiError> {
+    /// What every read begins with: waits for its position, and refuses to answer for a collector
+    /// that nobody knows, since a mistyped one must not look like a quiet one.
+    pub(super) async fn begin_read(
+        &self,
+        collector: Option<CollectorId>,
+        min_position: Option<Position>,
+    ) -> Result<Position, ApiError> {
+        let position = self.wait_for(min_position).await?;
+        collector.map_or(Ok(()), |collector| self.known(collector))?;
+        Ok(position)
+    }
+
+    fn known(&self, collector: CollectorId) -> Result<(), ApiError> {
         if self.replica.known(collector).0 {
             return Ok(());
         }
@@ -39,10 +50,7 @@ impl NodeApiImpl {
     }
 
     /// Waits, bounded, until this node's store holds `min_position`; answers the position a read reflects.
-    pub(super) async fn wait_for(
-        &self,
-        min_position: Option<Position>,
-    ) -> Result<Position, ApiError> {
+    async fn wait_for(&self, min_position: Option<Position>) -> Result<Position, ApiError> {
         let mut flushed = self.replica.flushed();
         let Some(wanted) = min_position else {
             return Ok(*flushed.borrow());

@@ -25,6 +25,7 @@ mod retain;
 mod rollups;
 mod sample_run;
 mod schema;
+mod select;
 mod series_ids;
 mod upgrade;
 mod values;
@@ -40,9 +41,10 @@ use uuid::Uuid;
 use self::readers::Readers;
 use self::writer::{Job, Writer};
 use super::{
-    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, StatsQuery,
-    StatsRow, Store, Watermark,
+    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, Store,
+    Watermark,
 };
+use crate::query::{Row, Select};
 use crate::{Error, Result, Timestamp};
 
 /// Name of the database file in the store's directory.
@@ -154,8 +156,8 @@ impl Store for EmbeddedStore {
         Readers::read(&self.readers, move |db| read_queries::top(db, &query)).boxed()
     }
 
-    fn timeline(&self, query: StatsQuery) -> BoxFuture<'_, Result<Vec<StatsRow>>> {
-        Readers::read(&self.readers, move |db| read_queries::timeline(db, &query)).boxed()
+    fn select(&self, select: Select) -> BoxFuture<'_, Result<Vec<Row>>> {
+        Readers::read(&self.readers, move |db| select::rows(db, &select)).boxed()
     }
 
     fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {

@@ -22,6 +22,7 @@ mod query_stats;
 mod readers;
 mod retention;
 mod rollups;
+mod select;
 mod series;
 mod session;
 mod tls;
@@ -38,9 +39,10 @@ use self::flusher::Flusher;
 use self::readers::Readers;
 use self::session::Connector;
 use super::{
-    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, StatsQuery,
-    StatsRow, Store, Watermark,
+    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, Store,
+    Watermark,
 };
+use crate::query::{Row, Select};
 use crate::{Result, Timestamp};
 
 /// A database that all nodes share; only the leader flushes.
@@ -111,8 +113,8 @@ impl Store for TimescaleStore {
         Box::pin(self.readers.run("read from", read))
     }
 
-    fn timeline(&self, query: StatsQuery) -> BoxFuture<'_, Result<Vec<StatsRow>>> {
-        let read = async move |client: &_| query_stats::timeline(client, &query).await;
+    fn select(&self, select: Select) -> BoxFuture<'_, Result<Vec<Row>>> {
+        let read = async move |client: &_| select::rows(client, &select).await;
         Box::pin(self.readers.run("read from", read))
     }
 

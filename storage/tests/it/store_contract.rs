@@ -8,6 +8,7 @@ mod data;
 mod exactly_once;
 mod model;
 mod model_check;
+mod questions;
 mod reading;
 mod upkeep;
 
@@ -30,6 +31,10 @@ pub(crate) use self::{
         the_watermark_moves_with_the_rows,
     },
     model_check::differences_are_those_of_the_model,
+    questions::{
+        series_are_the_sums_and_means_of_steps, the_newest_row_of_each_thing_is_found,
+        types_of_elements_are_counted,
+    },
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
         every_real_element_reads_back_as_sent, inventories_cost_a_reference,
@@ -73,6 +78,9 @@ macro_rules! store_contract_tests {
             windows_and_kinds_filter,
             newest_first_is_the_same_backwards,
             inventories_cost_a_reference,
+            the_newest_row_of_each_thing_is_found,
+            series_are_the_sums_and_means_of_steps,
+            types_of_elements_are_counted,
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
             late_samples_take_their_part,

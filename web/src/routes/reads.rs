@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use pga_config::CollectorId;
+use pga_storage::query::{Question, Timeline};
 use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder, StatsQuery};
 use pga_storage::{Position, Timestamp};
 use serde_json::json;
@@ -12,6 +13,7 @@ use super::RequestContext;
 use super::query_string::QueryString;
 use super::shape::{Field, Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
+use crate::ReadScope;
 use crate::context::Context;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
@@ -23,7 +25,7 @@ const AGE: HeaderName = HeaderName::from_static("x-pganalytics-age-seconds");
 const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// Which position a node has to hold before it answers.
-const MIN_POSITION: Field = maybe("min_position", Shape::Text);
+pub(super) const MIN_POSITION: Field = maybe("min_position", Shape::Text);
 const LIST: &[Field] = &[
     maybe("hours", Shape::Integer),
     maybe("from", Shape::Text),
@@ -245,9 +247,26 @@ async fn timeline(ask: RequestContext) -> Result<Response, Refusal> {
         limit: args.number("limit", 1, POINTS.1, POINTS.0),
     };
     let min_position = args.position("min_position")?;
-    let (data, position) = ask.context.api.timeline(query, min_position).await?;
+    let scope = ReadScope {
+        collector: query.collector,
+        min_position,
+    };
+    let (data, position) = ask.question(&Timeline(query), scope).await?;
     let body = json!({ "query_hash": query_hash, "data": data });
     Ok(at_position(json(StatusCode::OK, &body), position, &ask))
+}
+
+impl RequestContext {
+    /// The answer to a question, and the position that it reflects.
+    pub(super) async fn question<Q: Question>(
+        &self,
+        question: &Q,
+        scope: ReadScope,
+    ) -> Result<(Q::Answer, Position), Refusal> {
+        let (rows, position) = self.context.api.select(question.select(), scope).await?;
+        let answer = question.answer(rows).map_err(|_| Refusal::internal())?;
+        Ok((answer, position))
+    }
 }
 
 /// The collector a path segment names, by any id it may call itself (contract Q18).
@@ -260,7 +279,7 @@ pub(super) fn collector(segment: &str) -> Result<CollectorId, Refusal> {
 }
 
 /// [from, to): as asked for, else the last `hours`.
-fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refusal> {
+pub(super) fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refusal> {
     let to = args.time("to")?.unwrap_or_else(now);
     let earlier = || Timestamp::from_micros(to.micros() - i64::from(hours) * HOUR_MICROS);
     let from = args.time("from")?.unwrap_or_else(earlier);
@@ -273,7 +292,11 @@ fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refu
 
 /// Says which position an answer reflects, and how old this node's view of the cluster is (design
 /// D11).
-fn at_position(mut response: Response, position: Position, ask: &RequestContext) -> Response {
+pub(super) fn at_position(
+    mut response: Response,
+    position: Position,
+    ask: &RequestContext,
+) -> Response {
     tell_position(&mut response, position, &ask.context);
     response
 }

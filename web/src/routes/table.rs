@@ -10,8 +10,8 @@ use warp::reply::Response;
 
 use super::shape::{Field, Shape};
 use super::{
-    RequestContext, api_tokens, audit, auth, collector_config, collector_list, collectors,
-    not_built, openapi, operations, push, reads, registration_secrets, users,
+    RequestContext, api_tokens, audit, auth, collector_config, collector_list, collector_state,
+    collectors, not_built, openapi, operations, push, reads, registration_secrets, servers, users,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -198,6 +198,8 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         collectors::ROUTES,
         collector_list::ROUTES,
         collector_config::ROUTES,
+        collector_state::ROUTES,
+        servers::ROUTES,
         not_built::ROUTES,
     ];
     families.into_iter().flatten()

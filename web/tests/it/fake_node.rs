@@ -15,9 +15,13 @@ use pga_cluster::{
     Reply, State, StateLimits,
 };
 use pga_config::CollectorId;
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats, StatsQuery};
+use pga_storage::query::{Row, Select};
+use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Timestamp};
-use pga_web::{ApiError, ControlPlane, Health, NodeApi, Push, PushAck, Registered, Registration};
+use pga_web::{
+    ApiError, ControlPlane, Credentials, Health, Ingest, Operations, Push, PushAck, ReadScope,
+    Reads, Registered, Registration,
+};
 
 pub(crate) const SECRET: &str = "registration-secret";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -146,7 +150,7 @@ fn not_ahead(min_position: Option<Position>) -> Result<(), ApiError> {
     }
 }
 
-impl NodeApi for FakeNode {
+impl Ingest for FakeNode {
     fn admits_pushes(&self) -> Result<(), ApiError> {
         self.full.lock().unwrap().clone().map_or(Ok(()), Err)
     }
@@ -168,7 +172,9 @@ impl NodeApi for FakeNode {
         }
         .boxed()
     }
+}
 
+impl Reads for FakeNode {
     fn elements(
         &self,
         query: ElementQuery,
@@ -212,22 +218,42 @@ impl NodeApi for FakeNode {
         .boxed()
     }
 
-    fn timeline(
+    fn select(
         &self,
-        _query: StatsQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
+        _select: Select,
+        scope: ReadScope,
+    ) -> BoxFuture<'_, Result<(Vec<Row>, Position), ApiError>> {
         async move {
-            not_ahead(min_position)?;
+            not_ahead(scope.min_position)?;
             Ok((vec![], position()))
         }
         .boxed()
     }
 
+    fn view_age(&self) -> Option<Duration> {
+        *self.view_age.lock().unwrap()
+    }
+}
+
+impl Operations for FakeNode {
     fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {
         async { Ok(Bytes::from_static(b"{\"nodes\":[]}")) }.boxed()
     }
 
+    fn health(&self) -> BoxFuture<'_, Health> {
+        let store_ok = !self.store_down.load(Ordering::Relaxed);
+        async move {
+            Health {
+                ready: true,
+                reason: String::new(),
+                store_ok,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Credentials for FakeNode {
     fn token_key(&self) -> Option<Vec<u8>> {
         Some(KEY.to_vec())
     }
@@ -262,21 +288,5 @@ impl NodeApi for FakeNode {
 
     fn knows_collector(&self, collector: CollectorId) -> bool {
         !self.revoked.lock().unwrap().contains(&collector)
-    }
-
-    fn view_age(&self) -> Option<Duration> {
-        *self.view_age.lock().unwrap()
-    }
-
-    fn health(&self) -> BoxFuture<'_, Health> {
-        let store_ok = !self.store_down.load(Ordering::Relaxed);
-        async move {
-            Health {
-                ready: true,
-                reason: String::new(),
-                store_ok,
-            }
-        }
-        .boxed()
     }
 }

@@ -1,5 +1,6 @@
 //! Top queries and timelines come from counter differences (design D6).
 
+use pga_storage::query::{Timeline, ask};
 use pga_storage::store::{CollectorQuery, QueryOrder, StatsQuery, Store};
 use pga_storage::{Element, Timestamp};
 use serde_json::{Value as Json, json};
@@ -60,7 +61,7 @@ async fn top(store: &dyn Store, order: QueryOrder, window: (i64, i64)) -> Vec<(i
 
 /// (seconds, calls) of the points of query `hash`.
 async fn points(store: &dyn Store, hash: i64) -> Vec<(i64, i64)> {
-    let points = store.timeline(any(hash)).await.unwrap();
+    let points = ask(store, &Timeline(any(hash))).await.unwrap();
     points
         .iter()
         .map(|p| (p.time.micros() / 1_000_000, p.calls))
@@ -100,7 +101,7 @@ pub(crate) async fn top_queries_count_the_window_only(store: &dyn Store, _other:
     assert_eq!(top(store, frequent, (0, 100)).await, []);
     assert_eq!(points(store, -1).await, [(200, 10), (300, 40)]);
     assert_eq!(points(store, 2).await, [(200, 0), (300, 0)]);
-    let point = store.timeline(any(-1)).await.unwrap().pop().unwrap();
+    let point = ask(store, &Timeline(any(-1))).await.unwrap().pop().unwrap();
     assert_eq!(
         (point.mean_time, point.rows, point.shared_blks_hit),
         (2.0, 80, 120)
@@ -272,7 +273,7 @@ pub(crate) async fn equal_ids_of_two_databases_are_two_rows(store: &dyn Store, _
         database: Some("shop".to_owned()),
         ..any(1)
     };
-    let points = store.timeline(shop).await.unwrap();
+    let points = ask(store, &Timeline(shop)).await.unwrap();
     assert_eq!(points.iter().map(|p| p.calls).collect::<Vec<_>>(), [20]);
 }
 
@@ -291,5 +292,5 @@ pub(crate) async fn a_window_takes_its_share_of_a_gap(store: &dyn Store, _other:
     };
     let top = store.top_queries(query).await.unwrap();
     assert_eq!((top[0].calls, top[0].coverage), (500, Some(0.0)));
-    assert!(store.timeline(any(1)).await.unwrap()[0].gap);
+    assert!(ask(store, &Timeline(any(1))).await.unwrap()[0].gap);
 }

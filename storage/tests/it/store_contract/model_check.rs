@@ -1,5 +1,6 @@
 //! Random histories in any order of arrival: both stores give the model's answers for every window.
 
+use pga_storage::query::{Timeline, ask};
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
@@ -217,7 +218,7 @@ async fn points(store: &dyn Store, collector: CollectorId, query_hash: i64) -> P
         to: at(2 * BEGIN),
         limit: 1_000,
     };
-    let points = store.timeline(query).await.unwrap();
+    let points = ask(store, &Timeline(query)).await.unwrap();
     let point = points.iter();
     point
         .map(|p| (p.time.micros() / 1_000_000, p.calls, p.total_time, p.rows))

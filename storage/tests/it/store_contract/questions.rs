@@ -1,0 +1,142 @@
+//! Questions answer alike, whichever database holds the rows.
+
+use pga_storage::Timestamp;
+use pga_storage::query::{Aggregate, Kinds, Latest, Measure, Series, ask};
+use pga_storage::store::Store;
+use pga_storage::store::catalogue::{Table, tables_of};
+use serde_json::{Value, json};
+
+use super::data::{batch, collector, document};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+fn table(kind: &str, name: &str) -> &'static Table {
+    let mut tables = tables_of(kind).map(pga_storage::store::catalogue::TableId::table);
+    tables.find(|table| table.name == name).unwrap()
+}
+
+/// A minute's figures of one database.
+fn figures(database: &str, seconds: i64, backends: i64, commits: i64) -> Value {
+    json!({
+        "type": "pg_stats", "timestamp": seconds, "database": database,
+        "databases": [{ "database": database, "numbackends": backends,
+            "transactions_committed": commits }],
+        "tables": [{ "schema": "public", "name": "t", "live_tuples": backends * 10 }],
+    })
+}
+
+async fn fill(store: &dyn Store) {
+    let mut elements = Vec::new();
+    for minute in 0..10 {
+        let seconds = 600 + minute * 60;
+        elements.push(document(figures("app", seconds, minute, 100 + minute * 5)));
+        if minute < 5 {
+            elements.push(document(figures("old", seconds, 7, 3)));
+        }
+    }
+    elements.push(document(json!({
+        "type": "pg_locks", "timestamp": 900, "databases": {
+            "app": { "active_locks": [{ "pid": 1, "mode": "a" }, { "pid": 2, "mode": "b" }] } },
+    })));
+    let after = store.watermark().await.unwrap().position.index;
+    let flushed = store.flush(batch(after, after + 1, elements)).await;
+    flushed.unwrap();
+}
+
+pub(crate) async fn the_newest_row_of_each_thing_is_found(store: &dyn Store, _other: &dyn Store) {
+    fill(store).await;
+    let latest = |table, key, database: Option<&str>| Latest {
+        table,
+        key,
+        collector: collector(),
+        database: database.map(str::to_owned),
+        from: at(0),
+        to: at(10_000),
+        limit: 10,
+    };
+    let databases = table("pg_stats", "metrics_pg_stats_database");
+    let rows = ask(store, &latest(databases, &["database_name"], None))
+        .await
+        .unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row["database_name"].as_str().unwrap(),
+                row["numbackends"].as_i64(),
+            )
+        })
+        .collect();
+    assert_eq!(found, [("app", Some(9)), ("old", Some(7))], "{rows:?}");
+    assert_eq!(rows[0]["time"], "1970-01-01T00:19:00Z");
+    assert!(rows[0].get("stats_reset").is_none(), "NULL is left out");
+
+    let only = ask(store, &latest(databases, &["database_name"], Some("old")))
+        .await
+        .unwrap();
+    assert_eq!(only.len(), 1);
+    let locks = table("pg_locks", "metrics_pg_locks");
+    let rows = ask(store, &latest(locks, &[], None)).await.unwrap();
+    let pids: Vec<_> = rows
+        .iter()
+        .map(|row| row["pid"].as_i64().unwrap())
+        .collect();
+    assert_eq!(pids, [1, 2], "all of the newest element");
+}
+
+pub(crate) async fn series_are_the_sums_and_means_of_steps(store: &dyn Store, _other: &dyn Store) {
+    fill(store).await;
+    let series = Series {
+        table: table("pg_stats", "metrics_pg_stats_database"),
+        measures: vec![
+            Measure {
+                column: "numbackends",
+                aggregate: Aggregate::Avg,
+            },
+            Measure {
+                column: "xact_commit_delta",
+                aggregate: Aggregate::Sum,
+            },
+            Measure {
+                column: "numbackends",
+                aggregate: Aggregate::Max,
+            },
+        ],
+        collector: collector(),
+        database: Some("app".to_owned()),
+        from: at(600),
+        to: at(1_200),
+        step_micros: 300_000_000,
+        limit: 100,
+    };
+    let points = ask(store, &series).await.unwrap();
+    let found: Vec<_> = points
+        .iter()
+        .map(|point| (point.time, point.samples, point.values.clone()))
+        .collect();
+    let want = [
+        (at(600), 5, vec![Some(2.0), Some(20.0), Some(4.0)]),
+        (at(900), 5, vec![Some(7.0), Some(25.0), Some(9.0)]),
+    ];
+    assert_eq!(found, want);
+    let newest = Series { limit: 1, ..series };
+    assert_eq!(ask(store, &newest).await.unwrap()[0].time, at(900));
+}
+
+pub(crate) async fn types_of_elements_are_counted(store: &dyn Store, _other: &dyn Store) {
+    fill(store).await;
+    let kinds = Kinds {
+        collector: collector(),
+        from: at(0),
+        to: at(10_000),
+    };
+    let kinds = ask(store, &kinds).await.unwrap();
+    let found: Vec<_> = kinds
+        .iter()
+        .map(|kind| (kind.kind.as_str(), kind.elements, kind.cadence_seconds))
+        .collect();
+    assert_eq!(found, [("pg_locks", 1, None), ("pg_stats", 15, Some(60.0))]);
+    assert_eq!((kinds[1].first, kinds[1].last), (at(600), at(1_140)));
+}

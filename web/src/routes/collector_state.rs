@@ -1,0 +1,281 @@
+//! What the typed tables say of a collector's databases: the newest row of each thing, or the
+//! newest element whole.
+
+use http::StatusCode;
+use pga_config::CollectorId;
+use pga_storage::query::{Kinds, Latest};
+use pga_storage::store::catalogue::{Table, tables_of};
+use pga_storage::{Position, Timestamp};
+use serde_json::{Map, Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::query_string::QueryString;
+use super::reads::{MIN_POSITION, at_position, collector, window};
+use super::shape::{Field, Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
+use crate::ReadScope;
+use crate::refusal::Refusal;
+use crate::reply::json;
+
+/// How far back the newest values are looked for by default, in hours: inventories come hourly.
+const HOURS: u32 = 25;
+/// Rows of one table: by default, and at most.
+const ROWS: (u32, u32) = (1_000, 10_000);
+
+const ASKS: &[Field] = &[
+    maybe("database", Shape::Text),
+    maybe("hours", Shape::Integer),
+    maybe("from", Shape::Text),
+    maybe("to", Shape::Text),
+    maybe("limit", Shape::Integer),
+    MIN_POSITION,
+];
+
+const ANSWER: Content = Content::Json(Shape::Object(&[
+    always("collector_id", Shape::Text),
+    always("from", Shape::Time),
+    always("to", Shape::Time),
+    maybe("last", Shape::Time),
+    always("data", Shape::Map(&Shape::List(&Shape::Map(&Shape::Any)))),
+]));
+
+macro_rules! state_route {
+    ($path:literal, $name:literal, $kind:literal, $summary:literal) => {
+        Route::get(
+            concat!("/api/v1/collectors/{id}/", $path),
+            $name,
+            Access::Viewer,
+        )
+        .does($summary, Handler::Plain(|ask| Box::pin(newest(ask, $kind))))
+        .asks(ASKS)
+        .answers(ANSWER)
+    };
+}
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/v1/collectors/{id}/metrics/types",
+        "element_types",
+        Access::Viewer,
+    )
+    .does(
+        "Lists which types of elements a collector sent in a window, how many, and how often.",
+        Handler::Plain(|ask| Box::pin(types(ask))),
+    )
+    .asks(&[
+        maybe("hours", Shape::Integer),
+        maybe("from", Shape::Text),
+        maybe("to", Shape::Text),
+        MIN_POSITION,
+    ])
+    .answers(Content::Json(Shape::Object(&[
+        always("collector_id", Shape::Text),
+        always("from", Shape::Time),
+        always("to", Shape::Time),
+        always("count", Shape::Integer),
+        always(
+            "data",
+            Shape::List(&Shape::Object(&[
+                always("type", Shape::Text),
+                always("elements", Shape::Integer),
+                always("first", Shape::Time),
+                always("last", Shape::Time),
+                maybe("cadence_seconds", Shape::Number),
+            ])),
+        ),
+    ]))),
+    state_route!(
+        "databases",
+        "databases",
+        "pg_stats",
+        "Shows the newest figures of databases, tables and indexes."
+    ),
+    state_route!(
+        "schema",
+        "schema",
+        "pg_schema",
+        "Shows the newest inventory of tables, columns, constraints, indexes and triggers."
+    ),
+    state_route!(
+        "locks",
+        "locks",
+        "pg_locks",
+        "Shows the newest locks, waits and who blocks whom."
+    ),
+    state_route!(
+        "bloat",
+        "bloat",
+        "pg_bloat",
+        "Shows the newest bloat estimates of tables and indexes."
+    ),
+    state_route!(
+        "cache-hits",
+        "cache_hits",
+        "pg_cache",
+        "Shows the newest cache hit ratios of tables and indexes."
+    ),
+    state_route!(
+        "connections",
+        "connections",
+        "pg_connections",
+        "Shows the newest connections, long and idle transactions."
+    ),
+    state_route!(
+        "extensions",
+        "extensions",
+        "pg_extensions",
+        "Shows the newest inventory of extensions."
+    ),
+    state_route!(
+        "replication",
+        "replication",
+        "pg_replication",
+        "Shows the newest standbys, slots, WAL and transaction age."
+    ),
+    state_route!(
+        "logs",
+        "logs",
+        "pg_log",
+        "Shows the newest lines of the server's log."
+    ),
+    state_route!(
+        "host",
+        "host",
+        "sysstat",
+        "Shows the newest figures of the host's processors, memory and disks."
+    ),
+    state_route!(
+        "filesystems",
+        "filesystems",
+        "disk_usage",
+        "Shows the newest use of the host's file systems."
+    ),
+];
+
+/// The columns that name a thing in a table whose elements hold a part of them only.
+fn key(table: &Table) -> &'static [&'static str] {
+    match table.name {
+        "metrics_pg_stats_database" => &["database_name"],
+        "metrics_pg_stats_table" => &["database_name", "schema_name", "table_name"],
+        "metrics_pg_stats_index" => &["database_name", "schema_name", "index_name"],
+        "metrics_disk_usage" => &["device", "mountpoint"],
+        "metrics_disk_io" => &["device"],
+        _ => &[],
+    }
+}
+
+/// What a table is called in an answer: without what all names begin with.
+fn label(table: &Table) -> &'static str {
+    let name = table.name;
+    let short = ["metrics_pg_stats_", "metrics_pg_", "metrics_"];
+    short
+        .iter()
+        .find_map(|head| name.strip_prefix(head))
+        .unwrap_or(name)
+}
+
+/// The newest rows of the tables of a type of elements.
+pub(super) async fn newest_of(
+    ask: &RequestContext,
+    kind: &str,
+    query: Wanted,
+) -> Result<(Map<String, Value>, Position), Refusal> {
+    let mut data = Map::new();
+    let mut position = None;
+    for id in tables_of(kind) {
+        let table = id.table();
+        let question = Latest {
+            table,
+            key: key(table),
+            collector: query.collector,
+            database: query.database.clone(),
+            from: query.from,
+            to: query.to,
+            limit: query.limit,
+        };
+        let scope = ReadScope {
+            collector: Some(query.collector),
+            min_position: query.min_position,
+        };
+        let (rows, at) = ask.question(&question, scope).await?;
+        position.get_or_insert(at);
+        data.insert(label(table).to_owned(), Value::Array(rows));
+    }
+    Ok((data, position.unwrap_or_default()))
+}
+
+/// Whose newest rows, and from when.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) collector: CollectorId,
+    pub(super) database: Option<String>,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    pub(super) limit: u32,
+    pub(super) min_position: Option<Position>,
+}
+
+async fn newest(ask: RequestContext, kind: &str) -> Result<Response, Refusal> {
+    let args = QueryString::parse(&ask.query)?;
+    let (from, to) = window(&args, args.number("hours", 1, 720, HOURS))?;
+    let wanted = Wanted {
+        collector: collector(ask.segment())?,
+        database: args.text("database").map(str::to_owned),
+        from,
+        to,
+        limit: args.number("limit", 1, ROWS.1, ROWS.0),
+        min_position: args.position("min_position")?,
+    };
+    let id = wanted.collector;
+    let (data, position) = newest_of(&ask, kind, wanted).await?;
+    let times = data.values().filter_map(Value::as_array).flatten();
+    let last = times.filter_map(|row| row.get("time")?.as_str()).max();
+    let mut body = json!({
+        "collector_id": id.to_string(),
+        "from": from.to_string(),
+        "to": to.to_string(),
+    });
+    if let Some(last) = last {
+        body["last"] = json!(last);
+    }
+    body["data"] = Value::Object(data);
+    Ok(at_position(json(StatusCode::OK, &body), position, &ask))
+}
+
+async fn types(ask: RequestContext) -> Result<Response, Refusal> {
+    let args = QueryString::parse(&ask.query)?;
+    let (from, to) = window(&args, args.number("hours", 1, 720, 24))?;
+    let id = collector(ask.segment())?;
+    let scope = ReadScope {
+        collector: Some(id),
+        min_position: args.position("min_position")?,
+    };
+    let question = Kinds {
+        collector: id,
+        from,
+        to,
+    };
+    let (kinds, position) = ask.question(&question, scope).await?;
+    let show = |kind: &pga_storage::query::KindSummary| {
+        let mut shown = json!({
+            "type": kind.kind,
+            "elements": kind.elements,
+            "first": kind.first.to_string(),
+            "last": kind.last.to_string(),
+        });
+        if let Some(seconds) = kind.cadence_seconds {
+            shown["cadence_seconds"] = json!(seconds);
+        }
+        shown
+    };
+    let data: Vec<Value> = kinds.iter().map(show).collect();
+    let body = json!({
+        "collector_id": id.to_string(),
+        "from": from.to_string(),
+        "to": to.to_string(),
+        "count": data.len(),
+        "data": data,
+    });
+    Ok(at_position(json(StatusCode::OK, &body), position, &ask))
+}
