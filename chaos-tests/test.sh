@@ -10,6 +10,9 @@ if [ -z "${PGANALYTICS_TEST_TIMESCALE_URL:-}" ] || [ "$(id -u)" = 0 ]; then
     chaos-tests/timescaledb.sh sweep
 fi
 
+# The collector is tried on real servers of every major that it supports.
+chaos-tests/postgres.sh prepare
+
 # The scenarios run the real program, which has to stand beside the test binaries. Testing the whole workspace builds
 # it; a part of it may not.
 if [ $# -gt 0 ]; then

@@ -5,8 +5,8 @@
 //! acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded spool in memory; when it is
 //! full the newest cycle is dropped, and said so.
 
+mod once;
 mod options;
-mod postgres;
 mod sender;
 mod simulated;
 mod source;
@@ -18,7 +18,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 
-pub use self::{options::CollectArgs, simulated::SimulatedServer};
+pub use self::{
+    once::{check, once},
+    options::{CollectAction, CollectArgs, Output},
+    simulated::SimulatedServer,
+};
 use self::{sender::Sender, source::Source};
 use crate::client::ClientError;
 
@@ -39,8 +43,8 @@ pub enum CollectError {
     #[error("cannot register: {0}")]
     Registration(String),
     /// A connection string cannot be read.
-    #[error("cannot read the connection string of --dsn")]
-    Dsn(#[source] pga_pg_connect::ConnectError),
+    #[error("cannot use the connection string of --dsn")]
+    Dsn(#[from] pga_collector::CollectError),
     /// The sending task ended early.
     #[error("sending failed")]
     Sender(#[from] tokio::task::JoinError),

@@ -22,6 +22,7 @@ async fn a_real_database_is_read_and_pushed_past_a_dead_node() -> anyhow::Result
     args.collector_id = "collector-001".to_owned();
     args.dsn = vec![watched.url().to_owned()];
     args.interval = Duration::from_millis(300);
+    args.max_cadence = Some(Duration::from_millis(300));
     let (stop, stopped) = watch::channel(false);
     let collecting = tokio::spawn(collect::run(args, stopped));
     // An id that is no UUID maps to the same one everywhere.

@@ -3,12 +3,16 @@
 use pga_config::{LogFormat, Logging};
 use tokio::sync::watch;
 
+use super::cluster::say;
 use super::runtime::{runtime, stop_signal};
-use crate::collect::{self, CollectArgs, CollectError};
+use crate::collect::{self, CollectAction, CollectArgs, CollectError};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Exit, Result, start_logging};
 
 pub(super) fn run(args: CollectArgs) -> Result<Exit> {
+    if let Some(action) = &args.action {
+        return act(action);
+    }
     let _logs = start_logging(&Logging {
         level: "info".to_owned(),
         format: LogFormat::Text,
@@ -28,5 +32,23 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
         Ok(()) => Ok(Exit::Ok),
         Err(CollectError::Options(what)) => Err(Error::Refused(what)),
         Err(error) => Err(Error::Unavailable(crate::error::chain(&error))),
+    }
+}
+
+/// Does what `collect` does besides collecting, and prints what it found.
+fn act(action: &CollectAction) -> Result<Exit> {
+    let failed = |error: CollectError| Error::Refused(crate::error::chain(&error));
+    let runtime = runtime(1)?;
+    match action {
+        CollectAction::Once { dsn, types, output } => {
+            let text = runtime.block_on(collect::once(dsn, types, *output));
+            say(text.map_err(failed)?.trim_end())
+        }
+        CollectAction::Check { dsn, output } => {
+            let found = runtime.block_on(collect::check(dsn, *output));
+            let (text, is_good) = found.map_err(failed)?;
+            say(text.trim_end())?;
+            Ok(if is_good { Exit::Ok } else { Exit::Failed })
+        }
     }
 }

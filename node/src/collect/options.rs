@@ -13,7 +13,11 @@ const DEFAULT_SPOOL_CYCLES: NonZeroUsize = NonZeroUsize::new(720).unwrap();
 
 /// Options of `pganalytics collect`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct CollectArgs {
+    /// Something else than to collect until it is stopped
+    #[command(subcommand)]
+    pub action: Option<CollectAction>,
     /// Addresses of the nodes; any of them will do
     #[arg(
         long,
@@ -21,7 +25,7 @@ pub struct CollectArgs {
         default_value = "http://127.0.0.1:8081,http://127.0.0.1:8082,http://127.0.0.1:8083"
     )]
     pub nodes: Vec<Endpoint>,
-    /// A database to read (postgres://user@host/database); once for each. Without it a server is simulated
+    /// A server to read (postgres://user@host/database); once for each. Without it one is simulated
     #[arg(
         long,
         env = "PGANALYTICS_COLLECT_DSN",
@@ -32,6 +36,18 @@ pub struct CollectArgs {
     /// Time between two collections
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
     pub interval: Duration,
+    /// Only this database of each server; once for each. All by default
+    #[arg(long, value_name = "NAME")]
+    pub include_database: Vec<String>,
+    /// Not this database; once for each
+    #[arg(long, value_name = "NAME")]
+    pub exclude_database: Vec<String>,
+    /// Leave the machine's own figures out: where the collector runs on another one
+    #[arg(long)]
+    pub no_host: bool,
+    /// Read everything at least this often, for tests
+    #[arg(long, hide = true, value_parser = parse_duration)]
+    pub max_cadence: Option<Duration>,
     /// What this collector calls itself
     #[arg(long, default_value = "collector-001")]
     pub collector_id: String,
@@ -58,12 +74,52 @@ pub struct CollectArgs {
     pub seed: u64,
 }
 
+/// What `collect` does instead of collecting.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum CollectAction {
+    /// Read everything once, and print it
+    Once {
+        /// A server to read (postgres://user@host/database)
+        #[arg(long)]
+        dsn: String,
+        /// Only these types of elements; once for each
+        #[arg(long = "type", value_name = "TYPE")]
+        types: Vec<String>,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Say what the role cannot read, what is lost without it, and what would help
+    Check {
+        /// A server to read (postgres://user@host/database)
+        #[arg(long)]
+        dsn: String,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+}
+
+/// How a command prints what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// One line of JSON for each
+    Json,
+}
+
 impl CollectArgs {
     /// The defaults, against these nodes.
     pub fn for_nodes(nodes: Vec<Endpoint>) -> Self {
         Self {
+            action: None,
             nodes,
             dsn: Vec::new(),
+            include_database: Vec::new(),
+            exclude_database: Vec::new(),
+            no_host: false,
+            max_cadence: None,
             interval: Duration::from_secs(10),
             collector_id: "collector-001".to_owned(),
             hostname: None,

@@ -1,16 +1,20 @@
 //! Where elements come from.
 
+use pga_collector::{Host, Options, Server};
 use pga_storage::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::postgres::Database;
 use super::{CollectArgs, CollectError, SimulatedServer};
 
 /// Where elements come from.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// Real databases, one connection each.
-    Postgres(Vec<Database>),
+    /// Real servers, and the machine this runs on.
+    Real {
+        servers: Vec<Server>,
+        host: Option<Host>,
+    },
     /// A server that does not exist, and the number of the next cycle.
     Simulated {
         server: SimulatedServer,
@@ -28,8 +32,16 @@ impl Source {
                 cycle: 0,
             });
         }
-        let databases: Result<_, _> = args.dsn.iter().map(|dsn| Database::new(dsn)).collect();
-        Ok(Self::Postgres(databases?))
+        let options = Options {
+            include: args.include_database.clone(),
+            exclude: args.exclude_database.clone(),
+            max_cadence: args.max_cadence,
+        };
+        let servers = args.dsn.iter().map(|dsn| Server::new(dsn, options.clone()));
+        Ok(Self::Real {
+            servers: servers.collect::<Result<_, _>>()?,
+            host: (!args.no_host).then(Host::default),
+        })
     }
 
     /// The names that stand in the elements, once they are known.
@@ -39,7 +51,7 @@ impl Source {
         }
     }
 
-    /// One cycle. Databases that cannot be read are left out; they are logged when that changes.
+    /// One cycle: what is due. What cannot be read is left out, and told once.
     pub(super) async fn collect(&mut self, at: Timestamp) -> Vec<Value> {
         match self {
             Self::Simulated { server, cycle, .. } => {
@@ -47,10 +59,14 @@ impl Source {
                 *cycle += 1;
                 elements
             }
-            Self::Postgres(databases) => {
+            Self::Real { servers, host } => {
+                let (now, at) = (Instant::now(), at.to_string());
                 let mut elements = Vec::new();
-                for database in databases {
-                    elements.extend(database.collect(at).await);
+                for server in servers {
+                    elements.extend(server.collect(now, &at).await);
+                }
+                if let Some(host) = host {
+                    elements.extend(host.collect(now, &at));
                 }
                 elements
             }

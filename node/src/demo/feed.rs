@@ -14,6 +14,8 @@ use crate::tasks::{self, TaskKind};
 
 /// Between two collections.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Between two readings of what is read seldom.
+const SOON: Duration = Duration::from_secs(30);
 /// How the demo's collector calls itself.
 const COLLECTOR: &str = "demo-collector";
 
@@ -55,6 +57,8 @@ impl Feed {
         options.interval = INTERVAL;
         options.collector_id = COLLECTOR.to_owned();
         options.dsn = args.dsn.clone();
+        // Somebody is looking: nothing is to take an hour.
+        options.max_cadence = Some(SOON);
         options.ca_file = layout.ca_file();
         // Another run is another server: its counters begin anew.
         options.seed = rand::random();

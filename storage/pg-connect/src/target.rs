@@ -86,6 +86,15 @@ impl Target {
         &self.dbname
     }
 
+    /// The same server and role, with another database.
+    #[must_use]
+    pub fn with_dbname(&self, dbname: &str) -> Self {
+        let mut target = self.clone();
+        target.base.dbname(dbname);
+        dbname.clone_into(&mut target.dbname);
+        target
+    }
+
     /// What the driver needs for `host`; the password file is read anew.
     pub(crate) fn config(&self, host: &Host) -> Config {
         let mut config = self.base.clone();

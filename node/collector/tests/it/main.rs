@@ -1,0 +1,14 @@
+//! The collector against real servers of every major from 13 to 18.
+//!
+//! `chaos-tests/postgres.sh prepare` fetches them, once; `chaos-tests/test.sh` does so.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod blocking;
+mod postgres;
+mod roles;
+mod standby;
+mod types;

@@ -1,0 +1,182 @@
+//! Each type of elements is collected from each major, and says what direct SQL says.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::postgres::{MAJORS, Postgres, collect, element, rows, until};
+
+const SETUP: &str = "CREATE EXTENSION pg_stat_statements; CREATE DATABASE app; \
+    CREATE TABLE orders (id int PRIMARY KEY, note text); CREATE SEQUENCE small AS int MAXVALUE 100; \
+    INSERT INTO orders SELECT g, 'note' FROM generate_series(1, 500) g; ANALYZE orders; \
+    SELECT nextval('small') FROM generate_series(1, 90); \
+    SELECT pg_create_physical_replication_slot('spare', true)";
+
+/// What every server has, whatever its version and however idle it is.
+const ALWAYS: [&str; 22] = [
+    "collector_cost",
+    "collector_gaps",
+    "pg_activity_sample",
+    "pg_archiver",
+    "pg_bgwriter",
+    "pg_checkpointer",
+    "pg_connection",
+    "pg_database",
+    "pg_extension",
+    "pg_freeze",
+    "pg_identity",
+    "pg_index",
+    "pg_query_stats",
+    "pg_sequence",
+    "pg_setting",
+    "pg_slot",
+    "pg_slru",
+    "pg_statement",
+    "pg_statement_health",
+    "pg_stats",
+    "pg_table",
+    "pg_wal",
+];
+
+#[tokio::test]
+async fn every_major_tells_everything_it_has() {
+    for major in MAJORS {
+        let postgres = Postgres::start(major);
+        let client = postgres.connect().await;
+        for statement in SETUP.split("; ") {
+            client.batch_execute(statement).await.unwrap();
+        }
+        for n in 0..7 {
+            let sql = format!("SELECT count(*) FROM orders WHERE id > {n}");
+            client.batch_execute(&sql).await.unwrap();
+        }
+        // Until 14 a process of its own gathers what sessions send it now and then.
+        let inserted = "SELECT sum(n_tup_ins) FROM pg_stat_user_tables";
+        until("the server knows", async || {
+            (text(&client, inserted).await == "500").then_some(())
+        })
+        .await;
+        let mut server = postgres.server("postgres");
+        let elements = collect(&mut server).await;
+        let kinds: BTreeSet<&str> = elements
+            .iter()
+            .map(|element| element["type"].as_str().unwrap())
+            .collect();
+        for kind in ALWAYS {
+            assert!(kinds.contains(kind), "{major}: no {kind} in {kinds:?}");
+        }
+        assert_eq!(kinds.contains("pg_io"), major >= 16, "{major}");
+        let gaps: Vec<_> = server
+            .gaps()
+            .map(|gap| (&*gap.source, &*gap.database))
+            .collect();
+        assert_eq!(gaps, [], "{major}");
+        compare(major, &client, &elements).await;
+        // What did not change is not sent again, and what is not due is not read.
+        let again = collect(&mut server).await;
+        assert_eq!(again, Vec::<Value>::new(), "{major}");
+    }
+}
+
+async fn text(client: &Client, sql: &str) -> String {
+    let sql = format!("SELECT ({sql})::text");
+    client.query_one(&sql, &[]).await.unwrap().get(0)
+}
+
+/// Figures that do not move by themselves, beside direct SQL.
+async fn compare(major: i32, client: &Client, elements: &[Value]) {
+    let identity = element(elements, "pg_identity", "");
+    let system = text(client, "SELECT system_identifier FROM pg_control_system()").await;
+    assert_eq!(identity["system_identifier"], system, "{major}");
+    assert_eq!(
+        identity["server_version_num"].as_i64().map(|v| v / 10_000),
+        Some(major.into())
+    );
+
+    let tables = rows(element(elements, "pg_table", "postgres"));
+    let orders = tables
+        .iter()
+        .find(|row| row["relname"] == "orders")
+        .unwrap();
+    assert_eq!(orders["n_tup_ins"], 500, "{major}");
+    assert_eq!(orders["reltuples"].as_f64(), Some(500.0), "{major}");
+
+    let indexes = rows(element(elements, "pg_index", "postgres"));
+    let key = indexes
+        .iter()
+        .find(|row| row["indexrelname"] == "orders_pkey")
+        .unwrap();
+    assert_eq!(key["columns"], json!(["id"]), "{major}");
+    assert_eq!(
+        (&key["is_primary"], &key["is_valid"]),
+        (&json!(true), &json!(true))
+    );
+
+    let statements = rows(element(elements, "pg_statement", ""));
+    let calls = text(
+        client,
+        "SELECT calls FROM pg_stat_statements WHERE query LIKE 'SELECT count(*) FROM orders%'",
+    );
+    assert_eq!(calls.await, "7", "{major}");
+    let seven = statements
+        .iter()
+        .filter(|row| row["calls"] == 7 && row["database"] == "postgres");
+    assert_eq!(seven.count(), 1, "{major}");
+    let v3 = element(elements, "pg_query_stats", "postgres")["queries"]
+        .as_array()
+        .unwrap();
+    let counted = v3
+        .iter()
+        .find(|row| row["text"].as_str().unwrap().contains("FROM orders WHERE"));
+    assert_eq!(counted.unwrap()["calls"], 7, "{major}");
+
+    let sequences = rows(element(elements, "pg_sequence", "postgres"));
+    assert_eq!(
+        sequences[0]["used_share"].as_f64(),
+        Some(0.9),
+        "{major}: {sequences:?}"
+    );
+
+    let slots = rows(element(elements, "pg_slot", ""));
+    assert_eq!(slots[0]["slot_name"], "spare", "{major}");
+    assert!(slots[0]["retained_bytes"].as_i64() > Some(0), "{major}");
+
+    let settings = rows(element(elements, "pg_setting", ""));
+    let buffers = settings
+        .iter()
+        .find(|row| row["name"] == "shared_buffers")
+        .unwrap();
+    let wanted = text(
+        client,
+        "SELECT setting FROM pg_settings WHERE name = 'shared_buffers'",
+    );
+    assert_eq!(buffers["setting"], wanted.await, "{major}");
+
+    let checkpointer = element(elements, "pg_checkpointer", "");
+    let timed = match major >= 17 {
+        true => "SELECT num_timed FROM pg_stat_checkpointer",
+        false => "SELECT checkpoints_timed FROM pg_stat_bgwriter",
+    };
+    assert_eq!(
+        checkpointer["num_timed"].to_string(),
+        text(client, timed).await,
+        "{major}"
+    );
+
+    let databases = rows(element(elements, "pg_database", ""));
+    let names: BTreeSet<_> = databases
+        .iter()
+        .filter_map(|row| row["datname"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        BTreeSet::from(["app", "postgres", "template0", "template1"]),
+        "{major}"
+    );
+    let slru = rows(element(elements, "pg_slru", ""));
+    assert!(
+        slru.iter().any(|row| row["name"] == "multixact_member"),
+        "{major}: {slru:?}"
+    );
+}
