@@ -27,6 +27,11 @@ else
     cargo test --locked --workspace --test it -- --test-threads=1 "${measured[@]}"
 fi
 
+# The web page, in a real browser against three nodes.
+if [ $# -eq 0 ]; then
+    web/ui/check.sh
+fi
+
 # Tests that cannot make disks say so and pass, and what a passing test says is not shown.
 if [ "$(id -u)" != 0 ] || [ ! -e /dev/loop-control ]; then
     echo "test.sh: WITHOUT power cuts and failing disks: they take root and loop devices" >&2

@@ -12,6 +12,7 @@ mod decision;
 mod not_built;
 mod openapi;
 mod operations;
+mod page;
 mod paging;
 mod push;
 mod push_answer;
@@ -68,7 +69,12 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     /// The first segment that a brace stands for.
     fn segment(&self) -> &str {
-        self.segments.first().map_or("", String::as_str)
+        self.segment_at(0)
+    }
+
+    /// The segment that a brace stands for, counted from 0.
+    fn segment_at(&self, place: usize) -> &str {
+        self.segments.get(place).map_or("", String::as_str)
     }
 }
 

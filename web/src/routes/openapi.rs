@@ -124,6 +124,9 @@ fn operation_id(route: &Route) -> String {
             id.push_str(word);
         }
     }
+    if matches!(route.answer, Content::Html) {
+        id.push_str("_page");
+    }
     // Of the two paths of one answer, the contract's is the one with the prefix.
     if route.path == "/version" {
         id.push_str("_short");
@@ -166,6 +169,7 @@ fn with_content(description: &str, body: Content) -> Value {
 fn content(body: Content) -> Value {
     match body {
         Content::Nothing => json!({}),
+        Content::Html => json!({ "text/html": { "schema": Shape::Text.schema() } }),
         Content::Text => json!({ "text/plain": { "schema": Shape::Text.schema() } }),
         Content::Json(shape) => json!({ "application/json": { "schema": shape.schema() } }),
         Content::Frame => json!({ "application/octet-stream": {} }),

@@ -11,7 +11,8 @@ use warp::reply::Response;
 use super::shape::{Field, Shape};
 use super::{
     RequestContext, api_tokens, audit, auth, collector_config, collector_list, collector_state,
-    collectors, not_built, openapi, operations, push, reads, registration_secrets, servers, users,
+    collectors, not_built, openapi, operations, page, push, reads, registration_secrets, servers,
+    users,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -59,6 +60,8 @@ pub(super) enum Content {
     Nothing,
     /// Plain text.
     Text,
+    /// A document for browsers.
+    Html,
     /// JSON.
     Json(Shape),
     /// A binary push frame.
@@ -189,6 +192,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         push::ROUTES,
         operations::ROUTES,
         openapi::ROUTES,
+        page::ROUTES,
         reads::ROUTES,
         auth::ROUTES,
         users::ROUTES,
@@ -253,7 +257,7 @@ pub(super) fn allowed(path: &str) -> Vec<&'static str> {
 fn segments(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut params = Vec::new();
     let mut have = path.strip_suffix('/').unwrap_or(path).split('/');
-    for want in pattern.split('/') {
+    for want in pattern.strip_suffix('/').unwrap_or(pattern).split('/') {
         match have.next()? {
             "" if want.starts_with('{') => return None,
             segment if want.starts_with('{') => params.push(segment.to_owned()),
@@ -304,7 +308,8 @@ mod tests {
             ("GET", "/livez/", "livez"),
             ("DELETE", "/api/v1/snapshots", "POST, GET, HEAD, OPTIONS"),
             ("GET", "/livez//", ""),
-            ("GET", "/", ""),
+            ("GET", "/nowhere", ""),
+            ("GET", "/", "page"),
         ] {
             let found = match find(method, path) {
                 Found::Route(route, _) => route.name.to_owned(),

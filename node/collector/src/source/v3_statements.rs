@@ -46,12 +46,16 @@ fn sql(facts: &Facts) -> Option<String> {
             sum(calls * (stddev_exec_time ^ 2 + mean_exec_time ^ 2)) AS squares, \
             sum({read}) AS block_read, sum({write}) AS block_write, {sums} \
             FROM {schema}.pg_stat_statements WHERE queryid IS NOT NULL AND dbid = \
-                (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                (SELECT oid FROM pg_database WHERE datname = current_database()) AND {OTHERS} \
             GROUP BY queryid ORDER BY sum(total_exec_time) DESC, queryid LIMIT 100) s) AS queries",
         members = members.join(", "),
         sums = sums.join(", "),
     ))
 }
+
+/// What the collector runs itself is in `collector_cost`, not among the statements.
+const OTHERS: &str = "query NOT LIKE 'SELECT /* pganalytics:%' AND NOT ((query LIKE 'SET LOCAL %' \
+    OR query = 'BEGIN READ ONLY') AND userid = (SELECT oid FROM pg_roles WHERE rolname = current_user))";
 
 const SUMS: [&str; 15] = [
     "calls",

@@ -4,7 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests fail by panicking"
+    clippy::too_many_lines,
+    reason = "helpers of tests fail by panicking, and comparisons are long"
 )]
 
 mod blocking;

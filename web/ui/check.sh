@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The web page: what is committed is what the source makes, its tests pass, and a real browser finds
+# nothing wrong with it on three nodes. Screenshots are written to target/ui.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+if ! command -v node >/dev/null || ! command -v npm >/dev/null || ! command -v chromium >/dev/null; then
+    apt-get update && apt-get install -y --no-install-recommends nodejs npm chromium
+fi
+npm ci --no-audit --no-fund --ignore-scripts
+npm test
+cp -r dist "$(git rev-parse --show-toplevel)/target/ui-dist-committed"
+npm run build
+if ! diff -r dist ../../target/ui-dist-committed; then
+    rm -rf ../../target/ui-dist-committed
+    echo "web/ui/check.sh: web/ui/dist is not what the source makes: commit the result of npm run build" >&2
+    exit 1
+fi
+rm -rf ../../target/ui-dist-committed
+npm run e2e

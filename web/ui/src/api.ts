@@ -1,0 +1,107 @@
+// The node's API: the browser's cookies say who asks; a change sends the CSRF token along.
+import { signal } from "@preact/signals";
+
+export interface User {
+  id: number;
+  username: string;
+  role: string;
+}
+
+/** Who is logged in; null while nobody is, undefined until that is known. */
+export const user = signal<User | null | undefined>(undefined);
+/** Why the node does not answer; empty while it does. */
+export const offline = signal("");
+/** Addresses of all nodes, as far as they were told. */
+export const nodes = signal<string[]>([]);
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function csrf(): string {
+  const pair = document.cookie.split("; ").find((part) => part.startsWith("csrf_token="));
+  return pair ? pair.slice("csrf_token=".length) : "";
+}
+
+async function send(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["X-CSRF-Token"] = csrf();
+  try {
+    const answer = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+    });
+    offline.value = "";
+    return answer;
+  } catch {
+    offline.value = "This node does not answer.";
+    throw new ApiError(0, "This node does not answer.");
+  }
+}
+
+async function fault(answer: Response): Promise<ApiError> {
+  const text = await answer.text();
+  try {
+    const error = JSON.parse(text);
+    const details = error.details ? `: ${error.details}` : "";
+    return new ApiError(answer.status, `${error.message}${details}`);
+  } catch {
+    return new ApiError(answer.status, `${answer.status} ${answer.statusText}`);
+  }
+}
+
+/** One refresh at a time: a refresh token is good once. */
+let refreshing: Promise<boolean> | null = null;
+
+function refresh(): Promise<boolean> {
+  refreshing ??= send("POST", "/api/v1/auth/refresh")
+    .then((answer) => answer.ok)
+    .finally(() => {
+      refreshing = null;
+    });
+  return refreshing;
+}
+
+/** A request; if the access token has ended it is renewed once, else the login opens. */
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let answer = await send(method, path, body);
+  if (answer.status === 401 && csrf() && (await refresh())) answer = await send(method, path, body);
+  if (answer.status === 401) user.value = null;
+  if (!answer.ok) throw await fault(answer);
+  return (answer.status === 204 ? undefined : parse(await answer.text())) as T;
+}
+
+/** JSON, whose query ids have 64 bits: more than a number of JavaScript holds, so they become texts. */
+export function parse(text: string): unknown {
+  return JSON.parse(text.replace(/"(query_hash|queryid|query_id)":(-?\d{16,})/g, '"$1":"$2"'));
+}
+
+export const get = <T>(path: string) => call<T>("GET", path);
+
+export async function login(username: string, password: string): Promise<void> {
+  const answer = await send("POST", "/api/v1/auth/login", { username, password });
+  if (!answer.ok) throw await fault(answer);
+  user.value = (await answer.json()).user;
+}
+
+export async function logout(): Promise<void> {
+  await send("POST", "/api/v1/auth/logout");
+  user.value = null;
+}
+
+export async function whoami(): Promise<void> {
+  try {
+    user.value = await get<User>("/api/v1/auth/me");
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 0) return;
+    user.value = null;
+  }
+}

@@ -1,0 +1,51 @@
+import type { ComponentChildren } from "preact";
+import { useData } from "../data";
+import { ago } from "../format";
+import { Link, Ranges, Show, Status } from "../parts";
+import { place } from "../router";
+import type { ServerRow } from "./fleet";
+
+export interface ServerDetail extends ServerRow {
+  instances: { postmaster_start_time?: string; databases: { name: string; size_bytes?: number; connections?: number }[] }[];
+}
+
+const TABS: [string, string][] = [
+  ["", "Overview"],
+  ["/activity", "Activity and locks"],
+  ["/queries", "Queries"],
+  ["/tables", "Tables and vacuum"],
+  ["/replication", "Replication"],
+];
+
+/** What stands above each page of a server. */
+export function ServerHead({ id, children }: { id: string; children: (server: ServerDetail) => ComponentChildren }) {
+  const server = useData<ServerDetail>(`/api/v1/servers/${encodeURIComponent(id)}`, 15);
+  const kept = new URLSearchParams();
+  for (const name of ["hours", "from", "to"]) {
+    const value = place.value.args.get(name);
+    if (value) kept.set(name, value);
+  }
+  const args = kept.size ? `?${kept}` : "";
+  return (
+    <Show of={server}>
+      {(found) => (
+        <>
+          <div class="head">
+            <h1>{found.name}</h1>
+            <Status of={found.status} />
+            <span class="muted">last seen {ago(found.last_seen)}</span>
+            <span class="grow" />
+            <Ranges />
+          </div>
+          <nav class="tabs" aria-label="Of this server">
+            {TABS.map(([path, name]) => {
+              const href = `/servers/${id}${path}`;
+              return <Link key={path} href={href + args} class={place.value.path === href ? "here" : ""}>{name}</Link>;
+            })}
+          </nav>
+          {children(found)}
+        </>
+      )}
+    </Show>
+  );
+}

@@ -1,0 +1,80 @@
+import { useData } from "../data";
+import { ago, bytes, count, percent } from "../format";
+import { Show, Table, type Column } from "../parts";
+import { type ServerDetail, ServerHead } from "./server-head";
+
+interface TableRow {
+  database_name: string;
+  schema_name?: string;
+  table_name?: string;
+  n_live_tup?: number;
+  n_dead_tup?: number;
+  seq_scan?: number;
+  idx_scan?: number;
+  table_size?: number;
+  last_vacuum?: string;
+  last_autovacuum?: string;
+}
+
+interface FreezeRow {
+  schema: string;
+  name: string;
+  xid_age: number;
+  mxid_age: number;
+  freeze_max_age: number;
+}
+
+const dead = (row: TableRow) => (row.n_dead_tup ?? 0) / Math.max(1, (row.n_live_tup ?? 0) + (row.n_dead_tup ?? 0));
+const vacuumed = (row: TableRow) => [row.last_vacuum, row.last_autovacuum].filter(Boolean).sort().pop();
+
+const TABLES: Column<TableRow>[] = [
+  { name: "Table", value: (row) => `${row.schema_name}.${row.table_name}`, show: (row) => `${row.schema_name}.${row.table_name}` },
+  { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
+  { name: "Size", number: true, value: (row) => row.table_size, show: (row) => bytes(row.table_size) },
+  { name: "Rows", number: true, value: (row) => row.n_live_tup, show: (row) => count(row.n_live_tup) },
+  { name: "Dead rows", number: true, value: (row) => row.n_dead_tup, show: (row) => count(row.n_dead_tup) },
+  { name: "Dead share", number: true, value: dead, show: (row) => <span class={dead(row) > 0.2 ? "error" : ""}>{percent(dead(row))}</span> },
+  { name: "Sequential scans", number: true, value: (row) => row.seq_scan, show: (row) => count(row.seq_scan) },
+  { name: "Index scans", number: true, value: (row) => row.idx_scan, show: (row) => count(row.idx_scan) },
+  { name: "Vacuumed", value: vacuumed, show: (row) => ago(vacuumed(row)) },
+];
+
+/** Transactions after which a server stops taking commands: 2³¹ less three million. */
+const STOP = 2 ** 31 - 3_000_000;
+
+const FREEZE: Column<FreezeRow>[] = [
+  { name: "Table", value: (row) => `${row.schema}.${row.name}`, show: (row) => `${row.schema}.${row.name}` },
+  { name: "Age", number: true, value: (row) => row.xid_age, show: (row) => count(row.xid_age) },
+  { name: "of what autovacuum waits for", number: true, value: (row) => row.xid_age / row.freeze_max_age, show: (row) => percent(row.xid_age / row.freeze_max_age) },
+  { name: "of what the server can do", number: true, value: (row) => row.xid_age / STOP, show: (row) => <span class={row.xid_age / STOP > 0.5 ? "error" : ""}>{percent(row.xid_age / STOP)}</span> },
+  { name: "Multixact age", number: true, value: (row) => row.mxid_age, show: (row) => count(row.mxid_age) },
+];
+
+function Body({ server }: { server: ServerDetail }) {
+  const base = `/api/v1/collectors/${server.collector_id}`;
+  const tables = useData<{ data: { table?: TableRow[] } }>(`${base}/databases?limit=5000`, 30);
+  const freeze = useData<{ data: { database: string; rows: FreezeRow[] }[] }>(`${base}/metrics?type=pg_freeze&order=desc&limit=50`, 60);
+  return (
+    <>
+      <Show of={tables}>{({ data }) => <Table id="tables" rows={data.table ?? []} columns={TABLES} empty="No table was seen in the last day." />}</Show>
+      <h2>How far transaction ids are used up</h2>
+      <Show of={freeze}>
+        {({ data }) => {
+          const seen = new Set<string>();
+          const newest = data.filter((one) => !seen.has(one.database) && seen.add(one.database));
+          if (newest.length === 0) return <p class="empty">This collector sends no ages: pganalytics collect --dsn … does.</p>;
+          return newest.map((one) => (
+            <section key={one.database}>
+              <h2>{one.database}</h2>
+              <Table id={`freeze.${one.database}`} rows={one.rows.slice(0, 10)} columns={FREEZE} empty="No table." />
+            </section>
+          ));
+        }}
+      </Show>
+    </>
+  );
+}
+
+export function Tables({ id }: { id: string }) {
+  return <ServerHead id={id}>{(server) => <Body server={server} />}</ServerHead>;
+}
