@@ -4,7 +4,7 @@
 //! A [`Server`] is one PostgreSQL server. Each call of [`Server::collect`] reads the sources that
 //! are due and answers their elements. A source is one file below `source/`: the type of its
 //! elements, how often, on which databases, and its query, which is built from the columns that
-//! the server has. [`Facts`] is what is looked up once per connection. [`check`] says what a role
+//! the server has. [`Facts`] is what is looked up once per connection. [`check()`] says what a role
 //! is missing. [`Host`] reads the machine.
 //!
 //! # What it guarantees
