@@ -2,28 +2,34 @@
 //! cluster.
 //!
 //! A cycle's elements become one push body, which is resent unchanged, to one node after the other, until it is
-//! acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded spool in memory; when it is
-//! full the newest cycle is dropped, and said so.
+//! acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded spool, on disk where there is a
+//! state directory: `kill -9` loses the cycle that is being read, at most. At the cap the oldest go, and that is said.
 
+mod identity;
 mod once;
 mod options;
 mod sender;
 mod simulated;
 mod source;
+mod spool;
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use self::sender::{Outgoing, Sender};
+use self::source::Source;
+use self::spool::Spool;
 pub use self::{
     once::{check, once},
     options::{CollectAction, CollectArgs, Output},
     simulated::SimulatedServer,
 };
-use self::{sender::Sender, source::Source};
 use crate::client::ClientError;
 
 /// Longest time the last body is tried for after the collector was told to stop.
@@ -45,9 +51,9 @@ pub enum CollectError {
     /// A connection string cannot be read.
     #[error("cannot use the connection string of --dsn")]
     Dsn(#[from] pga_collector::CollectError),
-    /// The sending task ended early.
-    #[error("sending failed")]
-    Sender(#[from] tokio::task::JoinError),
+    /// The state directory cannot be used.
+    #[error("cannot use the state directory {}", .0.display())]
+    State(PathBuf, #[source] std::io::Error),
 }
 
 /// Collects and pushes until `stop` holds true.
@@ -63,11 +69,15 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
     let sender = Sender::new(&args).await?;
     let (collector, hostname) = (sender.collector().to_owned(), args.hostname());
     source.set_collector(&collector, &hostname);
-    let (spool, waiting) = mpsc::channel(args.spool_cycles.get());
-    let sending = tokio::spawn(sender.run(waiting));
+    let outgoing = Arc::new(Outgoing::new(spool(&args)?));
+    let left = outgoing.with(|spool| spool.len());
+    if left > 0 {
+        tracing::info!(cycles = left, "delivering what an earlier run left");
+    }
+    let sending = tokio::spawn(sender.run(Arc::clone(&outgoing)));
     let mut tick = tokio::time::interval(args.interval);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut is_full = false;
+    let mut dropped = 0;
     loop {
         tokio::select! {
             biased;
@@ -80,23 +90,45 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
             continue;
         }
         let body = envelope(&collector, &hostname, now, &elements);
-        let was_full = std::mem::replace(&mut is_full, spool.try_send(body.into()).is_err());
-        if is_full && !was_full {
+        if let Err(error) = outgoing.with(|spool| spool.add(body.into())) {
+            tracing::warn!(%error, "the spool cannot be written: the cycle is kept in memory");
+        }
+        outgoing.ring();
+        let gone = outgoing.with(|spool| spool.dropped());
+        if gone > dropped {
             tracing::warn!(
-                cycles = args.spool_cycles.get(),
-                "spool is full, dropping new cycles"
+                cycles = gone,
+                "the spool is full: the oldest cycles were dropped"
             );
-        } else if was_full && !is_full {
-            tracing::info!("spool has room again");
+            dropped = gone;
         }
     }
-    drop(spool);
-    match tokio::time::timeout(LAST_PUSH, sending).await {
-        Ok(ended) => Ok(ended?),
-        Err(_elapsed) => {
-            tracing::warn!("stopped with cycles that were not acknowledged");
-            Ok(())
-        }
+    last_push(&outgoing, sending).await;
+    Ok(())
+}
+
+fn spool(args: &CollectArgs) -> Result<Spool, CollectError> {
+    let max_bytes = args.spool_size.bytes();
+    let Some(dir) = &args.state_dir else {
+        return Ok(Spool::in_memory(max_bytes));
+    };
+    let dir = dir.join("spool");
+    Spool::open(&dir, max_bytes).map_err(|error| CollectError::State(dir, error))
+}
+
+/// Gives what waits a moment to be delivered.
+async fn last_push(outgoing: &Outgoing, sending: tokio::task::JoinHandle<()>) {
+    let end = tokio::time::Instant::now() + LAST_PUSH;
+    while outgoing.with(|spool| spool.len()) > 0 && tokio::time::Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sending.abort();
+    let left = outgoing.with(|spool| spool.len());
+    if left > 0 {
+        tracing::warn!(
+            cycles = left,
+            "stopped with cycles that were not acknowledged"
+        );
     }
 }
 

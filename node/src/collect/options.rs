@@ -1,15 +1,12 @@
 //! Options of `pganalytics collect`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pga_config::parse_duration;
+use pga_config::{ByteSize, parse_duration};
 
 use super::CollectError;
 use crate::client::Endpoint;
-
-const DEFAULT_SPOOL_CYCLES: NonZeroUsize = NonZeroUsize::new(720).unwrap();
 
 /// Options of `pganalytics collect`.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,9 +63,12 @@ pub struct CollectArgs {
     /// Longest time to wait for one answer before another node is tried
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// Cycles kept in memory while no node takes them
-    #[arg(long, default_value_t = DEFAULT_SPOOL_CYCLES)]
-    pub spool_cycles: NonZeroUsize,
+    /// Keeps identity and undelivered cycles there, over restarts; in memory only without it
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Most that undelivered cycles may take; then the oldest go
+    #[arg(long, default_value = "512MiB")]
+    pub spool_size: ByteSize,
     /// Seed of the simulated server
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -127,7 +127,8 @@ impl CollectArgs {
             token: None,
             ca_file: None,
             timeout: Duration::from_secs(10),
-            spool_cycles: DEFAULT_SPOOL_CYCLES,
+            state_dir: None,
+            spool_size: ByteSize::new(512 << 20),
             seed: 1,
         }
     }

@@ -1,0 +1,85 @@
+//! Who this collector is to the cluster: its id and its token, kept over restarts.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "identity.json";
+
+/// What the cluster gave at the registration.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    /// The id.
+    pub(super) collector_id: String,
+    /// The token that is good now.
+    pub(super) token: String,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({})", self.collector_id)
+    }
+}
+
+impl Identity {
+    /// The one in `dir`; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is none.
+    pub(super) fn read(dir: &Path) -> io::Result<Option<Self>> {
+        match fs::read(dir.join(FILE)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts it in `dir`, for the owner's eyes only, in place of the one before.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the one before is whole.
+    pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)?;
+        let new = dir.join(format!("{FILE}.new"));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(&new, dir.join(FILE))?;
+        fs::File::open(dir)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn an_identity_is_read_again_and_is_nobody_elses() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Identity::read(dir.path()).unwrap(), None);
+        let identity = Identity {
+            collector_id: "c".into(),
+            token: "t".into(),
+        };
+        identity.write(dir.path()).unwrap();
+        assert_eq!(Identity::read(dir.path()).unwrap(), Some(identity.clone()));
+        let mode = fs::metadata(dir.path().join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!format!("{identity:?}").contains("\"t\""));
+        fs::write(dir.path().join(FILE), "{").unwrap();
+        Identity::read(dir.path()).unwrap_err();
+    }
+}
