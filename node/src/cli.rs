@@ -41,7 +41,7 @@ enum Command {
     #[command(subcommand)]
     User(user::UserCommand),
     /// Read a PostgreSQL server, and push what it finds
-    Collect(CollectArgs),
+    Collect(Box<CollectArgs>),
     /// Push simulated load, and verify that nothing was lost or stored twice
     Load(LoadArgs),
 }
@@ -76,7 +76,7 @@ impl Cli {
             Command::CheckConfig(args) => check_config::run(&args),
             Command::Cluster(command) => cluster::run(command),
             Command::User(command) => user::run(command),
-            Command::Collect(args) => collect::run(args),
+            Command::Collect(args) => collect::run(*args),
             Command::Load(args) => load::run(&args),
         }
     }

@@ -6,6 +6,7 @@
 //! state directory: `kill -9` loses the cycle that is being read, at most. At the cap the oldest go, and that is said.
 
 mod identity;
+mod init;
 mod once;
 mod options;
 mod sender;
@@ -26,6 +27,7 @@ use self::sender::{Outgoing, Sender};
 use self::source::Source;
 use self::spool::Spool;
 pub use self::{
+    init::init,
     once::{check, once},
     options::{CollectAction, CollectArgs, Output},
     simulated::SimulatedServer,

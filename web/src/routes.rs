@@ -28,7 +28,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{ALLOW, HeaderValue};
+use http::header::{
+    ALLOW, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, Method, StatusCode};
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
@@ -195,7 +198,25 @@ fn answer(name: &'static str, context: &Context, id: &RequestId, outcome: Outcom
         refusal.response(id.as_str())
     });
     response.extensions_mut().insert(RouteName(name));
+    protect(&mut response);
     response
+}
+
+/// What tells browsers to do nothing with an answer but to show it; the page has its own policy.
+fn protect(response: &mut Response) {
+    let headers = response.headers_mut();
+    let none = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(none);
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 fn ask(context: Arc<Context>) -> BoxedFilter<(RequestContext,)> {

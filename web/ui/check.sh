@@ -4,12 +4,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-if ! command -v node >/dev/null || ! command -v npm >/dev/null || ! command -v chromium >/dev/null; then
-    apt-get update && apt-get install -y --no-install-recommends nodejs npm chromium
+missing=()
+command -v npm >/dev/null || missing+=(nodejs npm)
+command -v chromium >/dev/null || missing+=(chromium)
+if [ ${#missing[@]} -gt 0 ]; then
+    apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"
 fi
 npm ci --no-audit --no-fund --ignore-scripts
 npm test
-cp -r dist "$(git rev-parse --show-toplevel)/target/ui-dist-committed"
+mkdir -p ../../target && rm -rf ../../target/ui-dist-committed
+cp -r dist ../../target/ui-dist-committed
 npm run build
 if ! diff -r dist ../../target/ui-dist-committed; then
     rm -rf ../../target/ui-dist-committed

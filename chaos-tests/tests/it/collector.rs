@@ -21,6 +21,13 @@ async fn a_real_database_is_read_and_pushed_past_a_dead_node() -> anyhow::Result
     let mut args = CollectArgs::for_nodes(cluster.endpoints());
     args.collector_id = "collector-001".to_owned();
     args.dsn = vec![watched.url().to_owned()];
+    // The server has the databases of other tests too.
+    let name = watched
+        .url()
+        .split('?')
+        .next()
+        .and_then(|url| url.rsplit('/').next());
+    args.include_database = vec![name.context("the database's name")?.to_owned()];
     args.interval = Duration::from_millis(300);
     args.max_cadence = Some(Duration::from_millis(300));
     let (stop, stopped) = watch::channel(false);

@@ -44,6 +44,25 @@ fn act(action: &CollectAction) -> Result<Exit> {
             let text = runtime.block_on(collect::once(dsn, types, *output));
             say(text.map_err(failed)?.trim_end())
         }
+        CollectAction::Init {
+            nodes,
+            dsn,
+            registration_secret,
+            ca_file,
+            name,
+            state_dir,
+            env_file,
+            unit,
+        } => {
+            let mut args = CollectArgs::for_nodes(nodes.clone());
+            args.dsn.clone_from(dsn);
+            args.registration_secret = Some(registration_secret.clone());
+            args.ca_file.clone_from(ca_file);
+            args.state_dir = Some(state_dir.clone());
+            args.collector_id = name.clone().unwrap_or_else(|| args.hostname());
+            let text = runtime.block_on(collect::init(&args, env_file, unit));
+            say(text.map_err(failed)?.trim_end())
+        }
         CollectAction::Check { dsn, output } => {
             let found = runtime.block_on(collect::check(dsn, *output));
             let (text, is_good) = found.map_err(failed)?;

@@ -18,6 +18,7 @@ pub struct CollectArgs {
     /// Addresses of the nodes; any of them will do
     #[arg(
         long,
+        env = "PGANALYTICS_NODES",
         value_delimiter = ',',
         default_value = "http://127.0.0.1:8081,http://127.0.0.1:8082,http://127.0.0.1:8083"
     )]
@@ -58,7 +59,7 @@ pub struct CollectArgs {
     #[arg(long, env = "PGANALYTICS_COLLECTOR_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// CA certificates (PEM) for https addresses
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "PGANALYTICS_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// Longest time to wait for one answer before another node is tried
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
@@ -88,6 +89,45 @@ pub enum CollectAction {
         /// How it is printed
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
+    },
+    /// Register, and write what a collector needs to run as a service
+    Init {
+        /// Addresses of the nodes; any of them will do
+        #[arg(long, value_delimiter = ',', required = true)]
+        nodes: Vec<Endpoint>,
+        /// A server to read (postgres://user@host/database); once for each
+        #[arg(long, required = true)]
+        dsn: Vec<String>,
+        /// A registration secret of the cluster
+        #[arg(long, env = "PGANALYTICS_REGISTRATION_SECRET", hide_env_values = true)]
+        registration_secret: String,
+        /// CA certificates (PEM) for https addresses
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+        /// Name of the collector; the machine's by default
+        #[arg(long)]
+        name: Option<String>,
+        /// Where identity and undelivered cycles are kept
+        #[arg(
+            long,
+            value_name = "DIR",
+            default_value = "/var/lib/pganalytics-collector"
+        )]
+        state_dir: PathBuf,
+        /// Settings of the service
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/pganalytics/collector.env"
+        )]
+        env_file: PathBuf,
+        /// The service's unit
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/systemd/system/pganalytics-collector.service"
+        )]
+        unit: PathBuf,
     },
     /// Say what the role cannot read, what is lost without it, and what would help
     Check {
@@ -146,7 +186,8 @@ impl CollectArgs {
         Err(CollectError::Options(wrong.to_owned()))
     }
 
-    pub(super) fn hostname(&self) -> String {
+    /// What it reports as its host.
+    pub fn hostname(&self) -> String {
         self.hostname.clone().unwrap_or_else(|| {
             let name = rustix::system::uname();
             name.nodename().to_string_lossy().into_owned()

@@ -68,6 +68,19 @@ impl SimulatedServer {
     }
 }
 
+impl SimulatedServer {
+    /// What a collector of ours tells beyond the types of a stock one.
+    pub fn activity(&self, cycle: u64, at: Timestamp) -> Value {
+        let at = at.to_string();
+        let frame = Frame {
+            at: &at,
+            collector: &self.collector,
+            hostname: &self.hostname,
+        };
+        activity::pg_activity_sample(Numbers::new(self.seed, cycle), &frame)
+    }
+}
+
 /// What stands in every element.
 struct Frame<'a> {
     at: &'a str,

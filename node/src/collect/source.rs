@@ -55,7 +55,8 @@ impl Source {
     pub(super) async fn collect(&mut self, at: Timestamp) -> Vec<Value> {
         match self {
             Self::Simulated { server, cycle, .. } => {
-                let elements = server.cycle(*cycle, at);
+                let mut elements = server.cycle(*cycle, at);
+                elements.push(server.activity(*cycle, at));
                 *cycle += 1;
                 elements
             }

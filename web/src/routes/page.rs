@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderName,
-    HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderValue,
+    IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
@@ -29,7 +29,6 @@ const STYLE: &[u8] = include_bytes!("../../ui/dist/app.css");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
     connect-src 'self'; form-action 'self'; img-src 'self' data:; base-uri 'none'; \
     frame-ancestors 'none'";
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// A file, plain and packed.
 struct File {
@@ -104,10 +103,10 @@ pub(super) const ROUTES: &[Route] = &[
 
 fn document(headers: &HeaderMap) -> Response {
     let mut response = file(headers, &DOCUMENT, "text/html; charset=utf-8", "no-cache");
-    let added = response.headers_mut();
-    added.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    added.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    added.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    let policy = HeaderValue::from_static(POLICY);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 

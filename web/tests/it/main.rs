@@ -13,6 +13,7 @@ mod documents;
 mod fake_node;
 mod limits;
 mod openapi;
+mod page;
 mod parking;
 mod people;
 mod push;

@@ -1,4 +1,5 @@
-//! What goes on: `pg_log`, `pg_replication`, `pg_locks`, `pg_connections`.
+//! What goes on: `pg_log`, `pg_replication`, `pg_locks`, `pg_connections`, and sessions as a collector of ours sees
+//! them.
 
 use serde_json::{Value, json};
 
@@ -19,6 +20,52 @@ pub(super) fn pg_log(numbers: Numbers, frame: &Frame<'_>) -> Value {
             {"timestamp": at, "level": "ERROR",
              "message": format!("{at} [{pid}] ERROR:  {taken}")},
         ],
+    })
+}
+
+/// Sessions by what they wait for, in the form of a collector of ours.
+pub(super) fn pg_activity_sample(numbers: Numbers, frame: &Frame<'_>) -> Value {
+    let working = [
+        (None, None, numbers.whole("busy.cpu", 0, 4)),
+        (
+            Some("IO"),
+            Some("DataFileRead"),
+            numbers.whole("busy.read", 0, 3),
+        ),
+        (
+            Some("LWLock"),
+            Some("WALWrite"),
+            numbers.whole("busy.wal", 0, 2),
+        ),
+        (
+            Some("Lock"),
+            Some("transactionid"),
+            numbers.whole("busy.lock", 0, 2),
+        ),
+    ];
+    let row = |(kind, event, sessions): &(Option<&str>, Option<&str>, u64)| {
+        json!({
+            "backend_type": "client backend", "state": "active", "wait_event_type": kind,
+            "wait_event": event, "query_id": 4_711, "user": "app", "database": "shop",
+            "application": "shop-web", "sessions": sessions, "parallel_workers": 0,
+            "oldest_transaction_seconds": numbers.level("busy.age", 0.01, 4.0),
+            "oldest_query_seconds": numbers.level("busy.age", 0.01, 4.0),
+        })
+    };
+    let mut rows: Vec<Value> = working
+        .iter()
+        .filter(|(_, _, sessions)| *sessions > 0)
+        .map(row)
+        .collect();
+    rows.push(json!({
+        "backend_type": "client backend", "state": "idle", "wait_event_type": null,
+        "wait_event": null, "query_id": null, "user": "app", "database": "shop",
+        "application": null, "sessions": numbers.whole("idle", 5, 40), "parallel_workers": 0,
+        "oldest_transaction_seconds": null, "oldest_query_seconds": null,
+    }));
+    json!({
+        "type": "pg_activity_sample", "timestamp": frame.at, "total": rows.len(),
+        "truncated": false, "rows": rows,
     })
 }
 
