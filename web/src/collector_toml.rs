@@ -229,7 +229,8 @@ fn find_line(text: &str, section: Option<&str>, name: &str) -> Option<usize> {
             .and_then(|rest| rest.split(']').next());
         if let Some(head) = head {
             current = Some(head.trim());
-            if section.is_none() && head.trim() == name {
+            let outer = head.split('.').next().unwrap_or_default();
+            if section.is_none() && outer.trim() == name {
                 return Some(number + 1);
             }
         }
