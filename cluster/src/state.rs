@@ -28,8 +28,9 @@ use self::{
 pub use self::{
     domains::{
         ApiToken, ApiTokenCommand, AuditEntry, Collector, CollectorCommand, CollectorEntry,
-        ConfigCommand, ConfigTarget, ConfigVersion, Liveness, NO_PASSWORD, PeopleCommand, Person,
-        Registration, RegistrationSecret, RegistrationSecretCommand, Session, SessionCommand, User,
+        ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Liveness, NO_PASSWORD,
+        PeopleCommand, Person, Registration, RegistrationSecret, RegistrationSecretCommand,
+        Session, SessionCommand, User,
     },
     image::ImageError,
     limits::StateLimits,
@@ -37,9 +38,6 @@ pub use self::{
 use crate::command::{Command, ProposalId, Refusal, Reply, UploadId};
 use crate::feature_level::{ClusterLevel, FeatureLevel};
 use crate::member::Member;
-
-/// The group of collectors that were given none.
-pub const DEFAULT_GROUP: &str = "default";
 
 /// The replicated state.
 #[derive(Debug, Default)]
@@ -252,12 +250,10 @@ impl State {
     pub fn config_of(&self, collector: CollectorId) -> Option<&ConfigVersion> {
         let own = self.config_versions(&ConfigTarget::Collector(collector));
         own.last().or_else(|| {
-            let group = self.collector_entry(collector).group;
-            let group = match group.as_str() {
-                "" => DEFAULT_GROUP.to_owned(),
-                _ => group,
-            };
-            self.config_versions(&ConfigTarget::Group(group)).last()
+            let entry = self.domains.collector_book.entries.get(&collector);
+            let group = entry.map_or(DEFAULT_GROUP, CollectorEntry::group);
+            self.config_versions(&ConfigTarget::Group(group.to_owned()))
+                .last()
         })
     }
 

@@ -9,11 +9,12 @@ use pga_cluster::{
     ClusterNode, Command, ControlCommand, Member, NO_PASSWORD, NewUser, ProposeError, Refusal,
 };
 use pga_config::{Config, Secret};
+use pga_web::secret_hash::sha256;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::time::Instant;
 
-use crate::secrets::{CA_KEY, Secrets, TOKEN_KEY, pki, sha256};
+use crate::secrets::{CA_KEY, Secrets, TOKEN_KEY, pki};
 use crate::{Error, Result, clock};
 
 /// How long one attempt to propose the secrets may take.

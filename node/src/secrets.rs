@@ -2,7 +2,6 @@
 
 use pga_cluster::pki::{CertificateAuthority, ClusterKey, PkiError};
 use pga_cluster::{ClusterId, ClusterNode};
-use ring::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 
 use crate::{Error, Result};
@@ -48,13 +47,6 @@ impl Secrets {
         };
         open().map_err(pki)
     }
-}
-
-/// SHA-256 of a secret, as the replicated state keeps it.
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    out
 }
 
 /// A failure with certificates or keys.

@@ -24,6 +24,7 @@ pub(crate) use self::{
 use crate::context::Context;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
+use crate::secret_hash::{is_equal, sha256};
 use crate::{Principal, Via, wall_clock};
 
 /// The roles, the lowest first.
@@ -139,7 +140,7 @@ fn api_token_user(context: &Context, text: &str) -> Result<Principal, Refusal> {
     let found = view(&*context.api, |state| {
         let token = state.api_tokens().get(&id)?;
         let user = state.user_by_id(token.user_id)?;
-        let is_good = api_token::is_equal(&token.sha256, &api_token::sha256(text))
+        let is_good = is_equal(&token.sha256, &sha256(text.as_bytes()))
             && token.expires_at.is_none_or(|end| at < end)
             && !state.person(user.id).is_disabled;
         is_good.then(|| (token.clone(), user.clone()))

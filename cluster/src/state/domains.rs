@@ -18,7 +18,7 @@ pub use self::api_tokens::{ApiToken, ApiTokenCommand};
 pub(super) use self::audit::Audit;
 pub use self::audit::AuditEntry;
 pub(super) use self::collector_book::CollectorBook;
-pub use self::collector_book::{CollectorCommand, CollectorEntry, Liveness};
+pub use self::collector_book::{CollectorCommand, CollectorEntry, DEFAULT_GROUP, Liveness};
 pub(super) use self::collector_config::CollectorConfigs;
 pub use self::collector_config::{ConfigCommand, ConfigTarget, ConfigVersion};
 pub(super) use self::collectors::Collectors;

@@ -43,6 +43,26 @@ pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, ImageError> 
     pga_storage::from_whole_msgpack(body).map_err(|error| ImageError::Damaged(error.to_string()))
 }
 
+/// Makes a [`Section`] of a type whose body is the type itself, at version 1.
+macro_rules! plain_section {
+    ($part:ty, $name:literal, $since:expr) => {
+        impl $crate::state::section::Section for $part {
+            const NAME: &'static str = $name;
+            const VERSION: u16 = 1;
+            const SINCE: $crate::feature_level::FeatureLevel = $since;
+
+            fn write(&self) -> Result<Vec<u8>, $crate::state::ImageError> {
+                $crate::state::section::encode(self)
+            }
+
+            fn read(_version: u16, body: &[u8]) -> Result<Self, $crate::state::ImageError> {
+                $crate::state::section::decode(body)
+            }
+        }
+    };
+}
+pub(super) use plain_section;
+
 /// Puts a part at the end of `out`, if a cluster of this level has it.
 pub(super) fn put<T: Section>(
     part: &T,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use pga_cluster::{AuditEntry, Command, ControlCommand, NewUser, PeopleCommand};
-use rand::seq::IndexedRandom;
+use pga_web::new_user::{check_email, check_name, check_password, check_text, temporary_password};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -11,10 +11,6 @@ use super::AdminAnswer;
 use super::server::{AdminServer, CHANGE_TIMEOUT};
 use crate::bootstrap::hash;
 use crate::{Error, Result, clock};
-
-/// Length of a password that is made up, and its letters: none that looks like another.
-const TEMPORARY_PASSWORD: usize = 16;
-const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// A password on its way through the socket. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +91,7 @@ impl AdminServer {
                 Ok(AdminAnswer::Done)
             }
             UserRequest::Password { username, password } => {
-                let (password, made_up) = given_or_made_up(password);
+                let (password, made_up) = given_or_made_up(password)?;
                 let set = PeopleCommand::SetPassword {
                     user_id: self.id_of(&username)?,
                     password_hash: hash(password).await?,
@@ -128,7 +124,10 @@ impl AdminServer {
         else {
             return Err(Error::Internal("not a new user".to_owned()));
         };
-        let (password, made_up) = given_or_made_up(password);
+        check_name(&username).map_err(Error::Refused)?;
+        check_email(&email).map_err(Error::Refused)?;
+        check_text("full name", &full_name).map_err(Error::Refused)?;
+        let (password, made_up) = given_or_made_up(password)?;
         let add = PeopleCommand::Add {
             user: NewUser {
                 username: username.clone(),
@@ -207,14 +206,15 @@ impl AdminServer {
 }
 
 /// The password, and the same again if nobody knows it yet.
-fn given_or_made_up(password: Option<Hidden>) -> (String, Option<Hidden>) {
+fn given_or_made_up(password: Option<Hidden>) -> Result<(String, Option<Hidden>)> {
     match password {
-        Some(password) => (password.0, None),
+        Some(password) => {
+            check_password(&password.0).map_err(Error::Refused)?;
+            Ok((password.0, None))
+        }
         None => {
-            let mut rng = rand::rng();
-            let letters = (0..TEMPORARY_PASSWORD).filter_map(|_| LETTERS.choose(&mut rng));
-            let password: String = letters.map(|letter| char::from(*letter)).collect();
-            (password.clone(), Some(Hidden(password)))
+            let password = temporary_password();
+            Ok((password.clone(), Some(Hidden(password))))
         }
     }
 }

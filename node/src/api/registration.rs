@@ -3,6 +3,7 @@
 use pga_cluster::pki::Validity;
 use pga_cluster::{CollectorCommand, ControlCommand, FeatureLevel, Refusal, State};
 use pga_config::CollectorId;
+use pga_web::secret_hash::{is_equal, sha256};
 use pga_web::{ApiError, Registered, Registration};
 use uuid::Uuid;
 
@@ -10,7 +11,6 @@ use super::{NodeApiImpl, control_deadline};
 use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::clock;
 use crate::error::chain;
-use crate::secrets::sha256;
 
 const BAD_SECRET: ApiError = ApiError::Unauthorized("invalid registration secret");
 
@@ -111,9 +111,4 @@ impl NodeApiImpl {
             secret,
         })
     }
-}
-
-/// Compares two hashes without an early end.
-fn is_equal(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }

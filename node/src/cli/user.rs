@@ -11,9 +11,6 @@ use crate::admin::{AdminAnswer, AdminRequest, Hidden, UserLine, UserRequest};
 use crate::data_dir::file_error;
 use crate::{Error, Exit, Result};
 
-/// Shortest password, in characters.
-const MIN_PASSWORD: usize = 8;
-
 /// Commands on users.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
@@ -128,10 +125,6 @@ impl Password {
         };
         read.map_err(|error| file_error("read", file, error))?;
         let password = text.trim_end_matches(['\r', '\n']).to_owned();
-        if password.chars().count() < MIN_PASSWORD {
-            let text = format!("the password is shorter than {MIN_PASSWORD} characters");
-            return Err(Error::Refused(text));
-        }
         Ok(Some(Hidden(password)))
     }
 }

@@ -95,26 +95,7 @@ fn point(row: &Row) -> QueryStats {
         gap: row
             .float(9)
             .is_some_and(|seconds| seconds > f64::from(GAP_SECONDS)),
-        coverage: None,
-        mean_time: 0.0,
-        max_time: 0.0,
-        calls: int(0),
-        total_time: float(1),
-        rows: int(2),
-        shared_blks_hit: int(3),
-        shared_blks_read: int(4),
-        shared_blks_dirtied: int(5),
-        shared_blks_written: int(6),
-        local_blks_hit: int(7),
-        local_blks_read: int(8),
-        local_blks_dirtied: int(9),
-        local_blks_written: int(10),
-        temp_blks_read: int(11),
-        temp_blks_written: int(12),
-        blk_read_time: float(13),
-        blk_write_time: float(14),
-        wal_records: row.int(HEAD.len() + 15),
-        wal_fpi: row.int(HEAD.len() + 16),
-        wal_bytes: row.int(HEAD.len() + 17),
+        ..QueryStats::default()
     }
+    .with_counters(int, float, |counter| row.int(HEAD.len() + counter))
 }

@@ -142,6 +142,39 @@ pub struct QueryStats {
     pub gap: bool,
 }
 
+impl QueryStats {
+    /// The same with the counters of [`super::top_queries::COUNTERS`], by their places: whole ones,
+    /// times, and those that a server may not have sent.
+    pub(crate) fn with_counters(
+        self,
+        int: impl Fn(usize) -> i64,
+        float: impl Fn(usize) -> f64,
+        sent: impl Fn(usize) -> Option<i64>,
+    ) -> Self {
+        Self {
+            calls: int(0),
+            total_time: float(1),
+            rows: int(2),
+            shared_blks_hit: int(3),
+            shared_blks_read: int(4),
+            shared_blks_dirtied: int(5),
+            shared_blks_written: int(6),
+            local_blks_hit: int(7),
+            local_blks_read: int(8),
+            local_blks_dirtied: int(9),
+            local_blks_written: int(10),
+            temp_blks_read: int(11),
+            temp_blks_written: int(12),
+            blk_read_time: float(13),
+            blk_write_time: float(14),
+            wal_records: sent(15),
+            wal_fpi: sent(16),
+            wal_bytes: sent(17),
+            ..self
+        }
+    }
+}
+
 /// One point of a timeline: the difference between two consecutive samples.
 pub type StatsRow = QueryStats;
 

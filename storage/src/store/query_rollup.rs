@@ -293,26 +293,9 @@ impl Sums {
             max_time: self.max_mean,
             stddev_time: self.stddev_time,
             max_time_lifetime: self.max_time,
-            calls: int(0),
-            total_time: float(1),
-            rows: int(2),
-            shared_blks_hit: int(3),
-            shared_blks_read: int(4),
-            shared_blks_dirtied: int(5),
-            shared_blks_written: int(6),
-            local_blks_hit: int(7),
-            local_blks_read: int(8),
-            local_blks_dirtied: int(9),
-            local_blks_written: int(10),
-            temp_blks_read: int(11),
-            temp_blks_written: int(12),
-            blk_read_time: float(13),
-            blk_write_time: float(14),
-            wal_records: sent(15),
-            wal_fpi: sent(16),
-            wal_bytes: sent(17),
             ..QueryStats::default()
         }
+        .with_counters(int, float, sent)
     }
 }
 

@@ -3,7 +3,7 @@
 //! The prefix and the checksum let scanners of source code find tokens that were committed by
 //! mistake, without asking anybody.
 
-use ring::digest::{SHA256, digest};
+use crate::secret_hash::sha256;
 
 const PREFIX: &str = "pga_";
 
@@ -22,7 +22,7 @@ pub(crate) fn generate() -> NewToken {
     let text = format!("{body}_{:08x}", crc32fast::hash(body.as_bytes()));
     NewToken {
         id,
-        sha256: sha256(&text),
+        sha256: sha256(text.as_bytes()),
         text,
     }
 }
@@ -41,18 +41,6 @@ pub(crate) fn id(text: &str) -> Option<u64> {
 /// Whether `text` claims to be such a token.
 pub(crate) fn is_like(text: &str) -> bool {
     text.starts_with(PREFIX)
-}
-
-/// What is kept of a secret text.
-pub(crate) fn sha256(text: &str) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    out
-}
-
-/// Whether two hashes are equal, in a time that says nothing about them.
-pub(crate) fn is_equal(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 
 #[cfg(test)]

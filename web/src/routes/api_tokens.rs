@@ -127,7 +127,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
     check_label("name", &given.name)?;
     let scope = given.scope.unwrap_or_else(|| role.to_owned());
     if !ROLES.contains(&scope.as_str()) {
-        return Err(invalid(&format!(
+        return Err(invalid(format!(
             "scope is {scope:?}: use admin, user or viewer"
         )));
     }
@@ -182,7 +182,7 @@ pub(super) fn check_label(key: &str, text: &str) -> Result<(), Refusal> {
     let length = text.chars().count();
     if text.trim() != text || !(1..=100).contains(&length) || text.chars().any(char::is_control) {
         let text = format!("{key} must have 1 to 100 characters, none of control, no space around");
-        return Err(invalid(&text));
+        return Err(invalid(text));
     }
     Ok(())
 }
@@ -196,7 +196,7 @@ pub(super) fn future(
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let wrong = |what: &str| invalid(&format!("{key} is {text:?}: {what}"));
+    let wrong = |what: &str| invalid(format!("{key} is {text:?}: {what}"));
     let time = timestamps::parse_text(text)
         .map_err(|_| wrong("write a time such as 2027-01-31T00:00:00Z"))?;
     if time <= now {

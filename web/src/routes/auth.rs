@@ -19,13 +19,14 @@ use super::decision::Note;
 use super::paging::MESSAGE;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
-use super::users::{self, NewPassword, USER, check_email, check_name, user_json};
+use super::users::{USER, invalid, user_json};
 use crate::auth::{
     ACCESS_LIFETIME, COOKIE_NAME, CSRF_COOKIE, Claims, Kind, Match, REFRESH_COOKIE,
     REFRESH_LIFETIME, SessionRef, Use, bearer, cookie, same_csrf, token_key,
 };
 use crate::body::{self, BodyStream};
 use crate::control_plane::view;
+use crate::new_user::{check_email, check_length, check_name, check_password};
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::wall_clock::now;
@@ -167,7 +168,7 @@ async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
         return Err(Refusal::bad("json", "Invalid request")
             .with_details("username and password must not be empty"));
     }
-    users::check_length(&login.password)?;
+    check_length(&login.password).map_err(invalid)?;
     let found = ask.read(|state| state.user(&login.username).map(|user| user_of(state, user)));
     let found = found.await?;
     let hash = found.as_ref().map(|(user, _)| user.password_hash.clone());
@@ -427,8 +428,8 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
     let address = ask.peer.addr.ip();
     ask.context.failures.check(address, Instant::now())?;
     let change: ChangePassword = small_json(&ask, body).await?;
-    users::check_length(&change.current_password)?;
-    NewPassword(&change.new_password).check()?;
+    check_length(&change.current_password).map_err(invalid)?;
+    check_password(&change.new_password).map_err(invalid)?;
     let user = ask.read(|state| state.user_by_id(id).cloned()).await?;
     let user = user.ok_or_else(|| Refusal::unauthorized("Invalid token"))?;
     let passwords = &ask.context.passwords;
@@ -459,9 +460,9 @@ async fn set_up(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
         return Err(crate::auth::forbidden("The cluster has been set up"));
     }
     let given: SetUp = small_json(&ask, body).await?;
-    check_name(&given.username)?;
-    check_email(&given.email)?;
-    NewPassword(&given.password).check()?;
+    check_name(&given.username).map_err(invalid)?;
+    check_email(&given.email).map_err(invalid)?;
+    check_password(&given.password).map_err(invalid)?;
     let password_hash = ask.context.passwords.hash(given.password).await?;
     let user = NewUser {
         username: given.username.clone(),

@@ -1,17 +1,18 @@
 //! Configurations of collectors and of their groups: pull, push, versions, differences (contract
 //! 1.7 and 2.6).
 
+mod versions;
+
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
-use pga_cluster::{
-    CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand, DEFAULT_GROUP,
-};
+use pga_cluster::{CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand};
 use pga_config::CollectorId;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
+use self::versions::{diff, history, rollback, unified};
 use super::RequestContext;
-use super::auth::{small_body, small_json};
+use super::auth::small_body;
 use super::collector_list::not_found as no_collector;
 use super::decision::Note;
 use super::paging::MESSAGE;
@@ -315,14 +316,14 @@ async fn push(ask: RequestContext, body: BodyStream, of: Of) -> Result<Response,
     let faults = collector_toml::check(text);
     if !faults.is_empty() {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        return Err(invalid(&faults.join("; ")));
+        return Err(invalid(faults.join("; ")));
     }
     let args = QueryString::parse(&ask.query)?;
     let target = target(&ask, of).await?;
     let base = match args.text("base_version") {
         None => None,
         Some(text) => Some(text.parse().map_err(|_| {
-            invalid(&format!(
+            invalid(format!(
                 "base_version is {text:?}: write the number of a version"
             ))
         })?),
@@ -380,90 +381,6 @@ async fn versions(
         .await
 }
 
-async fn history(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
-    let target = target(&ask, of).await?;
-    let versions = versions(&ask, &target).await?;
-    // A password is for the collector and for those who may set it.
-    let is_admin = matches!(&ask.caller, Principal::User { role, .. } if role == "admin");
-    let show = |version: &ConfigVersion| {
-        json!({
-            "version": version.version,
-            "author": version.author,
-            "comment": version.comment,
-            "created_at": version.at.to_string(),
-            "config": if is_admin { version.text.clone() } else { masked(&version.text) },
-        })
-    };
-    let data: Vec<Value> = versions.iter().rev().map(show).collect();
-    let body = json!({ "count": data.len(), "data": data });
-    Ok(json(StatusCode::OK, &body))
-}
-
-/// A configuration without its passwords.
-fn masked(text: &str) -> String {
-    let mask = |line: &str| match line.split_once('=') {
-        Some((key, _)) if key.trim() == "password" => format!("{key}= \"***\""),
-        _ => line.to_owned(),
-    };
-    text.lines().map(mask).collect::<Vec<_>>().join("\n")
-}
-
-async fn diff(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
-    let args = QueryString::parse(&ask.query)?;
-    let target = target(&ask, of).await?;
-    let versions = versions(&ask, &target).await?;
-    let newest = versions.last().map_or(0, |version| version.version);
-    let number = |name: &str, default: u64| match args.text(name) {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| {
-            invalid(&format!(
-                "{name} is {text:?}: write the number of a version"
-            ))
-        }),
-    };
-    let to: u64 = number("to", newest)?;
-    let from: u64 = number("from", to.saturating_sub(1))?;
-    let text = |wanted: u64| match versions.iter().find(|version| version.version == wanted) {
-        _ if wanted == 0 => Ok(String::new()),
-        Some(version) => Ok(masked(&version.text)),
-        None => Err(no_version(wanted)),
-    };
-    let diff = unified(&text(from)?, &text(to)?);
-    let body = json!({ "from": from, "to": to, "diff": diff });
-    Ok(json(StatusCode::OK, &body))
-}
-
-/// A unified diff.
-fn unified(from: &str, to: &str) -> String {
-    similar::TextDiff::from_lines(from, to)
-        .unified_diff()
-        .context_radius(3)
-        .to_string()
-}
-
-fn no_version(version: u64) -> Refusal {
-    let text = format!("configuration version {version} not found");
-    Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
-}
-
-#[derive(serde::Deserialize)]
-struct Rollback {
-    version: u64,
-}
-
-async fn rollback(ask: RequestContext, body: BodyStream, of: Of) -> Result<Response, Refusal> {
-    let given: Rollback = small_json(&ask, body).await?;
-    let target = target(&ask, of).await?;
-    let versions = versions(&ask, &target).await?;
-    let newest = versions.last().map(|version| version.version);
-    let wanted = versions
-        .into_iter()
-        .find(|version| version.version == given.version);
-    let wanted = wanted.ok_or_else(|| no_version(given.version))?;
-    let comment = format!("back to version {}", given.version);
-    store(&ask, target, newest, wanted.text, comment).await
-}
-
 async fn delete(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
     let target = target(&ask, of).await?;
     let note = Note::new("collector-config.delete", label(&target));
@@ -479,14 +396,8 @@ async fn delete(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
 async fn groups(ask: RequestContext) -> Result<Response, Refusal> {
     let data = ask.read(|state| {
         let members = |group: &str| {
-            let of = |id| match state.collector_entry(id).group {
-                group if group.is_empty() => DEFAULT_GROUP.to_owned(),
-                group => group,
-            };
-            state
-                .collectors()
-                .keys()
-                .filter(|id| of(**id) == group)
+            let ids = state.collectors().keys();
+            ids.filter(|id| state.collector_entry(**id).group() == group)
                 .count()
         };
         let show = |group: &str| {
@@ -520,11 +431,5 @@ mod tests {
         ] {
             assert_eq!(group_name(name).is_ok(), want, "{name}");
         }
-    }
-
-    #[test]
-    fn passwords_are_masked() {
-        let text = "[postgres]\nuser = \"a\"\npassword = \"secret\"";
-        assert_eq!(masked(text), "[postgres]\nuser = \"a\"\npassword = \"***\"");
     }
 }

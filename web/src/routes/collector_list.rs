@@ -128,12 +128,8 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What people chose, else what it registered as, else its host.
     fn name(&self) -> &str {
-        let registered = self.collector.registration.as_ref();
-        let name = self.entry.name.as_deref();
-        name.or_else(|| registered.map(|registration| registration.name.as_str()))
-            .unwrap_or(&self.collector.hostname)
+        self.entry.display_name(self.collector)
     }
 
     fn status(&self, now: Timestamp) -> &'static str {
@@ -286,7 +282,7 @@ async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
         let Some(text) = text else { continue };
         if text.chars().count() > 1_000 || text.chars().any(char::is_control) {
             let text = format!("{name} must have at most 1000 characters, none of control");
-            return Err(invalid(&text));
+            return Err(invalid(text));
         }
         after[name] = json!(text);
     }

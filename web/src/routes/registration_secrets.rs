@@ -18,10 +18,10 @@ use super::query_string::QueryString;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
 use super::users::{invalid, secret};
-use crate::auth::api_token;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
+use crate::secret_hash::sha256;
 use crate::wall_clock::now;
 
 const SECRET: Shape = Shape::Object(&[
@@ -175,7 +175,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
     let made = RegistrationSecret {
         name: given.name.clone(),
         description,
-        sha256: api_token::sha256(&text),
+        sha256: sha256(text.as_bytes()),
         created_by: ask.actor(),
         created_at: at,
         expires_at: future("expires_at", given.expires_at.as_deref(), at)?,

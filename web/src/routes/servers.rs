@@ -119,12 +119,7 @@ impl Server {
         let (known, entry) = (&self.known, &self.entry);
         let registration = known.registration.as_ref();
         let liveness = entry.liveness(known.last_seen, now);
-        let registered = registration.map(|registration| registration.name.as_str());
-        let name = entry
-            .name
-            .as_deref()
-            .or(registered)
-            .unwrap_or(&known.hostname);
+        let name = entry.display_name(known);
         let address = registration.and_then(|registration| registration.address.clone());
         let changed = entry.updated_at.max(known.first_seen).max(known.last_seen);
         let mut shown = json!({
@@ -259,7 +254,7 @@ fn aggregation(args: &QueryString) -> Result<(Aggregate, &'static str), Refusal>
         Some("min") => Ok((Aggregate::Min, "min")),
         Some("max") => Ok((Aggregate::Max, "max")),
         Some("sum") => Ok((Aggregate::Sum, "sum")),
-        Some(other) => Err(invalid(&format!(
+        Some(other) => Err(invalid(format!(
             "aggregation is {other:?}: use avg, min, max or sum"
         ))),
     }
@@ -274,14 +269,14 @@ fn step(args: &QueryString, from: Timestamp, to: Timestamp) -> Result<i64, Refus
             .parse::<i64>()
             .ok()
             .filter(|step| *step >= MIN_STEP)
-            .ok_or_else(|| invalid(&format!("step is {text:?}: write whole seconds, from 1")))?,
+            .ok_or_else(|| invalid(format!("step is {text:?}: write whole seconds, from 1")))?,
     };
     if range / step > MAX_POINTS {
         let least = range.div_euclid(MAX_POINTS) + 1;
         let text = format!(
             "step is {step} s: that makes more than {MAX_POINTS} points; use {least} or more"
         );
-        return Err(invalid(&text));
+        return Err(invalid(text));
     }
     Ok(step)
 }
@@ -332,7 +327,7 @@ async fn metrics(ask: RequestContext) -> Result<Response, Refusal> {
     let metric_type = args.text("metric_type").unwrap_or("pg_stats");
     let tables: Vec<&'static Table> = tables_of(metric_type).map(|id| id.table()).collect();
     if tables.is_empty() {
-        return Err(invalid(&format!(
+        return Err(invalid(format!(
             "metric_type is {metric_type:?}: no element has that type"
         )));
     }

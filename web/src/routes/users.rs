@@ -3,7 +3,6 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use pga_cluster::{ControlCommand, NewUser, PeopleCommand, Person, State, User};
-use rand::seq::IndexedRandom;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -15,22 +14,14 @@ use super::paging::{MESSAGE, PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
-use crate::auth::{ROLES, is_hash};
+use crate::auth::is_hash;
 use crate::body::BodyStream;
+use crate::new_user::{
+    check_email, check_name, check_password, check_role, check_text, temporary_password,
+};
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::wall_clock::now;
-
-/// Longest password, in bytes: a longer one costs time only.
-const MAX_PASSWORD: usize = 1_024;
-/// Shortest new password, in characters (contract 4.2).
-const MIN_PASSWORD: usize = 8;
-/// Longest texts of a user, in characters.
-const MAX_TEXT: usize = 255;
-/// Length of a password that is made up.
-const TEMPORARY_PASSWORD: usize = 16;
-/// Its letters: none that looks like another.
-const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// The contract's User, and what came later.
 pub(super) const USER: Shape = Shape::Object(&[
@@ -195,12 +186,12 @@ fn not_found() -> Refusal {
 
 async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let given: Create = small_json(&ask, body).await?;
-    check_name(&given.username)?;
-    check_email(&given.email)?;
+    check_name(&given.username).map_err(invalid)?;
+    check_email(&given.email).map_err(invalid)?;
     let role = given.role.as_deref().unwrap_or("user");
-    check_role(role)?;
+    check_role(role).map_err(invalid)?;
     let full_name = given.full_name.unwrap_or_default();
-    check_text("full_name", &full_name)?;
+    check_text("full_name", &full_name).map_err(invalid)?;
     let (password_hash, temporary) = match (given.password, given.password_hash) {
         (Some(_), Some(_)) => {
             return Err(invalid("password and password_hash exclude each other"));
@@ -212,7 +203,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
             ));
         }
         (Some(password), None) => {
-            NewPassword(&password).check()?;
+            check_password(&password).map_err(invalid)?;
             (ask.context.passwords.hash(password).await?, None)
         }
         (None, None) => {
@@ -250,12 +241,12 @@ async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
     let (user, before) = find(&ask).await?;
     let given: Update = small_json(&ask, body).await?;
     if let Some(email) = &given.email {
-        check_email(email)?;
+        check_email(email).map_err(invalid)?;
     }
     if let Some(role) = &given.role {
-        check_role(role)?;
+        check_role(role).map_err(invalid)?;
     }
-    check_text("full_name", given.full_name.as_deref().unwrap_or_default())?;
+    check_text("full_name", given.full_name.as_deref().unwrap_or_default()).map_err(invalid)?;
     let mut after = json!({});
     for (name, value) in [
         ("email", json!(given.email)),
@@ -320,112 +311,7 @@ pub(super) fn secret(mut response: Response) -> Response {
     response
 }
 
-fn temporary_password() -> String {
-    let mut rng = rand::rng();
-    let letters = (0..TEMPORARY_PASSWORD).filter_map(|_| LETTERS.choose(&mut rng));
-    letters.map(|letter| char::from(*letter)).collect()
-}
-
-/// A password that somebody wants to have.
-pub(super) struct NewPassword<'a>(pub(super) &'a str);
-
-impl NewPassword<'_> {
-    /// Refuses one that is too short or too long.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
-        check_length(self.0)?;
-        if self.0.chars().count() < MIN_PASSWORD {
-            let text = format!("the new password is shorter than {MIN_PASSWORD} characters");
-            return Err(invalid(&text));
-        }
-        Ok(())
-    }
-}
-
-/// Refuses a password that would only cost time.
-pub(super) fn check_length(password: &str) -> Result<(), Refusal> {
-    if password.len() > MAX_PASSWORD {
-        let text = format!("the password is longer than {MAX_PASSWORD} bytes");
-        return Err(invalid(&text));
-    }
-    Ok(())
-}
-
-/// Refuses what is no user name.
-pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
-    let is_good = (3..=MAX_TEXT).contains(&name.chars().count())
-        && name.trim() == name
-        && !name.chars().any(char::is_control);
-    if is_good {
-        return Ok(());
-    }
-    let text = "username must have 3 to 255 characters, no control characters, and no space around";
-    Err(invalid(text))
-}
-
-/// Refuses what is no mail address. Whether there is such a mailbox, nobody can tell.
-pub(super) fn check_email(email: &str) -> Result<(), Refusal> {
-    check_text("email", email)?;
-    let is_good = email
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
-        && !email.contains(char::is_whitespace);
-    if is_good {
-        return Ok(());
-    }
-    Err(invalid(&format!(
-        "email is {email:?}: write it as name@host"
-    )))
-}
-
-fn check_text(name: &str, text: &str) -> Result<(), Refusal> {
-    if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
-        let text = format!("{name} must have at most {MAX_TEXT} characters, none of control");
-        return Err(invalid(&text));
-    }
-    Ok(())
-}
-
-fn check_role(role: &str) -> Result<(), Refusal> {
-    if ROLES.contains(&role) {
-        return Ok(());
-    }
-    Err(invalid(&format!(
-        "role is {role:?}: use admin, user or viewer"
-    )))
-}
-
 /// 400, with what to correct.
-pub(super) fn invalid(details: &str) -> Refusal {
+pub(super) fn invalid(details: impl Into<String>) -> Refusal {
     Refusal::bad("invalid", "Validation failed").with_details(details)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_addresses_and_roles_are_checked() {
-        for (name, want) in [
-            ("ann", true),
-            ("a", false),
-            (" ann", false),
-            ("an\nn", false),
-        ] {
-            assert_eq!(check_name(name).is_ok(), want, "{name:?}");
-        }
-        for (email, want) in [("a@b", true), ("a", false), ("a@", false), ("a b@c", false)] {
-            assert_eq!(check_email(email).is_ok(), want, "{email:?}");
-        }
-        for (role, want) in [("admin", true), ("root", false), ("", false)] {
-            assert_eq!(check_role(role).is_ok(), want, "{role:?}");
-        }
-    }
-
-    #[test]
-    fn a_made_up_password_is_a_good_one() {
-        let (a, b) = (temporary_password(), temporary_password());
-        assert_ne!(a, b);
-        assert_eq!(a.len(), TEMPORARY_PASSWORD);
-        assert!(NewPassword(&a).check().is_ok());
-    }
 }

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
 
 /// Tokens that a user has at a time.
 const MAX_PER_USER: usize = 100;
@@ -58,7 +57,7 @@ pub enum ApiTokenCommand {
 }
 
 /// All tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::state) struct ApiTokens(pub(in crate::state) BTreeMap<u64, ApiToken>);
 
 impl ApiTokens {
@@ -101,19 +100,7 @@ impl Domain for ApiTokens {
     }
 }
 
-impl Section for ApiTokens {
-    const NAME: &'static str = "api_tokens";
-    const VERSION: u16 = 1;
-    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(&self.0)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body).map(Self)
-    }
-}
+plain_section!(ApiTokens, "api_tokens", FeatureLevel::PEOPLE);
 
 #[cfg(test)]
 mod tests {

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Outcome};
 use crate::command::ControlCommand;
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
 
 /// Entries kept; the oldest go first.
 const MAX_ENTRIES: usize = 10_000;
@@ -70,23 +69,12 @@ impl Domain for Audit {
     }
 }
 
-impl Section for Audit {
-    const NAME: &'static str = "audit";
-    const VERSION: u16 = 1;
-    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(self)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body)
-    }
-}
+plain_section!(Audit, "audit", FeatureLevel::PEOPLE);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::section::Section;
 
     #[test]
     fn the_newest_entries_stay_under_their_numbers() {

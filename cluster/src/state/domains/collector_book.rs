@@ -9,12 +9,14 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::collectors::{Collectors, Registration};
+use super::collectors::{Collector, Collectors, Registration};
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, Refusal};
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
+
+/// The group of collectors that were given none.
+pub const DEFAULT_GROUP: &str = "default";
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// Hours whose elements are counted one by one.
@@ -36,7 +38,7 @@ pub struct CollectorEntry {
     pub description: String,
     /// Which environment its server belongs to: production, staging, …
     pub environment: String,
-    /// Whose configuration it takes if it has none of its own.
+    /// The group that people put it in; empty for [`DEFAULT_GROUP`].
     pub group: String,
     /// Mean time between its pushes, in milliseconds; 0 until it has pushed twice.
     pub interval_ms: u64,
@@ -76,6 +78,22 @@ impl Liveness {
 }
 
 impl CollectorEntry {
+    /// What to call a collector: what people chose, else what it registered as, else its host.
+    pub fn display_name<'a>(&'a self, collector: &'a Collector) -> &'a str {
+        let registered = collector.registration.as_ref();
+        let registered = registered.map(|registration| registration.name.as_str());
+        let chosen = self.name.as_deref();
+        chosen.or(registered).unwrap_or(&collector.hostname)
+    }
+
+    /// Whose configuration it takes if it has none of its own.
+    pub fn group(&self) -> &str {
+        match self.group.as_str() {
+            "" => DEFAULT_GROUP,
+            group => group,
+        }
+    }
+
     /// How often it pushes, in milliseconds.
     pub const fn interval_ms(&self) -> u64 {
         if self.interval_ms == 0 {
@@ -346,19 +364,7 @@ impl Domain for CollectorBook {
     }
 }
 
-impl Section for CollectorBook {
-    const NAME: &'static str = "collector_book";
-    const VERSION: u16 = 1;
-    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(self)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body)
-    }
-}
+plain_section!(CollectorBook, "collector_book", FeatureLevel::PEOPLE);
 
 #[cfg(test)]
 mod tests {

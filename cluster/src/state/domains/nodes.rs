@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, Refusal, Reply};
+use crate::feature_level::FeatureLevel;
 use crate::member::Member;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
 
 /// Join tokens kept at a time; expired ones go first.
 const MAX_TOKENS: usize = 1_000;
@@ -128,15 +128,4 @@ impl Domain for Nodes {
     }
 }
 
-impl Section for Nodes {
-    const NAME: &'static str = "nodes";
-    const VERSION: u16 = 1;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(self)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body)
-    }
-}
+plain_section!(Nodes, "nodes", FeatureLevel::BASE);

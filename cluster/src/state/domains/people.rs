@@ -12,8 +12,7 @@ use super::users::{User, Users};
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, NewUser, Refusal};
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
 
 /// Stands in place of a password hash for a user who cannot log in: the first user of a cluster
 /// that is to be set up over HTTP.
@@ -98,7 +97,7 @@ pub enum PeopleCommand {
 }
 
 /// All of them, by user id.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::state) struct People(BTreeMap<i64, Person>);
 
 impl People {
@@ -237,19 +236,7 @@ impl Domain for People {
     }
 }
 
-impl Section for People {
-    const NAME: &'static str = "people";
-    const VERSION: u16 = 1;
-    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(&self.0)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body).map(Self)
-    }
-}
+plain_section!(People, "people", FeatureLevel::PEOPLE);
 
 impl PeopleCommand {
     /// Whose sessions end with it, but one; and whether the user's tokens do.

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
 
 /// Secrets at a time.
 const MAX: usize = 1_000;
@@ -69,7 +68,7 @@ pub enum RegistrationSecretCommand {
 }
 
 /// All secrets.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::state) struct RegistrationSecrets(
     pub(in crate::state) BTreeMap<u64, RegistrationSecret>,
 );
@@ -123,19 +122,11 @@ impl Domain for RegistrationSecrets {
     }
 }
 
-impl Section for RegistrationSecrets {
-    const NAME: &'static str = "registration_secrets";
-    const VERSION: u16 = 1;
-    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(&self.0)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body).map(Self)
-    }
-}
+plain_section!(
+    RegistrationSecrets,
+    "registration_secrets",
+    FeatureLevel::PEOPLE
+);
 
 #[cfg(test)]
 mod tests {

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, Refusal};
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::feature_level::FeatureLevel;
+use crate::state::section::plain_section;
 
 /// The cluster's secrets; none until it is bootstrapped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::state) struct Secrets(Option<Sealed>);
 
 /// Its secrets.
@@ -58,15 +58,4 @@ impl Domain for Secrets {
     }
 }
 
-impl Section for Secrets {
-    const NAME: &'static str = "secrets";
-    const VERSION: u16 = 1;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(&self.0)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body).map(Self)
-    }
-}
+plain_section!(Secrets, "secrets", FeatureLevel::BASE);

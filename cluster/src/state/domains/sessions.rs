@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::state::section::plain_section;
 
 /// Sessions that a user has at a time; the oldest goes first.
 const MAX_PER_USER: usize = 100;
@@ -70,7 +69,7 @@ pub enum SessionCommand {
 }
 
 /// All sessions.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::state) struct Sessions(pub(in crate::state) BTreeMap<u128, Session>);
 
 impl Sessions {
@@ -160,19 +159,7 @@ impl Domain for Sessions {
     }
 }
 
-impl Section for Sessions {
-    const NAME: &'static str = "sessions";
-    const VERSION: u16 = 1;
-    const SINCE: FeatureLevel = FeatureLevel::PEOPLE;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(&self.0)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body).map(Self)
-    }
-}
+plain_section!(Sessions, "sessions", FeatureLevel::PEOPLE);
 
 #[cfg(test)]
 mod tests {

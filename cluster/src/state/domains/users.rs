@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Domain, Outcome};
 use crate::command::{ControlCommand, NewUser, Refusal, Reply};
-use crate::state::ImageError;
-use crate::state::section::{Section, decode, encode};
+use crate::feature_level::FeatureLevel;
+use crate::state::section::plain_section;
 
 /// A user of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct User {
 }
 
 /// All users, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::state) struct Users(pub(in crate::state) BTreeMap<String, User>);
 
 impl Users {
@@ -80,18 +80,7 @@ impl Domain for Users {
     }
 }
 
-impl Section for Users {
-    const NAME: &'static str = "users";
-    const VERSION: u16 = 1;
-
-    fn write(&self) -> Result<Vec<u8>, ImageError> {
-        encode(&self.0)
-    }
-
-    fn read(_version: u16, body: &[u8]) -> Result<Self, ImageError> {
-        decode(body).map(Self)
-    }
-}
+plain_section!(Users, "users", FeatureLevel::BASE);
 
 #[cfg(test)]
 mod tests {
