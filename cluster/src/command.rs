@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub use self::codec::{EncodeError, UnknownCommand};
 use crate::feature_level::FeatureLevel;
 use crate::state::{
-    ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand, PeopleCommand,
-    RegistrationSecretCommand, SessionCommand,
+    AlertCommand, AlertingCommand, ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand,
+    PeopleCommand, RegistrationSecretCommand, SessionCommand,
 };
 
 /// Name of a large push that is split over several entries: random, chosen by the receiving node.
@@ -73,7 +73,7 @@ pub enum Command {
 
 impl Command {
     /// The feature level that the cluster must be at before this may be proposed.
-    pub(crate) const fn needs(&self) -> FeatureLevel {
+    pub(crate) fn needs(&self) -> FeatureLevel {
         match self {
             // The leader alone raises it, and asks nobody.
             Self::RaiseLevel { level, .. } => *level,
@@ -185,6 +185,10 @@ pub enum ControlCommand {
     Collector(CollectorCommand),
     /// Changes configurations of collectors.
     CollectorConfig(ConfigCommand),
+    /// Changes alerts and their notifications.
+    Alert(Box<AlertCommand>),
+    /// Changes rules, channels and silences.
+    Alerting(Box<AlertingCommand>),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -197,8 +201,13 @@ pub enum ControlCommand {
 impl ControlCommand {
     /// The feature level that the cluster must be at before this may be proposed: a new command
     /// says so here, or nodes of the version before stop at it.
-    const fn needs(&self) -> FeatureLevel {
+    fn needs(&self) -> FeatureLevel {
         match self {
+            Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
+            Self::Audited { change, .. } => match **change {
+                Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
+                _ => FeatureLevel::PEOPLE,
+            },
             Self::Bootstrap { .. }
             | Self::AddUser { .. }
             | Self::LoggedIn { .. }
@@ -213,8 +222,7 @@ impl ControlCommand {
             | Self::ApiToken(_)
             | Self::RegistrationSecret(_)
             | Self::Collector(_)
-            | Self::CollectorConfig(_)
-            | Self::Audited { .. } => FeatureLevel::PEOPLE,
+            | Self::CollectorConfig(_) => FeatureLevel::PEOPLE,
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | 0 | 3.0.0 | what every program knows; nothing is announced |
 //! | 1 | 3.0.0 | raising the level; states as named sections; bytes that are no command stop a node |
 //! | 2 | 3.0.0 | people, sessions, tokens, registration secrets, configurations of collectors, audit |
+//! | 3 | 3.0.0 | alerts, their rules, channels, silences and notifications |
 
 use std::fmt;
 
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 2] = ["3.0.0", "3.0.0"];
+const SINCE: [&str; 3] = ["3.0.0", "3.0.0", "3.0.0"];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
 #[derive(
@@ -40,6 +41,8 @@ impl FeatureLevel {
     /// Users' sessions and tokens, registration secrets, what is known about collectors, their
     /// configurations, and the audit log.
     pub const PEOPLE: Self = Self(2);
+    /// Alerts, their rules, channels, silences and notifications.
+    pub const ALERTS: Self = Self(3);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

@@ -36,9 +36,12 @@ pub use self::{
         SnapshotPolicy, Unready,
     },
     state::{
-        ApiToken, ApiTokenCommand, Applied, AuditEntry, Collector, CollectorCommand,
-        CollectorEntry, ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Effect,
-        ImageError, Liveness, NO_PASSWORD, PeopleCommand, Person, Registration, RegistrationSecret,
-        RegistrationSecretCommand, Session, SessionCommand, State, StateLimits, User,
+        Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
+        ApiTokenCommand, Applied, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel,
+        Collector, CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget,
+        ConfigVersion, DEFAULT_GROUP, Effect, GroupState, ImageError, Liveness, Matcher,
+        NO_PASSWORD, Notification, NotificationState, PeopleCommand, Person, Registration,
+        RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence,
+        State, StateLimits, User, Weekly,
     },
 };

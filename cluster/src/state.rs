@@ -27,10 +27,12 @@ use self::{
 };
 pub use self::{
     domains::{
-        ApiToken, ApiTokenCommand, AuditEntry, Collector, CollectorCommand, CollectorEntry,
-        ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Liveness, NO_PASSWORD,
+        Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
+        ApiTokenCommand, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel, Collector,
+        CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget, ConfigVersion,
+        DEFAULT_GROUP, GroupState, Liveness, Matcher, NO_PASSWORD, Notification, NotificationState,
         PeopleCommand, Person, Registration, RegistrationSecret, RegistrationSecretCommand,
-        Session, SessionCommand, User,
+        RuleEntry, Session, SessionCommand, Silence, User, Weekly,
     },
     image::ImageError,
     limits::StateLimits,
@@ -255,6 +257,42 @@ impl State {
             self.config_versions(&ConfigTarget::Group(group.to_owned()))
                 .last()
         })
+    }
+
+    /// All alerts that are remembered, by id.
+    pub const fn alerts(&self) -> &BTreeMap<u64, Alert> {
+        &self.domains.alerts.by_id
+    }
+
+    /// The newest alert of a fingerprint.
+    pub fn alert_of(&self, fingerprint: u64) -> Option<(u64, &Alert)> {
+        let id = *self.domains.alerts.newest.get(&fingerprint)?;
+        Some((id, self.domains.alerts.by_id.get(&id)?))
+    }
+
+    /// Rules for alerts that somebody wrote or changed, by id.
+    pub const fn alert_rules(&self) -> &BTreeMap<String, RuleEntry> {
+        &self.domains.alerting.rules
+    }
+
+    /// Where notifications go.
+    pub const fn channels(&self) -> &BTreeMap<u64, Channel> {
+        &self.domains.alerting.channels
+    }
+
+    /// Silences and maintenance windows.
+    pub const fn silences(&self) -> &BTreeMap<u64, Silence> {
+        &self.domains.alerting.silences
+    }
+
+    /// Notifications that wait, and the last that do not.
+    pub const fn notifications(&self) -> &BTreeMap<u64, Notification> {
+        &self.domains.notifications.by_id
+    }
+
+    /// What the receivers of each group of alerts know.
+    pub const fn notification_groups(&self) -> &BTreeMap<String, GroupState> {
+        &self.domains.notifications.groups
     }
 
     /// The groups of collectors that have a configuration.

@@ -1,18 +1,25 @@
 //! The domains of the control plane: each has its commands, its apply, its section in a snapshot,
 //! and its tests in a file of its own. A new one is that file and a line in the list below.
 
+mod alerting;
+mod alerts;
 mod api_tokens;
 mod audit;
 mod collector_book;
 mod collector_config;
 mod collectors;
 mod nodes;
+mod notifications;
 mod people;
 mod registration_secrets;
 mod secrets;
 mod sessions;
 mod users;
 
+pub(super) use self::alerting::Alerting;
+pub use self::alerting::{AlertingCommand, Channel, Matcher, RuleEntry, Silence, Weekly};
+pub(super) use self::alerts::Alerts;
+pub use self::alerts::{Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, Comment};
 pub(super) use self::api_tokens::ApiTokens;
 pub use self::api_tokens::{ApiToken, ApiTokenCommand};
 pub(super) use self::audit::Audit;
@@ -24,6 +31,10 @@ pub use self::collector_config::{ConfigCommand, ConfigTarget, ConfigVersion};
 pub(super) use self::collectors::Collectors;
 pub use self::collectors::{Collector, Registration};
 pub(super) use self::nodes::Nodes;
+pub(super) use self::notifications::Notifications;
+pub use self::notifications::{
+    Attempt, AttemptRecord, AttemptStep, GroupState, Notification, NotificationState,
+};
 pub(super) use self::people::People;
 pub use self::people::{NO_PASSWORD, PeopleCommand, Person};
 pub(super) use self::registration_secrets::RegistrationSecrets;
@@ -99,4 +110,7 @@ domains! {
     collector_book: CollectorBook,
     collector_configs: CollectorConfigs,
     audit: Audit,
+    alerting: Alerting,
+    alerts: Alerts,
+    notifications: Notifications,
 }

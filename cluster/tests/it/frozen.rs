@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pga_cluster::{
-    AuditEntry, Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand,
-    ConfigTarget, ControlCommand, FeatureLevel, Member, NewUser, PeopleCommand, PushOutcome,
-    RaftTimings, RegistrationSecret, RegistrationSecretCommand, SessionCommand, SnapshotPolicy,
-    State, StateLimits, UploadId,
+    Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, AuditEntry, Batching,
+    BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand, ConfigTarget,
+    ControlCommand, FeatureLevel, Member, NewUser, Notification, PeopleCommand, PushOutcome,
+    RaftTimings, RegistrationSecret, RegistrationSecretCommand, RuleEntry, SessionCommand,
+    SnapshotPolicy, State, StateLimits, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
@@ -191,6 +192,53 @@ fn level_2() -> Vec<ControlCommand> {
     ]
 }
 
+/// What feature level 3 brought.
+fn level_3() -> Vec<ControlCommand> {
+    let at = Timestamp::from_micros(3_000_000);
+    let alert = Alert {
+        fingerprint: 7,
+        rule: "C1".into(),
+        state: AlertState::Firing,
+        fired_at: Some(at),
+        incident: 1,
+        ..Alert::default()
+    };
+    let changes = vec![AlertChange {
+        id: None,
+        base: 0,
+        alert,
+    }];
+    let notify = AlertCommand::Notify {
+        queue: vec![Notification {
+            key: "k".into(),
+            ..Notification::default()
+        }],
+        groups: Vec::new(),
+    };
+    let rule = RuleEntry {
+        text: "id = \"C1\"".into(),
+        author: "admin".into(),
+        at,
+        version: 1,
+    };
+    let put_rules = AlertingCommand::PutRules {
+        rules: vec![("C1".into(), rule)],
+    };
+    vec![
+        ControlCommand::Alert(Box::new(AlertCommand::Evaluated { at, changes })),
+        ControlCommand::Alert(Box::new(notify)),
+        ControlCommand::Alerting(Box::new(put_rules)),
+    ]
+}
+
+/// What a node of feature level 3 or later left.
+fn has_level_3(state: &State) {
+    assert_eq!(state.alert_of(7).map(|(id, _)| id), Some(1));
+    assert!(state.alerts()[&1].is_firing());
+    assert_eq!(state.notifications()[&1].key, "k");
+    assert_eq!(state.alert_rules()["C1"].version, 1);
+}
+
 /// What a node of feature level 2 or later left.
 fn has_level_2(state: &State) {
     assert_eq!(state.person(1).full_name, "The Admin");
@@ -228,7 +276,7 @@ async fn freeze(dir: &Path) {
     for command in first {
         control(&node, command).await;
     }
-    for command in level_2() {
+    for command in level_2().into_iter().chain(level_3()) {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
@@ -314,8 +362,11 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 .into();
             assert_eq!(known, [true; 3]);
             assert_eq!(state.open_uploads().count(), 0);
-            if version.ends_with("level-2") {
+            if version.ends_with("level-2") || version.ends_with("level-3") {
                 has_level_2(state);
+            }
+            if version.ends_with("level-3") {
+                has_level_3(state);
             }
         });
         // What was pushed then is known now, and what waited for a flush is flushed.

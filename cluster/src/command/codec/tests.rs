@@ -7,6 +7,7 @@ use crate::command::{ControlCommand, NewUser};
 use crate::feature_level::FeatureLevel;
 
 mod level_2;
+mod level_3;
 
 #[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
@@ -127,10 +128,15 @@ fn samples() -> Vec<(&'static str, Command)> {
     ]
 }
 
+fn all_samples() -> impl Iterator<Item = (&'static str, Command)> {
+    let later = level_2::samples().into_iter().chain(level_3::samples());
+    samples().into_iter().chain(later)
+}
+
 #[test]
 fn golden_entries_keep_their_bytes() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/command/v1");
-    for (name, command) in samples().into_iter().chain(level_2::samples()) {
+    for (name, command) in all_samples() {
         let bytes = command.encode(ProposalId(0x0102)).unwrap();
         let path = format!("{dir}/{name}.bin");
         if std::env::var_os("PGA_WRITE_GOLDEN").is_some() {
