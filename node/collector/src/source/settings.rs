@@ -15,7 +15,9 @@ fn sql(_: &Facts) -> Option<String> {
         'effective_cache_size', 'max_connections', 'max_wal_size', 'checkpoint_timeout', \
         'autovacuum', 'autovacuum_max_workers', 'autovacuum_freeze_max_age', 'fsync', \
         'full_page_writes', 'synchronous_commit', 'random_page_cost', 'track_io_timing', \
-        'max_worker_processes', 'max_parallel_workers', 'jit', 'wal_level', 'archive_mode') \
+        'max_worker_processes', 'max_parallel_workers', 'jit', 'wal_level', 'archive_mode', \
+        'superuser_reserved_connections', 'reserved_connections', 'autovacuum_vacuum_threshold', \
+        'autovacuum_vacuum_scale_factor', 'max_slot_wal_keep_size', 'recovery_min_apply_delay') \
         ORDER BY name";
     Some(sql.to_owned())
 }

@@ -1,0 +1,291 @@
+//! Expressions of rules: those of Jinja templates, with functions over a server's values.
+//!
+//! | Name | Is |
+//! | --- | --- |
+//! | `row` | the row that is looked at |
+//! | `value` | what the rule's `value` says, in `fire`, `resolve` and texts |
+//! | `num(x)` | `x` as a number; no data if it is none |
+//! | `delta("field", seconds)` | growth of a counter of the row |
+//! | `rate("field", seconds)` | the same, a second |
+//! | `slope("field", seconds)` | change a second, the median of all pairs |
+//! | `eta("field", limit)` | seconds until a number reaches `limit`, by its slope of 6 h; a number above 10^12 if it does not grow |
+//! | `lowest("field", seconds)`, `highest(…)` | least and greatest value |
+//! | `seen("field")` | seconds over which a number was seen, at most a day |
+//! | `rows("type")` | the rows of another type of the same server |
+//! | `first("type")` | the first of them; no data if there is none |
+//! | `setting("name")` | a setting of the server, a number if it is one |
+//! | `age(time)` | seconds since a time |
+//! | `bytes(n)`, `duration(seconds)`, `percent(share)` | for texts |
+//!
+//! An expression that asks for what is not there has *no data*: it is neither true nor false.
+
+use std::sync::{Arc, LazyLock};
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use pga_storage::Timestamp;
+
+use crate::facts::ServerFacts;
+
+/// Steps that one expression may take.
+const FUEL: u64 = 200_000;
+/// What `eta` says if the limit is never reached.
+const NEVER: f64 = 1e13;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// Where an expression is evaluated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) server: Option<&'a ServerFacts>,
+    pub(crate) kind: &'a str,
+    pub(crate) identity: &'a str,
+    pub(crate) row: &'a Value,
+    pub(crate) now: Timestamp,
+    /// Fields of the row whose history the rule asks for.
+    pub(crate) keep: &'a [String],
+    /// Types of elements that the rule asks for beside its own.
+    pub(crate) with: &'a [String],
+}
+
+/// The numbers that an expression's functions read: copied from the facts, since a template's
+/// functions outlive no borrow.
+#[derive(Debug)]
+struct Numbers {
+    histories: Vec<(String, crate::facts::History)>,
+    tables: Vec<(String, Vec<Value>)>,
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(FUEL));
+    environment.add_function("num", |value: Value| number(&value));
+    environment.add_function("bytes", |n: f64| bytes(n));
+    environment.add_function("duration", |seconds: f64| duration(seconds));
+    environment.add_function("percent", |share: f64| format!("{:.1} %", share * 100.0));
+    environment
+}
+
+/// Whether a text is an expression.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    let compiled = ENVIRONMENT.compile_expression(text);
+    compiled.map(drop).map_err(|error| say(&error))
+}
+
+/// Whether a text is a template.
+pub(crate) fn check_template(text: &str) -> Result<(), String> {
+    let compiled = ENVIRONMENT.template_from_str(text);
+    compiled.map(drop).map_err(|error| say(&error))
+}
+
+fn say(error: &Error) -> String {
+    error
+        .detail()
+        .map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// What can be asked of one row.
+#[derive(Debug)]
+pub(crate) struct Context(Vec<(&'static str, Value)>);
+
+impl Context {
+    /// With the functions of a scope.
+    pub(crate) fn new(scope: Scope<'_>) -> Self {
+        let history = |field: &String| {
+            let history = scope.server?.history(scope.kind, scope.identity, field)?;
+            Some((field.clone(), history.clone()))
+        };
+        let table = |kind: &String| {
+            let rows = scope.server.map(|server| server.rows(kind));
+            let rows = rows.unwrap_or_default().into_iter().map(|row| row.value);
+            (kind.clone(), rows.collect())
+        };
+        let numbers = Arc::new(Numbers {
+            histories: scope.keep.iter().filter_map(history).collect(),
+            tables: scope.with.iter().map(table).collect(),
+        });
+        let now = scope.now;
+        let mut all = vec![("row", scope.row.clone())];
+        all.push(("now", Value::from(now.micros() / 1_000_000)));
+        all.push((
+            "age",
+            Value::from_function(move |text: Value| age(&text, now)),
+        ));
+        functions(&numbers, &mut all);
+        Self(all)
+    }
+
+    /// Adds a name.
+    pub(crate) fn set(&mut self, name: &'static str, value: Value) {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value));
+    }
+
+    fn value(&self) -> Value {
+        self.0
+            .iter()
+            .map(|(name, value)| (*name, value.clone()))
+            .collect()
+    }
+
+    /// What an expression says; `None` without data.
+    pub(crate) fn eval(&self, expression: &str) -> Result<Option<Value>, String> {
+        let compiled = ENVIRONMENT
+            .compile_expression(expression)
+            .map_err(|error| say(&error))?;
+        match compiled.eval(self.value()) {
+            Ok(value) if value.is_undefined() || value.is_none() => Ok(None),
+            Ok(value) => Ok(Some(value)),
+            Err(error) => match error.kind() {
+                ErrorKind::OutOfFuel | ErrorKind::UnknownFunction | ErrorKind::UnknownFilter => {
+                    Err(say(&error))
+                }
+                _ => Ok(None),
+            },
+        }
+    }
+
+    /// A text; what has no data in it is said so.
+    pub(crate) fn render(&self, template: &str) -> String {
+        let text = ENVIRONMENT.render_str(template, self.value());
+        text.unwrap_or_else(|_| "(a value of this text is missing)".to_owned())
+    }
+}
+
+fn functions(numbers: &Arc<Numbers>, all: &mut Vec<(&'static str, Value)>) {
+    let of = Arc::clone(numbers);
+    let growth = move |field: &str, seconds: f64| -> Result<(f64, f64), Error> {
+        of.history(field)?.growth(seconds).ok_or_else(no_data)
+    };
+    let rate = growth.clone();
+    all.push((
+        "delta",
+        Value::from_function(move |field: &str, seconds: f64| {
+            growth(field, seconds).map(|(grown, _)| grown)
+        }),
+    ));
+    all.push((
+        "rate",
+        Value::from_function(move |field: &str, seconds: f64| {
+            rate(field, seconds).map(|(grown, span)| grown / span)
+        }),
+    ));
+    let of = Arc::clone(numbers);
+    all.push((
+        "slope",
+        Value::from_function(move |field: &str, seconds: f64| {
+            of.history(field)?.slope(seconds).ok_or_else(no_data)
+        }),
+    ));
+    let of = Arc::clone(numbers);
+    all.push((
+        "eta",
+        Value::from_function(move |field: &str, limit: f64| of.eta(field, limit)),
+    ));
+    for (name, is_least) in [("lowest", true), ("highest", false)] {
+        let of = Arc::clone(numbers);
+        let range = move |field: &str, seconds: f64| -> Result<f64, Error> {
+            let range = of.history(field)?.range(seconds).ok_or_else(no_data)?;
+            Ok(if is_least { range.0 } else { range.1 })
+        };
+        all.push((name, Value::from_function(range)));
+    }
+    let of = Arc::clone(numbers);
+    all.push((
+        "seen",
+        Value::from_function(move |field: &str| of.history(field).map(|history| history.span())),
+    ));
+    let of = Arc::clone(numbers);
+    all.push((
+        "rows",
+        Value::from_function(move |kind: &str| Value::from(of.table(kind).to_vec())),
+    ));
+    let of = Arc::clone(numbers);
+    all.push((
+        "first",
+        Value::from_function(move |kind: &str| of.table(kind).first().cloned().ok_or_else(no_data)),
+    ));
+    let of = Arc::clone(numbers);
+    all.push((
+        "setting",
+        Value::from_function(move |name: &str| of.setting(name)),
+    ));
+}
+
+impl Numbers {
+    fn history(&self, field: &str) -> Result<&crate::facts::History, Error> {
+        let found = self.histories.iter().find(|(name, _)| name == field);
+        found.map(|(_, history)| history).ok_or_else(no_data)
+    }
+
+    fn table(&self, kind: &str) -> &[Value] {
+        let found = self.tables.iter().find(|(name, _)| name == kind);
+        found.map_or(&[], |(_, rows)| rows)
+    }
+
+    fn setting(&self, name: &str) -> Result<Value, Error> {
+        for row in self.table("pg_setting") {
+            if row.get_attr("name")?.as_str() == Some(name) {
+                let setting = row.get_attr("setting")?;
+                let parsed = setting.as_str().and_then(|text| text.parse::<f64>().ok());
+                return Ok(parsed.map_or(setting, Value::from));
+            }
+        }
+        Err(no_data())
+    }
+
+    /// Two windows must agree within a factor of three, where both were seen.
+    fn eta(&self, field: &str, limit: f64) -> Result<f64, Error> {
+        let history = self.history(field)?;
+        let (_, now) = history.range(0.0).ok_or_else(no_data)?;
+        let short = history.slope(21_600.0).ok_or_else(no_data)?;
+        let long = history.slope(86_400.0).unwrap_or(short);
+        if short <= 0.0 || long <= 0.0 || short > long * 3.0 || long > short * 3.0 {
+            return Ok(NEVER);
+        }
+        Ok(((limit - now) / short.max(long)).max(0.0))
+    }
+}
+
+fn no_data() -> Error {
+    Error::new(ErrorKind::UndefinedError, "no data")
+}
+
+fn number(value: &Value) -> Result<f64, Error> {
+    let parsed = value.as_str().and_then(|text| text.parse().ok());
+    let number = parsed.or_else(|| f64::try_from(value.clone()).ok());
+    number
+        .filter(|number| number.is_finite())
+        .ok_or_else(no_data)
+}
+
+fn age(value: &Value, now: Timestamp) -> Result<f64, Error> {
+    let at = value.as_str().and_then(crate::matching::time);
+    let at = at.ok_or_else(no_data)?;
+    Ok((now.micros() - at.micros()) as f64 / 1e6)
+}
+
+fn bytes(n: f64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut scaled = n;
+    for unit in units {
+        if scaled.abs() < 1024.0 || unit == "PiB" {
+            return match unit {
+                "B" => format!("{scaled:.0} B"),
+                _ => format!("{scaled:.1} {unit}"),
+            };
+        }
+        scaled /= 1024.0;
+    }
+    String::new()
+}
+
+fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    match whole {
+        0..120 => format!("{whole} s"),
+        120..7_200 => format!("{} min", whole / 60),
+        7_200..172_800 => format!("{} h", whole / 3_600),
+        _ => format!("{} days", whole / 86_400),
+    }
+}

@@ -1,0 +1,512 @@
+//! Current values: the newest elements of each server, and the recent history of some numbers.
+//!
+//! Every node keeps them, from the pushes that it applies. They are no part of the replicated state:
+//! a node that starts has them again after one round of its collectors, and an alert that fires
+//! holds until then.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use minijinja::Value;
+use pga_config::CollectorId;
+use pga_storage::{Document, Timestamp};
+use serde_json::Value as Json;
+
+use crate::lock_tree;
+
+/// How long a number's samples are kept one by one.
+const RECENT: i64 = 65 * MINUTE;
+/// How long one sample in five minutes is kept.
+const LONG: i64 = 25 * 60 * MINUTE;
+/// Distance of the samples that are kept long.
+const LONG_STEP: i64 = 5 * MINUTE;
+const MINUTE: i64 = 60_000_000;
+/// Numbers with a history on one server; more have none.
+const MAX_SERIES: usize = 50_000;
+/// Types of elements of one server.
+const MAX_TYPES: usize = 200;
+/// Rows of one type of one database.
+const MAX_ROWS: usize = 20_000;
+
+/// What tells the rows of an element apart, for types whose rows come only when they changed.
+const IDENTITIES: &[(&str, &[&str])] = &[
+    ("pg_database", &["datname"]),
+    ("pg_table", &["relid"]),
+    ("pg_index", &["indexrelid"]),
+    ("pg_sequence", &["schema", "name"]),
+    ("pg_setting", &["name"]),
+    ("pg_table_size", &["relid"]),
+    ("pg_io", &["backend_type", "object", "context"]),
+    ("pg_slru", &["name"]),
+    ("pg_slot", &["slot_name"]),
+    ("pg_sender", &["application", "address", "slot"]),
+    ("pg_freeze", &["schema", "name"]),
+    ("pg_blocking", &["blocked_pid", "blocking_pid"]),
+    (
+        "pg_connection",
+        &["database", "user", "application", "state"],
+    ),
+    ("pg_long_transaction", &["kind", "holder"]),
+    ("pg_progress", &["pid", "command"]),
+    ("pg_prepared_xact", &["gid"]),
+    ("pg_receiver", &[]),
+    ("pg_subscription", &["subname", "relid"]),
+    ("pg_recovery_conflict", &["datname"]),
+];
+/// Types whose elements come only while there are rows, and how often, in seconds: if the server is
+/// heard and nothing has come for two and a half times that long, there are none.
+pub const ONLY_IF_ANY: &[(&str, i64)] = &[
+    ("pg_blocking", 10),
+    ("pg_long_transaction", 10),
+    ("pg_prepared_xact", 60),
+    ("pg_progress", 10),
+    ("pg_receiver", 10),
+    ("pg_recovery_conflict", 60),
+    ("pg_sender", 10),
+    ("pg_slot", 60),
+    ("pg_slru", 60),
+    ("pg_subscription", 60),
+];
+/// Fields that tell the rows of other types apart.
+const COMMON_IDENTITY: &[&str] = &[
+    "name",
+    "datname",
+    "database",
+    "schema",
+    "table",
+    "application",
+    "user",
+    "pid",
+    "mount",
+    "gid",
+    "source",
+    "id",
+    "device",
+    "interface",
+];
+
+/// One row of an element: the element itself, or a member of its array.
+#[derive(Clone, Debug)]
+pub struct FactRow {
+    /// What tells it from the other rows of its type.
+    pub identity: String,
+    /// Its fields; those of an array's member have the element's `database` too.
+    pub value: Value,
+}
+
+/// The newest elements of one type of one server.
+#[derive(Debug, Default)]
+struct Kind {
+    /// By database.
+    parts: BTreeMap<String, Part>,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    at: Timestamp,
+    received_at: Timestamp,
+    interval: Option<i64>,
+    rows: BTreeMap<String, Value>,
+}
+
+/// Samples of one number, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    recent: VecDeque<(Timestamp, f64)>,
+    long: VecDeque<(Timestamp, f64)>,
+}
+
+/// What is known about one server.
+#[derive(Debug, Default)]
+pub struct ServerFacts {
+    /// When anything was last heard, by the collector's clock and by the node's.
+    heard: (Timestamp, Timestamp),
+    kinds: BTreeMap<String, Kind>,
+    histories: HashMap<(String, String, String), History>,
+}
+
+/// Current values of all servers.
+#[derive(Debug, Default)]
+pub struct Facts {
+    keep: BTreeMap<String, BTreeSet<String>>,
+    servers: BTreeMap<CollectorId, ServerFacts>,
+}
+
+impl Facts {
+    /// From now on, these fields of these types have a history.
+    pub fn keep(&mut self, keep: BTreeMap<String, BTreeSet<String>>) {
+        self.keep = keep;
+    }
+
+    /// Takes an element in that a collector sent.
+    pub fn take(&mut self, collector: CollectorId, received_at: Timestamp, element: &Document) {
+        let Ok(body) = serde_json::from_slice::<Json>(&element.body) else {
+            return;
+        };
+        let server = self.servers.entry(collector).or_default();
+        let fields = self.keep.get(&element.kind);
+        server.take(element, received_at, &body, fields);
+    }
+
+    /// What is known about a server.
+    pub fn server(&self, collector: CollectorId) -> Option<&ServerFacts> {
+        self.servers.get(&collector)
+    }
+
+    /// The servers that something is known about.
+    pub fn servers(&self) -> impl Iterator<Item = (CollectorId, &ServerFacts)> {
+        self.servers.iter().map(|(id, server)| (*id, server))
+    }
+
+    /// Forgets the servers that are not `known`.
+    pub fn retain(&mut self, known: impl Fn(CollectorId) -> bool) {
+        self.servers.retain(|id, _| known(*id));
+    }
+}
+
+impl ServerFacts {
+    fn take(
+        &mut self,
+        element: &Document,
+        received_at: Timestamp,
+        body: &Json,
+        keep: Option<&BTreeSet<String>>,
+    ) {
+        if !self.kinds.contains_key(&element.kind) && self.kinds.len() >= MAX_TYPES {
+            return;
+        }
+        if element.time >= self.heard.0 {
+            self.heard = (element.time, received_at);
+        }
+        let kind = self.kinds.entry(element.kind.clone()).or_default();
+        let part = kind.parts.entry(element.database.clone()).or_default();
+        if element.time < part.at {
+            // A backlog: it is history, not news.
+            return;
+        }
+        if element.time > part.at && part.at.micros() > 0 {
+            part.interval = Some(element.time.micros() - part.at.micros());
+        }
+        (part.at, part.received_at) = (element.time, received_at);
+        let rows = rows(&element.kind, &element.database, body);
+        if body.get("changed_only") != Some(&Json::Bool(true)) {
+            part.rows.clear();
+        }
+        for (identity, row) in rows.into_iter().take(MAX_ROWS) {
+            for field in keep.into_iter().flatten() {
+                let pointer = format!("/{}", field.replace('.', "/"));
+                if let Some(value) = row.pointer(&pointer).and_then(Json::as_f64) {
+                    let key = (element.kind.clone(), identity.clone(), field.clone());
+                    if self.histories.len() < MAX_SERIES || self.histories.contains_key(&key) {
+                        self.histories
+                            .entry(key)
+                            .or_default()
+                            .push(element.time, value);
+                    }
+                }
+            }
+            part.rows.insert(identity, Value::from_serialize(&row));
+        }
+    }
+
+    /// The rows of a type, of all databases; `lock_root` are the roots of those of `pg_blocking`.
+    pub fn rows(&self, kind: &str) -> Vec<FactRow> {
+        if kind == lock_tree::KIND {
+            return lock_tree::roots(&self.rows(lock_tree::OF));
+        }
+        if self.is_gone(kind) {
+            return Vec::new();
+        }
+        let parts = self.kinds.get(kind).map(|kind| &kind.parts);
+        let rows = parts.into_iter().flatten().flat_map(|(_, part)| &part.rows);
+        rows.map(|(identity, value)| FactRow {
+            identity: identity.clone(),
+            value: value.clone(),
+        })
+        .collect()
+    }
+
+    /// The history of a number.
+    pub fn history(&self, kind: &str, identity: &str, field: &str) -> Option<&History> {
+        let key = (kind.to_owned(), identity.to_owned(), field.to_owned());
+        self.histories.get(&key)
+    }
+
+    /// Whether a type that comes only while there are rows has not come, although the server is heard.
+    fn is_gone(&self, kind: &str) -> bool {
+        let Some((_, every)) = ONLY_IF_ANY.iter().find(|(name, _)| *name == kind) else {
+            return false;
+        };
+        let parts = self.kinds.get(kind).map(|kind| &kind.parts);
+        let newest = parts.into_iter().flatten().map(|(_, part)| part.at).max();
+        let silent = self.heard.0.micros() - newest.unwrap_or_default().micros();
+        silent > every * 2_500_000
+    }
+
+    /// When the newest element of a type was read by its collector, and whether it still tells how
+    /// things are: it is not older than three of its intervals.
+    pub fn freshness(&self, kind: &str, now: Timestamp) -> Option<(Timestamp, bool)> {
+        let kind = if kind == lock_tree::KIND {
+            lock_tree::OF
+        } else {
+            kind
+        };
+        if self.is_gone(kind) {
+            let age = now.micros() - self.heard.1.micros();
+            return Some((self.heard.0, age <= 90_000_000));
+        }
+        let parts = &self.kinds.get(kind)?.parts;
+        let part = parts.values().max_by_key(|part| part.received_at)?;
+        let patience = match part.interval {
+            Some(interval) => interval.saturating_mul(3).max(90_000_000),
+            None => 2 * 60 * MINUTE,
+        };
+        let age = now.micros() - part.received_at.micros();
+        Some((part.at, age <= patience))
+    }
+}
+
+impl History {
+    fn push(&mut self, at: Timestamp, value: f64) {
+        if self.recent.back().is_some_and(|(last, _)| *last >= at) {
+            return;
+        }
+        self.recent.push_back((at, value));
+        if self
+            .long
+            .back()
+            .is_none_or(|(last, _)| at.micros() - last.micros() >= LONG_STEP)
+        {
+            self.long.push_back((at, value));
+        }
+        for (samples, keep) in [(&mut self.recent, RECENT), (&mut self.long, LONG)] {
+            while samples
+                .front()
+                .is_some_and(|(first, _)| at.micros() - first.micros() > keep)
+            {
+                samples.pop_front();
+            }
+        }
+    }
+
+    /// How much a counter grew in the last `seconds`, and over how many seconds that was seen; a
+    /// counter that fell was reset, and what it shows then grew since. `None` before two samples.
+    pub fn growth(&self, seconds: f64) -> Option<(f64, f64)> {
+        let (last, _) = self.recent.back()?;
+        let from = last.micros() - (seconds * 1e6) as i64;
+        let window: Vec<_> = self
+            .recent
+            .iter()
+            .filter(|(at, _)| at.micros() >= from)
+            .collect();
+        let (first, _) = window.first()?;
+        let span = (last.micros() - first.micros()) as f64 / 1e6;
+        if span <= 0.0 {
+            return None;
+        }
+        let steps = window.iter().zip(window.iter().skip(1));
+        let grown = steps.map(|((_, a), (_, b))| if b >= a { b - a } else { *b });
+        Some((grown.sum(), span))
+    }
+
+    /// The least and the greatest value in the last `seconds`.
+    pub fn range(&self, seconds: f64) -> Option<(f64, f64)> {
+        let (last, _) = self.recent.back()?;
+        let from = last.micros() - (seconds * 1e6) as i64;
+        let all = self.recent.iter().chain(&self.long);
+        let values = all
+            .filter(|(at, _)| at.micros() >= from)
+            .map(|(_, value)| *value);
+        values.fold(None, |range, value| {
+            let (least, most) = range.unwrap_or((value, value));
+            Some((value.min(least), value.max(most)))
+        })
+    }
+
+    /// Seconds over which there are samples, at most a day.
+    pub fn span(&self) -> f64 {
+        let first = self.long.front().map_or(0, |(at, _)| at.micros());
+        let last = self.recent.back().map_or(0, |(at, _)| at.micros());
+        (last - first) as f64 / 1e6
+    }
+
+    /// Change a second over the last `seconds`: the median of the slopes of all pairs (Theil 1950,
+    /// Sen 1968). `None` unless half of that time was seen.
+    pub fn slope(&self, seconds: f64) -> Option<f64> {
+        let (last, _) = self.long.back()?;
+        let from = last.micros() - (seconds * 1e6) as i64;
+        let samples: Vec<_> = self
+            .long
+            .iter()
+            .filter(|(at, _)| at.micros() >= from)
+            .collect();
+        let (first, _) = samples.first()?;
+        if ((last.micros() - first.micros()) as f64) < seconds * 0.5e6 || samples.len() < 3 {
+            return None;
+        }
+        let mut slopes = Vec::new();
+        for (n, (at, value)) in samples.iter().enumerate() {
+            for (later, other) in samples.iter().skip(n + 1) {
+                let span = (later.micros() - at.micros()) as f64 / 1e6;
+                slopes.push((other - value) / span);
+            }
+        }
+        slopes.sort_by(f64::total_cmp);
+        slopes.get(slopes.len() / 2).copied()
+    }
+}
+
+/// The rows of an element with what tells them apart.
+fn rows(kind: &str, database: &str, body: &Json) -> Vec<(String, Json)> {
+    let arrays = ["rows", "filesystems"];
+    let array = arrays.iter().find_map(|name| body.get(name)?.as_array());
+    let Some(array) = array else {
+        return vec![(database.to_owned(), body.clone())];
+    };
+    let row = |row: &Json| {
+        let mut row = row.clone();
+        if let Some(fields) = row.as_object_mut()
+            && !database.is_empty()
+        {
+            let entry = fields.entry("database");
+            entry.or_insert_with(|| Json::from(database));
+        }
+        (identity(kind, database, &row), row)
+    };
+    let mut seen = BTreeMap::<String, usize>::new();
+    let told_apart = |(mut identity, row): (String, Json)| {
+        let times = seen.entry(identity.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            identity = format!("{identity}#{times}");
+        }
+        (identity, row)
+    };
+    array.iter().map(row).map(told_apart).collect()
+}
+
+fn identity(kind: &str, database: &str, row: &Json) -> String {
+    let known = IDENTITIES.iter().find(|(name, _)| *name == kind);
+    let fields = known.map_or(COMMON_IDENTITY, |(_, fields)| fields);
+    let values = fields.iter().filter_map(|field| match row.get(field)? {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    let mut parts = vec![database.to_owned()];
+    parts.extend(values);
+    parts.join("\u{1f}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn element(kind: &str, seconds: i64, body: &str) -> Document {
+        Document {
+            kind: kind.into(),
+            time: at(seconds),
+            database: String::new(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn collector() -> CollectorId {
+        CollectorId::from_external("db-1")
+    }
+
+    #[test]
+    fn changed_rows_are_merged_and_whole_elements_replace() {
+        let mut facts = Facts::default();
+        for (seconds, body, want) in [
+            (
+                1,
+                r#"{"changed_only":false,"rows":[{"name":"a","setting":"1"},{"name":"b","setting":"1"}]}"#,
+                2,
+            ),
+            (
+                2,
+                r#"{"changed_only":true,"rows":[{"name":"a","setting":"2"}]}"#,
+                2,
+            ),
+            (
+                3,
+                r#"{"changed_only":false,"rows":[{"name":"a","setting":"3"}]}"#,
+                1,
+            ),
+            (2, r#"{"changed_only":false,"rows":[]}"#, 1),
+        ] {
+            facts.take(
+                collector(),
+                at(seconds),
+                &element("pg_setting", seconds, body),
+            );
+            let rows = facts.server(collector()).unwrap().rows("pg_setting");
+            assert_eq!(rows.len(), want, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_counter_that_falls_was_reset() {
+        let mut history = History::default();
+        for (seconds, value) in [(0, 100.0), (60, 160.0), (120, 20.0), (180, 30.0)] {
+            history.push(at(seconds), value);
+        }
+        assert_eq!(history.growth(600.0), Some((90.0, 180.0)));
+        assert_eq!(history.growth(60.0), Some((10.0, 60.0)));
+        assert_eq!(History::default().growth(60.0), None);
+    }
+
+    #[test]
+    fn what_comes_only_while_it_is_there_is_gone_when_the_server_is_heard_without_it() {
+        let mut facts = Facts::default();
+        facts.take(
+            collector(),
+            at(1_010),
+            &element("pg_blocking", 1_010, r#"{"rows":[{"blocked_pid":1}]}"#),
+        );
+        for (seconds, want) in [(1_020, 1), (1_035, 1), (1_036, 0)] {
+            facts.take(
+                collector(),
+                at(seconds),
+                &element("pg_activity_sample", seconds, "{}"),
+            );
+            let server = facts.server(collector()).unwrap();
+            assert_eq!(server.rows("pg_blocking").len(), want, "{seconds}");
+            assert!(server.freshness("pg_blocking", at(seconds)).unwrap().1);
+        }
+        let server = facts.server(collector()).unwrap();
+        assert_eq!(
+            server.freshness("pg_slot", at(1_200)),
+            Some((at(1_036), false)),
+            "silent"
+        );
+    }
+
+    #[test]
+    fn a_slope_is_not_moved_by_one_outlier() {
+        let mut history = History::default();
+        for n in 0..=72 {
+            let value = if n == 40 { 9e9 } else { f64::from(n) * 300.0 };
+            history.push(at(i64::from(n) * 300), value);
+        }
+        let slope = history.slope(21_600.0).unwrap();
+        assert!((slope - 1.0).abs() < 0.01, "{slope}");
+        assert_eq!(history.slope(86_400.0), None, "not enough of it was seen");
+    }
+
+    #[test]
+    fn what_has_not_come_for_three_intervals_is_stale() {
+        let mut facts = Facts::default();
+        for seconds in [60, 120] {
+            facts.take(collector(), at(seconds), &element("pg_wal", seconds, "{}"));
+        }
+        let server = facts.server(collector()).unwrap();
+        assert_eq!(server.freshness("pg_wal", at(300)), Some((at(120), true)));
+        assert_eq!(server.freshness("pg_wal", at(301)), Some((at(120), false)));
+        assert_eq!(server.freshness("pg_setting", at(0)), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Alerts: rules over current values, the states of what they find, and what is said about it.
+//!
+//! Everything here is a function of what it is given: no clock, no I/O, no randomness. The leader of
+//! the cluster calls it and proposes what changed (design D13, D17, D18).
+//!
+//! ```text
+//! pushes -> Facts -> Rule::evaluate -> machine::step -> AlertCommand::Evaluated -> log
+//!                                      alerts in the state -> notify::plan -> AlertCommand::Notify -> log
+//! ```
+
+mod evaluate;
+mod expression;
+pub mod facts;
+mod lock_tree;
+pub mod machine;
+mod matching;
+pub mod message;
+pub mod notify;
+pub mod rule;
+
+pub use self::evaluate::{Evaluation, Reading, evaluate};
+pub use self::facts::Facts;
+pub use self::matching::{holds, is_silenced, matches};
+pub use self::rule::{DEFAULT_RULES, NoData, Rule, RuleError, RuleSet, Severity};

@@ -1,0 +1,138 @@
+//! Who holds up whom: the roots of the pairs that `pg_blocking_pids` tells.
+//!
+//! A *root* blocks others and waits for no lock itself; a prepared transaction blocks as pid 0. Its
+//! victims are all that wait for it, directly or through others; depth is the longest way to one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::Value;
+
+use crate::facts::FactRow;
+
+/// Type of the rows that this makes.
+pub(crate) const KIND: &str = "lock_root";
+/// Type of the rows that this reads.
+pub(crate) const OF: &str = "pg_blocking";
+/// Longest way that is followed: a circle is a deadlock, which the server ends.
+const MAX_DEPTH: usize = 100;
+
+/// The roots, one row each.
+pub(crate) fn roots(pairs: &[FactRow]) -> Vec<FactRow> {
+    let mut waits: BTreeMap<i64, Vec<(i64, &Value)>> = BTreeMap::new();
+    let mut blocked = BTreeSet::new();
+    for pair in pairs {
+        if let (Some(victim), Some(holder)) = (
+            pid(&pair.value, "blocked_pid"),
+            pid(&pair.value, "blocking_pid"),
+        ) {
+            waits.entry(holder).or_default().push((victim, &pair.value));
+            blocked.insert(victim);
+        }
+    }
+    let holders = waits.keys().filter(|holder| !blocked.contains(holder));
+    holders.map(|root| row(*root, &waits)).collect()
+}
+
+fn row(root: i64, waits: &BTreeMap<i64, Vec<(i64, &Value)>>) -> FactRow {
+    let (mut victims, mut longest, mut long_waits) = (BTreeSet::new(), 0.0_f64, BTreeSet::new());
+    let (mut level, mut depth) = (BTreeSet::from([root]), 0);
+    let mut relation = None;
+    while depth < MAX_DEPTH {
+        let next = level
+            .iter()
+            .filter_map(|holder| waits.get(holder))
+            .flatten();
+        let mut below = BTreeSet::new();
+        for (victim, pair) in next {
+            let wait = field(pair, "wait_seconds").and_then(|wait| f64::try_from(wait).ok());
+            longest = longest.max(wait.unwrap_or(0.0));
+            if wait.is_some_and(|wait| wait > 30.0) {
+                long_waits.insert(*victim);
+            }
+            relation = relation.or_else(|| field(pair, "relation"));
+            if victims.insert(*victim) {
+                below.insert(*victim);
+            }
+        }
+        if below.is_empty() {
+            break;
+        }
+        depth += 1;
+        level = below;
+    }
+    let first = waits.get(&root).and_then(|pairs| pairs.first());
+    let of_root = |name: &str| {
+        let value = first.and_then(|(_, pair)| field(pair, name));
+        (
+            name.replace("blocking_", ""),
+            value.unwrap_or_else(|| Value::from("")),
+        )
+    };
+    let names = [
+        "database",
+        "blocking_user",
+        "blocking_application",
+        "blocking_state",
+        "blocking_query",
+        "blocking_transaction_seconds",
+    ];
+    let mut fields: BTreeMap<String, Value> = names.into_iter().map(of_root).collect();
+    fields.insert("pid".to_owned(), Value::from(root));
+    fields.insert("victims".to_owned(), Value::from(victims.len()));
+    fields.insert("long_waits".to_owned(), Value::from(long_waits.len()));
+    fields.insert("longest_wait".to_owned(), Value::from(longest));
+    fields.insert("depth".to_owned(), Value::from(depth));
+    fields.insert(
+        "relation".to_owned(),
+        relation.unwrap_or_else(|| Value::from("")),
+    );
+    FactRow {
+        identity: root.to_string(),
+        value: Value::from(fields),
+    }
+}
+
+fn pid(pair: &Value, name: &str) -> Option<i64> {
+    // A prepared transaction has no session: its pid is 0, and so is that of a NULL.
+    let value = pair.get_attr(name).ok()?;
+    i64::try_from(value).ok()
+}
+
+fn field(pair: &Value, name: &str) -> Option<Value> {
+    let value = pair.get_attr(name).ok()?;
+    (!value.is_none() && !value.is_undefined()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_has_one_root_that_waits_for_nobody() {
+        // D waits for C, C for B, B for A; E for A too.
+        let pairs = [(2, 1, 50.0), (3, 2, 40.0), (4, 3, 20.0), (5, 1, 10.0)];
+        let pairs = pairs.map(|(blocked, blocking, wait)| FactRow {
+            identity: blocked.to_string(),
+            value: Value::from_serialize(serde_json::json!({
+                "blocked_pid": blocked, "blocking_pid": blocking, "wait_seconds": wait,
+                "blocking_application": format!("app {blocking}"), "relation": null,
+            })),
+        });
+        let roots = roots(&pairs);
+        assert_eq!(roots.len(), 1);
+        let root = &roots[0].value;
+        let number = |name: &str| i64::try_from(root.get_attr(name).unwrap()).unwrap();
+        assert_eq!(
+            ["pid", "victims", "depth", "long_waits"].map(number),
+            [1, 4, 3, 2]
+        );
+        assert_eq!(
+            root.get_attr("application").unwrap().as_str(),
+            Some("app 1")
+        );
+        assert_eq!(
+            f64::try_from(root.get_attr("longest_wait").unwrap()).unwrap(),
+            50.0
+        );
+    }
+}

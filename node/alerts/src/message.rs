@@ -1,0 +1,447 @@
+//! What a channel's receiver gets: the request that carries a notification.
+//!
+//! | Kind | Sends | Key that the receiver honours |
+//! | --- | --- | --- |
+//! | `webhook` | the notification's JSON, or a template's text | header `Idempotency-Key` |
+//! | `alertmanager` | `POST /api/v2/alerts` (Alertmanager's OpenAPI) | label set |
+//! | `alertmanager-webhook` | version 4 of Alertmanager's webhook body | `groupKey`, `Idempotency-Key` |
+//! | `slack` | incoming webhook with blocks | none |
+//! | `teams` | Workflows webhook with an Adaptive Card | none |
+//! | `pagerduty` | Events API v2, one event for each alert | `dedup_key` |
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How long Alertmanager believes that an alert fires without hearing of it, in seconds.
+pub const ALERTMANAGER_SECONDS: i64 = 240;
+/// Where PagerDuty takes events.
+const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
+/// Steps that a template may take.
+const FUEL: u64 = 500_000;
+
+/// The kinds of channels.
+pub const KINDS: &[&str] = &[
+    "webhook",
+    "alertmanager",
+    "alertmanager-webhook",
+    "slack",
+    "teams",
+    "pagerduty",
+];
+
+/// What a channel needs to send: sealed in the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where it sends to. PagerDuty has a default.
+    #[serde(default)]
+    pub url: String,
+    /// Key of a webhook's signature, or PagerDuty's routing key.
+    #[serde(default)]
+    pub secret: String,
+    /// Bearer token, if the receiver asks for one.
+    #[serde(default)]
+    pub token: String,
+    /// Template of a webhook's body; without it the body is JSON.
+    #[serde(default)]
+    pub template: String,
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Where to.
+    pub url: String,
+    /// Its body.
+    pub body: String,
+    /// Its media type.
+    pub content_type: &'static str,
+}
+
+/// What is wrong with settings of this kind; `None` if nothing is.
+pub fn problem(kind: &str, settings: &Settings) -> Option<String> {
+    if !KINDS.contains(&kind) {
+        return Some(format!("kind is {kind:?}: use one of {}", KINDS.join(", ")));
+    }
+    let is_url = settings.url.starts_with("https://") || settings.url.starts_with("http://");
+    match kind {
+        "pagerduty" if settings.secret.is_empty() => {
+            Some("secret is missing: PagerDuty's routing key".to_owned())
+        }
+        "pagerduty" if settings.url.is_empty() => None,
+        _ if !is_url => Some(format!(
+            "url is {:?}: write http:// or https://",
+            settings.url
+        )),
+        _ if settings.template.is_empty() => None,
+        "webhook" => {
+            let example = json!({ "status": "firing", "alerts": [], "group": {}, "truncated": 0 });
+            render(&settings.template, &example)
+                .err()
+                .map(|error| format!("template: {error}"))
+        }
+        _ => Some("template is for webhooks only".to_owned()),
+    }
+}
+
+/// The requests that carry a notification: one, but for PagerDuty one for each alert. `now` is in
+/// seconds since 1970.
+///
+/// # Errors
+/// What is wrong with the channel's template.
+pub fn messages(
+    kind: &str,
+    settings: &Settings,
+    content: &Value,
+    now: i64,
+) -> Result<Vec<Message>, String> {
+    let url = settings.url.clone();
+    let json_message = |url: String, body: &Value| Message {
+        url,
+        body: body.to_string(),
+        content_type: "application/json",
+    };
+    Ok(match kind {
+        "alertmanager" => {
+            let url = format!("{}/api/v2/alerts", url.trim_end_matches('/'));
+            vec![json_message(url, &alertmanager(content, now))]
+        }
+        "alertmanager-webhook" => vec![json_message(url, &alertmanager_webhook(content))],
+        "slack" => vec![json_message(url, &slack(content))],
+        "teams" => vec![json_message(url, &teams(content))],
+        "pagerduty" => {
+            let url = if url.is_empty() {
+                PAGERDUTY.to_owned()
+            } else {
+                url
+            };
+            let events = alerts(content).map(|alert| pagerduty(&settings.secret, content, alert));
+            events
+                .map(|event| json_message(url.clone(), &event))
+                .collect()
+        }
+        _ if settings.template.is_empty() => vec![json_message(url, content)],
+        _ => vec![Message {
+            url,
+            body: render(&settings.template, content)?,
+            content_type: "text/plain; charset=utf-8",
+        }],
+    })
+}
+
+fn render(template: &str, content: &Value) -> Result<String, String> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    let text = environment.render_str(template, content);
+    text.map_err(|error| error.to_string())
+}
+
+fn alerts(content: &Value) -> impl Iterator<Item = &Value> {
+    content["alerts"].as_array().into_iter().flatten()
+}
+
+fn text<'a>(alert: &'a Value, pointer: &str) -> &'a str {
+    alert
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The labels with what Alertmanager's users expect: `alertname` and `severity`.
+fn labels(alert: &Value) -> Value {
+    let mut labels = alert["labels"].clone();
+    labels["alertname"] = alert["name"].clone();
+    labels["severity"] = json!(severity(alert));
+    labels
+}
+
+fn severity(alert: &Value) -> &'static str {
+    match text(alert, "/severity") {
+        "c" => "critical",
+        "w" => "warning",
+        _ => "info",
+    }
+}
+
+fn rfc3339(seconds: i64) -> String {
+    pga_storage::Timestamp::from_micros(seconds.saturating_mul(1_000_000)).to_string()
+}
+
+fn alertmanager(content: &Value, now: i64) -> Value {
+    let alert = |alert: &Value| {
+        let ends_at = match alert["ends_at"].as_str() {
+            Some(ends_at) => ends_at.to_owned(),
+            None => rfc3339(now + ALERTMANAGER_SECONDS),
+        };
+        // Without startsAt it takes endsAt for the start.
+        json!({
+            "labels": labels(alert),
+            "annotations": alert["annotations"],
+            "startsAt": alert["starts_at"],
+            "endsAt": ends_at,
+        })
+    };
+    alerts(content).map(alert).collect()
+}
+
+fn alertmanager_webhook(content: &Value) -> Value {
+    let alert = |alert: &Value| {
+        json!({
+            "status": alert["status"],
+            "labels": labels(alert),
+            "annotations": alert["annotations"],
+            "startsAt": alert["starts_at"],
+            "endsAt": alert["ends_at"].as_str().unwrap_or("0001-01-01T00:00:00Z"),
+            "generatorURL": "",
+            "fingerprint": alert["fingerprint"],
+        })
+    };
+    let alerts: Vec<Value> = alerts(content).map(alert).collect();
+    json!({
+        "version": "4",
+        "groupKey": content["group_key"],
+        "truncatedAlerts": content["truncated"],
+        "status": content["status"],
+        "receiver": "pganalytics",
+        "groupLabels": content["group"],
+        "commonLabels": common(&alerts, "labels"),
+        "commonAnnotations": common(&alerts, "annotations"),
+        "externalURL": "",
+        "alerts": alerts,
+    })
+}
+
+/// What all alerts have alike.
+fn common(alerts: &[Value], field: &str) -> Value {
+    let first = alerts.first().and_then(|alert| alert[field].as_object());
+    let mut common = first.cloned().unwrap_or_default();
+    common.retain(|name, value| {
+        alerts
+            .iter()
+            .all(|alert| alert[field].get(name) == Some(value))
+    });
+    Value::Object(common)
+}
+
+/// One line about the whole.
+fn title(content: &Value) -> String {
+    let firing = alerts(content)
+        .filter(|alert| text(alert, "/status") == "firing")
+        .count();
+    let group: Vec<&str> = content["group"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, value)| value.as_str())
+        .filter(|value| !value.is_empty())
+        .collect();
+    let first = alerts(content).next();
+    let name = first.map_or("", |alert| text(alert, "/name"));
+    let what = match (firing, alerts(content).count()) {
+        (0, _) => "RESOLVED".to_owned(),
+        (n, _) => format!("FIRING {n}"),
+    };
+    let again = if content["is_repeat"] == Value::Bool(true) {
+        " (again)"
+    } else {
+        ""
+    };
+    format!("[{what}] {name} {}{again}", group.join(" "))
+        .trim()
+        .to_owned()
+}
+
+/// The lines about one alert.
+fn line(alert: &Value) -> String {
+    let step = text(alert, "/annotations/first_step");
+    let summary = text(alert, "/annotations/summary");
+    let mut lines = format!("{} {}: {summary}", severity(alert), text(alert, "/name"));
+    if text(alert, "/status") == "resolved" {
+        lines = format!("over: {lines}");
+    } else if !step.is_empty() {
+        lines.push_str("\nFirst: ");
+        lines.push_str(step);
+    }
+    lines
+}
+
+fn slack(content: &Value) -> Value {
+    let escape = |text: String| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+    };
+    let mut blocks = vec![json!({
+        "type": "header",
+        "text": { "type": "plain_text", "text": cut(title(content), 150) },
+    })];
+    blocks.extend(alerts(content).map(|alert| {
+        json!({
+            "type": "section",
+            "text": { "type": "mrkdwn", "text": cut(escape(line(alert)), 2_900) },
+        })
+    }));
+    json!({ "text": escape(title(content)), "blocks": blocks })
+}
+
+fn teams(content: &Value) -> Value {
+    let mut body = vec![json!({
+        "type": "TextBlock", "size": "Medium", "weight": "Bolder", "wrap": true,
+        "text": title(content),
+    })];
+    // A message may have 28 KB.
+    body.extend(alerts(content).take(MAX_TEAMS).map(
+        |alert| json!({ "type": "TextBlock", "wrap": true, "text": cut(line(alert), 1_000) }),
+    ));
+    json!({
+        "type": "message",
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "content": {
+                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                "type": "AdaptiveCard", "version": "1.4", "body": body,
+            },
+        }],
+    })
+}
+
+/// Alerts in one message of Teams.
+const MAX_TEAMS: usize = 15;
+
+fn pagerduty(key: &str, content: &Value, alert: &Value) -> Value {
+    let action = match (text(alert, "/status"), alert["acknowledged_by"].is_string()) {
+        ("resolved", _) => "resolve",
+        (_, true) => "acknowledge",
+        _ => "trigger",
+    };
+    let source = match text(alert, "/labels/server") {
+        "" => text(content, "/cluster"),
+        server => server,
+    };
+    json!({
+        "routing_key": key,
+        "event_action": action,
+        "dedup_key": format!("{}-{}", text(alert, "/fingerprint"), alert["incident"]),
+        "payload": {
+            "summary": cut(text(alert, "/annotations/summary").to_owned(), 1_024),
+            "source": source,
+            "severity": severity(alert),
+            "component": alert["name"],
+            "custom_details": { "labels": alert["labels"], "annotations": alert["annotations"] },
+        },
+    })
+}
+
+fn cut(text: String, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text;
+    }
+    text.chars()
+        .take(most.saturating_sub(1))
+        .chain(['…'])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content() -> Value {
+        json!({
+            "status": "firing", "cluster": "c", "group": { "server": "db-1" }, "group_key": "1/db-1",
+            "truncated": 0, "is_repeat": false,
+            "alerts": [{
+                "id": 1, "status": "firing", "rule": "C1", "name": "connections_used",
+                "severity": "c", "labels": { "server": "db-1", "rule": "C1" },
+                "annotations": { "summary": "97 of <100> are used.", "first_step": "Look." },
+                "fingerprint": "00ff", "incident": 2,
+                "starts_at": "2026-11-29T03:00:00Z", "ends_at": null, "acknowledged_by": null,
+            }],
+        })
+    }
+
+    fn body(kind: &str, content: &Value) -> Value {
+        let settings = Settings {
+            url: "http://receiver".into(),
+            secret: "key".into(),
+            ..Settings::default()
+        };
+        assert_eq!(problem(kind, &settings), None);
+        let messages = messages(kind, &settings, content, 0).unwrap();
+        serde_json::from_str(&messages[0].body).unwrap()
+    }
+
+    #[test]
+    fn each_receiver_gets_what_it_understands() {
+        let alertmanager = body("alertmanager", &content());
+        assert_eq!(alertmanager[0]["labels"]["alertname"], "connections_used");
+        assert_eq!(alertmanager[0]["startsAt"], "2026-11-29T03:00:00Z");
+        assert_eq!(alertmanager[0]["endsAt"], "1970-01-01T00:04:00Z");
+        let webhook = body("alertmanager-webhook", &content());
+        assert_eq!(
+            (&webhook["version"], &webhook["groupKey"]),
+            (&json!("4"), &json!("1/db-1"))
+        );
+        assert_eq!(webhook["commonLabels"]["severity"], "critical");
+        let slack = body("slack", &content());
+        assert_eq!(slack["text"], "[FIRING 1] connections_used db-1");
+        assert!(
+            slack["blocks"][1].to_string().contains("&lt;100&gt;"),
+            "{slack}"
+        );
+        let pager = body("pagerduty", &content());
+        assert_eq!(
+            (&pager["event_action"], &pager["dedup_key"]),
+            (&json!("trigger"), &json!("00ff-2"))
+        );
+        assert_eq!(pager["payload"]["source"], "db-1");
+        assert_eq!(body("webhook", &content()), content());
+        assert!(
+            body("teams", &content())
+                .to_string()
+                .contains("97 of <100>")
+        );
+    }
+
+    #[test]
+    fn the_end_is_told_under_the_same_key() {
+        let mut over = content();
+        over["alerts"][0]["status"] = json!("resolved");
+        over["alerts"][0]["ends_at"] = json!("2026-11-29T04:00:00Z");
+        assert_eq!(body("pagerduty", &over)["event_action"], "resolve");
+        assert_eq!(body("pagerduty", &over)["dedup_key"], "00ff-2");
+        assert_eq!(
+            body("alertmanager", &over)[0]["endsAt"],
+            "2026-11-29T04:00:00Z"
+        );
+        assert_eq!(
+            body("slack", &over)["text"],
+            "[RESOLVED] connections_used db-1"
+        );
+    }
+
+    #[test]
+    fn a_template_makes_the_body_and_a_wrong_one_is_refused() {
+        let mut settings = Settings {
+            url: "http://receiver".into(),
+            template: "{% for alert in alerts %}{{ alert.name }}={{ alert.status }}{% endfor %}"
+                .into(),
+            ..Settings::default()
+        };
+        assert_eq!(problem("webhook", &settings), None);
+        let sent = messages("webhook", &settings, &content(), 0).unwrap();
+        assert_eq!(sent[0].body, "connections_used=firing");
+        settings.template = "{{ nothing }}".into();
+        assert!(problem("webhook", &settings).unwrap().contains("template"));
+        settings.template = "{% for a in range(1000000) %}x{% endfor %}".into();
+        assert!(problem("webhook", &settings).is_some(), "it never ends");
+        assert!(
+            problem("slack", &Settings::default())
+                .unwrap()
+                .contains("url")
+        );
+        assert!(problem("fax", &settings).unwrap().contains("pagerduty"));
+    }
+}

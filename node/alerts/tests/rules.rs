@@ -1,0 +1,646 @@
+//! Each default rule over stored data: a history that fires it, and one just under it that does not.
+
+use std::collections::BTreeMap;
+
+use pga_alerts::{Facts, Rule, RuleSet, evaluate, machine};
+use pga_cluster::Alert;
+use pga_config::CollectorId;
+use pga_storage::{Document, Timestamp};
+use serde_json::{Value, json};
+
+/// The samples of one history begin here.
+const START: i64 = 1_764_000_000;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((START + seconds) * 1_000_000)
+}
+
+fn rules() -> RuleSet {
+    RuleSet::defaults().unwrap()
+}
+
+/// Elements that say the same every `step` seconds for `length` seconds, each made of its time.
+struct Samples<'a> {
+    kind: &'a str,
+    step: i64,
+    length: i64,
+    body: Box<dyn Fn(i64) -> Value + 'a>,
+}
+
+fn samples<'a>(
+    kind: &'a str,
+    step: i64,
+    length: i64,
+    body: impl Fn(i64) -> Value + 'a,
+) -> Samples<'a> {
+    Samples {
+        kind,
+        step,
+        length,
+        body: Box::new(body),
+    }
+}
+
+/// Whether the rule has fired at any time.
+fn fires(key: &str, samples: &[Samples<'_>]) -> bool {
+    let rules = rules();
+    let rule = rules.get(key).unwrap();
+    let collector = CollectorId::from_external("db-1");
+    let mut facts = Facts::default();
+    facts.keep(rules.keeps());
+    let end = samples.iter().map(|samples| samples.length).max().unwrap();
+    let (mut alerts, mut has_fired) = (BTreeMap::<u64, Alert>::new(), false);
+    for seconds in (0..=end).step_by(10) {
+        for one in samples {
+            if seconds % one.step == 0 && seconds <= one.length {
+                let body = (one.body)(seconds);
+                let database = body["database"].as_str().unwrap_or_default().to_owned();
+                let element = Document {
+                    kind: one.kind.into(),
+                    time: at(seconds),
+                    database,
+                    body: body.to_string().into_bytes(),
+                };
+                facts.take(collector, at(seconds), &element);
+            }
+        }
+        has_fired |= step(rule, &facts, collector, &mut alerts, seconds);
+    }
+    has_fired
+}
+
+fn step(
+    rule: &Rule,
+    facts: &Facts,
+    collector: CollectorId,
+    alerts: &mut BTreeMap<u64, Alert>,
+    seconds: i64,
+) -> bool {
+    let evaluation = evaluate(rule, facts.server(collector), "db-1", None, at(seconds));
+    assert_eq!(evaluation.error, None, "{}", rule.key());
+    let mut has_fired = false;
+    for reading in &evaluation.readings {
+        let fingerprint = machine::fingerprint(&reading.labels);
+        let before = alerts.get(&fingerprint);
+        if let Some(alert) = machine::step(rule, before, reading, at(seconds)) {
+            has_fired |= alert.is_firing();
+            let texts = alert.annotations.values().cloned().collect::<String>();
+            let is_whole = !texts.contains("a value of this text is missing");
+            assert!(is_whole || !alert.is_firing(), "{}: {texts}", rule.key());
+            alerts.insert(fingerprint, alert);
+        }
+    }
+    alerts.retain(|_, alert| !alert.is_over() || alert.fired_at.is_some());
+    has_fired
+}
+
+fn rows(rows: Value) -> Value {
+    json!({ "rows": rows, "changed_only": false })
+}
+
+fn time(seconds: i64) -> String {
+    at(seconds).to_string()
+}
+
+fn settings() -> Samples<'static> {
+    samples("pg_setting", 300, 20_000, |_| {
+        let setting = |name: &str, setting: &str| json!({ "name": name, "setting": setting, "pending_restart": false });
+        rows(json!([
+            setting("superuser_reserved_connections", "3"),
+            setting("autovacuum_freeze_max_age", "200000000"),
+            setting("autovacuum_vacuum_threshold", "50"),
+            setting("autovacuum_vacuum_scale_factor", "0.2"),
+            setting("recovery_min_apply_delay", "0"),
+            setting("max_slot_wal_keep_size", "1024"),
+            setting("max_wal_size", "1024"),
+        ]))
+    })
+}
+
+/// Fires with the first, not with the second.
+fn check(key: &str, fire: &[Samples<'_>], silent: &[Samples<'_>]) {
+    assert!(fires(key, fire), "{key} fires");
+    assert!(!fires(key, silent), "{key} is silent");
+}
+
+#[test]
+fn availability() {
+    let gaps = |sqlstate: &'static str, length| {
+        samples("collector_gaps", 10, length, move |_| {
+            rows(
+                json!([{ "source": "connection", "database": "", "reason": "refused", "sqlstate": sqlstate }]),
+            )
+        })
+    };
+    check("A1", &[gaps("57P03", 40)], &[gaps("57P03", 20)]);
+    check("A1", &[gaps("57P03", 40)], &[gaps("28P01", 600)]);
+    check("A1.login", &[gaps("28P01", 40)], &[gaps("57P03", 600)]);
+    check("C1.refused", &[gaps("53300", 40)], &[gaps("57P03", 600)]);
+    let identity = |start: i64, timeline: fn(i64) -> i64| {
+        samples(
+            "pg_identity",
+            60,
+            600,
+            move |seconds| json!({ "postmaster_start_time": time(start), "timeline": timeline(seconds), "role": "primary" }),
+        )
+    };
+    check(
+        "A2.planned",
+        &[identity(-60, |_| 1)],
+        &[identity(-3_600, |_| 1)],
+    );
+    let promoted = |seconds| if seconds < 300 { 1 } else { 2 };
+    check(
+        "A5.promoted",
+        &[identity(0, promoted)],
+        &[identity(0, |_| 2)],
+    );
+}
+
+#[test]
+fn connections() {
+    let used = |backends: i64, length| {
+        samples(
+            "pg_identity",
+            10,
+            length,
+            move |_| json!({ "client_backends": backends, "max_connections": 100 }),
+        )
+    };
+    check(
+        "C1",
+        &[used(83, 320), settings()],
+        &[used(83, 240), settings()],
+    );
+    check(
+        "C1",
+        &[used(83, 320), settings()],
+        &[used(82, 900), settings()],
+    );
+    check(
+        "C1.reserve",
+        &[used(97, 60), settings()],
+        &[used(96, 600), settings()],
+    );
+    let limited = |backends: i64| {
+        samples("pg_database", 60, 600, move |_| {
+            rows(json!([{ "datname": "app", "numbackends": backends, "connection_limit": 10 }]))
+        })
+    };
+    check("C1.limit", &[limited(10)], &[limited(9)]);
+    let idle = |seconds: f64, state: &'static str| {
+        samples("pg_connection", 60, 60, move |_| {
+            rows(
+                json!([{ "database": "app", "user": "u", "application": "a", "state": state, "longest_in_state_seconds": seconds }]),
+            )
+        })
+    };
+    let state = "idle in transaction";
+    check("C2", &[idle(301.0, state)], &[idle(299.0, state)]);
+    check("C2", &[idle(301.0, state)], &[idle(9_000.0, "idle")]);
+    let churn = |a_second: i64| {
+        samples("pg_database", 60, 2_400, move |seconds| {
+            let sessions = seconds * a_second;
+            rows(json!([{ "datname": "app", "sessions": sessions, "session_time": sessions * 20 }]))
+        })
+    };
+    check("C3.churn", &[churn(15)], &[churn(9)]);
+}
+
+fn blocking(
+    pairs: &'static [(i64, i64, f64)],
+    state: &'static str,
+    length: i64,
+) -> Samples<'static> {
+    samples("pg_blocking", 10, length, move |seconds| {
+        let pair = |(blocked, blocking, wait): &(i64, i64, f64)| {
+            json!({
+                "blocked_pid": blocked, "blocking_pid": blocking, "wait_seconds": wait + seconds as f64,
+                "database": "app", "blocking_user": "u", "blocking_application": "a",
+                "blocking_state": state, "blocking_query": "UPDATE l", "relation": "public.l",
+                "blocking_transaction_seconds": 100.0,
+            })
+        };
+        rows(pairs.iter().map(pair).collect())
+    })
+}
+
+#[test]
+fn locks() {
+    let three = &[(2, 1, 31.0), (3, 1, 31.0), (4, 1, 31.0)];
+    let short = &[(2, 1, 0.0), (3, 1, 0.0), (4, 1, 0.0)];
+    check(
+        "L1",
+        &[blocking(three, "active", 40)],
+        &[blocking(short, "active", 20)],
+    );
+    let chain = &[
+        (2, 1, 5.0),
+        (3, 2, 5.0),
+        (4, 3, 5.0),
+        (5, 3, 5.0),
+        (6, 3, 5.0),
+    ];
+    check(
+        "L1.chain",
+        &[blocking(chain, "active", 40)],
+        &[blocking(three, "active", 600)],
+    );
+    check(
+        "C2.holding",
+        &[blocking(chain, "idle in transaction", 10)],
+        &[blocking(chain, "active", 600)],
+    );
+    let deadlocks = |after: i64, start: i64| {
+        samples("pg_database", 60, 900, move |seconds| {
+            rows(
+                json!([{ "datname": "app", "deadlocks": if seconds < 300 { start } else { after } }]),
+            )
+        })
+    };
+    check("L2", &[deadlocks(5, 0)], &[deadlocks(4, 0)]);
+    // 900 before a reset, 4 after it: the difference is 4.
+    check("L2", &[deadlocks(5, 0)], &[deadlocks(4, 900)]);
+}
+
+#[test]
+fn vacuum() {
+    let holder = |age: i64, seconds: f64, length| {
+        samples("pg_long_transaction", 10, length, move |_| {
+            rows(
+                json!([{ "kind": "backend", "holder": "77", "user": "u", "database": "app", "application": "a", "xmin_age": age, "age_seconds": seconds }]),
+            )
+        })
+    };
+    check("X1", &[holder(3, 3_660.0, 320)], &[holder(3, 3_540.0, 900)]);
+    check(
+        "X1",
+        &[holder(5_100_000, 70.0, 320)],
+        &[holder(5_100_000, 70.0, 280)],
+    );
+    check(
+        "X1.far",
+        &[holder(200_000_001, 70.0, 320)],
+        &[holder(200_000_000, 70.0, 900)],
+    );
+    let prepared = samples("pg_long_transaction", 10, 320, |_| {
+        rows(
+            json!([{ "kind": "prepared", "holder": "lab5", "user": null, "database": null, "xmin_age": 5_100_000, "age_seconds": null }]),
+        )
+    });
+    assert!(fires("X1", &[prepared]));
+    let xid = |start: i64, growth: i64| {
+        samples("pg_database", 60, 18_000, move |seconds| {
+            rows(
+                json!([{ "datname": "app", "xid_age": start + seconds * growth, "mxid_age": start }]),
+            )
+        })
+    };
+    check(
+        "X2",
+        &[xid(250_000_000, 500), settings()],
+        &[xid(250_000_000, -500), settings()],
+    );
+    check(
+        "X2.near",
+        &[xid(1_500_000_001, 0)],
+        &[xid(1_400_000_000, 0)],
+    );
+    check("X3.near", &[xid(1_500_000_001, 0)], &[xid(3_000_000, 0)]);
+    let table = |dead: i64, live: i64, length| {
+        samples("pg_table", 60, length, move |_| {
+            rows(json!([{
+                "relid": "1", "database": "app", "schemaname": "public", "relname": "t", "n_dead_tup": dead,
+                "n_live_tup": live, "reltuples": live, "last_autovacuum": null,
+            }]))
+        })
+    };
+    check(
+        "V1",
+        &[table(300_000, 700_000, 7_300), settings()],
+        &[table(300_000, 700_000, 7_000), settings()],
+    );
+    check(
+        "V1",
+        &[table(300_000, 700_000, 7_300), settings()],
+        &[table(300, 700, 9_000), settings()],
+    );
+    let progress = samples("pg_progress", 10, 9_000, |_| {
+        rows(json!([{ "command": "VACUUM", "pid": 5 }]))
+    });
+    assert!(!fires(
+        "V1",
+        &[table(300_000, 700_000, 9_000), settings(), progress]
+    ));
+    let autovacuum = |setting: &'static str| {
+        samples("pg_setting", 300, 300, move |_| {
+            rows(json!([{ "name": "autovacuum", "setting": setting }]))
+        })
+    };
+    check("V2.off", &[autovacuum("off")], &[autovacuum("on")]);
+}
+
+#[test]
+fn replication() {
+    let receiver = |age: f64, distance: i64, status: &'static str| {
+        samples("pg_receiver", 10, 300, move |_| {
+            rows(
+                json!([{ "status": status, "replay_age_seconds": age, "replay_distance_bytes": distance, "replay_state": "not paused" }]),
+            )
+        })
+    };
+    check(
+        "R1",
+        &[receiver(61.0, 9, "streaming"), settings()],
+        &[receiver(59.0, 9, "streaming"), settings()],
+    );
+    // An idle primary: the age grows, and nothing is to be replayed.
+    check(
+        "R1",
+        &[receiver(61.0, 9, "streaming"), settings()],
+        &[receiver(3_600.0, 0, "streaming"), settings()],
+    );
+    check(
+        "R1.long",
+        &[receiver(601.0, 9, "streaming"), settings()],
+        &[receiver(599.0, 9, "streaming"), settings()],
+    );
+    check(
+        "R2.receiver",
+        &[receiver(0.0, 0, "")],
+        &[receiver(0.0, 0, "streaming")],
+    );
+    let sender = |start: i64, growth: i64| {
+        samples("pg_sender", 10, 300, move |seconds| {
+            rows(
+                json!([{ "application": "s1", "state": "streaming", "replay_distance_bytes": start + seconds * growth }]),
+            )
+        })
+    };
+    check(
+        "R1.sender",
+        &[sender(300 << 20, 1_000)],
+        &[sender(300 << 20, -1_000)],
+    );
+    let slot = |active: bool, retained: i64, status: &'static str, safe: Option<i64>| {
+        samples("pg_slot", 60, 900, move |_| {
+            rows(
+                json!([{ "slot_name": "s", "active": active, "retained_bytes": retained, "wal_status": status, "safe_wal_size": safe }]),
+            )
+        })
+    };
+    let gib = 1_i64 << 30;
+    check(
+        "R3",
+        &[slot(false, gib + 1, "reserved", None)],
+        &[slot(true, 3 * gib, "reserved", None)],
+    );
+    check(
+        "R3",
+        &[slot(false, gib + 1, "reserved", None)],
+        &[slot(false, 10 << 20, "reserved", None)],
+    );
+    check(
+        "R3.near",
+        &[slot(true, gib, "unreserved", Some(-9)), settings()],
+        &[slot(true, gib, "reserved", None), settings()],
+    );
+    check(
+        "R3.invalidated",
+        &[slot(false, 0, "lost", None)],
+        &[slot(false, 0, "unreserved", None)],
+    );
+    let subscription = |lag: i64, errors: fn(i64) -> i64| {
+        samples("pg_subscription", 60, 900, move |seconds| {
+            rows(
+                json!([{ "subname": "s", "relid": null, "lag_bytes": lag, "counters": { "apply_error_count": errors(seconds), "sync_error_count": 0 } }]),
+            )
+        })
+    };
+    check(
+        "R4",
+        &[subscription(gib + 1, |_| 0)],
+        &[subscription(gib - 1, |_| 0)],
+    );
+    let one_error = |seconds: i64| i64::from(seconds > 300);
+    check(
+        "R4.errors",
+        &[subscription(0, one_error)],
+        &[subscription(0, |seconds| 9 * i64::from(seconds < 300))],
+    );
+    let conflicts = |after: i64| {
+        samples("pg_recovery_conflict", 60, 900, move |seconds| {
+            let count = if seconds < 300 { 0 } else { after };
+            rows(
+                json!([{ "datname": "app", "confl_snapshot": count, "confl_lock": 0, "confl_bufferpin": 0, "confl_deadlock": 0 }]),
+            )
+        })
+    };
+    check("R5", &[conflicts(11)], &[conflicts(10)]);
+}
+
+#[test]
+fn wal() {
+    let checkpoints = |requested: i64, timed: i64| {
+        samples(
+            "pg_checkpointer",
+            60,
+            3_600,
+            move |seconds| json!({ "num_requested": requested * seconds / 3_600, "num_timed": timed * seconds / 3_600 }),
+        )
+    };
+    check(
+        "W1",
+        &[checkpoints(11, 0), settings()],
+        &[checkpoints(3, 0), settings()],
+    );
+    check(
+        "W1",
+        &[checkpoints(11, 0), settings()],
+        &[checkpoints(6, 14), settings()],
+    );
+    let archiver = |archived: fn(i64) -> i64, mode: &'static str| {
+        samples(
+            "pg_archiver",
+            60,
+            900,
+            move |seconds| json!({ "archive_mode": mode, "failed_count": seconds / 60, "archived_count": archived(seconds), "last_failed_wal": "0001" }),
+        )
+    };
+    check(
+        "W3",
+        &[archiver(|_| 5, "on")],
+        &[archiver(|seconds| seconds / 60, "on")],
+    );
+    check("W3", &[archiver(|_| 5, "on")], &[archiver(|_| 5, "off")]);
+    let temp = |bytes: i64| {
+        samples("pg_database", 60, 900, move |seconds| {
+            rows(json!([{ "datname": "app", "temp_bytes": if seconds < 300 { 0 } else { bytes } }]))
+        })
+    };
+    check("I3", &[temp(11 * 99_000_000)], &[temp(10 * 99_000_000)]);
+    let dealloc = |count: fn(i64) -> i64| {
+        samples(
+            "pg_statement_health",
+            60,
+            7_200,
+            move |seconds| json!({ "dealloc": count(seconds), "entries": 4_990, "max": 5_000 }),
+        )
+    };
+    check(
+        "Q4",
+        &[dealloc(|seconds| seconds / 600)],
+        &[dealloc(|seconds| 500 * i64::from(seconds > 900))],
+    );
+}
+
+#[test]
+fn schema() {
+    let sequence = |share: fn(i64) -> f64, cycle: bool| {
+        samples("pg_sequence", 900, 18_000, move |seconds| {
+            rows(json!([{
+                "database": "app", "schema": "public", "name": "s", "table_name": "t", "column_name": "id",
+                "column_type": "integer", "last_value": 2_147_480_000, "used_share": share(seconds), "cycle": cycle,
+            }]))
+        })
+    };
+    check(
+        "S1",
+        &[sequence(|_| 0.96, false)],
+        &[sequence(|_| 0.96, true)],
+    );
+    // 10 M a day of an integer's range: 40 days are left; then 400 days.
+    let fast = |seconds: i64| 0.81 + seconds as f64 * 0.00466 / 86_400.0;
+    let slow = |seconds: i64| 0.85 + seconds as f64 * 0.000_37 / 86_400.0;
+    check("S1", &[sequence(fast, false)], &[sequence(slow, false)]);
+    check(
+        "S1.near",
+        &[sequence(|_| 0.999_998, false)],
+        &[sequence(|_| 0.96, false)],
+    );
+    let index = |length| {
+        samples("pg_index", 300, length, |_| {
+            rows(json!([{
+                "database": "app", "indexrelid": "7", "schemaname": "public", "relname": "t", "indexrelname": "i",
+                "is_valid": false, "is_ready": true,
+            }]))
+        })
+    };
+    check("S2", &[index(4_200)], &[index(3_000)]);
+    let build = samples("pg_progress", 10, 7_200, |_| {
+        rows(json!([{ "command": "CREATE INDEX CONCURRENTLY" }]))
+    });
+    assert!(!fires("S2", &[index(7_200), build]));
+}
+
+#[test]
+fn host() {
+    let disk = |used: fn(i64) -> f64, length| {
+        samples(
+            "disk_usage",
+            60,
+            length,
+            move |seconds| json!({ "filesystems": [{ "mount": "/", "percent_used": used(seconds), "free_gb": 9.0, "inodes_free": 1, "inodes_total": 100 }] }),
+        )
+    };
+    check("H1", &[disk(|_| 91.0, 400)], &[disk(|_| 89.0, 400)]);
+    // 60 % and 8 % an hour: full in 5 h. One burst of two hours is no trend.
+    let trend = |seconds: i64| 60.0 + seconds as f64 * 8.0 / 3_600.0;
+    let burst = |seconds: i64| 60.0 + if seconds > 16_000 { 5.0 } else { 0.0 };
+    check("H1", &[disk(trend, 12_000)], &[disk(burst, 21_600)]);
+    check("H1.full", &[disk(|_| 98.0, 200)], &[disk(|_| 96.0, 400)]);
+    check("H1.inodes", &[disk(|_| 1.0, 400)], &[disk(|_| 1.0, 200)]);
+    let stall = |memory: f64, cpu: f64, steal: f64| {
+        samples("sysstat", 10, 2_400, move |seconds| {
+            let micros = |share: f64| (share * 1e6) as i64 * seconds;
+            json!({
+                "pressure": { "memory_full_us": micros(memory), "cpu_some_us": micros(cpu) },
+                "memory": { "available_mb": 100 }, "cpu": { "cores": 2, "steal": steal, "load_5m": 1.0 },
+            })
+        })
+    };
+    check("H2", &[stall(0.12, 0.0, 0.0)], &[stall(0.09, 0.0, 0.0)]);
+    check("H3", &[stall(0.0, 0.7, 0.0)], &[stall(0.0, 0.5, 0.0)]);
+    check(
+        "H3.steal",
+        &[stall(0.0, 0.0, 12.0)],
+        &[stall(0.0, 0.0, 9.0)],
+    );
+}
+
+#[test]
+fn settings_and_integrity() {
+    let setting = |name: &'static str, setting: &'static str, pending: bool, length| {
+        samples("pg_setting", 300, length, move |_| {
+            rows(json!([{ "name": name, "setting": setting, "pending_restart": pending }]))
+        })
+    };
+    check(
+        "G1.pending",
+        &[setting("port", "1", true, 90_000)],
+        &[setting("port", "1", true, 80_000)],
+    );
+    let identity = |start: i64| {
+        samples(
+            "pg_identity",
+            60,
+            600,
+            move |_| json!({ "postmaster_start_time": time(start) }),
+        )
+    };
+    check(
+        "G1.unsafe",
+        &[setting("fsync", "off", false, 600), identity(-7_200)],
+        &[setting("fsync", "off", false, 600), identity(0)],
+    );
+    let failures = |count: fn(i64) -> Value| {
+        samples("pg_database", 60, 600, move |seconds| {
+            rows(
+                json!([{ "datname": "app", "checksum_failures": count(seconds), "checksum_last_failure": null }]),
+            )
+        })
+    };
+    check(
+        "D1",
+        &[failures(|seconds| json!(i64::from(seconds > 300)))],
+        &[failures(|_| json!(null))],
+    );
+    assert!(!fires("D1", &[failures(|_| json!(3))]), "old failures");
+}
+
+#[test]
+fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
+    let row = json!({
+        "name": "db-1", "is_active": true, "interval_seconds": 10, "silent_seconds": 701,
+        "may_lose": 0, "reachable": 2, "voters": 3, "missing": "node 2",
+        "lag_seconds": 301, "buffer_share": 0.9, "node": 1, "used_share": 0.95,
+        "failed_running": 5, "dead": 0, "last_error": "503", "id": 1,
+    });
+    let under = json!({
+        "name": "db-1", "is_active": true, "interval_seconds": 10, "silent_seconds": 80,
+        "may_lose": 1, "reachable": 3, "voters": 3, "missing": "",
+        "lag_seconds": 40, "buffer_share": 0.1, "node": 1, "used_share": 0.85,
+        "failed_running": 4, "dead": 0, "last_error": "503", "id": 1,
+    });
+    let (over, under) = (
+        minijinja::Value::from_serialize(row),
+        minijinja::Value::from_serialize(under),
+    );
+    let rules = rules();
+    let of_cluster = rules
+        .iter()
+        .filter(|rule| rule.from.starts_with("cluster_"));
+    for rule in of_cluster {
+        for (row, want) in [(&over, true), (&under, rule.id == "N6")] {
+            let rows = [row.clone()];
+            let evaluation = evaluate(rule, None, "", Some(&rows), at(0));
+            assert_eq!(evaluation.error, None, "{}", rule.key());
+            let fire: Vec<bool> = evaluation
+                .readings
+                .iter()
+                .map(|reading| reading.fire)
+                .collect();
+            assert_eq!(fire, [want], "{}", rule.key());
+        }
+    }
+}
