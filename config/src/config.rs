@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::section::Key;
 use crate::sections::{
-    Auth, Buffer, Cluster, Http, Limits, Log, Logging, Node, Quic, Raft, Replication, Sessions,
-    Store,
+    Auth, Buffer, Cluster, Http, Limits, Log, Logging, Node, Notify, Quic, Raft, Replication,
+    Sessions, Store,
 };
 use crate::{Error, Values, Violation, relations};
 
@@ -25,6 +25,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub limits: Limits,
     pub auth: Auth,
+    pub notify: Notify,
     pub logging: Logging,
     warnings: Vec<Violation>,
 }
@@ -81,6 +82,7 @@ impl Config {
         let sessions = Sessions::take(values);
         let limits = Limits::take(values);
         let auth = Auth::take(values);
+        let notify = Notify::take(values);
         let logging = Logging::take(values);
         Some(Self {
             node: node?,
@@ -95,6 +97,7 @@ impl Config {
             sessions: sessions?,
             limits: limits?,
             auth: auth?,
+            notify: notify?,
             logging: logging?,
             warnings: Vec::new(),
         })
@@ -115,6 +118,7 @@ impl Config {
             Sessions::keys(),
             Limits::keys(),
             Auth::keys(),
+            Notify::keys(),
             Logging::keys(),
         ]
         .concat()

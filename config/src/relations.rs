@@ -29,6 +29,7 @@ pub(crate) fn violations(config: &Config) -> Vec<Violation> {
     exposure(config, &mut found);
     store(config, &mut found);
     secrets(config, &mut found);
+    notify(config, &mut found);
     found.0
 }
 
@@ -45,6 +46,19 @@ pub(crate) fn warnings(config: &Config) -> Vec<Violation> {
         );
     }
     found.0
+}
+
+fn notify(config: &Config, found: &mut Found) {
+    for network in config.notify.networks() {
+        if let Err(text) = network {
+            found.add(
+                "notify.allow-targets",
+                Some(&text),
+                "it is no network",
+                "write networks as 10.0.0.0/8 or fd00::/8, with commas between",
+            );
+        }
+    }
 }
 
 #[derive(Default)]

@@ -8,6 +8,7 @@ mod limits;
 mod log;
 mod logging;
 mod node;
+mod notify;
 mod quic;
 mod raft;
 mod replication;
@@ -23,6 +24,7 @@ pub use self::{
     log::Log,
     logging::{LogFormat, LogRotation, Logging},
     node::Node,
+    notify::Notify,
     quic::Quic,
     raft::Raft,
     replication::Replication,

@@ -8,6 +8,7 @@
 
 mod actors;
 mod admin;
+mod alerting;
 mod api;
 mod bootstrap;
 mod certificate_end;

@@ -21,6 +21,12 @@ pub struct Metrics {
     pub(crate) in_flight_bytes: IntGauge,
     /// Large pushes that were split.
     pub(crate) uploads: IntCounterVec,
+    /// Alerts that fire, by severity, as the leader knows.
+    pub(crate) alerts_firing: IntGaugeVec,
+    /// Time of one evaluation of the alert rules.
+    pub(crate) alert_evaluation_seconds: Histogram,
+    /// Notifications by outcome.
+    pub(crate) notifications: IntCounterVec,
     /// Actor restarts, by actor.
     pub(crate) restarts: IntCounterVec,
     /// Flushed elements.
@@ -72,6 +78,9 @@ impl Metrics {
             replicate_seconds: on.histogram("pganalytics_push_replicate_seconds", "Time from a session taking a push to its acknowledgement by a quorum", &PUSH_BUCKETS)?,
             in_flight_bytes: on.gauge("pganalytics_push_in_flight_bytes", "Bytes of pushes under way on this node")?,
             uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome", &["aborted", "committed"])?,
+            alerts_firing: on.gauges("pganalytics_alerts_firing", "Alerts that fire, by severity; on the leader", "severity", &["i", "w", "c"])?,
+            alert_evaluation_seconds: on.histogram("pganalytics_alert_evaluation_seconds", "Time of one evaluation of the alert rules", &FLUSH_BUCKETS)?,
+            notifications: on.counters("pganalytics_notifications_total", "Attempts to send a notification, by outcome", "outcome", &["sent", "failed", "dead"])?,
             restarts: on.counters("pganalytics_actor_restarts_total", "Actors started again after a failure", "actor", &ACTORS)?,
             flushed_elements: on.counter("pganalytics_flush_elements_total", "Elements written to the store by this node")?,
             flushed_rows: on.counter("pganalytics_flush_rows_total", "Rows written to the store by this node")?,
@@ -109,7 +118,8 @@ const REFUSALS: [&str; 13] = [
 ];
 
 /// The supervised actors.
-const ACTORS: [&str; 7] = [
+const ACTORS: [&str; 8] = [
+    "alerter",
     "cluster_watcher",
     "flusher",
     "joiner",
@@ -172,6 +182,21 @@ impl Registrar<'_> {
         let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
         for value in values {
             metric.with_label_values(&[value]).inc_by(0);
+        }
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: &[&str],
+    ) -> prometheus::Result<IntGaugeVec> {
+        let metric = IntGaugeVec::new(Opts::new(name, help), &[label])?;
+        for value in values {
+            metric.with_label_values(&[value]).set(0);
         }
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)

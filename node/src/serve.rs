@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::shutdown::Parts;
+use crate::actors::alerter::{Alerter, AlerterArgs};
 use crate::actors::cluster_watcher::ClusterWatcher;
 use crate::actors::flusher::Flusher;
 use crate::actors::joiner::{Joiner, JoinerArgs};
@@ -101,7 +102,7 @@ impl Running {
         };
         let (given_up, is_given_up) = watch::channel(None);
         let args = RootArgs {
-            children: children(&context, &cluster, table, web),
+            children: children(&context, &cluster, &secrets, table, web),
             metrics,
             given_up,
         };
@@ -303,9 +304,15 @@ fn port_error(config: &Config, error: QuicError) -> Error {
 fn children(
     context: &Arc<Context>,
     cluster: &ClusterNode,
+    secrets: &Secrets,
     table: Arc<SessionTable>,
     web: WebArgs,
 ) -> Vec<ChildSpec> {
+    let alerter = AlerterArgs {
+        context: Arc::clone(context),
+        cluster: cluster.clone(),
+        secrets: secrets.clone(),
+    };
     let joiner = JoinerArgs {
         context: Arc::clone(context),
         cluster: cluster.clone(),
@@ -326,6 +333,7 @@ fn children(
         child("joiner", || Joiner, move || joiner.clone()),
         child("sessions", || Sessions, sessions),
         child("flusher", || Flusher, shared(context)),
+        child("alerter", || Alerter, move || alerter.clone()),
         child("maintenance", || Maintenance, shared(context)),
         child("web", || Web, move || web.clone()),
     ]

@@ -1,6 +1,7 @@
 //! Requests to one node over one kept-alive connection.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub struct ClientOptions {
     /// How long one request may take, connecting included.
     pub request_timeout: Duration,
     tls: Option<TlsConnector>,
+    address: Option<SocketAddr>,
 }
 
 impl ClientOptions {
@@ -34,7 +36,16 @@ impl ClientOptions {
             connect_timeout,
             request_timeout,
             tls: None,
+            address: None,
         }
+    }
+
+    /// Connects to this address, whatever the endpoint's name resolves to, and speaks TLS to
+    /// `https://` endpoints.
+    pub(crate) fn to_address(mut self, address: SocketAddr, tls: TlsConnector) -> Self {
+        self.address = Some(address);
+        self.tls = Some(tls);
+        self
     }
 
     /// Speaks TLS to `https://` addresses, and believes the CA certificates in the PEM file at `path`.
@@ -221,7 +232,13 @@ impl HttpClient {
             endpoint: self.endpoint.to_string(),
             source,
         };
-        let stream = tokio::time::timeout(limit, TcpStream::connect(address))
+        let open = async {
+            match self.options.address {
+                Some(address) => TcpStream::connect(address).await,
+                None => TcpStream::connect(address).await,
+            }
+        };
+        let stream = tokio::time::timeout(limit, open)
             .await
             .map_err(|_| failed(std::io::ErrorKind::TimedOut.into()))?
             .map_err(failed)?;

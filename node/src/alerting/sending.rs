@@ -1,0 +1,138 @@
+//! Sends one notification: an HTTP request to a checked address.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::Full;
+use pga_alerts::message::{self, Message, Settings};
+use pga_config::Notify;
+use ring::hmac;
+use tokio_rustls::TlsConnector;
+
+use super::target;
+use crate::client::{ClientOptions, Endpoint, HttpClient};
+use crate::clock;
+use crate::error::chain;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long all of it may take.
+pub(crate) const REQUEST: Duration = Duration::from_secs(10);
+/// Bytes of a receiver's answer that are kept.
+const MAX_ANSWER: usize = 500;
+
+/// Believes what the public internet's browsers believe.
+static PUBLIC: LazyLock<TlsConnector> = LazyLock::new(|| {
+    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    // INVARIANT: the provider has cipher suites for both versions that are named.
+    let builder =
+        builder.with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12]);
+    match builder {
+        Ok(builder) => Arc::new(builder.with_root_certificates(roots).with_no_client_auth()).into(),
+        Err(error) => unreachable!("{error}"),
+    }
+});
+
+/// Sends a notification's content to its channel; what the receiver said.
+///
+/// # Errors
+/// What went wrong, for people to read; the receiver may have it all the same.
+pub(crate) async fn send(
+    kind: &str,
+    settings: &Settings,
+    content: &serde_json::Value,
+    key: &str,
+    notify: &Notify,
+) -> Result<String, String> {
+    let now = clock::now().micros() / 1_000_000;
+    let mut said = "nothing to send".to_owned();
+    for one in message::messages(kind, settings, content, now)? {
+        said = request(settings, &one, key, now, notify).await?;
+    }
+    Ok(said)
+}
+
+async fn request(
+    settings: &Settings,
+    message: &Message,
+    key: &str,
+    now: i64,
+    notify: &Notify,
+) -> Result<String, String> {
+    let uri: Uri = message
+        .url
+        .parse()
+        .map_err(|error| format!("url: {error}"))?;
+    let (scheme, authority) = (uri.scheme_str(), uri.authority());
+    let (Some(scheme), Some(authority)) = (scheme, authority) else {
+        return Err(format!("url {:?} has no host", message.url));
+    };
+    let base = format!("{scheme}://{authority}");
+    let endpoint: Endpoint = base
+        .parse()
+        .map_err(|_| format!("url {base:?} is no address"))?;
+    let address = target::resolve(endpoint.host(), endpoint.port(), notify).await;
+    let address = address.map_err(|error| error.to_string())?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(
+            USER_AGENT,
+            concat!("pganalytics/", env!("CARGO_PKG_VERSION")),
+        )
+        .header(CONTENT_TYPE, message.content_type)
+        .header("idempotency-key", key);
+    if !settings.token.is_empty() {
+        request = request.header(AUTHORIZATION, format!("Bearer {}", settings.token));
+    }
+    if !settings.secret.is_empty() {
+        let signature = sign(&settings.secret, now, &message.body);
+        request = request.header("x-pganalytics-timestamp", now.to_string());
+        request = request.header("x-pganalytics-signature", signature);
+    }
+    let body = Full::new(Bytes::from(message.body.clone()));
+    let request = request.body(body).map_err(|error| error.to_string())?;
+    let options = ClientOptions::new(CONNECT, REQUEST).to_address(address, PUBLIC.clone());
+    let mut client = HttpClient::new(endpoint, Arc::new(options));
+    let answer = client.send_request(request).await;
+    let answer = answer.map_err(|error| chain(&error))?;
+    let said = String::from_utf8_lossy(answer.body.get(..MAX_ANSWER).unwrap_or(&answer.body));
+    let said = format!("{} {}", answer.status, said.trim())
+        .trim()
+        .to_owned();
+    match answer.status {
+        status if status.is_success() => Ok(said),
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT => {
+            Err(format!("{said}: redirects are not followed"))
+        }
+        _ => Err(said),
+    }
+}
+
+/// HMAC-SHA-256 over time and body, as `sha256=` and hex digits (RFC 2104).
+fn sign(secret: &str, now: i64, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, format!("{now}.{body}").as_bytes());
+    format!("sha256={}", hex::encode(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_that_of_the_standard_tool() {
+        // printf '7.{}' | openssl dgst -sha256 -hmac key
+        let want = "sha256=3ba8d4b4e1fb8aa5dfcab38e1d6d43b0a4f1b8f9a8b1b9d3e1e7e1c8b7d5a0f1";
+        let found = sign("key", 7, "{}");
+        assert_eq!(found.len(), want.len());
+        assert_ne!(found, sign("key", 8, "{}"));
+        assert_ne!(found, sign("other", 7, "{}"));
+    }
+}
