@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError, State};
+use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Store};
 use pga_web::{
-    ApiError, ControlPlane, Credentials, Health, Ingest, Operations, Push, PushAck, ReadScope,
-    Reads, Registered, Registration,
+    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations, Push,
+    PushAck, ReadScope, Reads, Registered, Registration,
 };
 use tokio::time::Instant;
 
 use crate::actors::sessions::SessionsHandle;
+use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};
 use crate::replica::Replica;
 use crate::replicator::{Replicator, propose_reason};
 use crate::secrets::Secrets;
@@ -163,6 +164,33 @@ impl Reads for NodeApiImpl {
 
     fn view_age(&self) -> Option<Duration> {
         self.cluster.view_age()
+    }
+}
+
+impl Channels for NodeApiImpl {
+    fn seal_channel(&self, settings: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let sealed = self.secrets.key.seal(CHANNEL_SETTINGS, settings);
+        sealed.map_err(|_| ApiError::Internal)
+    }
+
+    fn test_channel(&self, channel: Channel) -> BoxFuture<'_, Result<ChannelTest, ApiError>> {
+        Box::pin(async move {
+            let settings = open_settings(&self.secrets, &channel.settings);
+            let started = Instant::now();
+            let outcome = match settings {
+                Ok(settings) => {
+                    let content = sending::example(&self.secrets.cluster.to_string());
+                    let key = format!("test-{:032x}", rand::random::<u128>());
+                    let notify = &self.config.notify;
+                    sending::send(&channel.kind, &settings, &content, &key, notify).await
+                }
+                Err(why) => Err(why),
+            };
+            Ok(ChannelTest {
+                outcome,
+                latency: started.elapsed(),
+            })
+        })
     }
 }
 

@@ -38,8 +38,8 @@ pub use self::{
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,
     node_api::{
-        ApiError, Credentials, Health, Ingest, NodeApi, Operations, Principal, Push, PushAck,
-        ReadScope, Reads, Registered, Registration, Via,
+        ApiError, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
+        Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

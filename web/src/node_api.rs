@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use pga_cluster::Channel;
 use pga_config::CollectorId;
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
@@ -231,10 +232,34 @@ pub trait Operations: Debug + Send + Sync + 'static {
     fn health(&self) -> BoxFuture<'_, Health>;
 }
 
-/// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
-pub trait NodeApi: ControlPlane + Ingest + Reads + Credentials + Operations {}
+/// Channels of notifications.
+pub trait Channels: Debug + Send + Sync + 'static {
+    /// Seals the settings of a channel, so that the replicated state may hold them.
+    ///
+    /// # Errors
+    /// `Internal`
+    fn seal_channel(&self, settings: &[u8]) -> Result<Vec<u8>, ApiError>;
 
-impl<T: ControlPlane + Ingest + Reads + Credentials + Operations> NodeApi for T {}
+    /// Sends a marked message through a channel at once, past the outbox.
+    ///
+    /// # Errors
+    /// `Internal`
+    fn test_channel(&self, channel: Channel) -> BoxFuture<'_, Result<ChannelTest, ApiError>>;
+}
+
+/// What came of a test of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelTest {
+    /// What the receiver answered, or what went wrong.
+    pub outcome: Result<String, String>,
+    /// How long it took.
+    pub latency: Duration,
+}
+
+/// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
+pub trait NodeApi: ControlPlane + Ingest + Reads + Credentials + Operations + Channels {}
+
+impl<T: ControlPlane + Ingest + Reads + Credentials + Operations + Channels> NodeApi for T {}
 
 /// What `/readyz` and `/api/v1/health` tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,12 @@
 //! Dispatch by the table of routes.
 
 mod admission;
+mod alert_rules;
+mod alerts;
 mod api_tokens;
 mod audit;
 mod auth;
+mod channels;
 mod collector_config;
 mod collector_list;
 mod collector_state;
@@ -21,6 +24,7 @@ mod reads;
 mod registration_secrets;
 mod servers;
 mod shape;
+mod silences;
 mod table;
 mod users;
 

@@ -19,9 +19,10 @@
 //!
 //! An expression that asks for what is not there has *no data*: it is neither true nor false.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
 use pga_storage::Timestamp;
 
 use crate::facts::ServerFacts;
@@ -30,6 +31,12 @@ use crate::facts::ServerFacts;
 const FUEL: u64 = 200_000;
 /// What `eta` says if the limit is never reached.
 const NEVER: f64 = 1e13;
+
+/// Expressions that were compiled: a rule is evaluated again and again, over many rows.
+static COMPILED: LazyLock<Mutex<HashMap<String, Arc<Expression<'static, 'static>>>>> =
+    LazyLock::new(Mutex::default);
+/// Expressions kept compiled; above that all are forgotten.
+const MAX_COMPILED: usize = 10_000;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -64,6 +71,20 @@ fn environment() -> Environment<'static> {
     environment.add_function("duration", |seconds: f64| duration(seconds));
     environment.add_function("percent", |share: f64| format!("{:.1} %", share * 100.0));
     environment
+}
+
+fn compiled(text: &str) -> Result<Arc<Expression<'static, 'static>>, String> {
+    let mut all = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = all.get(text) {
+        return Ok(Arc::clone(found));
+    }
+    let made = ENVIRONMENT.compile_expression_owned(text.to_owned());
+    let made = Arc::new(made.map_err(|error| say(&error))?);
+    if all.len() >= MAX_COMPILED {
+        all.clear();
+    }
+    all.insert(text.to_owned(), Arc::clone(&made));
+    Ok(made)
 }
 
 /// Whether a text is an expression.
@@ -130,9 +151,7 @@ impl Context {
 
     /// What an expression says; `None` without data.
     pub(crate) fn eval(&self, expression: &str) -> Result<Option<Value>, String> {
-        let compiled = ENVIRONMENT
-            .compile_expression(expression)
-            .map_err(|error| say(&error))?;
+        let compiled = compiled(expression)?;
         match compiled.eval(self.value()) {
             Ok(value) if value.is_undefined() || value.is_none() => Ok(None),
             Ok(value) => Ok(Some(value)),

@@ -644,3 +644,46 @@ fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
         }
     }
 }
+
+/// Prints how long one evaluation takes, with `--release -- --ignored --nocapture cost`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn cost() {
+    let rules = rules();
+    let mut facts = Facts::default();
+    facts.keep(rules.keeps());
+    let (tables, servers) = (2_000, 20);
+    let table = |n: i64| json!({ "relid": n.to_string(), "n_dead_tup": n, "n_live_tup": 9, "reltuples": 9, "schemaname": "s", "relname": "t", "last_autovacuum": null });
+    let sequence =
+        |n: i64| json!({ "schema": "s", "name": n.to_string(), "used_share": 0.1, "cycle": false });
+    let database = |n: i64| json!({ "datname": n.to_string(), "xid_age": 1, "mxid_age": 1, "deadlocks": 1, "temp_bytes": 1, "sessions": 1, "session_time": 1, "connection_limit": -1, "checksum_failures": null });
+    let elements = [
+        ("pg_table", rows((0..tables).map(table).collect())),
+        ("pg_sequence", rows((0..500).map(sequence).collect())),
+        ("pg_database", rows((0..50).map(database).collect())),
+    ];
+    for server in 0..servers {
+        let collector = CollectorId::from_external(&format!("db-{server}"));
+        for (kind, body) in &elements {
+            let element = Document {
+                kind: (*kind).into(),
+                time: at(0),
+                database: String::new(),
+                body: body.to_string().into_bytes(),
+            };
+            facts.take(collector, at(0), &element);
+        }
+    }
+    let started = std::time::Instant::now();
+    let mut readings = 0;
+    for (id, server) in facts.servers() {
+        for rule in rules.iter() {
+            let evaluation = evaluate(rule, Some(server), &id.to_string(), None, at(1));
+            readings += evaluation.readings.len();
+        }
+    }
+    println!(
+        "{servers} servers of {tables} tables: {readings} readings in {:?}",
+        started.elapsed()
+    );
+}

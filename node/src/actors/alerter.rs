@@ -135,8 +135,8 @@ impl AlerterState {
     }
 
     async fn evaluate(&mut self, context: &Context, cluster: &ClusterNode) {
-        let started = Instant::now();
         let rows = self.rows.collect(context, cluster, clock::now()).await;
+        let started = Instant::now();
         let (values, evaluator) = (&self.values, &mut self.evaluator);
         // A moment of one thread: of the order of a millisecond for each server.
         let changes = tokio::task::block_in_place(|| {
@@ -146,6 +146,10 @@ impl AlerterState {
                 evaluator.evaluate(&facts, state, &rows, clock::now())
             })
         });
+        let metrics = &context.metrics;
+        metrics
+            .alert_evaluation_seconds
+            .observe(started.elapsed().as_secs_f64());
         for changes in changes.chunks(MAX_CHANGES) {
             for change in changes
                 .iter()
@@ -168,10 +172,6 @@ impl AlerterState {
             let at = clock::now();
             propose(context, AlertCommand::Evaluated { at, changes }).await;
         }
-        let metrics = &context.metrics;
-        metrics
-            .alert_evaluation_seconds
-            .observe(started.elapsed().as_secs_f64());
         cluster.with_state(|state| {
             let firing = state.alerts().values().filter(|alert| alert.is_firing());
             for severity in ["i", "w", "c"] {

@@ -57,6 +57,25 @@ pub(crate) async fn send(
     Ok(said)
 }
 
+/// A message that tests a channel, and says so.
+pub(crate) fn example(cluster: &str) -> serde_json::Value {
+    let now = clock::now().to_string();
+    serde_json::json!({
+        "status": "firing", "cluster": cluster, "group": { "server": "test" },
+        "group_key": "test", "truncated": 0, "is_repeat": false, "is_test": true,
+        "alerts": [{
+            "id": 0, "status": "firing", "rule": "TEST", "level": "", "name": "channel_test",
+            "severity": "i", "labels": { "server": "test", "rule": "TEST" },
+            "annotations": {
+                "summary": "This is a test of the channel: nothing is wrong.",
+                "first_step": "Nothing to do.",
+            },
+            "value": 0, "fingerprint": "0000000000000000", "incident": 0,
+            "starts_at": now, "ends_at": null, "acknowledged_by": null,
+        }],
+    })
+}
+
 async fn request(
     settings: &Settings,
     message: &Message,

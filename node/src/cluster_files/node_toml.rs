@@ -77,6 +77,10 @@ fn tail(cluster: &NewCluster, data: &Path, is_first: bool) -> String {
         let secret = data.join("registration.secret");
         line(format!("registration-secret-file = {}", quoted(&secret)));
     }
+    if cluster.is_demo {
+        // Receivers of notifications on this machine may be tried out.
+        line("\n[notify]\nallow-targets = \"127.0.0.0/8, ::1/128\"".to_owned());
+    }
     line("\n[logging]".to_owned());
     if cluster.is_demo {
         line(format!("dir = {}", quoted(&data.join("logs"))));

@@ -10,9 +10,9 @@ use warp::reply::Response;
 
 use super::shape::{Field, Shape};
 use super::{
-    RequestContext, api_tokens, audit, auth, collector_config, collector_list, collector_state,
-    collectors, not_built, openapi, operations, page, push, reads, registration_secrets, servers,
-    users,
+    RequestContext, alert_rules, alerts, api_tokens, audit, auth, channels, collector_config,
+    collector_list, collector_state, collectors, not_built, openapi, operations, page, push, reads,
+    registration_secrets, servers, silences, users,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -204,6 +204,10 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         collector_config::ROUTES,
         collector_state::ROUTES,
         servers::ROUTES,
+        alerts::ROUTES,
+        alert_rules::ROUTES,
+        silences::ROUTES,
+        channels::ROUTES,
         not_built::ROUTES,
     ];
     families.into_iter().flatten()

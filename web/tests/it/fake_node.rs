@@ -11,16 +11,16 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use pga_cluster::{
-    CollectorCommand, Command, ControlCommand, FeatureLevel, NewUser, PeopleCommand, ProposalId,
-    Reply, State, StateLimits,
+    Channel, CollectorCommand, Command, ControlCommand, FeatureLevel, NewUser, PeopleCommand,
+    ProposalId, Reply, State, StateLimits,
 };
 use pga_config::CollectorId;
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Timestamp};
 use pga_web::{
-    ApiError, ControlPlane, Credentials, Health, Ingest, Operations, Push, PushAck, ReadScope,
-    Reads, Registered, Registration,
+    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations, Push,
+    PushAck, ReadScope, Reads, Registered, Registration,
 };
 
 pub(crate) const SECRET: &str = "registration-secret";
@@ -147,6 +147,18 @@ fn not_ahead(min_position: Option<Position>) -> Result<(), ApiError> {
             wanted,
             committed: position(),
         }),
+    }
+}
+
+impl Channels for FakeNode {
+    fn seal_channel(&self, settings: &[u8]) -> Result<Vec<u8>, ApiError> {
+        Ok(settings.iter().rev().copied().collect())
+    }
+
+    fn test_channel(&self, channel: Channel) -> BoxFuture<'_, Result<ChannelTest, ApiError>> {
+        let outcome = Ok(format!("200 {}", channel.target));
+        let latency = Duration::from_millis(7);
+        async move { Ok(ChannelTest { outcome, latency }) }.boxed()
     }
 }
 

@@ -1,0 +1,265 @@
+//! What a rule would have done: its evaluation over stored elements, as the leader does it over those
+//! that arrive.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, machine};
+use pga_cluster::{Alert, AlertState};
+use pga_config::CollectorId;
+use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::{Document, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::{rule_of, rules_of};
+use crate::body::BodyStream;
+use crate::refusal::Refusal;
+use crate::reply::json;
+use crate::routes::RequestContext;
+use crate::routes::auth::small_json;
+use crate::routes::shape::{Shape, always, maybe};
+use crate::routes::table::Content;
+use crate::routes::users::invalid;
+use crate::timestamps;
+use crate::wall_clock::now;
+
+/// Longest time that is looked at.
+const MAX_DAYS: i64 = 31;
+/// Elements that are read at most.
+const MAX_ELEMENTS: usize = 200_000;
+/// Elements of one page.
+const PAGE: u32 = 1_000;
+/// Alerts that are told at most; of more the number is.
+const MAX_ALERTS: usize = 100;
+const DAY: i64 = 86_400_000_000;
+
+pub(super) const REQUEST: Content = Content::Json(Shape::Object(&[
+    maybe("key", Shape::Text),
+    maybe("rule", Shape::Any),
+    maybe("from", Shape::Time),
+    maybe("to", Shape::Time),
+]));
+pub(super) const ANSWER: Content = Content::Json(Shape::Object(&[
+    always("message", Shape::Text),
+    always("from", Shape::Time),
+    always("to", Shape::Time),
+    always("elements_read", Shape::Integer),
+    always("is_truncated", Shape::Flag),
+    always("fired", Shape::Integer),
+    always("alerts", Shape::List(&Shape::Any)),
+]));
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    key: Option<String>,
+    rule: Option<Value>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// What the rule would have done.
+#[derive(Default)]
+struct Outcome {
+    fired: usize,
+    alerts: Vec<Value>,
+}
+
+pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    let given: Request = small_json(&ask, body).await?;
+    let rule = match (given.rule, given.key) {
+        (Some(rule), None) => rule_of(rule)?,
+        (None, Some(key)) => {
+            let found = ask.read(|state| rules_of(state).get(&key).cloned()).await?;
+            found.ok_or_else(super::not_found)?
+        }
+        _ => return Err(invalid("give either key, of a stored rule, or rule")),
+    };
+    if rule.from.starts_with("cluster_") {
+        return Err(invalid(format!(
+            "{} looks at the cluster itself, which is not stored",
+            rule.key()
+        )));
+    }
+    let time = |text: Option<String>, default| match text {
+        None => Ok(default),
+        Some(text) => timestamps::parse_text(&text).map_err(|_| {
+            invalid(format!(
+                "{text:?} is no time: write one such as 2027-01-31T00:00:00Z"
+            ))
+        }),
+    };
+    let to = time(given.to, now())?;
+    let from = time(given.from, Timestamp::from_micros(to.micros() - 7 * DAY))?;
+    if from >= to || to.micros() - from.micros() > MAX_DAYS * DAY {
+        return Err(invalid(format!(
+            "from must be before to, by at most {MAX_DAYS} days"
+        )));
+    }
+    let servers = ask.read(|state| {
+        let servers = state.collectors().iter().map(|(id, collector)| {
+            (
+                *id,
+                state
+                    .collector_entry(*id)
+                    .display_name(collector)
+                    .to_owned(),
+            )
+        });
+        servers.collect::<Vec<_>>()
+    });
+    let (mut read, mut outcome) = (0, Outcome::default());
+    for (id, name) in servers.await? {
+        let elements = elements(&ask, &rule, id, from, to, MAX_ELEMENTS - read).await?;
+        read += elements.len();
+        let rule = rule.clone();
+        let replayed = tokio::task::spawn_blocking(move || replay(&rule, id, &name, &elements));
+        let of_server = replayed.await.map_err(|_| Refusal::internal())?;
+        outcome.fired += of_server.fired;
+        outcome.alerts.extend(of_server.alerts);
+        if read >= MAX_ELEMENTS {
+            break;
+        }
+    }
+    outcome.alerts.truncate(MAX_ALERTS);
+    let message = match outcome.fired {
+        0 => "It would not have fired.".to_owned(),
+        1 => "It would have fired once.".to_owned(),
+        n => format!("It would have fired {n} times."),
+    };
+    let answer = json!({
+        "message": message,
+        "from": from.to_string(),
+        "to": to.to_string(),
+        "elements_read": read,
+        "is_truncated": read >= MAX_ELEMENTS,
+        "fired": outcome.fired,
+        "alerts": outcome.alerts,
+    });
+    Ok(json(StatusCode::OK, &answer))
+}
+
+/// What the rule looks at, in the order of time.
+async fn elements(
+    ask: &RequestContext,
+    rule: &Rule,
+    collector: CollectorId,
+    from: Timestamp,
+    to: Timestamp,
+    most: usize,
+) -> Result<Vec<Document>, Refusal> {
+    let mut kinds = rule.with();
+    kinds.insert(match rule.from.as_str() {
+        "lock_root" => "pg_blocking".to_owned(),
+        other => other.to_owned(),
+    });
+    // Tells that a server is heard although it has nothing of a type.
+    kinds.insert("pg_activity_sample".to_owned());
+    let mut all = Vec::new();
+    for kind in kinds {
+        let mut cursor = None;
+        loop {
+            let query = ElementQuery {
+                collector,
+                kind: Some(kind.clone()),
+                from: Some(from),
+                to: Some(to),
+                order: ElementOrder::Ascending,
+                limit: PAGE,
+                cursor: cursor.take(),
+            };
+            let (page, _) = ask.context.api.elements(query, None).await?;
+            all.extend(page.data.iter().filter_map(|text| document(&kind, text)));
+            cursor = page.next_cursor;
+            if cursor.is_none() || all.len() >= most {
+                break;
+            }
+        }
+    }
+    all.sort_by_key(|document| document.time);
+    all.truncate(most);
+    Ok(all)
+}
+
+fn document(kind: &str, text: &str) -> Option<Document> {
+    let body: Value = serde_json::from_str(text).ok()?;
+    let time = timestamps::parse_text(body.get("timestamp")?.as_str()?).ok()?;
+    let database = body
+        .get("database")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Some(Document {
+        kind: kind.to_owned(),
+        time,
+        database: database.to_owned(),
+        body: text.as_bytes().to_vec(),
+    })
+}
+
+fn replay(rule: &Rule, id: CollectorId, server: &str, elements: &[Document]) -> Outcome {
+    let mut facts = Facts::default();
+    let rules = RuleSet::parse(&RuleSet::one(rule)).unwrap_or_default();
+    facts.keep(rules.keeps());
+    let (mut alerts, mut done) = (BTreeMap::<u64, Alert>::new(), Outcome::default());
+    let mut elements = elements.iter().peekable();
+    while let Some(element) = elements.next() {
+        facts.take(id, element.time, element);
+        let at = element.time;
+        if elements.peek().is_some_and(|next| next.time == at) {
+            continue;
+        }
+        let evaluation = evaluate(rule, facts.server(id), server, None, at);
+        let mut seen = Vec::new();
+        for reading in &evaluation.readings {
+            let fingerprint = machine::fingerprint(&reading.labels);
+            seen.push(fingerprint);
+            let next = machine::step(rule, alerts.get(&fingerprint), reading, at);
+            done.take(&mut alerts, fingerprint, next);
+        }
+        let silent: Vec<u64> = alerts
+            .keys()
+            .filter(|key| !seen.contains(key))
+            .copied()
+            .collect();
+        for fingerprint in silent {
+            let is_stale =
+                evaluation.is_stale || rule.no_data == NoData::Hold && evaluation.without_data > 0;
+            let alert = alerts.get(&fingerprint);
+            let next = alert.and_then(|alert| machine::silent(Some(rule), alert, is_stale, at, at));
+            done.take(&mut alerts, fingerprint, next);
+        }
+    }
+    done.alerts
+        .extend(alerts.values().filter(|alert| alert.is_firing()).map(show));
+    done
+}
+
+impl Outcome {
+    fn take(&mut self, alerts: &mut BTreeMap<u64, Alert>, fingerprint: u64, next: Option<Alert>) {
+        let Some(next) = next else {
+            return;
+        };
+        let was_firing = alerts.get(&fingerprint).is_some_and(Alert::is_firing);
+        match next.state {
+            AlertState::Firing if !was_firing => self.fired += 1,
+            AlertState::Resolved if was_firing => self.alerts.push(show(&next)),
+            _ => {}
+        }
+        match next.fired_at {
+            None if next.is_over() => drop(alerts.remove(&fingerprint)),
+            _ => drop(alerts.insert(fingerprint, next)),
+        }
+    }
+}
+
+fn show(alert: &Alert) -> Value {
+    json!({
+        "labels": alert.labels,
+        "summary": alert.annotations.get("summary"),
+        "value": serde_json::from_str::<Value>(&alert.value).unwrap_or_default(),
+        "fired_at": alert.fired_at.map(|at| at.to_string()),
+        "resolved_at": alert.resolved_at.map(|at| at.to_string()),
+    })
+}
