@@ -13,5 +13,5 @@ pub(crate) mod target;
 
 pub(crate) use self::cluster_rows::ClusterRows;
 pub(crate) use self::current_values::CurrentValues;
-pub(crate) use self::evaluation::Evaluator;
+pub(crate) use self::evaluation::{Evaluator, Round, servers};
 pub(crate) use self::outbox::{CHANNEL_SETTINGS, Outbox, open as open_settings};

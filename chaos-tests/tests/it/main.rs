@@ -4,6 +4,7 @@
 //! three processes that want to be timely.
 
 mod actors;
+mod alerts;
 mod any_node;
 mod bad_input;
 mod bodies;

@@ -1,5 +1,12 @@
 //! Each default rule over stored data: a history that fires it, and one just under it that does not.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::print_stdout,
+    reason = "a table of histories for each family of rules"
+)]
+
 use std::collections::BTreeMap;
 
 use pga_alerts::{Facts, Rule, RuleSet, evaluate, machine};

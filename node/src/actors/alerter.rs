@@ -15,7 +15,7 @@ use pga_cluster::{
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use crate::alerting::{ClusterRows, CurrentValues, Evaluator, Outbox};
+use crate::alerting::{ClusterRows, CurrentValues, Evaluator, Outbox, Round, servers};
 use crate::clock;
 use crate::context::Context;
 use crate::secrets::Secrets;
@@ -137,15 +137,19 @@ impl AlerterState {
     async fn evaluate(&mut self, context: &Context, cluster: &ClusterNode) {
         let rows = self.rows.collect(context, cluster, clock::now()).await;
         let started = Instant::now();
-        let (values, evaluator) = (&self.values, &mut self.evaluator);
-        // A moment of one thread: of the order of a millisecond for each server.
-        let changes = tokio::task::block_in_place(|| {
+        let names = cluster.with_state(servers);
+        let (values, rules) = (Arc::clone(&self.values), Arc::clone(self.evaluator.rules()));
+        let round = tokio::task::spawn_blocking(move || {
             let mut facts = values.facts();
-            cluster.with_state(|state| {
-                facts.retain(|id| state.collector(id).is_some());
-                evaluator.evaluate(&facts, state, &rows, clock::now())
-            })
+            facts.retain(|id| names.iter().any(|(known, _)| *known == id));
+            Round::of(&rules, &facts, &names, &rows, clock::now())
         });
+        let Ok(round) = round.await else {
+            tracing::error!("the evaluation of the alert rules ended early");
+            return;
+        };
+        let evaluator = &mut self.evaluator;
+        let changes = cluster.with_state(|state| evaluator.changes(&round, state, clock::now()));
         let metrics = &context.metrics;
         metrics
             .alert_evaluation_seconds

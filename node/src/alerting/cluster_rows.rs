@@ -128,16 +128,16 @@ fn disk(context: &Context) -> Option<Value> {
 }
 
 fn collectors(state: &State, now: Timestamp) -> Vec<Value> {
-    let known = state.collectors().iter().filter_map(|(id, collector)| {
+    let known = state.collectors().iter().map(|(id, collector)| {
         let silent = (now.micros() - collector.last_seen.micros()) / 1_000_000;
         let entry = state.collector_entry(*id);
         let has_pushed = collector.last_seen.micros() > 0 && silent < FORGOTTEN_SECONDS;
-        Some(row(&json!({
+        row(&json!({
             "name": entry.display_name(collector),
             "is_active": has_pushed && entry.superseded_by.is_none(),
             "interval_seconds": entry.interval_ms() as f64 / 1e3,
             "silent_seconds": silent,
-        })))
+        }))
     });
     known.collect()
 }

@@ -1,6 +1,7 @@
 //! The leader's evaluation: rules over current values, against the alerts of the state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use minijinja::Value;
 use pga_alerts::{Evaluation, Facts, Reading, Rule, RuleSet, evaluate, machine};
@@ -11,18 +12,16 @@ use pga_storage::Timestamp;
 /// Rules, and what is remembered from one evaluation to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Evaluator {
-    rules: RuleSet,
+    rules: Arc<RuleSet>,
     /// The versions of the stored rules that `rules` is made of.
     versions: Option<BTreeMap<String, u64>>,
     /// Since when an alert's rule has said nothing about it.
     silent_since: HashMap<u64, Timestamp>,
-    /// Rules that could not be evaluated, and why.
-    pub(crate) errors: BTreeMap<String, String>,
 }
 
 /// What all rules say now.
 #[derive(Debug, Default)]
-struct Round {
+pub(crate) struct Round {
     /// By fingerprint: the rule's key and the reading.
     readings: BTreeMap<u64, (String, Reading)>,
     /// Rule and server about which there is no data.
@@ -48,29 +47,26 @@ impl Evaluator {
                 Ok(rule) => rules = rules.with(rule),
                 Err(error) => {
                     tracing::warn!(rule = key, %error, "a stored alert rule is not understood");
-                    self.errors.insert(key.clone(), error.to_string());
                 }
             }
         }
-        self.rules = rules;
+        self.rules = Arc::new(rules);
         self.versions = Some(versions);
         true
     }
 
     /// The rules.
-    pub(crate) const fn rules(&self) -> &RuleSet {
+    pub(crate) const fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
     }
 
-    /// What changes. `rows` are those of the rules about the cluster itself.
-    pub(crate) fn evaluate(
+    /// What changes by what all rules say.
+    pub(crate) fn changes(
         &mut self,
-        facts: &Facts,
+        round: &Round,
         state: &State,
-        rows: &BTreeMap<&'static str, Vec<Value>>,
         now: Timestamp,
     ) -> Vec<AlertChange> {
-        let round = self.round(facts, state, rows, now);
         let mut changes = Vec::new();
         for (fingerprint, (key, reading)) in &round.readings {
             let (Some(rule), before) = (self.rules.get(key), state.alert_of(*fingerprint)) else {
@@ -100,53 +96,44 @@ impl Evaluator {
             .retain(|fingerprint, _| is_open(fingerprint));
         changes
     }
+}
 
-    fn round(
-        &mut self,
+impl Round {
+    /// Asks all rules about all servers. It takes a while: it is not done while the state is held.
+    pub(crate) fn of(
+        rules: &RuleSet,
         facts: &Facts,
-        state: &State,
+        servers: &[(CollectorId, String)],
         rows: &BTreeMap<&'static str, Vec<Value>>,
         now: Timestamp,
-    ) -> Round {
-        let mut round = Round::default();
-        let servers = servers(state);
-        self.errors.clear();
-        for rule in self.rules.iter().filter(|rule| rule.enabled) {
+    ) -> Self {
+        let mut round = Self::default();
+        for rule in rules.iter().filter(|rule| rule.enabled) {
             if rule.from.starts_with("cluster_") {
                 match rows.get(rule.from.as_str()) {
-                    Some(rows) => {
-                        let evaluation = evaluate(rule, None, "", Some(rows), now);
-                        round.take(rule, "", evaluation, &mut self.errors);
-                    }
-                    None => {
-                        round.stale.insert((rule.key(), String::new()));
-                    }
+                    Some(rows) => round.take(rule, "", evaluate(rule, None, "", Some(rows), now)),
+                    None => drop(round.stale.insert((rule.key(), String::new()))),
                 }
                 continue;
             }
-            for (id, name) in &servers {
-                let evaluation = evaluate(rule, facts.server(*id), name, None, now);
-                round.take(rule, name, evaluation, &mut self.errors);
+            for (id, name) in servers {
+                round.take(
+                    rule,
+                    name,
+                    evaluate(rule, facts.server(*id), name, None, now),
+                );
             }
         }
         round
     }
-}
 
-impl Round {
-    fn take(
-        &mut self,
-        rule: &Rule,
-        server: &str,
-        evaluation: Evaluation,
-        errors: &mut BTreeMap<String, String>,
-    ) {
+    fn take(&mut self, rule: &Rule, server: &str, evaluation: Evaluation) {
         let key = rule.key();
         if evaluation.is_stale || evaluation.without_data > 0 || evaluation.error.is_some() {
             self.stale.insert((key.clone(), server.to_owned()));
         }
         if let Some(error) = evaluation.error {
-            errors.insert(key.clone(), error);
+            tracing::warn!(rule = key, server, error, "alert rule not evaluated");
         }
         for reading in evaluation.readings {
             let fingerprint = machine::fingerprint(&reading.labels);
@@ -163,7 +150,7 @@ impl Round {
 }
 
 /// The servers by their collectors, with their names; two of one name get their ids too.
-fn servers(state: &State) -> Vec<(CollectorId, String)> {
+pub(crate) fn servers(state: &State) -> Vec<(CollectorId, String)> {
     let mut names = BTreeMap::<String, usize>::new();
     let mut servers = Vec::new();
     for (id, collector) in state.collectors() {

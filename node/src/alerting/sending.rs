@@ -117,7 +117,7 @@ async fn request(
     }
     let body = Full::new(Bytes::from(message.body.clone()));
     let request = request.body(body).map_err(|error| error.to_string())?;
-    let options = ClientOptions::new(CONNECT, REQUEST).to_address(address, PUBLIC.clone());
+    let options = ClientOptions::new(CONNECT, REQUEST).with_address(address, PUBLIC.clone());
     let mut client = HttpClient::new(endpoint, Arc::new(options));
     let answer = client.send_request(request).await;
     let answer = answer.map_err(|error| chain(&error))?;

@@ -42,7 +42,7 @@ impl ClientOptions {
 
     /// Connects to this address, whatever the endpoint's name resolves to, and speaks TLS to
     /// `https://` endpoints.
-    pub(crate) fn to_address(mut self, address: SocketAddr, tls: TlsConnector) -> Self {
+    pub(crate) fn with_address(mut self, address: SocketAddr, tls: TlsConnector) -> Self {
         self.address = Some(address);
         self.tls = Some(tls);
         self

@@ -83,6 +83,9 @@ const fn page(path: &'static str) -> Route {
 
 pub(super) const ROUTES: &[Route] = &[
     page("/"),
+    page("/alerts"),
+    page("/alerts/rules"),
+    page("/alerts/channels"),
     page("/cluster"),
     page("/collectors"),
     page("/people"),

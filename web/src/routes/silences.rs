@@ -228,13 +228,8 @@ async fn list(ask: RequestContext, windows: bool) -> Result<Response, Refusal> {
     Ok(json(StatusCode::OK, &answer.await?))
 }
 
-async fn create(
-    ask: RequestContext,
-    body: BodyStream,
-    is_window: bool,
-) -> Result<Response, Refusal> {
-    let given: Given = small_json(&ask, body).await?;
-    let at = now();
+/// A silence or window, checked.
+fn silence(given: Given, by: String, is_window: bool, at: Timestamp) -> Result<Silence, Refusal> {
     let matchers = matchers(given.matchers)?;
     if matchers.is_empty() && !is_window {
         return Err(invalid(
@@ -265,23 +260,33 @@ async fn create(
     if from >= to {
         return Err(invalid("from is not before to"));
     }
-    let silence = Silence {
+    Ok(Silence {
         matchers,
         from,
         to,
         weekly,
         is_window,
-        by: ask.actor(),
+        by,
         comment: given.comment,
         at,
-    };
+    })
+}
+
+async fn create(
+    ask: RequestContext,
+    body: BodyStream,
+    is_window: bool,
+) -> Result<Response, Refusal> {
+    let given: Given = small_json(&ask, body).await?;
+    let at = now();
+    let silence = silence(given, ask.actor(), is_window, at)?;
     let action = if is_window {
         "maintenance-window.create"
     } else {
         "silence.create"
     };
     let note = Note::new(action, &silence.comment).after(json!({
-        "matchers": show_matchers(&silence.matchers), "to": to.to_string(),
+        "matchers": show_matchers(&silence.matchers), "to": silence.to.to_string(),
     }));
     let command = AlertingCommand::PutSilence {
         id: None,

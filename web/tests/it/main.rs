@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking, and tables of cases are long"
 )]
 
+mod alerts;
 mod auth;
 mod bad_input;
 mod documents;

@@ -2,6 +2,7 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { login, logout, nodes, offline, user, whoami } from "./api";
 import { Activity } from "./pages/activity";
+import { Alerts, Channels, Rules } from "./pages/alerts";
 import { Audit, Collectors, People } from "./pages/administration";
 import { Cluster } from "./pages/cluster";
 import { Fleet } from "./pages/fleet";
@@ -23,6 +24,9 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/servers/:id/queries/:hash", ({ id, hash }) => <Query id={id} hash={hash} />],
   ["/servers/:id/tables", ({ id }) => <Tables id={id} />],
   ["/servers/:id/replication", ({ id }) => <Replication id={id} />],
+  ["/alerts", () => <Alerts />],
+  ["/alerts/rules", () => <Rules />],
+  ["/alerts/channels", () => <Channels />],
   ["/cluster", () => <Cluster />],
   ["/collectors", () => <Collectors />],
   ["/people", () => <People />],
@@ -31,6 +35,7 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
 
 const KEYS: [string, string, string][] = [
   ["f", "Fleet", "/"],
+  ["l", "Alerts", "/alerts"],
   ["c", "Cluster", "/cluster"],
   ["o", "Collectors", "/collectors"],
   ["p", "People", "/people"],
@@ -146,6 +151,7 @@ function App() {
         <Link href="/" class="brand">pgAnalytics</Link>
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
+          {tab("/alerts", "Alerts")}
           {tab("/cluster", "Cluster")}
           {tab("/collectors", "Collectors")}
           {user.value?.role === "admin" && tab("/people", "People")}

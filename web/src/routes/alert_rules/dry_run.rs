@@ -83,21 +83,7 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
             rule.key()
         )));
     }
-    let time = |text: Option<String>, default| match text {
-        None => Ok(default),
-        Some(text) => timestamps::parse_text(&text).map_err(|_| {
-            invalid(format!(
-                "{text:?} is no time: write one such as 2027-01-31T00:00:00Z"
-            ))
-        }),
-    };
-    let to = time(given.to, now())?;
-    let from = time(given.from, Timestamp::from_micros(to.micros() - 7 * DAY))?;
-    if from >= to || to.micros() - from.micros() > MAX_DAYS * DAY {
-        return Err(invalid(format!(
-            "from must be before to, by at most {MAX_DAYS} days"
-        )));
-    }
+    let (from, to) = span(given.from.as_deref(), given.to.as_deref())?;
     let servers = ask.read(|state| {
         let servers = state.collectors().iter().map(|(id, collector)| {
             (
@@ -139,6 +125,26 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         "alerts": outcome.alerts,
     });
     Ok(json(StatusCode::OK, &answer))
+}
+
+/// The time that is looked at: by default the last seven days.
+fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), Refusal> {
+    let time = |text: &str| {
+        timestamps::parse_text(text).map_err(|_| {
+            invalid(format!(
+                "{text:?} is no time: write one such as 2027-01-31T00:00:00Z"
+            ))
+        })
+    };
+    let to = to.map_or_else(|| Ok(now()), time)?;
+    let week = Timestamp::from_micros(to.micros() - 7 * DAY);
+    let from = from.map_or(Ok(week), time)?;
+    if from >= to || to.micros() - from.micros() > MAX_DAYS * DAY {
+        return Err(invalid(format!(
+            "from must be before to, by at most {MAX_DAYS} days"
+        )));
+    }
+    Ok((from, to))
 }
 
 /// What the rule looks at, in the order of time.

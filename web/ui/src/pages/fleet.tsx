@@ -1,6 +1,7 @@
 import { useData } from "../data";
-import { ago } from "../format";
+import { ago, count } from "../format";
 import { Link, Show, Status, Table, type Column } from "../parts";
+import { type Alert, isWatchdog } from "./alerts";
 
 export interface ServerRow {
   id: number;
@@ -13,11 +14,20 @@ export interface ServerRow {
   last_seen?: string;
 }
 
-const COLUMNS: Column<ServerRow>[] = [
+const columns = (firing: (row: ServerRow) => Alert[]): Column<ServerRow>[] => [
   { name: "Server", value: (row) => row.name, show: (row) => <Link href={`/servers/${row.id}`}>{row.name}</Link> },
   { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
   { name: "Environment", value: (row) => row.environment, show: (row) => row.environment || "–" },
   { name: "Collector", value: (row) => row.status, show: (row) => <Status of={row.status} /> },
+  {
+    name: "Alerts",
+    number: true,
+    value: (row) => firing(row).length,
+    show: (row) => {
+      const alerts = firing(row);
+      return alerts.length ? <Link href="/alerts"><Status of={alerts[0].severity} /> {count(alerts.length)}</Link> : "0";
+    },
+  },
   { name: "Last seen", value: (row) => row.last_seen, show: (row) => ago(row.last_seen) },
   {
     name: "Look at",
@@ -33,6 +43,9 @@ const COLUMNS: Column<ServerRow>[] = [
 /** Every server, the silent ones first. */
 export function Fleet() {
   const servers = useData<{ data: ServerRow[]; total: number }>("/api/v1/servers?page_size=100", 5);
+  const alerts = useData<{ data: Alert[] }>("/api/v1/alerts?state=firing&page_size=100", 5);
+  // The list has the worst first.
+  const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one)) ?? [];
   const rank = (row: ServerRow) => ["offline", "late", "registered", "active"].indexOf(row.status);
   return (
     <Show of={servers}>
@@ -54,7 +67,7 @@ export function Fleet() {
   --dsn postgres://monitor@localhost/postgres`}</pre>
               </section>
             ) : (
-              <Table id="fleet" rows={[...data].sort((a, b) => rank(a) - rank(b))} columns={COLUMNS} empty="No server." />
+              <Table id="fleet" rows={[...data].sort((a, b) => rank(a) - rank(b))} columns={columns(firing)} empty="No server." />
             )}
           </>
         );

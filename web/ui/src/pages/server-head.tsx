@@ -3,6 +3,7 @@ import { useData } from "../data";
 import { ago } from "../format";
 import { Link, Ranges, Show, Status } from "../parts";
 import { place } from "../router";
+import { type Alert, isWatchdog } from "./alerts";
 import type { ServerRow } from "./fleet";
 
 export interface ServerDetail extends ServerRow {
@@ -16,6 +17,22 @@ const TABS: [string, string][] = [
   ["/tables", "Tables and vacuum"],
   ["/replication", "Replication"],
 ];
+
+/** What fires on a server, the worst first. */
+function Firing({ server }: { server: string }) {
+  const path = `/api/v1/alerts?state=firing&page_size=20&server=${encodeURIComponent(server)}`;
+  const found = useData<{ data: Alert[] }>(path, 10);
+  const shown = found.data?.data.filter((alert) => !isWatchdog(alert) && alert.quiet !== "hidden") ?? [];
+  return (
+    <>
+      {shown.map((alert) => (
+        <p key={alert.id} class={`firing ${alert.severity}`}>
+          <Status of={alert.severity} /> <Link href="/alerts">{alert.name}</Link>: {alert.message}
+        </p>
+      ))}
+    </>
+  );
+}
 
 /** What stands above each page of a server. */
 export function ServerHead({ id, children }: { id: string; children: (server: ServerDetail) => ComponentChildren }) {
@@ -43,6 +60,7 @@ export function ServerHead({ id, children }: { id: string; children: (server: Se
               return <Link key={path} href={href + args} class={place.value.path === href ? "here" : ""}>{name}</Link>;
             })}
           </nav>
+          <Firing server={found.name} />
           {children(found)}
         </>
       )}

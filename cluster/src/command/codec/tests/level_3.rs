@@ -51,18 +51,8 @@ fn alert() -> Alert {
     }
 }
 
-fn alerts() -> Vec<(&'static str, AlertCommand)> {
-    let by = Acknowledgement {
-        by: "ann".into(),
-        at: AT,
-        note: "on it".into(),
-    };
-    let comment = Comment {
-        by: "ann".into(),
-        at: AT,
-        text: "a deploy".into(),
-    };
-    let notification = Notification {
+fn notification() -> Notification {
+    Notification {
         key: "k".into(),
         channel: 1,
         group: "1/db-1".into(),
@@ -76,6 +66,22 @@ fn alerts() -> Vec<(&'static str, AlertCommand)> {
             at: AT,
             outcome: "503".into(),
         }],
+    }
+}
+
+fn acknowledgement() -> Acknowledgement {
+    Acknowledgement {
+        by: "ann".into(),
+        at: AT,
+        note: "on it".into(),
+    }
+}
+
+fn alerts() -> Vec<(&'static str, AlertCommand)> {
+    let comment = Comment {
+        by: "ann".into(),
+        at: AT,
+        text: "a deploy".into(),
     };
     let group = GroupState {
         sequence: 1,
@@ -113,7 +119,7 @@ fn alerts() -> Vec<(&'static str, AlertCommand)> {
             "control-alert-acknowledge",
             AlertCommand::Acknowledge {
                 id: 1,
-                by: Some(by),
+                by: Some(acknowledgement()),
             },
         ),
         (
@@ -123,7 +129,7 @@ fn alerts() -> Vec<(&'static str, AlertCommand)> {
         (
             "control-alert-notify",
             AlertCommand::Notify {
-                queue: vec![notification],
+                queue: vec![notification()],
                 groups: vec![("1/db-1".into(), 0, group)],
             },
         ),
@@ -133,19 +139,16 @@ fn alerts() -> Vec<(&'static str, AlertCommand)> {
     ]
 }
 
-fn alerting() -> Vec<(&'static str, AlertingCommand)> {
-    let matcher = || Matcher {
+fn matcher() -> Matcher {
+    Matcher {
         label: "server".into(),
         operator: "=".into(),
         value: "db-1".into(),
-    };
-    let rule = RuleEntry {
-        text: "id = \"C1\"".into(),
-        author: "ann".into(),
-        at: AT,
-        version: 1,
-    };
-    let channel = Channel {
+    }
+}
+
+fn channel() -> Channel {
+    Channel {
         name: "pager".into(),
         kind: "webhook".into(),
         settings: b"sealed".as_slice().into(),
@@ -160,6 +163,15 @@ fn alerting() -> Vec<(&'static str, AlertingCommand)> {
         is_enabled: true,
         by: "ann".into(),
         at: AT,
+    }
+}
+
+fn alerting() -> Vec<(&'static str, AlertingCommand)> {
+    let rule = RuleEntry {
+        text: "id = \"C1\"".into(),
+        author: "ann".into(),
+        at: AT,
+        version: 1,
     };
     let silence = Silence {
         matchers: vec![matcher()],
@@ -186,7 +198,10 @@ fn alerting() -> Vec<(&'static str, AlertingCommand)> {
         ),
         (
             "control-alerting-put-channel",
-            AlertingCommand::PutChannel { id: None, channel },
+            AlertingCommand::PutChannel {
+                id: None,
+                channel: channel(),
+            },
         ),
         (
             "control-alerting-delete-channel",
