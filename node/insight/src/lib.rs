@@ -8,6 +8,7 @@
 //! wrong with them and what changed between two of them.
 
 mod fingerprint;
+pub mod plan;
 
 pub use self::fingerprint::{
     Fingerprint, FingerprintKind, Labels, absorbs, fingerprint, fingerprint_activity,
