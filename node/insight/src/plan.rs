@@ -15,6 +15,7 @@ pub mod rules;
 mod structure;
 mod text;
 mod totals;
+mod viewer;
 
 pub use self::condition::{Condition, Place};
 pub use self::contract::Contract;
@@ -23,6 +24,7 @@ pub use self::error::{Error, Result};
 pub use self::json::parse_json;
 pub use self::node::{Actual, Buffers, ChildRole, Estimate, Keys, PlanNode, Shape, Target, Work};
 pub use self::text::parse_text;
+pub use self::viewer::Viewer;
 
 #[cfg(test)]
 pub(crate) mod samples;
