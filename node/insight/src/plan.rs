@@ -11,6 +11,7 @@ mod error;
 mod fields;
 mod json;
 mod node;
+pub mod regression;
 pub mod rules;
 mod structure;
 mod text;

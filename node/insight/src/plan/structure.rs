@@ -18,9 +18,14 @@ impl Plan {
     /// partitions do not matter.
     #[must_use]
     pub fn structure(&self) -> i64 {
+        xxh3_64(self.subtree(&self.root).as_bytes()).cast_signed()
+    }
+
+    /// What a node and all below it are; equal for equal parts of two plans.
+    pub(super) fn subtree(&self, node: &PlanNode) -> String {
         let mut text = String::new();
-        write_node(&self.root, &self.aliases(), &mut text);
-        xxh3_64(text.as_bytes()).cast_signed()
+        write_node(node, &self.aliases(), &mut text);
+        text
     }
 
     /// Whether a condition holds a parameter.
