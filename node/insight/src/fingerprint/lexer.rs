@@ -77,13 +77,14 @@ fn prefixed(rest: &str, first: char) -> (TokenKind, usize) {
         'u' | 'U' if quote == Some('&') => match rest.chars().nth(2) {
             Some('\'') => (TokenKind::Literal, quoted(rest, 3, '\'', false)),
             Some('"') => (TokenKind::QuotedName, quoted(rest, 3, '"', false)),
+            None => (TokenKind::Literal, 2),
             _ => (TokenKind::Name, 1),
         },
         _ => (TokenKind::Name, run(rest, continues_name)),
     }
 }
 
-/// `$1`, `$tag$…$tag$`, or a lone dollar.
+/// `$1`, `$tag$…$tag$` or what a cut leaves of it, or a lone dollar.
 fn dollar(rest: &str) -> (TokenKind, usize) {
     let after = rest.strip_prefix('$').unwrap_or_default();
     let digits = run(after, |c| c.is_ascii_digit());
@@ -91,6 +92,9 @@ fn dollar(rest: &str) -> (TokenKind, usize) {
         return (TokenKind::Parameter, 1 + digits);
     }
     let tag = run(after, |c| continues_name(c) && c != '$');
+    if tag > 0 && tag == after.len() {
+        return (TokenKind::Literal, rest.len());
+    }
     if after
         .chars()
         .nth(after.get(..tag).map_or(0, |t| t.chars().count()))
@@ -186,6 +190,8 @@ mod tests {
             ("-- x\n\"Na\"\"me\"", &[Comment, Space, QuotedName]),
             ("x::int", &[Name, Other, Name]),
             ("'open", &[Literal]),
+            ("$tag", &[Literal]),
+            ("U&", &[Literal]),
             ("/* open", &[Comment]),
             ("übér$1", &[Name]),
         ];
