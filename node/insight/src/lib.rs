@@ -10,6 +10,7 @@
 mod fingerprint;
 pub mod plan;
 
+pub(crate) use self::fingerprint::without_constants;
 pub use self::fingerprint::{
     Fingerprint, FingerprintKind, Labels, absorbs, fingerprint, fingerprint_activity,
     fingerprint_all, fingerprint_statements, labels, token_text,

@@ -22,6 +22,16 @@ pub fn absorbs(whole: &str, cut: &str) -> bool {
     whole.len() >= cut.len() && whole.starts_with(cut)
 }
 
+/// Puts `?` for each literal and number; the rest stays as it is, comments left out.
+pub(crate) fn without_constants(sql: &str) -> String {
+    let replaced = lex(sql).into_iter().map(|token| match token.kind {
+        TokenKind::Comment => " ",
+        TokenKind::Literal | TokenKind::Number => "?",
+        _ => token.text,
+    });
+    replaced.collect()
+}
+
 /// The fingerprint by tokens; the last token of a cut text is left out.
 pub(super) fn fingerprint(sql: &str, is_cut: bool) -> Fingerprint {
     let normalized = join(&normalised(sql, is_cut));

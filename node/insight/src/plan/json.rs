@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::without_constants;
+
 use super::condition::{Condition, Place};
 use super::document::{Jit, Plan, Trigger};
 use super::error::{Error, Result};
@@ -120,6 +122,13 @@ fn node(fields: Fields<'_>, role: ChildRole, next_id: &mut u32, depth: u32) -> R
         );
         children.push(node(child, role_of(child), next_id, depth + 1)?);
     }
+    let keys = |name: &str| -> Vec<String> {
+        fields
+            .texts(name)
+            .iter()
+            .map(|key| without_constants(key))
+            .collect()
+    };
     Ok(PlanNode {
         id,
         kind,
@@ -128,10 +137,15 @@ fn node(fields: Fields<'_>, role: ChildRole, next_id: &mut u32, depth: u32) -> R
         target: target(fields),
         shape: shape(fields),
         keys: Keys {
-            sort: fields.texts("Sort Key"),
-            presorted: fields.texts("Presorted Key"),
-            group: fields.texts("Group Key"),
-            cache: fields.text("Cache Key").into_iter().collect(),
+            sort: keys("Sort Key"),
+            presorted: keys("Presorted Key"),
+            group: keys("Group Key"),
+            cache: fields
+                .text("Cache Key")
+                .as_deref()
+                .map(without_constants)
+                .into_iter()
+                .collect(),
         },
         conditions: conditions(fields),
         estimate: Estimate {
@@ -166,7 +180,7 @@ fn target(fields: Fields<'_>) -> Target {
         index: fields.text("Index Name"),
         cte: fields.text("CTE Name"),
         function: fields.text("Function Name"),
-        remote_sql: fields.text("Remote SQL"),
+        remote_sql: fields.text("Remote SQL").as_deref().map(without_constants),
     }
 }
 

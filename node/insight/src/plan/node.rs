@@ -71,7 +71,7 @@ pub struct Target {
     pub cte: Option<String>,
     /// Function that is scanned.
     pub function: Option<String>,
-    /// What a Foreign Scan asks the other server.
+    /// What a Foreign Scan asks the other server, without constants.
     pub remote_sql: Option<String>,
 }
 
@@ -94,7 +94,7 @@ pub struct Shape {
     pub inner_unique: bool,
 }
 
-/// What a node sorts and groups by.
+/// What a node sorts and groups by, without constants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Keys {
     /// Keys of the sort, with their directions.

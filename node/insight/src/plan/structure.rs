@@ -11,6 +11,41 @@ use super::node::{ChildRole, PlanNode};
 /// Names of relations by the names that the statement gives them.
 type Aliases<'a> = BTreeMap<&'a str, &'a str>;
 
+/// Describes the nodes of one plan so that they can be compared with those of another.
+#[derive(Debug)]
+pub(super) struct Structure<'a> {
+    aliases: Aliases<'a>,
+}
+
+impl<'a> Structure<'a> {
+    pub(super) fn of(plan: &'a Plan) -> Self {
+        let nodes = plan.root.preorder();
+        let named = nodes.iter().filter_map(|node| {
+            Some((
+                node.target.alias.as_deref()?,
+                node.target.relation.as_deref()?,
+            ))
+        });
+        Self {
+            aliases: named.collect(),
+        }
+    }
+
+    /// What a node is, without what is below it; equal for equal nodes of two plans.
+    pub(super) fn signature(&self, node: &PlanNode) -> String {
+        let mut text = String::new();
+        write_self(node, &self.aliases, &mut text);
+        text
+    }
+
+    /// What a node and all below it are; equal for equal parts of two plans.
+    pub(super) fn subtree(&self, node: &PlanNode) -> String {
+        let mut text = String::new();
+        write_node(node, &self.aliases, &mut text);
+        text
+    }
+}
+
 impl Plan {
     /// Hash of the structure: kinds, joins, relations, indexes, keys and conditions.
     ///
@@ -18,14 +53,7 @@ impl Plan {
     /// partitions do not matter.
     #[must_use]
     pub fn structure(&self) -> i64 {
-        xxh3_64(self.subtree(&self.root).as_bytes()).cast_signed()
-    }
-
-    /// What a node and all below it are; equal for equal parts of two plans.
-    pub(super) fn subtree(&self, node: &PlanNode) -> String {
-        let mut text = String::new();
-        write_node(node, &self.aliases(), &mut text);
-        text
+        xxh3_64(Structure::of(self).subtree(&self.root).as_bytes()).cast_signed()
     }
 
     /// Whether a condition holds a parameter.
@@ -38,31 +66,12 @@ impl Plan {
                 .any(|condition| condition.has_parameter)
         })
     }
-
-    /// What a node is, without what is below it; equal for equal nodes of two plans.
-    #[must_use]
-    pub fn signature(&self, node: &PlanNode) -> String {
-        let mut text = String::new();
-        write_self(node, &self.aliases(), &mut text);
-        text
-    }
-
-    fn aliases(&self) -> Aliases<'_> {
-        let nodes = self.root.preorder();
-        let named = nodes.iter().filter_map(|node| {
-            Some((
-                node.target.alias.as_deref()?,
-                node.target.relation.as_deref()?,
-            ))
-        });
-        named.collect()
-    }
 }
 
 fn write_node(node: &PlanNode, aliases: &Aliases<'_>, text: &mut String) {
     text.push('(');
     write_self(node, aliases, text);
-    if matches!(node.kind.as_str(), "Append" | "Merge Append") {
+    if is_append(node) {
         write_members(node, aliases, text);
     } else {
         for child in &node.children {
@@ -70,6 +79,11 @@ fn write_node(node: &PlanNode, aliases: &Aliases<'_>, text: &mut String) {
         }
     }
     text.push(')');
+}
+
+/// Whether the inputs of a node are members of a set.
+pub(super) fn is_append(node: &PlanNode) -> bool {
+    matches!(node.kind.as_str(), "Append" | "Merge Append")
 }
 
 /// The members of an Append are a set of shapes, and a class of how many there are.
@@ -152,6 +166,7 @@ fn resolved(expression: &str, aliases: &Aliases<'_>) -> String {
     out
 }
 
-fn without_digits(shape: &str) -> String {
+/// Folds partitions whose names differ in digits.
+pub(super) fn without_digits(shape: &str) -> String {
     shape.chars().filter(|c| !c.is_ascii_digit()).collect()
 }

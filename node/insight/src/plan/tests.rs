@@ -240,3 +240,20 @@ fn footers_are_read() {
         (12.5, 3.0)
     );
 }
+
+#[test]
+fn a_plan_that_is_stored_holds_no_constants() {
+    let plan = text_plan(
+        "Sort  (cost=0.00..1.00 rows=1 width=4)\n\
+         \x20 Sort Key: (CASE WHEN (name = 'secret'::text) THEN 4711 ELSE 0 END) DESC\n\
+         \x20 ->  Foreign Scan on far  (cost=0.00..1.00 rows=1 width=4)\n\
+         \x20       Filter: (f(name) = 'secret'::text)\n\
+         \x20       Remote SQL: SELECT id FROM far WHERE ((name = 'secret')) AND ((id = 4711))\n",
+    );
+    let stored = serde_json::to_string(&plan).unwrap();
+    assert!(
+        !stored.contains("secret") && !stored.contains("4711"),
+        "{stored}"
+    );
+    assert!(plan.root.keys.sort[0].ends_with("DESC"), "{stored}");
+}

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::plan::document::Plan;
 use crate::plan::node::PlanNode;
+use crate::plan::structure::{Structure, is_append, without_digits};
 
 /// The first node in preorder that differs between two plans.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,12 +24,18 @@ pub struct Pivot {
 impl Pivot {
     /// Finds it; nothing if the structures are equal.
     pub(super) fn find(good: &Plan, bad: &Plan) -> Option<Self> {
-        parting(good, bad, &good.root, &bad.root).map(|(was, is)| Self {
-            good: was.id,
-            bad: is.id,
-            was: was.title(),
-            is: is.title(),
-        })
+        let parting = Parting {
+            good: Structure::of(good),
+            bad: Structure::of(bad),
+        };
+        parting
+            .find(&good.root, &bad.root, false)
+            .map(|(was, is)| Self {
+                good: was.id,
+                bad: is.id,
+                was: was.title(),
+                is: is.title(),
+            })
     }
 
     /// Relations that either plan reads at or below it.
@@ -41,20 +48,35 @@ impl Pivot {
     }
 }
 
-fn parting<'a>(
-    good: &Plan,
-    bad: &Plan,
-    was: &'a PlanNode,
-    is: &'a PlanNode,
-) -> Option<(&'a PlanNode, &'a PlanNode)> {
-    if good.subtree(was) == bad.subtree(is) {
-        return None;
-    }
-    if good.signature(was) == bad.signature(is) && was.children.len() == is.children.len() {
-        let mut pairs = was.children.iter().zip(&is.children);
-        if let Some(found) = pairs.find_map(|(was, is)| parting(good, bad, was, is)) {
-            return Some(found);
+/// The search for the nodes where two plans part.
+struct Parting<'a> {
+    good: Structure<'a>,
+    bad: Structure<'a>,
+}
+
+impl Parting<'_> {
+    /// Below an Append, digits in the names of partitions do not matter.
+    fn find<'n>(
+        &self,
+        was: &'n PlanNode,
+        is: &'n PlanNode,
+        folds: bool,
+    ) -> Option<(&'n PlanNode, &'n PlanNode)> {
+        if equal(self.good.subtree(was), self.bad.subtree(is), folds) {
+            return None;
         }
+        let folds_below = folds || is_append(was);
+        let same = equal(self.good.signature(was), self.bad.signature(is), folds);
+        if same && was.children.len() == is.children.len() {
+            let mut pairs = was.children.iter().zip(&is.children);
+            if let Some(found) = pairs.find_map(|(was, is)| self.find(was, is, folds_below)) {
+                return Some(found);
+            }
+        }
+        Some((was, is))
     }
-    Some((was, is))
+}
+
+fn equal(was: String, is: String, folds: bool) -> bool {
+    was == is || (folds && without_digits(&was) == without_digits(&is))
 }

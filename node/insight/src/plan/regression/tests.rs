@@ -48,6 +48,26 @@ fn the_pivot_is_the_first_node_that_differs() {
 }
 
 #[test]
+fn below_an_append_the_names_of_partitions_do_not_matter() {
+    let member = |name: &str| format!("  ->  {name}  (cost=0.00..1.00 rows=1 width=4)\n");
+    let append = |first, second| {
+        let members = member(first) + &member(second);
+        text_plan(&format!(
+            "Append  (cost=0.00..1.00 rows=1 width=4)\n{members}"
+        ))
+    };
+    let good = append("Seq Scan on ev_1", "Index Scan using ev_2_t on ev_2");
+    let bad = append("Seq Scan on ev_3", "Bitmap Heap Scan on ev_4");
+    let pivot = compare(&good, &bad, &Change::default()).pivot.unwrap();
+    assert_eq!(
+        (pivot.good, pivot.is.as_str()),
+        (2, "Bitmap Heap Scan on ev_4")
+    );
+    let moved = append("Seq Scan on ev_3", "Index Scan using ev_4_t on ev_4");
+    assert_eq!(compare(&good, &moved, &Change::default()).pivot, None);
+}
+
+#[test]
 fn what_the_planner_was_told_is_a_cause() {
     let bad = bad();
     let lost = Change {
