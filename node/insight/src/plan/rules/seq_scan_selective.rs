@@ -96,6 +96,10 @@ Execution Time: 91.0 ms
         ] {
             silent(&SeqScanSelective, name, &PLAN.replace(from, to), &none);
         }
+        let limit =
+            "Limit  (cost=0.00..9.00 rows=10 width=4) (actual time=0.1..90.0 rows=10 loops=1)";
+        let limited = format!("{limit}\n  ->  {}", PLAN.replace("\n  ", "\n        "));
+        silent(&SeqScanSelective, "limit", &limited, &none);
         let scattered = TableFacts {
             needed_page_share: Some(0.5),
             ..TableFacts::default()
