@@ -3,6 +3,7 @@
 mod check_config;
 mod cluster;
 mod collect;
+mod explain;
 mod load;
 mod runtime;
 mod serve;
@@ -42,6 +43,8 @@ enum Command {
     User(user::UserCommand),
     /// Read a PostgreSQL server, and push what it finds
     Collect(Box<CollectArgs>),
+    /// Show where a plan's time goes, and what is wrong with it
+    Explain(explain::ExplainArgs),
     /// Push simulated load, and verify that nothing was lost or stored twice
     Load(LoadArgs),
 }
@@ -77,6 +80,7 @@ impl Cli {
             Command::Cluster(command) => cluster::run(command),
             Command::User(command) => user::run(command),
             Command::Collect(args) => collect::run(*args),
+            Command::Explain(args) => explain::run(&args),
             Command::Load(args) => load::run(&args),
         }
     }

@@ -11,13 +11,7 @@ const fn post(path: &'static str) -> Route {
 }
 
 pub(super) const ROUTES: &[Route] = &[
-    get("/api/v1/collectors/{id}/explain-plans"),
     get("/api/v1/metrics/cache"),
-    post("/api/v1/internal/explain-plans"),
-    get("/api/v1/queries/fingerprints"),
-    get("/api/v1/queries/fingerprints/{fingerprint}/queries"),
-    get("/api/v1/queries/{hash}/explain"),
-    get("/api/v1/queries/{hash}/explain/history"),
     get("/api/v1/queries/{hash}/anomalies"),
     get("/api/v1/queries/comparison"),
     get("/api/v1/queries/{hash}/comparison"),

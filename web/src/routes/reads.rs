@@ -115,7 +115,7 @@ const TOP_QUERIES: Content = Content::Json(Shape::Object(&[
     always("queries", Shape::List(&QUERY_STATS)),
 ]));
 
-const QUERY_STATS: Shape = Shape::Object(&[
+pub(super) const QUERY_STATS: Shape = Shape::Object(&[
     always("time", Shape::Time),
     always("collector_id", Shape::Text),
     always("database_name", Shape::Text),

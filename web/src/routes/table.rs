@@ -11,8 +11,8 @@ use warp::reply::Response;
 use super::shape::{Field, Shape};
 use super::{
     RequestContext, alert_rules, alerts, api_tokens, audit, auth, channels, collector_config,
-    collector_list, collector_state, collectors, not_built, openapi, operations, page, push, reads,
-    registration_secrets, servers, silences, users,
+    collector_list, collector_state, collectors, fingerprints, not_built, openapi, operations,
+    page, plans, push, reads, registration_secrets, servers, silences, users,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -208,6 +208,8 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         alert_rules::ROUTES,
         silences::ROUTES,
         channels::ROUTES,
+        plans::ROUTES,
+        fingerprints::ROUTES,
         not_built::ROUTES,
     ];
     families.into_iter().flatten()

@@ -1,0 +1,17 @@
+//! Explains what a PostgreSQL server did: facts in, findings out.
+//!
+//! # What it guarantees
+//! Every function is pure: no clock, no I/O, no state between calls. Equal input gives equal
+//! output.
+//! # Map
+//! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
+//! wrong with them and what changed between two of them.
+
+mod fingerprint;
+pub mod plan;
+
+pub(crate) use self::fingerprint::without_constants;
+pub use self::fingerprint::{
+    Fingerprint, FingerprintKind, Labels, absorbs, fingerprint, fingerprint_activity,
+    fingerprint_all, fingerprint_statements, labels, token_text,
+};

@@ -1,0 +1,56 @@
+//! `pganalytics explain`: what is wrong with a plan at hand.
+
+use std::fs;
+use std::io::{Read, stdin};
+use std::path::PathBuf;
+
+use pga_insight::plan::rules::{PlanFacts, findings};
+use pga_insight::plan::{Plan, Viewer, parse_json, parse_text};
+
+use super::cluster::say;
+use crate::data_dir::file_error;
+use crate::{Error, Exit, Result};
+
+/// Largest plan, in bytes.
+const MAX_PLAN: u64 = 64 << 20;
+
+/// What is explained.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// File with the output of EXPLAIN (ANALYZE, BUFFERS), as text or JSON, or of auto_explain; - is standard input
+    file: PathBuf,
+    /// Print JSON: the tree and the findings
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
+    let mut text = String::new();
+    let read = if args.file.as_os_str() == "-" {
+        stdin().take(MAX_PLAN).read_to_string(&mut text)
+    } else {
+        fs::File::open(&args.file).and_then(|file| file.take(MAX_PLAN).read_to_string(&mut text))
+    };
+    read.map_err(|error| file_error("read", &args.file, error))?;
+    let plan = parse(&text).map_err(|error| {
+        Error::Refused(format!("{} holds no plan: {error}", args.file.display()))
+    })?;
+    // One plan at hand is all there is: what it shows counts as the rule.
+    let facts = PlanFacts {
+        other_plans: 1,
+        ..PlanFacts::default()
+    };
+    let findings = findings(&plan, &facts);
+    if args.json {
+        let all = serde_json::json!({ "plan": plan, "findings": findings });
+        return say(&all.to_string());
+    }
+    say(Viewer::new(&plan, &findings).to_string().trim_end())
+}
+
+fn parse(text: &str) -> std::result::Result<Plan, String> {
+    match serde_json::from_str(text) {
+        Ok(document) => parse_json(&document).map_err(|error| error.to_string()),
+        Err(_) => parse_text(text).map_err(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,207 @@
+//! Families of statements: those that PostgreSQL's parser finds alike, over databases, servers and
+//! versions (contract 1.9).
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use pga_insight::{Fingerprint, FingerprintKind, fingerprint_all};
+use pga_storage::Timestamp;
+use pga_storage::store::{CollectorQuery, QueryOrder, QueryStats};
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::query_string::QueryString;
+use super::reads::{QUERY_STATS, window};
+use super::shape::{Field, Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
+use crate::refusal::Refusal;
+use crate::reply::json;
+
+/// Statements of one collector that are put into families: those that took most time.
+const MAX_STATEMENTS: u32 = 1_000;
+/// Statements that a family shows.
+const MAX_SAMPLES: usize = 5;
+
+const ASKS: &[Field] = &[
+    maybe("limit", Shape::Integer),
+    maybe("hours", Shape::Integer),
+    maybe("from", Shape::Text),
+    maybe("to", Shape::Text),
+];
+const FAMILY: Shape = Shape::Object(&[
+    always("fingerprint_hash", Shape::Integer),
+    always("kind", Shape::Text),
+    always("normalized_query", Shape::Text),
+    always("total_calls", Shape::Integer),
+    always("total_time", Shape::Number),
+    always("unique_query_count", Shape::Integer),
+    always("avg_execution_time", Shape::Number),
+    always("max_execution_time", Shape::Number),
+    always("min_execution_time", Shape::Number),
+    always("sample_queries", Shape::List(&Shape::Text)),
+    always("databases", Shape::List(&Shape::Text)),
+    always("last_seen", Shape::Time),
+]);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/v1/queries/fingerprints",
+        "fingerprints",
+        Access::Viewer,
+    )
+    .does(
+        "Lists families of statements of a window, those with the most calls first.",
+        Handler::Plain(|ask| Box::pin(families(ask))),
+    )
+    .asks(ASKS)
+    .answers(Content::Json(Shape::Object(&[
+        always("data", Shape::List(&FAMILY)),
+        always("count", Shape::Integer),
+    ]))),
+    Route::get(
+        "/api/v1/queries/fingerprints/{fingerprint}/queries",
+        "fingerprint_queries",
+        Access::Viewer,
+    )
+    .does(
+        "Lists the statements of a family, the newest first.",
+        Handler::Plain(|ask| Box::pin(members(ask))),
+    )
+    .asks(ASKS)
+    .answers(Content::Json(Shape::Object(&[
+        always("fingerprint_hash", Shape::Integer),
+        always("queries", Shape::List(&QUERY_STATS)),
+        always("count", Shape::Integer),
+    ]))),
+];
+
+/// A family and its statements.
+struct Family {
+    fingerprint: Fingerprint,
+    members: Vec<QueryStats>,
+}
+
+/// All families of the window that is asked for.
+async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Refusal> {
+    let (from, to) = window(args, args.number("hours", 1, 720, 24))?;
+    let collectors = ask
+        .read(|state| state.collectors().keys().copied().collect::<Vec<_>>())
+        .await?;
+    let mut statements = Vec::new();
+    for collector in collectors {
+        let query = CollectorQuery {
+            collector,
+            database: None,
+            order: QueryOrder::Total,
+            from,
+            to,
+            limit: MAX_STATEMENTS,
+        };
+        let (found, _) = ask.context.api.top_queries(query, None).await?;
+        statements.extend(found);
+    }
+    // Parsing is work, and needs a deep stack of its own.
+    let grouped = tokio::task::spawn_blocking(move || group(statements)).await;
+    grouped.map_err(|_| Refusal::internal())
+}
+
+fn group(statements: Vec<QueryStats>) -> Vec<Family> {
+    let texts: Vec<&str> = statements
+        .iter()
+        .map(|one| one.query_text.as_str())
+        .collect();
+    let fingerprints = fingerprint_all(&texts);
+    let mut families = BTreeMap::<i64, Family>::new();
+    for (fingerprint, statement) in fingerprints.into_iter().zip(statements) {
+        let family = families.entry(fingerprint.hash).or_insert_with(|| Family {
+            fingerprint,
+            members: Vec::new(),
+        });
+        family.members.push(statement);
+    }
+    families.into_values().collect()
+}
+
+fn show(family: &Family) -> Value {
+    let members = &family.members;
+    let calls: i64 = members.iter().map(|one| one.calls).sum();
+    let time: f64 = members.iter().map(|one| one.total_time).sum();
+    let most = |of: fn(&QueryStats) -> f64| members.iter().map(of).fold(0.0, f64::max);
+    let least = members
+        .iter()
+        .map(|one| one.min_time)
+        .fold(f64::INFINITY, f64::min);
+    let mut samples: Vec<&str> = members.iter().map(|one| one.query_text.as_str()).collect();
+    let mut databases: Vec<&str> = members
+        .iter()
+        .map(|one| one.database_name.as_str())
+        .collect();
+    let mut hashes: Vec<i64> = members.iter().map(|one| one.query_hash).collect();
+    for list in [&mut samples, &mut databases] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    samples.truncate(MAX_SAMPLES);
+    let last: Timestamp = members.iter().map(|one| one.time).max().unwrap_or_default();
+    json!({
+        "fingerprint_hash": family.fingerprint.hash,
+        "kind": match family.fingerprint.kind {
+            FingerprintKind::Parser => "parser",
+            FingerprintKind::Tokens => "tokens",
+        },
+        "normalized_query": family.fingerprint.normalized,
+        "total_calls": calls,
+        "total_time": time,
+        "unique_query_count": hashes.len(),
+        "avg_execution_time": if calls > 0 { time / calls as f64 } else { 0.0 },
+        "max_execution_time": most(|one| one.max_time),
+        "min_execution_time": if least.is_finite() { least } else { 0.0 },
+        "sample_queries": samples,
+        "databases": databases,
+        "last_seen": last.to_string(),
+    })
+}
+
+async fn families(ask: RequestContext) -> Result<Response, Refusal> {
+    let args = QueryString::parse(&ask.query)?;
+    let limit = args.number("limit", 1, 100, 20) as usize;
+    let mut families = all(&ask, &args).await?;
+    let calls = |family: &Family| family.members.iter().map(|one| one.calls).sum::<i64>();
+    families.sort_by_key(|family| (std::cmp::Reverse(calls(family)), family.fingerprint.hash));
+    let data: Vec<Value> = families.iter().take(limit).map(show).collect();
+    Ok(json(
+        StatusCode::OK,
+        &json!({ "count": data.len(), "data": data }),
+    ))
+}
+
+async fn members(ask: RequestContext) -> Result<Response, Refusal> {
+    let args = QueryString::parse(&ask.query)?;
+    let limit = args.number("limit", 1, 100, 20) as usize;
+    let hash: i64 = ask
+        .segment()
+        .parse()
+        .map_err(|_| Refusal::bad("argument", "The fingerprint is no 64-bit number"))?;
+    let family = all(&ask, &args)
+        .await?
+        .into_iter()
+        .find(|family| family.fingerprint.hash == hash);
+    let mut family = family.ok_or_else(|| {
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "No statement of this fingerprint in the window",
+        )
+    })?;
+    family
+        .members
+        .sort_by_key(|one| (std::cmp::Reverse(one.time), one.query_hash));
+    family.members.truncate(limit);
+    let answer = json!({
+        "fingerprint_hash": hash, "count": family.members.len(), "queries": family.members,
+    });
+    Ok(json(StatusCode::OK, &answer))
+}
