@@ -145,6 +145,19 @@ async fn sender(ask: &RequestContext, body: &Map<String, Value>) -> Result<Colle
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "not_found", "Collector not found"))
 }
 
+/// A plan as it is kept: both spellings under the names of the contract.
+fn element(given: &Map<String, Value>, hash: i64, at: Timestamp) -> Value {
+    json!({
+        "type": KIND, "timestamp": at.to_string(), "query_hash": hash,
+        "database": given.get("database").and_then(Value::as_str).unwrap_or_default(),
+        "query_fingerprint_hash": given.get("query_fingerprint_hash"),
+        "plan_duration_ms": given.get("plan_duration_ms").or_else(|| given.get("planning_time_ms")),
+        "execution_duration_ms": given.get("execution_duration_ms").or_else(|| given.get("execution_time_ms")),
+        "plan_json": given.get("plan_json").or_else(|| given.get("plan")),
+        "plan_text": given.get("plan_text"),
+    })
+}
+
 async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let bytes = small_body(&ask, body, MAX_BODY).await?;
     let given: Map<String, Value> = serde_json::from_slice(&bytes)
@@ -164,27 +177,14 @@ async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal
         })?,
     };
     // What has no tree tells nothing: it is refused rather than thrown away.
-    let document = given
-        .get("plan_json")
-        .or_else(|| given.get("plan"))
-        .cloned();
-    let text = given
-        .get("plan_text")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    plan_of(document.as_ref(), text.as_deref())
-        .map_err(|error| invalid(format!("plan_json: {error}")))?;
+    let document = given.get("plan_json").or_else(|| given.get("plan"));
+    let text = given.get("plan_text").and_then(Value::as_str);
+    plan_of(document, text).map_err(|error| invalid(format!("plan_json: {error}")))?;
     let database = given
         .get("database")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let element = json!({
-        "type": KIND, "timestamp": at.to_string(), "database": database, "query_hash": hash,
-        "query_fingerprint_hash": given.get("query_fingerprint_hash"),
-        "plan_duration_ms": given.get("plan_duration_ms").or_else(|| given.get("planning_time_ms")),
-        "execution_duration_ms": given.get("execution_duration_ms").or_else(|| given.get("execution_time_ms")),
-        "plan_json": document, "plan_text": text,
-    });
+    let element = element(&given, hash, at);
     let (external_id, hostname) = ask.read_here(|state| {
         let known = state.collector(collector);
         known.map_or_else(Default::default, |known| {
@@ -221,37 +221,14 @@ fn plan_of(document: Option<&Value>, text: Option<&str>) -> Result<Plan, String>
     }
 }
 
-/// A plan as it is shown: what the contract names is told from the tree, never as it was sent.
-fn show(text: &str, seen: u32) -> Option<Value> {
-    let element: Map<String, Value> = serde_json::from_str(text).ok()?;
-    let plan = plan_of(
-        element.get("plan_json"),
-        element.get("plan_text").and_then(Value::as_str),
-    )
-    .ok()?;
-    let contract = Contract::of(&plan);
-    let facts = PlanFacts {
-        other_plans: seen,
-        ..PlanFacts::default()
-    };
+/// What the contract may leave out.
+fn optional(
+    element: &Map<String, Value>,
+    contract: &Contract,
+) -> [(&'static str, Option<Value>); 8] {
     let whole = |value: Option<f64>| value.map(|value| value.round() as i64);
     let sent = |name: &str| element.get(name).and_then(Value::as_f64);
-    let collected_at = element.get("timestamp")?.as_str()?;
-    let hash = element.get("query_hash")?.as_i64()?;
-    let mut shown = json!({
-        "id": format!("{hash}@{collected_at}"),
-        "query_hash": hash,
-        "collected_at": collected_at,
-        "plan_json": element.get("plan_json"),
-        "has_seq_scan": contract.has_seq_scan,
-        "has_index_scan": contract.has_index_scan,
-        "has_bitmap_scan": contract.has_bitmap_scan,
-        "has_nested_loop": contract.has_nested_loop,
-        "structure": format!("{:016x}", plan.structure()),
-        "tree": plan,
-        "findings": findings(&plan, &facts),
-    });
-    let optional = [
+    [
         (
             "query_fingerprint_hash",
             element.get("query_fingerprint_hash").cloned(),
@@ -284,7 +261,38 @@ fn show(text: &str, seen: u32) -> Option<Value> {
             "total_buffers_hit",
             whole(contract.total_buffers_hit).map(Value::from),
         ),
-    ];
+    ]
+}
+
+/// A plan as it is shown: what the contract names is told from the tree, never as it was sent.
+fn show(text: &str, seen: u32) -> Option<Value> {
+    let element: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let plan = plan_of(
+        element.get("plan_json"),
+        element.get("plan_text").and_then(Value::as_str),
+    )
+    .ok()?;
+    let contract = Contract::of(&plan);
+    let facts = PlanFacts {
+        other_plans: seen,
+        ..PlanFacts::default()
+    };
+    let collected_at = element.get("timestamp")?.as_str()?;
+    let hash = element.get("query_hash")?.as_i64()?;
+    let mut shown = json!({
+        "id": format!("{hash}@{collected_at}"),
+        "query_hash": hash,
+        "collected_at": collected_at,
+        "plan_json": element.get("plan_json"),
+        "has_seq_scan": contract.has_seq_scan,
+        "has_index_scan": contract.has_index_scan,
+        "has_bitmap_scan": contract.has_bitmap_scan,
+        "has_nested_loop": contract.has_nested_loop,
+        "structure": format!("{:016x}", plan.structure()),
+        "tree": plan,
+        "findings": findings(&plan, &facts),
+    });
+    let optional = optional(&element, &contract);
     for (name, value) in optional {
         if let Some(value) = value.filter(|value| !value.is_null()) {
             shown[name] = value;

@@ -136,6 +136,7 @@ async function interactions(browser, { nodes, admin }) {
   await page.keyboard.press("g");
   await page.keyboard.press("f");
   await page.waitForURL(`${base}/`);
+  await page.waitForSelector("input[type=search]");
   await page.keyboard.press("/");
   const focused = await page.evaluate(() => document.activeElement?.getAttribute("type"));
   if (focused !== "search") problems.push(`the key / focuses ${focused}`);
