@@ -9,6 +9,7 @@ mod runtime;
 mod serve;
 mod status_table;
 mod user;
+mod why;
 
 use clap::{Parser, Subcommand};
 
@@ -45,6 +46,8 @@ enum Command {
     Collect(Box<CollectArgs>),
     /// Show where a plan's time goes, and what is wrong with it
     Explain(explain::ExplainArgs),
+    /// Tell why a server is slow, now or at another time
+    Why(Box<why::WhyArgs>),
     /// Push simulated load, and verify that nothing was lost or stored twice
     Load(LoadArgs),
 }
@@ -81,6 +84,7 @@ impl Cli {
             Command::User(command) => user::run(command),
             Command::Collect(args) => collect::run(*args),
             Command::Explain(args) => explain::run(&args),
+            Command::Why(args) => why::run(&args),
             Command::Load(args) => load::run(&args),
         }
     }

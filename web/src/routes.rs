@@ -29,6 +29,7 @@ mod shape;
 mod silences;
 mod table;
 mod users;
+mod why;
 
 use std::convert::Infallible;
 use std::sync::Arc;

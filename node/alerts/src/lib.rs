@@ -20,5 +20,6 @@ pub mod rule;
 
 pub use self::evaluate::{Evaluation, Reading, evaluate};
 pub use self::facts::Facts;
+pub use self::lock_tree::lock_roots;
 pub use self::matching::{holds, is_silenced, matches};
 pub use self::rule::{DEFAULT_RULES, NoData, Rule, RuleError, RuleSet, Severity};

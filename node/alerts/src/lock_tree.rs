@@ -16,6 +16,20 @@ pub(crate) const OF: &str = "pg_blocking";
 /// Longest way that is followed: a circle is a deadlock, which the server ends.
 const MAX_DEPTH: usize = 100;
 
+/// The roots of the rows of one `pg_blocking` element, as rows of the type `lock_root`.
+pub fn lock_roots(pairs: &[serde_json::Value]) -> Vec<serde_json::Value> {
+    let pairs: Vec<FactRow> = (pairs.iter())
+        .map(|pair| FactRow {
+            identity: String::new(),
+            value: Value::from_serialize(pair),
+        })
+        .collect();
+    let roots = roots(&pairs).into_iter();
+    roots
+        .filter_map(|root| serde_json::to_value(root.value).ok())
+        .collect()
+}
+
 /// The roots, one row each.
 pub(crate) fn roots(pairs: &[FactRow]) -> Vec<FactRow> {
     let mut waits: BTreeMap<i64, Vec<(i64, &Value)>> = BTreeMap::new();

@@ -9,6 +9,7 @@
 
 mod fingerprint;
 pub mod plan;
+pub mod why;
 
 pub(crate) use self::fingerprint::without_constants;
 pub use self::fingerprint::{

@@ -91,6 +91,7 @@ pub(super) const ROUTES: &[Route] = &[
     page("/people"),
     page("/audit"),
     page("/servers/{id}"),
+    page("/servers/{id}/why"),
     page("/servers/{id}/activity"),
     page("/servers/{id}/queries"),
     page("/servers/{id}/queries/{hash}"),

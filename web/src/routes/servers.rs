@@ -108,10 +108,10 @@ const SERIES: Shape = Shape::Object(&[
 ]);
 
 /// A server: a collector's.
-struct Server {
-    collector: CollectorId,
+pub(super) struct Server {
+    pub(super) collector: CollectorId,
     known: Collector,
-    entry: CollectorEntry,
+    pub(super) entry: CollectorEntry,
 }
 
 impl Server {
@@ -169,7 +169,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
 }
 
 /// The server that the path names.
-fn find(ask: &RequestContext) -> Result<Server, Refusal> {
+pub(super) fn find(ask: &RequestContext) -> Result<Server, Refusal> {
     let id: i64 = ask
         .segment()
         .parse()

@@ -12,7 +12,7 @@ use super::shape::{Field, Shape};
 use super::{
     RequestContext, alert_rules, alerts, api_tokens, audit, auth, channels, collector_config,
     collector_list, collector_state, collectors, fingerprints, not_built, openapi, operations,
-    page, plans, push, reads, registration_secrets, servers, silences, users,
+    page, plans, push, reads, registration_secrets, servers, silences, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -210,6 +210,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         channels::ROUTES,
         plans::ROUTES,
         fingerprints::ROUTES,
+        why::ROUTES,
         not_built::ROUTES,
     ];
     families.into_iter().flatten()

@@ -97,6 +97,23 @@ impl FakeNode {
         )));
     }
 
+    /// Makes a collector known, by the id that it writes.
+    pub(crate) fn know(&self, external_id: &str) {
+        let register = CollectorCommand::Register {
+            collector: CollectorId::from_external(external_id),
+            hostname: external_id.to_owned(),
+            version: None,
+            registration: pga_cluster::Registration {
+                name: external_id.to_owned(),
+                address: None,
+                certificate_sha256: [7; 32],
+                at: Timestamp::from_micros(1_000_000),
+            },
+            secret: None,
+        };
+        self.apply(&Command::Control(ControlCommand::Collector(register)));
+    }
+
     pub(crate) fn apply(&self, command: &Command) -> Reply {
         let mut state = self.state.lock().unwrap();
         state.1 += 1;

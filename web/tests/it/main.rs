@@ -17,6 +17,7 @@ mod openapi;
 mod page;
 mod parking;
 mod people;
+mod plans;
 mod push;
 mod raw_http;
 mod reads;

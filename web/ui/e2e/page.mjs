@@ -87,6 +87,7 @@ async function everyPage(browser, { nodes, admin }, scheme) {
   const pages = {
     fleet: ["/", "Fleet"],
     server: ["/servers/1", "Commits per second"],
+    why: ["/servers/1/why", "Load by group"],
     activity: ["/servers/1/activity", "Activity and locks"],
     queries: ["/servers/1/queries", "Statement"],
     query: [`/servers/1/queries/${hash}`, "Mean time of a call"],

@@ -11,6 +11,7 @@ import { Query } from "./pages/query";
 import { Replication } from "./pages/replication";
 import { Server } from "./pages/server";
 import { Tables } from "./pages/tables";
+import { Why } from "./pages/why";
 import { Link } from "./parts";
 import { go, match, place } from "./router";
 import "uplot/dist/uPlot.min.css";
@@ -19,6 +20,7 @@ import "./style.css";
 const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = [
   ["", () => <Fleet />],
   ["/servers/:id", ({ id }) => <Server id={id} />],
+  ["/servers/:id/why", ({ id }) => <Why id={id} />],
   ["/servers/:id/activity", ({ id }) => <Activity id={id} />],
   ["/servers/:id/queries", ({ id }) => <Queries id={id} />],
   ["/servers/:id/queries/:hash", ({ id, hash }) => <Query id={id} hash={hash} />],

@@ -12,6 +12,7 @@ export interface ServerDetail extends ServerRow {
 
 const TABS: [string, string][] = [
   ["", "Overview"],
+  ["/why", "Why slow now"],
   ["/activity", "Activity and locks"],
   ["/queries", "Queries"],
   ["/tables", "Tables and vacuum"],

@@ -1,0 +1,88 @@
+import { useData } from "../data";
+import { Link, Show, Table, type Column } from "../parts";
+import { place, withArgs, go } from "../router";
+import { type ServerDetail, ServerHead } from "./server-head";
+
+interface Line {
+  kind: string;
+  text: string;
+  share: number;
+  dimension?: string;
+  group?: string;
+}
+
+interface Load {
+  dimension: string;
+  group: string;
+  load: number;
+  usual: number;
+}
+
+interface Answer {
+  head: string;
+  is_slower: boolean;
+  from: string;
+  to: string;
+  usual?: number;
+  reference: string;
+  error: number;
+  samples: [number, number];
+  lines: Line[];
+  groups: Load[];
+}
+
+function Body({ server, id }: { server: ServerDetail; id: string }) {
+  const { args } = place.value;
+  const at = args.get("to");
+  const minutes = args.get("minutes") ?? "10";
+  const path = `/api/v1/servers/${server.id}/why?minutes=${minutes}${at ? `&at=${encodeURIComponent(at)}` : ""}`;
+  const found = useData<Answer>(path, at ? 60 : 10);
+  const columns = (hasUsual: boolean): Column<Load>[] => [
+    { name: "By", value: (row) => row.dimension, show: (row) => row.dimension.replace("_", " ") },
+    {
+      name: "Group",
+      value: (row) => row.group,
+      show: (row) => (row.dimension === "statement" && row.group !== "(none)" ? <Link href={`/servers/${id}/queries/${row.group}`}>{row.group}</Link> : row.group),
+    },
+    { name: "Sessions", number: true, value: (row) => row.load, show: (row) => row.load.toFixed(2) },
+    ...(hasUsual ? [{ name: "Usually", number: true, value: (row: Load) => row.usual, show: (row: Load) => row.usual.toFixed(2) }] : []),
+  ];
+  return (
+    <>
+      <div class="tools" role="group" aria-label="Window">
+        {["5", "10", "30", "60"].map((value) => (
+          <button type="button" key={value} aria-pressed={minutes === value} onClick={() => go(withArgs({ minutes: value }))}>last {value} min</button>
+        ))}
+      </div>
+      <Show of={found}>
+        {(answer) => (
+          <>
+            <section class="card why">
+              <h2>{answer.head}</h2>
+              <ol>
+                {answer.lines.map((line) => (
+                  <li key={line.text}>
+                    {line.text}
+                    {line.kind === "statement" && <> <Link href={`/servers/${id}/queries/${line.group}`}>Look at it</Link></>}
+                    {line.kind === "lock" && <> <Link href={`/servers/${id}/activity`}>Look at the chain</Link></>}
+                  </li>
+                ))}
+              </ol>
+              <p class="muted">
+                {new Date(answer.from).toLocaleTimeString()} to {new Date(answer.to).toLocaleTimeString()}, {answer.samples[0]} samples, ± {answer.error.toFixed(1)} sessions
+                {answer.reference && `; compared with ${answer.reference}, ${answer.samples[1]} samples`}. What lasts less than a second is seldom seen.
+              </p>
+            </section>
+            <h2>Load by group</h2>
+            <Table id="groups" rows={answer.groups} columns={columns(answer.usual !== undefined && answer.usual !== null)} empty="No session was active." />
+          </>
+        )}
+      </Show>
+    </>
+  );
+}
+
+/** Why a server is slow now, or at the end of the range that is shown. */
+export function Why({ id }: { id: string }) {
+  return <ServerHead id={id}>{(server) => <Body server={server} id={id} />}</ServerHead>;
+}
