@@ -66,11 +66,12 @@ impl Memory {
     }
 }
 
-/// Resident memory.
+/// Resident memory that the process has taken: pages of its program, which the kernel maps as they
+/// are first run, are none that it could give back.
 pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(path).context("the process is gone")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.context("the process is dead")?.trim_end_matches("kB");
     Ok(kib.trim().parse()?)
 }

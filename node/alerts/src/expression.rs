@@ -87,10 +87,9 @@ fn compiled(text: &str) -> Result<Arc<Expression<'static, 'static>>, String> {
     Ok(made)
 }
 
-/// Whether a text is an expression.
+/// Whether a text is an expression; it is compiled then.
 pub(crate) fn check(text: &str) -> Result<(), String> {
-    let compiled = ENVIRONMENT.compile_expression(text);
-    compiled.map(drop).map_err(|error| say(&error))
+    compiled(text).map(drop)
 }
 
 /// Whether a text is a template.

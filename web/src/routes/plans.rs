@@ -134,10 +134,7 @@ async fn sender(ask: &RequestContext, body: &Map<String, Value>) -> Result<Colle
         (Principal::User { .. }, None) => {
             return Err(invalid("collector_id is missing: whose plan is it?"));
         }
-        (Principal::Anonymous, _) => {
-            let text = "Show the token of a collector or a user";
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", text));
-        }
+        (Principal::Anonymous, _) => return Err(Refusal::internal()),
     };
     let is_known = ask.read(|state| state.collector(known).is_some()).await?;
     is_known
@@ -159,6 +156,10 @@ fn element(given: &Map<String, Value>, hash: i64, at: Timestamp) -> Value {
 }
 
 async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    if matches!(ask.caller, Principal::Anonymous) {
+        let text = "Show the token of a collector or a user";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", text));
+    }
     let bytes = small_body(&ask, body, MAX_BODY).await?;
     let given: Map<String, Value> = serde_json::from_slice(&bytes)
         .map_err(|error| Refusal::bad("json", "Invalid request").with_details(error.to_string()))?;

@@ -17,7 +17,8 @@ fn refusals(route: &Route) -> [u16; 6] {
     }
     match route.access {
         Access::Anyone | Access::Credentials => [0; 6],
-        // A configuration: for users, and for the collector whose it is.
+        // Plans of a collector, and of users for one; a configuration for users and its collector.
+        Access::Caller if route.name == "explain_plans" => [401, 0, 401, 0, 0, 0],
         Access::Caller => [403, 403, 403, 0, 0, 0],
         Access::Collector => [401, 0, 403, 403, 403, 403],
         Access::ViewerUnlessOpen | Access::Viewer => [401, 403, 401, 0, 0, 0],
@@ -75,11 +76,15 @@ fn the_routes_that_need_no_token_are_these() {
         "/api/v1/version",
         "/api/v1/openapi.json",
         "/",
+        "/alerts",
+        "/alerts/rules",
+        "/alerts/channels",
         "/cluster",
         "/collectors",
         "/people",
         "/audit",
         "/servers/{id}",
+        "/servers/{id}/why",
         "/servers/{id}/activity",
         "/servers/{id}/queries",
         "/servers/{id}/queries/{hash}",
