@@ -71,7 +71,9 @@ impl Memory {
 pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(path).context("the process is gone")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.context("the process is dead")?.trim_end_matches("kB");
     Ok(kib.trim().parse()?)
 }
