@@ -184,7 +184,10 @@ impl Group {
         };
         let is_told_end = channel.send_resolved && !ended.is_empty();
         let is_news = (!begun.is_empty() || is_told_end) && has_waited;
-        let is_open = |id: &u64| alert(id).is_some_and(|alert| alert.acknowledged.is_none());
+        // An Alertmanager forgets what it does not hear of, whoever takes care of it.
+        let forgets = channel.kind == "alertmanager";
+        let is_open =
+            |id: &u64| forgets || alert(id).is_some_and(|alert| alert.acknowledged.is_none());
         let is_due = since(before.last_at) >= micros(channel.repeat_interval);
         let is_repeat = !is_first && is_due && self.firing.iter().any(is_open);
         if !is_news && !is_repeat {
@@ -193,9 +196,15 @@ impl Group {
         }
         after.sequence += 1;
         after.last_at = now;
-        after.firing = (self.firing.iter())
-            .filter_map(|id| Some((*id, alert(id)?.incident)))
-            .collect();
+        // What was told and is only quiet now is still believed to fire: its end has to be told.
+        after
+            .firing
+            .retain(|id, _| alert(id).is_some_and(Alert::is_firing));
+        let told = self
+            .firing
+            .iter()
+            .filter_map(|id| Some((*id, alert(id)?.incident)));
+        after.firing.extend(told);
         for id in begun.iter().chain(&ended).filter(|id| flaps(id)) {
             if !after.flapping.contains(id) {
                 after.flapping.push(*id);

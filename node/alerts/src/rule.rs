@@ -75,7 +75,7 @@ pub struct Rule {
     /// Whether it is evaluated.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub enabled: bool,
-    /// The type of elements whose rows it looks at (a plain sample's name works too).
+    /// The type of elements whose rows it looks at; not plain samples.
     pub from: String,
     /// Which rows.
     #[serde(rename = "where", default, skip_serializing_if = "String::is_empty")]

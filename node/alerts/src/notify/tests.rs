@@ -159,6 +159,30 @@ fn what_is_hidden_silenced_or_info_is_not_told_until_that_ends() {
 }
 
 #[test]
+fn the_end_of_what_was_told_is_told_although_it_was_silenced_meanwhile() {
+    let mut world = World::new();
+    world.alert(None, "C2", "w", AlertState::Firing, 0);
+    assert_eq!(world.told(30), ["C2:firing"]);
+    let silence = Silence {
+        matchers: Vec::new(),
+        from: at(40),
+        to: at(90_000),
+        weekly: None,
+        is_window: true,
+        by: "ann".into(),
+        comment: "a move".into(),
+        at: at(40),
+    };
+    world.apply(ControlCommand::Alerting(Box::new(
+        AlertingCommand::PutSilence { id: None, silence },
+    )));
+    world.alert(None, "H1", "w", AlertState::Firing, 50);
+    assert_eq!(world.told(20_000), NOTHING);
+    world.alert(Some(1), "C2", "w", AlertState::Resolved, 20_010);
+    assert_eq!(world.told(20_020), ["C2:resolved"]);
+}
+
+#[test]
 fn a_second_leader_plans_the_same_key() {
     let mut world = World::new();
     world.alert(None, "C2", "w", AlertState::Firing, 0);

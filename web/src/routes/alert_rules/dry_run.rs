@@ -96,10 +96,14 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         });
         servers.collect::<Vec<_>>()
     });
-    let (mut read, mut outcome) = (0, Outcome::default());
+    let (mut read, mut looked_at, mut outcome) = (0, 0, Outcome::default());
     for (id, name) in servers.await? {
         let elements = elements(&ask, &rule, id, from, to, MAX_ELEMENTS - read).await?;
         read += elements.len();
+        looked_at += elements
+            .iter()
+            .filter(|one| one.kind == from_kind(&rule))
+            .count();
         let rule = rule.clone();
         let replayed = tokio::task::spawn_blocking(move || replay(&rule, id, &name, &elements));
         let of_server = replayed.await.map_err(|_| Refusal::internal())?;
@@ -110,11 +114,7 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         }
     }
     outcome.alerts.truncate(MAX_ALERTS);
-    let message = match outcome.fired {
-        0 => "It would not have fired.".to_owned(),
-        1 => "It would have fired once.".to_owned(),
-        n => format!("It would have fired {n} times."),
-    };
+    let message = sentence(&rule, &outcome, read, looked_at);
     let answer = json!({
         "message": message,
         "from": from.to_string(),
@@ -125,6 +125,22 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         "alerts": outcome.alerts,
     });
     Ok(json(StatusCode::OK, &answer))
+}
+
+/// What came of it, for people.
+fn sentence(rule: &Rule, outcome: &Outcome, read: usize, looked_at: usize) -> String {
+    match outcome.fired {
+        _ if looked_at == 0 => format!(
+            "Nothing of type {} is stored in this time; plain samples are not replayed.",
+            rule.from
+        ),
+        n if read >= MAX_ELEMENTS => format!(
+            "It would have fired {n} times in the first {read} elements; there are more: take a shorter time."
+        ),
+        0 => "It would not have fired.".to_owned(),
+        1 => "It would have fired once.".to_owned(),
+        n => format!("It would have fired {n} times."),
+    }
 }
 
 /// The time that is looked at: by default the last seven days.
@@ -147,6 +163,14 @@ fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), 
     Ok((from, to))
 }
 
+/// The type of elements that hold the rule's rows.
+fn from_kind(rule: &Rule) -> &str {
+    match rule.from.as_str() {
+        "lock_root" => "pg_blocking",
+        other => other,
+    }
+}
+
 /// What the rule looks at, in the order of time.
 async fn elements(
     ask: &RequestContext,
@@ -157,10 +181,7 @@ async fn elements(
     most: usize,
 ) -> Result<Vec<Document>, Refusal> {
     let mut kinds = rule.with();
-    kinds.insert(match rule.from.as_str() {
-        "lock_root" => "pg_blocking".to_owned(),
-        other => other.to_owned(),
-    });
+    kinds.insert(from_kind(rule).to_owned());
     // Tells that a server is heard although it has nothing of a type.
     kinds.insert("pg_activity_sample".to_owned());
     let mut all = Vec::new();
