@@ -105,6 +105,8 @@ struct Part {
     at: Timestamp,
     received_at: Timestamp,
     interval: Option<i64>,
+    /// It comes when something has changed, and whole once an hour.
+    is_by_change: bool,
     rows: BTreeMap<String, Value>,
 }
 
@@ -127,24 +129,31 @@ pub struct ServerFacts {
 /// Current values of all servers.
 #[derive(Debug, Default)]
 pub struct Facts {
+    /// The types that are kept, and the fields of each that have a history.
     keep: BTreeMap<String, BTreeSet<String>>,
     servers: BTreeMap<CollectorId, ServerFacts>,
 }
 
 impl Facts {
-    /// From now on, these fields of these types have a history.
+    /// From now on these types are kept, and these fields of them have a history; of the other types
+    /// only that the server is heard.
     pub fn keep(&mut self, keep: BTreeMap<String, BTreeSet<String>>) {
         self.keep = keep;
     }
 
     /// Takes an element in that a collector sent.
     pub fn take(&mut self, collector: CollectorId, received_at: Timestamp, element: &Document) {
-        let Ok(body) = serde_json::from_slice::<Json>(&element.body) else {
+        let server = self.servers.entry(collector).or_default();
+        if element.time >= server.heard.0 {
+            server.heard = (element.time, received_at);
+        }
+        let Some(fields) = self.keep.get(&element.kind) else {
+            server.kinds.remove(&element.kind);
             return;
         };
-        let server = self.servers.entry(collector).or_default();
-        let fields = self.keep.get(&element.kind);
-        server.take(element, received_at, &body, fields);
+        if let Ok(body) = serde_json::from_slice::<Json>(&element.body) {
+            server.take(element, received_at, &body, fields);
+        }
     }
 
     /// What is known about a server.
@@ -169,13 +178,10 @@ impl ServerFacts {
         element: &Document,
         received_at: Timestamp,
         body: &Json,
-        keep: Option<&BTreeSet<String>>,
+        keep: &BTreeSet<String>,
     ) {
         if !self.kinds.contains_key(&element.kind) && self.kinds.len() >= MAX_TYPES {
             return;
-        }
-        if element.time >= self.heard.0 {
-            self.heard = (element.time, received_at);
         }
         let kind = self.kinds.entry(element.kind.clone()).or_default();
         let part = kind.parts.entry(element.database.clone()).or_default();
@@ -188,11 +194,12 @@ impl ServerFacts {
         }
         (part.at, part.received_at) = (element.time, received_at);
         let rows = rows(&element.kind, &element.database, body);
+        part.is_by_change = body.get("changed_only").is_some();
         if body.get("changed_only") != Some(&Json::Bool(true)) {
             part.rows.clear();
         }
         for (identity, row) in rows.into_iter().take(MAX_ROWS) {
-            for field in keep.into_iter().flatten() {
+            for field in keep {
                 let pointer = format!("/{}", field.replace('.', "/"));
                 if let Some(value) = row.pointer(&pointer).and_then(Json::as_f64) {
                     let key = (element.kind.clone(), identity.clone(), field.clone());
@@ -256,7 +263,7 @@ impl ServerFacts {
         }
         let parts = &self.kinds.get(kind)?.parts;
         let part = parts.values().max_by_key(|part| part.received_at)?;
-        let patience = match part.interval {
+        let patience = match part.interval.filter(|_| !part.is_by_change) {
             Some(interval) => interval.saturating_mul(3).max(90_000_000),
             None => 2 * 60 * MINUTE,
         };
@@ -414,13 +421,21 @@ mod tests {
         }
     }
 
+    /// Facts that keep the types of these tests.
+    fn all() -> Facts {
+        let mut facts = Facts::default();
+        let kinds = ["pg_setting", "pg_blocking", "pg_activity_sample", "pg_wal"];
+        facts.keep(kinds.map(|kind| (kind.to_owned(), BTreeSet::new())).into());
+        facts
+    }
+
     fn collector() -> CollectorId {
         CollectorId::from_external("db-1")
     }
 
     #[test]
     fn changed_rows_are_merged_and_whole_elements_replace() {
-        let mut facts = Facts::default();
+        let mut facts = all();
         for (seconds, body, want) in [
             (
                 1,
@@ -462,7 +477,7 @@ mod tests {
 
     #[test]
     fn what_comes_only_while_it_is_there_is_gone_when_the_server_is_heard_without_it() {
-        let mut facts = Facts::default();
+        let mut facts = all();
         facts.take(
             collector(),
             at(1_010),
@@ -487,6 +502,27 @@ mod tests {
     }
 
     #[test]
+    fn types_that_nothing_asks_for_are_not_kept_and_tell_that_the_server_is_heard() {
+        let mut facts = all();
+        for (kind, seconds) in [("pg_wal", 1_000), ("pg_statement", 1_010)] {
+            facts.take(
+                collector(),
+                at(seconds),
+                &element(kind, seconds, r#"{"rows":[{}]}"#),
+            );
+        }
+        let server = facts.server(collector()).unwrap();
+        assert_eq!(
+            (
+                server.rows("pg_wal").len(),
+                server.rows("pg_statement").len()
+            ),
+            (1, 0)
+        );
+        assert_eq!(server.heard.0, at(1_010));
+    }
+
+    #[test]
     fn a_slope_is_not_moved_by_one_outlier() {
         let mut history = History::default();
         for n in 0..=72 {
@@ -500,7 +536,7 @@ mod tests {
 
     #[test]
     fn what_has_not_come_for_three_intervals_is_stale() {
-        let mut facts = Facts::default();
+        let mut facts = all();
         for seconds in [60, 120] {
             facts.take(collector(), at(seconds), &element("pg_wal", seconds, "{}"));
         }

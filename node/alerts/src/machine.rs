@@ -74,7 +74,11 @@ pub fn silent(
         return Some(end(alert, "rule_changed", now));
     };
     if !is_stale {
-        return Some(end(alert, "cleared", now));
+        // Its row is gone: as good as under the threshold.
+        return match alert.state {
+            AlertState::Firing => cleared(rule, alert, now),
+            _ => Some(end(alert, "cleared", now)),
+        };
     }
     let is_held = rule.no_data == NoData::Hold && now.micros() - since.micros() < HOLD;
     (!is_held).then(|| end(alert, "no_data", now))
@@ -120,15 +124,25 @@ fn pending(rule: &Rule, alert: &Alert, reading: &Reading, now: Timestamp) -> Opt
 }
 
 fn firing(rule: &Rule, alert: &Alert, reading: &Reading, now: Timestamp) -> Option<Alert> {
-    let mut next = alert.clone();
-    match (reading.resolve, alert.clear_since) {
-        (false, None) => return None,
-        (false, Some(_)) => next.clear_since = None,
-        (true, Some(since)) if now.micros() - since.micros() < rule.keep_micros() => return None,
-        (true, None) if rule.keep_micros() > 0 => next.clear_since = Some(now),
-        (true, _) => return Some(end(alert, "cleared", now)),
+    if reading.resolve {
+        return cleared(rule, alert, now);
     }
-    Some(next)
+    alert.clear_since.map(|_| Alert {
+        clear_since: None,
+        ..alert.clone()
+    })
+}
+
+/// An alert that fires, in a sample that would end it.
+fn cleared(rule: &Rule, alert: &Alert, now: Timestamp) -> Option<Alert> {
+    let since = alert.clear_since.unwrap_or(now);
+    if now.micros() - since.micros() >= rule.keep_micros() {
+        return Some(end(alert, "cleared", now));
+    }
+    alert.clear_since.is_none().then(|| Alert {
+        clear_since: Some(now),
+        ..alert.clone()
+    })
 }
 
 fn with(alert: &Alert, reading: &Reading) -> Alert {
@@ -259,7 +273,8 @@ mod tests {
         for (text, is_stale, seconds, want) in [
             ("no_data=\"hold\"", true, 3_599, None),
             ("no_data=\"hold\"", true, 3_600, Some("no_data")),
-            ("no_data=\"hold\"", false, 1, Some("cleared")),
+            ("keep_firing_for=\"0s\"", false, 1, Some("cleared")),
+            ("keep_firing_for=\"20s\"", false, 1, Some("")),
             ("no_data=\"drop\"", true, 1, Some("no_data")),
             ("enabled=false", true, 1, Some("rule_changed")),
         ] {

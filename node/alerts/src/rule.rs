@@ -1,10 +1,11 @@
 //! Rules: what is wrong, for how long, and what to do first. Each is a table of TOML.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::expression;
+use crate::{expression, lock_tree};
 
 /// The rules that come with the program, a file for each family.
 pub const DEFAULT_RULES: &[(&str, &str)] = &[
@@ -284,11 +285,14 @@ impl RuleSet {
     /// # Errors
     /// None: a test reads all of them.
     pub fn defaults() -> Result<Self, RuleError> {
-        let mut all = Self::default();
-        for (_, text) in DEFAULT_RULES {
-            all.rules.extend(Self::parse(text)?.rules);
-        }
-        Ok(all)
+        static PARSED: LazyLock<Result<RuleSet, RuleError>> = LazyLock::new(|| {
+            let mut all = RuleSet::default();
+            for (_, text) in DEFAULT_RULES {
+                all.rules.extend(RuleSet::parse(text)?.rules);
+            }
+            Ok(all)
+        });
+        PARSED.clone()
     }
 
     /// The rules in a file.
@@ -344,24 +348,25 @@ impl RuleSet {
         self.rules.values()
     }
 
-    /// The fields whose history they ask for, by type.
+    /// The types of elements that they look at, and the fields whose history they ask for.
     pub fn keeps(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut keeps: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for rule in self.rules.values().filter(|rule| rule.enabled) {
-            keeps
-                .entry(rule.from.clone())
-                .or_default()
-                .extend(rule.keeps());
+            let from = source(&rule.from).to_owned();
+            keeps.entry(from).or_default().extend(rule.keeps());
+            for kind in rule.with() {
+                keeps.entry(source(&kind).to_owned()).or_default();
+            }
         }
         keeps
     }
+}
 
-    /// The types of elements that they look at.
-    pub fn kinds(&self) -> BTreeSet<String> {
-        let enabled = self.rules.values().filter(|rule| rule.enabled);
-        enabled
-            .flat_map(|rule| rule.with().into_iter().chain([rule.from.clone()]))
-            .collect()
+/// The type of elements that the rows of a type are made of.
+pub fn source(kind: &str) -> &str {
+    match kind {
+        lock_tree::KIND => lock_tree::OF,
+        other => other,
     }
 }
 
@@ -407,7 +412,7 @@ mod tests {
         let rules = RuleSet::parse(RULE).unwrap();
         let keeps = rules.keeps();
         assert_eq!(keeps["pg_wal"], BTreeSet::from(["wal_bytes".to_owned()]));
-        let kinds: Vec<_> = rules.kinds().into_iter().collect();
+        let kinds: Vec<_> = keeps.into_keys().collect();
         assert_eq!(kinds, ["pg_setting", "pg_slot", "pg_wal"]);
     }
 

@@ -1,7 +1,9 @@
 //! Alerts: what is wrong now, what was, and what people said about it (contract 1.8).
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
-use pga_alerts::{RuleSet, is_silenced, notify};
+use pga_alerts::{is_silenced, notify};
 use pga_cluster::{
     Acknowledgement, Alert, AlertCommand, AlertState, Comment, ControlCommand, State,
 };
@@ -108,6 +110,9 @@ pub(super) const ROUTES: &[Route] = &[
     .with_status(201),
 ];
 
+/// Alerts that fire and nobody is told about.
+type Quieted = BTreeMap<u64, notify::Quiet>;
+
 /// The word for a severity's letter.
 pub(super) fn severity_word(letter: &str) -> &'static str {
     match letter {
@@ -129,7 +134,7 @@ pub(super) fn severity_letter(key: &str, text: &str) -> Result<&'static str, Ref
     }
 }
 
-fn show(state: &State, rules: &RuleSet, id: u64, alert: &Alert) -> Value {
+fn show(state: &State, quiet: &Quieted, id: u64, alert: &Alert) -> Value {
     let mut shown = json!({
         "id": id,
         "metric_type": alert.name,
@@ -165,7 +170,6 @@ fn show(state: &State, rules: &RuleSet, id: u64, alert: &Alert) -> Value {
         shown["resolved_reason"] = json!(alert.reason);
     }
     if alert.is_firing() {
-        let quiet = notify::quiet(state, rules, now());
         let quiet = quiet.get(&id).map(|quiet| match quiet {
             notify::Quiet::Silenced => "silenced",
             notify::Quiet::Hidden => "hidden",
@@ -207,7 +211,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     }
     let (server, rule) = (args.text("server"), args.text("rule"));
     let answer = ask.read(|state| {
-        let rules = rules_of(state);
+        let quiet = notify::quiet(state, &rules_of(state), now());
         let is_wanted = |alert: &Alert| {
             severity.is_none_or(|severity| alert.severity == severity)
                 && match wanted.as_deref() {
@@ -231,7 +235,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
             };
             (rank, std::cmp::Reverse(**id))
         });
-        page.answer(&alerts, |(id, alert)| show(state, &rules, **id, alert))
+        page.answer(&alerts, |(id, alert)| show(state, &quiet, **id, alert))
     });
     Ok(json(StatusCode::OK, &answer.await?))
 }
@@ -248,7 +252,8 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let id = id_of(&ask)?;
     let shown = ask.read(|state| {
         let alert = state.alerts().get(&id)?;
-        Some(show(state, &rules_of(state), id, alert))
+        let quiet = notify::quiet(state, &rules_of(state), now());
+        Some(show(state, &quiet, id, alert))
     });
     let shown = shown.await?.ok_or_else(not_found)?;
     Ok(json(StatusCode::OK, &shown))

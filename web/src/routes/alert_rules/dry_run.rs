@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use pga_alerts::rule::source;
 use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, machine};
 use pga_cluster::{Alert, AlertState};
 use pga_config::CollectorId;
@@ -102,7 +103,7 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         read += elements.len();
         looked_at += elements
             .iter()
-            .filter(|one| one.kind == from_kind(&rule))
+            .filter(|one| one.kind == source(&rule.from))
             .count();
         let rule = rule.clone();
         let replayed = tokio::task::spawn_blocking(move || replay(&rule, id, &name, &elements));
@@ -163,14 +164,6 @@ fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), 
     Ok((from, to))
 }
 
-/// The type of elements that hold the rule's rows.
-fn from_kind(rule: &Rule) -> &str {
-    match rule.from.as_str() {
-        "lock_root" => "pg_blocking",
-        other => other,
-    }
-}
-
 /// What the rule looks at, in the order of time.
 async fn elements(
     ask: &RequestContext,
@@ -181,7 +174,7 @@ async fn elements(
     most: usize,
 ) -> Result<Vec<Document>, Refusal> {
     let mut kinds = rule.with();
-    kinds.insert(from_kind(rule).to_owned());
+    kinds.insert(source(&rule.from).to_owned());
     // Tells that a server is heard although it has nothing of a type.
     kinds.insert("pg_activity_sample".to_owned());
     let mut all = Vec::new();
