@@ -66,6 +66,8 @@ pub const ONLY_IF_ANY: &[(&str, i64)] = &[
     ("pg_slru", 60),
     ("pg_subscription", 60),
 ];
+/// What a collector sends whenever it could read its server: while the server is down nothing is gone.
+const HEARTBEAT: &str = "pg_activity_sample";
 /// Fields that tell the rows of other types apart.
 const COMMON_IDENTITY: &[&str] = &[
     "name",
@@ -120,7 +122,7 @@ pub struct History {
 /// What is known about one server.
 #[derive(Debug, Default)]
 pub struct ServerFacts {
-    /// When anything was last heard, by the collector's clock and by the node's.
+    /// When the server was last read, by the collector's clock and by the node's.
     heard: (Timestamp, Timestamp),
     kinds: BTreeMap<String, Kind>,
     histories: HashMap<(String, String, String), History>,
@@ -135,8 +137,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// From now on these types are kept, and these fields of them have a history; of the other types
-    /// only that the server is heard.
+    /// From now on these types are kept, and these fields of them have a history; the
+    /// others are not looked at.
     pub fn keep(&mut self, keep: BTreeMap<String, BTreeSet<String>>) {
         self.keep = keep;
     }
@@ -144,7 +146,7 @@ impl Facts {
     /// Takes an element in that a collector sent.
     pub fn take(&mut self, collector: CollectorId, received_at: Timestamp, element: &Document) {
         let server = self.servers.entry(collector).or_default();
-        if element.time >= server.heard.0 {
+        if element.kind == HEARTBEAT && element.time >= server.heard.0 {
             server.heard = (element.time, received_at);
         }
         let Some(fields) = self.keep.get(&element.kind) else {
@@ -502,9 +504,13 @@ mod tests {
     }
 
     #[test]
-    fn types_that_nothing_asks_for_are_not_kept_and_tell_that_the_server_is_heard() {
+    fn types_that_nothing_asks_for_are_not_kept() {
         let mut facts = all();
-        for (kind, seconds) in [("pg_wal", 1_000), ("pg_statement", 1_010)] {
+        for (kind, seconds) in [
+            ("pg_wal", 1_000),
+            ("pg_statement", 1_010),
+            ("sysstat", 1_020),
+        ] {
             facts.take(
                 collector(),
                 at(seconds),
@@ -519,7 +525,7 @@ mod tests {
             ),
             (1, 0)
         );
-        assert_eq!(server.heard.0, at(1_010));
+        assert_eq!(server.heard.0, at(0), "the host is not the server");
     }
 
     #[test]
