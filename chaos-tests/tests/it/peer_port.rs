@@ -47,21 +47,34 @@ impl Siege {
         let cluster = Cluster::start(options).await?;
         let leader = cluster.leader().await?;
         let target = leader % 3 + 1;
-        warm_up(&cluster, target, 0).await?;
-        let settled = cluster.nodes().iter().map(|node| memory(&cluster, node));
         let before = Before {
             term: cluster.status_of(target).await?.term,
             leader: Some(leader),
             pids: cluster.nodes().iter().map(Node::pid).collect(),
-            memory: try_join_all(settled).await?,
+            memory: Vec::new(),
         };
-        Ok(Self {
+        let mut siege = Self {
             stolen: Stolen::from(&cluster)?,
             cluster,
             target,
             before,
             pushes: 100,
-        })
+        };
+        siege.warm_up(0).await?;
+        let nodes = siege.cluster.nodes().iter();
+        let settled = nodes.map(|node| memory(&siege.cluster, node));
+        siege.before.memory = try_join_all(settled).await?;
+        Ok(siege)
+    }
+
+    /// A few pushes through the target of values from `first` on, and a few strangers refused, so
+    /// that what the first of them fill for good is filled before memory is measured.
+    async fn warm_up(&self, first: u32) -> anyhow::Result<()> {
+        for push in first..first + WARM_UP {
+            let body = samples("siege", [push]).to_string();
+            self.cluster.push_ok(self.target, body).await?;
+        }
+        handshake::certificates(self).await
     }
 
     fn target(&self) -> anyhow::Result<&Node> {
@@ -119,15 +132,6 @@ impl Siege {
         })
         .await
     }
-}
-
-/// A few pushes through `node` of values from `first` on, so that what they fill in every node is filled.
-async fn warm_up(cluster: &Cluster, node: u64, first: u32) -> anyhow::Result<()> {
-    for push in first..first + WARM_UP {
-        let body = samples("siege", [push]).to_string();
-        cluster.push_ok(node, body).await?;
-    }
-    Ok(())
 }
 
 async fn memory(cluster: &Cluster, node: &Node) -> anyhow::Result<Memory> {

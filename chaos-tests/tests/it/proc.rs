@@ -27,23 +27,23 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Of a process that has gone through its start and has its caches filled; waits until it has given back what it does not need.
+    /// It is the most of the last seconds: a lucky low reading is nothing to hold a process to.
     pub(crate) async fn settled(
         pid: u32,
         mut ask: impl AsyncFnMut() -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        let mut before_kib = resident_kib(pid)?;
-        let mut since = Instant::now();
+        let mut least = resident_kib(pid)?;
+        let (mut before_kib, mut since) = (least, Instant::now());
         while since.elapsed() < SETTLED {
             tokio::time::sleep(Duration::from_millis(100)).await;
             ask().await?;
             let now = resident_kib(pid)?;
-            if now < before_kib {
-                // Less than one part in a hundred is no reason to go on waiting.
-                if now * 100 < before_kib * 99 {
-                    since = Instant::now();
-                }
-                before_kib = now;
+            // Less than one part in a hundred is no reason to go on waiting.
+            if now * 100 < least * 99 {
+                (before_kib, since) = (now, Instant::now());
             }
+            least = least.min(now);
+            before_kib = before_kib.max(now);
         }
         Ok(Self { pid, before_kib })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
-use super::{Siege, memory, warm_up};
+use super::{Siege, memory};
 use crate::bodies::{position, samples};
 
 /// Below the node's data: as the receiver and the maker of snapshots name what they work on.
@@ -34,7 +34,7 @@ pub(super) async fn half_written(siege: &mut Siege) -> anyhow::Result<()> {
     let after = stored.await?.len();
     ensure!(after == before, "{before} elements became {after}");
     // It is another process, and its caches are as empty as they were at first.
-    warm_up(&siege.cluster, target, 1_000).await?;
+    siege.warm_up(1_000).await?;
     let place = siege.cluster.ids().iter().position(|id| *id == target);
     let place = place.context("no target")?;
     siege.before.pids[place] = siege.target()?.pid();
