@@ -11,7 +11,7 @@ pub use self::codec::{EncodeError, UnknownCommand};
 use crate::feature_level::FeatureLevel;
 use crate::state::{
     AlertCommand, AlertingCommand, ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand,
-    PeopleCommand, RegistrationSecretCommand, SessionCommand,
+    InsightCommand, PeopleCommand, RegistrationSecretCommand, SessionCommand,
 };
 
 /// Name of a large push that is split over several entries: random, chosen by the receiving node.
@@ -189,6 +189,8 @@ pub enum ControlCommand {
     Alert(Box<AlertCommand>),
     /// Changes rules, channels and silences.
     Alerting(Box<AlertingCommand>),
+    /// Changes decisions about findings, and moments to compare.
+    Insight(Box<InsightCommand>),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -204,10 +206,8 @@ impl ControlCommand {
     fn needs(&self) -> FeatureLevel {
         match self {
             Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
-            Self::Audited { change, .. } => match **change {
-                Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
-                _ => FeatureLevel::PEOPLE,
-            },
+            Self::Insight(_) => FeatureLevel::INSIGHT,
+            Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }
             | Self::LoggedIn { .. }

@@ -15,6 +15,7 @@
 //! | 1 | 3.0.0 | raising the level; states as named sections; bytes that are no command stop a node |
 //! | 2 | 3.0.0 | people, sessions, tokens, registration secrets, configurations of collectors, audit |
 //! | 3 | 3.0.0 | alerts, their rules, channels, silences and notifications |
+//! | 4 | 3.0.0 | decisions about findings, moments to compare |
 
 use std::fmt;
 
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 3] = ["3.0.0", "3.0.0", "3.0.0"];
+const SINCE: [&str; 4] = ["3.0.0", "3.0.0", "3.0.0", "3.0.0"];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
 #[derive(
@@ -43,6 +44,8 @@ impl FeatureLevel {
     pub const PEOPLE: Self = Self(2);
     /// Alerts, their rules, channels, silences and notifications.
     pub const ALERTS: Self = Self(3);
+    /// Decisions about findings, and moments to compare.
+    pub const INSIGHT: Self = Self(4);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

@@ -39,9 +39,9 @@ pub use self::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
         ApiTokenCommand, Applied, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel,
         Collector, CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget,
-        ConfigVersion, DEFAULT_GROUP, Effect, GroupState, ImageError, Liveness, Matcher,
-        NO_PASSWORD, Notification, NotificationState, PeopleCommand, Person, Registration,
-        RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence,
-        State, StateLimits, User, Weekly,
+        ConfigVersion, DEFAULT_GROUP, Decision, Effect, GroupState, ImageError, InsightCommand,
+        Liveness, Matcher, Moment, NO_PASSWORD, Notification, NotificationState, PeopleCommand,
+        Person, Registration, RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session,
+        SessionCommand, Silence, State, StateLimits, User, Weekly,
     },
 };

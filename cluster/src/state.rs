@@ -30,9 +30,10 @@ pub use self::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
         ApiTokenCommand, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel, Collector,
         CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget, ConfigVersion,
-        DEFAULT_GROUP, GroupState, Liveness, Matcher, NO_PASSWORD, Notification, NotificationState,
-        PeopleCommand, Person, Registration, RegistrationSecret, RegistrationSecretCommand,
-        RuleEntry, Session, SessionCommand, Silence, User, Weekly,
+        DEFAULT_GROUP, Decision, GroupState, InsightCommand, Liveness, Matcher, Moment,
+        NO_PASSWORD, Notification, NotificationState, PeopleCommand, Person, Registration,
+        RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence,
+        User, Weekly,
     },
     image::ImageError,
     limits::StateLimits,
@@ -192,6 +193,12 @@ impl State {
         &self.domains.collectors.known
     }
 
+    /// The collectors of servers: all but the cluster itself.
+    pub fn watched(&self) -> impl Iterator<Item = (&CollectorId, &Collector)> + Clone {
+        let all = self.domains.collectors.known.iter();
+        all.filter(|(id, _)| **id != CollectorId::FINDINGS)
+    }
+
     /// How many collectors there may be, once the log has said so.
     pub const fn max_collectors(&self) -> Option<u64> {
         self.domains.collectors.max
@@ -283,6 +290,16 @@ impl State {
     /// Silences and maintenance windows.
     pub const fn silences(&self) -> &BTreeMap<u64, Silence> {
         &self.domains.alerting.silences
+    }
+
+    /// What was decided about findings, by their id.
+    pub const fn decisions(&self) -> &BTreeMap<u64, Decision> {
+        &self.domains.insight.decisions
+    }
+
+    /// Moments to compare.
+    pub const fn moments(&self) -> &BTreeMap<u64, Moment> {
+        &self.domains.insight.moments
     }
 
     /// Notifications that wait, and the last that do not.

@@ -14,6 +14,9 @@ use uuid::Uuid;
 pub struct CollectorId(Uuid);
 
 impl CollectorId {
+    /// Under which the cluster keeps what it found out itself (design D13); nobody else pushes as it.
+    pub const FINDINGS: Self = Self(Uuid::from_u128(0x7067_616e_616c_8974_8963_7366_696e_6473));
+
     /// Wraps an id that is already a UUID.
     pub const fn new(id: Uuid) -> Self {
         Self(id)

@@ -8,6 +8,7 @@ mod audit;
 mod collector_book;
 mod collector_config;
 mod collectors;
+mod insight;
 mod nodes;
 mod notifications;
 mod people;
@@ -30,6 +31,8 @@ pub(super) use self::collector_config::CollectorConfigs;
 pub use self::collector_config::{ConfigCommand, ConfigTarget, ConfigVersion};
 pub(super) use self::collectors::Collectors;
 pub use self::collectors::{Collector, Registration};
+pub(super) use self::insight::Insight;
+pub use self::insight::{Decision, InsightCommand, Moment};
 pub(super) use self::nodes::Nodes;
 pub(super) use self::notifications::Notifications;
 pub use self::notifications::{
@@ -113,4 +116,5 @@ domains! {
     alerting: Alerting,
     alerts: Alerts,
     notifications: Notifications,
+    insight: Insight,
 }

@@ -13,9 +13,9 @@ use bytes::Bytes;
 use pga_cluster::{
     Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, AuditEntry, Batching,
     BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand, ConfigTarget,
-    ControlCommand, FeatureLevel, Member, NewUser, Notification, PeopleCommand, PushOutcome,
-    RaftTimings, RegistrationSecret, RegistrationSecretCommand, RuleEntry, SessionCommand,
-    SnapshotPolicy, State, StateLimits, UploadId,
+    ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification,
+    PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand,
+    RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
@@ -231,6 +231,42 @@ fn level_3() -> Vec<ControlCommand> {
     ]
 }
 
+/// What feature level 4 brought.
+fn level_4() -> Vec<ControlCommand> {
+    let at = Timestamp::from_micros(4_000_000);
+    let decision = Decision {
+        verdict: "dismissed".into(),
+        note: String::new(),
+        by: "admin".into(),
+        at,
+    };
+    let moment = Moment {
+        name: "before".into(),
+        description: String::new(),
+        kind: "manual".into(),
+        from: at,
+        to: at,
+        metadata: None,
+        by: "admin".into(),
+        at,
+    };
+    [
+        InsightCommand::Decide {
+            finding: 7,
+            decision,
+        },
+        InsightCommand::PutMoment { moment },
+    ]
+    .map(|command| ControlCommand::Insight(Box::new(command)))
+    .into()
+}
+
+/// What a node of feature level 4 or later left.
+fn has_level_4(state: &State) {
+    assert_eq!(state.decisions()[&7].verdict, "dismissed");
+    assert_eq!(state.moments()[&1].name, "before");
+}
+
 /// What a node of feature level 3 or later left.
 fn has_level_3(state: &State) {
     assert_eq!(state.alert_of(7).map(|(id, _)| id), Some(1));
@@ -276,7 +312,7 @@ async fn freeze(dir: &Path) {
     for command in first {
         control(&node, command).await;
     }
-    for command in level_2().into_iter().chain(level_3()) {
+    for command in level_2().into_iter().chain(level_3()).chain(level_4()) {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
@@ -362,11 +398,17 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 .into();
             assert_eq!(known, [true; 3]);
             assert_eq!(state.open_uploads().count(), 0);
-            if version.ends_with("level-2") || version.ends_with("level-3") {
-                has_level_2(state);
-            }
-            if version.ends_with("level-3") {
-                has_level_3(state);
+            let level = version.display().to_string();
+            let level = level
+                .rsplit_once("level-")
+                .map_or(0, |(_, level)| level.parse().unwrap());
+            let checks = [
+                (2, has_level_2 as fn(&State)),
+                (3, has_level_3),
+                (4, has_level_4),
+            ];
+            for (_, check) in checks.into_iter().filter(|(since, _)| *since <= level) {
+                check(state);
             }
         });
         // What was pushed then is known now, and what waited for a flush is flushed.

@@ -128,7 +128,7 @@ fn disk(context: &Context) -> Option<Value> {
 }
 
 fn collectors(state: &State, now: Timestamp) -> Vec<Value> {
-    let known = state.collectors().iter().map(|(id, collector)| {
+    let known = state.watched().map(|(id, collector)| {
         let silent = (now.micros() - collector.last_seen.micros()) / 1_000_000;
         let entry = state.collector_entry(*id);
         let has_pushed = collector.last_seen.micros() > 0 && silent < FORGOTTEN_SECONDS;

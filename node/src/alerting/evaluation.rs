@@ -153,7 +153,7 @@ impl Round {
 pub(crate) fn servers(state: &State) -> Vec<(CollectorId, String)> {
     let mut names = BTreeMap::<String, usize>::new();
     let mut servers = Vec::new();
-    for (id, collector) in state.collectors() {
+    for (id, collector) in state.watched() {
         let entry = state.collector_entry(*id);
         if entry.superseded_by.is_some() {
             continue;

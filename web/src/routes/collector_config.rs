@@ -396,7 +396,7 @@ async fn delete(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
 async fn groups(ask: RequestContext) -> Result<Response, Refusal> {
     let data = ask.read(|state| {
         let members = |group: &str| {
-            let ids = state.collectors().keys();
+            let ids = state.watched().map(|(id, _)| id);
             ids.filter(|id| state.collector_entry(**id).group() == group)
                 .count()
         };

@@ -239,7 +239,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let (page, wanted, now) = (Page::of(&args), Wanted::of(&args), now());
     // Liveness is of this node's view: reads go on without a quorum.
     let answer = ask.read_here(|state| {
-        let all = state.collectors().iter();
+        let all = state.watched();
         let mut found: Vec<Known<'_>> = all
             .map(|(id, known)| Known::of(state, *id, known))
             .filter(|known| wanted.takes(known, now))

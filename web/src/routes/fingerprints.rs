@@ -86,7 +86,7 @@ struct Family {
 async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Refusal> {
     let (from, to) = window(args, args.number("hours", 1, 720, 24))?;
     let collectors = ask
-        .read(|state| state.collectors().keys().copied().collect::<Vec<_>>())
+        .read(|state| state.watched().map(|(id, _)| *id).collect::<Vec<_>>())
         .await?;
     let mut statements = Vec::new();
     for collector in collectors {

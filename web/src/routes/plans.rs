@@ -340,7 +340,7 @@ async fn of_statement(
     limit: usize,
 ) -> Result<Vec<Value>, Refusal> {
     let collectors = ask
-        .read(|state| state.collectors().keys().copied().collect::<Vec<_>>())
+        .read(|state| state.watched().map(|(id, _)| *id).collect::<Vec<_>>())
         .await?;
     let wanted = format!("\"query_hash\":{hash},");
     let mut found: Vec<(Timestamp, String)> = Vec::new();

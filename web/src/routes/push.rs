@@ -14,7 +14,7 @@ use super::push_answer::{ANSWER, PushAnswer};
 use super::query_string::QueryString;
 use super::shape::{Field, Shape, always, maybe};
 use super::table::{Access, Content, Handler, Outcome, Route};
-use crate::auth::require_same;
+use crate::auth::{forbidden, require_same};
 use crate::body::{self, BodyStream};
 use crate::budget::Lease;
 use crate::decode::{DecodedPush, PushRoute, Rejected, blame_headers, decode_within};
@@ -106,6 +106,9 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
     let (decoded, _lease) = decode(&ask, bytes, route, lease).await?;
     let collector = CollectorId::from_external(&decoded.external_id);
     require_same(&ask.caller, collector)?;
+    if collector == CollectorId::FINDINGS {
+        return Err(forbidden("This id is the cluster's own"));
+    }
     let rejected = rejected(&ask, collector, decoded.rejected, is_strict)?;
     context
         .metrics

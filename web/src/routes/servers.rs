@@ -147,7 +147,7 @@ impl Server {
 /// All servers whose collectors were not superseded, by name.
 fn servers(ask: &RequestContext) -> Result<Vec<Server>, Refusal> {
     let mut all = ask.read_here(|state| {
-        let all = state.collectors().iter().map(|(id, known)| Server {
+        let all = state.watched().map(|(id, known)| Server {
             collector: *id,
             known: known.clone(),
             entry: state.collector_entry(*id),

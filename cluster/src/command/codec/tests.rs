@@ -8,6 +8,7 @@ use crate::feature_level::FeatureLevel;
 
 mod level_2;
 mod level_3;
+mod level_4;
 
 #[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
@@ -130,7 +131,7 @@ fn samples() -> Vec<(&'static str, Command)> {
 
 fn all_samples() -> impl Iterator<Item = (&'static str, Command)> {
     let later = level_2::samples().into_iter().chain(level_3::samples());
-    samples().into_iter().chain(later)
+    samples().into_iter().chain(later).chain(level_4::samples())
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
     }
     let (from, to) = span(given.from.as_deref(), given.to.as_deref())?;
     let servers = ask.read(|state| {
-        let servers = state.collectors().iter().map(|(id, collector)| {
+        let servers = state.watched().map(|(id, collector)| {
             (
                 *id,
                 state
