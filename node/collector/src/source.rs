@@ -5,6 +5,7 @@ mod archiver;
 mod bgwriter;
 mod blocking;
 mod checkpointer;
+mod columns;
 mod connections;
 mod databases;
 mod extensions;
@@ -17,6 +18,7 @@ mod prepared_xacts;
 mod progress;
 mod receiver;
 mod recovery_conflicts;
+mod schema_objects;
 mod senders;
 mod sequences;
 mod settings;
@@ -164,6 +166,8 @@ pub(crate) const SOURCES: &[Source] = &[
     v3_statements::SOURCE,
     tables::SOURCE,
     indexes::SOURCE,
+    schema_objects::SOURCE,
+    columns::SOURCE,
     subscriptions::SOURCE,
     freeze::SOURCE,
     settings::SOURCE,

@@ -8,19 +8,21 @@ use tokio_postgres::Client;
 use crate::postgres::{MAJORS, Postgres, collect, element, rows, until};
 
 const SETUP: &str = "CREATE EXTENSION pg_stat_statements; CREATE DATABASE app; \
-    CREATE TABLE orders (id int PRIMARY KEY, note text); CREATE SEQUENCE small AS int MAXVALUE 100; \
+    CREATE TABLE orders (id int PRIMARY KEY, note text); \
+    CREATE TABLE lines (order_id int REFERENCES orders); CREATE SEQUENCE small AS int MAXVALUE 100; \
     INSERT INTO orders SELECT g, 'note' FROM generate_series(1, 500) g; ANALYZE orders; \
     SELECT nextval('small') FROM generate_series(1, 90); \
     SELECT pg_create_physical_replication_slot('spare', true)";
 
 /// What every server has, whatever its version and however idle it is.
-const ALWAYS: [&str; 22] = [
+const ALWAYS: [&str; 24] = [
     "collector_cost",
     "collector_gaps",
     "pg_activity_sample",
     "pg_archiver",
     "pg_bgwriter",
     "pg_checkpointer",
+    "pg_column",
     "pg_connection",
     "pg_database",
     "pg_extension",
@@ -28,6 +30,7 @@ const ALWAYS: [&str; 22] = [
     "pg_identity",
     "pg_index",
     "pg_query_stats",
+    "pg_schema_object",
     "pg_sequence",
     "pg_setting",
     "pg_slot",
@@ -111,6 +114,30 @@ async fn compare(major: i32, client: &Client, elements: &[Value]) {
     assert_eq!(
         (&key["is_primary"], &key["is_valid"]),
         (&json!(true), &json!(true))
+    );
+
+    let columns = rows(element(elements, "pg_column", "postgres"));
+    let note = columns
+        .iter()
+        .find(|row| (&row["relname"], &row["attname"]) == (&json!("orders"), &json!("note")))
+        .unwrap();
+    assert_eq!(
+        (&note["type"], &note["is_not_null"]),
+        (&json!("text"), &json!(false))
+    );
+    assert_eq!(note["n_distinct"].as_f64(), Some(1.0), "{major}");
+    assert_eq!(note["mcv_frequencies"], json!([1]), "{major}");
+
+    let objects = rows(element(elements, "pg_schema_object", "postgres"));
+    let named = |name: &str| objects.iter().find(|row| row["name"] == name).unwrap();
+    let definition = "CREATE UNIQUE INDEX orders_pkey ON public.orders USING btree (id)";
+    let index = objects.iter().find(|row| row["class"] == "index");
+    assert_eq!(index.unwrap()["definition"], definition, "{major}");
+    let key = named("lines_order_id_fkey");
+    assert_eq!(
+        (&key["kind"], &key["columns"], &key["foreign_columns"]),
+        (&json!("foreign key"), &json!(["order_id"]), &json!(["id"])),
+        "{major}"
     );
 
     let statements = rows(element(elements, "pg_statement", ""));
