@@ -13,6 +13,7 @@ mod tokens;
 use std::borrow::Cow;
 
 pub use self::labels::{Labels, labels};
+pub(crate) use self::parser::on_large_stack;
 pub(crate) use self::tokens::without_constants;
 pub use self::tokens::{absorbs, token_text};
 

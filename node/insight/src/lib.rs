@@ -5,14 +5,16 @@
 //! output.
 //! # Map
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
-//! wrong with them and what changed between two of them.
+//! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
+//! same rows with less work.
 
 mod fingerprint;
 pub mod plan;
+pub mod rewrites;
 pub mod why;
 
-pub(crate) use self::fingerprint::without_constants;
 pub use self::fingerprint::{
     Fingerprint, FingerprintKind, Labels, absorbs, fingerprint, fingerprint_activity,
     fingerprint_all, fingerprint_statements, labels, token_text,
 };
+pub(crate) use self::fingerprint::{on_large_stack, without_constants};

@@ -11,7 +11,7 @@ use super::tokens::token_text;
 const STACK_BYTES: usize = 64 << 20;
 
 /// Runs `work` on a thread with a large stack; nothing if there is no thread or the work panicked.
-pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+pub(crate) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     thread::scope(|scope| {
         let builder = thread::Builder::new()
             .name("sql-parser".to_owned())

@@ -1,0 +1,154 @@
+//! Statements that give the same rows with less work, from PostgreSQL's own parse tree.
+//!
+//! # What it guarantees
+//! A rewrite parses again and is another text than the statement. Its parameters keep their
+//! numbers, so a normalised text stays one. [`Verdict::Safe`] means that the tree and the schema
+//! prove equal results; what they leave open is asked ([`Verdict::Question`]).
+//! # Limits
+//! A text that PostgreSQL's grammar does not take, or of several statements, has no rewrites.
+//! Functions and views are not looked into.
+//! # Map
+//! [`rewrites`] judges one statement; [`n_plus_one`] and [`single_inserts`] judge how statements
+//! are called. [`Facts`] is what they know beside the text.
+
+mod facts;
+mod finding;
+mod n_plus_one;
+mod nodes;
+mod rules;
+mod schema;
+mod scope;
+mod single_inserts;
+mod text;
+mod tree;
+mod view;
+
+pub use self::facts::{Calls, Facts};
+pub use self::finding::{Finding, Verdict};
+pub use self::n_plus_one::{CallSeries, NPlusOne, SameProcess, n_plus_one};
+pub use self::schema::{Column, Index, Relation, Schema};
+pub use self::single_inserts::{InsertLoad, single_inserts};
+
+use pg_query::protobuf::Node;
+use pg_query::FingerprintOptions;
+
+use self::finding::Draft;
+use self::rules::RULES;
+use self::view::View;
+use crate::on_large_stack;
+
+/// Statements longer than this, in bytes, are not parsed.
+const MAX_PARSED_BYTES: usize = 1 << 20;
+
+/// Answers what could be written otherwise in a statement, the surest first.
+///
+/// `sql` is one statement, normalised or not. The call starts a thread with a large stack.
+///
+/// ```
+/// use pga_insight::rewrites::{Facts, rewrites};
+///
+/// let sql = "SELECT id FROM t WHERE (SELECT count(*) FROM l WHERE l.t = t.id) > 0";
+/// let found = rewrites(sql, &Facts::default());
+/// assert_eq!(
+///     found[0].rewritten.as_deref(),
+///     Some("SELECT id FROM t WHERE EXISTS (SELECT 1 FROM l WHERE l.t = t.id)"),
+/// );
+/// ```
+#[must_use]
+pub fn rewrites(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
+    if sql.len() > MAX_PARSED_BYTES {
+        return Vec::new();
+    }
+    let mut found = on_large_stack(|| all(sql, facts)).unwrap_or_default();
+    found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    found
+}
+
+/// Answers the numbers and names of all rules, in their order.
+#[must_use]
+pub fn rules() -> Vec<(&'static str, &'static str)> {
+    let of_statements = RULES.iter().map(|rule| rule.about());
+    let of_calls = [n_plus_one::ABOUT, single_inserts::ABOUT];
+    of_statements
+        .chain(of_calls)
+        .map(|about| (about.id, about.name))
+        .collect()
+}
+
+/// All findings of a statement; only on a large stack.
+fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(root) = text::parse(sql).filter(tree::is_shallow) else {
+        return Vec::new();
+    };
+    let original = hash(sql);
+    let ctes = nodes::cte_names(&root);
+    let mut found = Vec::new();
+    let mut judge = |query: &Node, is_write: bool, place: &dyn Fn(&Node) -> Option<Node>| {
+        let Some(view) = View::new(query, facts, &ctes, &root) else {
+            return;
+        };
+        for rule in RULES
+            .iter()
+            .filter(|rule| !is_write || rule.judges_writes())
+        {
+            for draft in rule.check(&view) {
+                let rewritten = match &draft.replaced {
+                    None => None,
+                    Some(replaced) => match place(replaced).and_then(text::statement_text) {
+                        Some(text) if is_other(&text, sql, original) => Some(text),
+                        _ => continue,
+                    },
+                };
+                found.push(Finding::new(rule.about(), draft, rewritten));
+            }
+        }
+    };
+    if let Some(query) = nodes::condition_of_write(&root) {
+        judge(&query, true, &|new| nodes::write_with_condition(&root, new));
+    }
+    for (number, select) in tree::selects(&root).into_iter().enumerate() {
+        judge(&tree::select_node(select), false, &|new| {
+            let mut copy = root.clone();
+            tree::replace_select(&mut copy, number, tree::as_select(new)?);
+            Some(copy)
+        });
+    }
+    found
+}
+
+/// Whether a text parses and is not the statement itself.
+///
+/// The fingerprint of a list and of an array are the same, so equal ones do not show equal texts.
+fn is_other(text: &str, sql: &str, original: Option<u64>) -> bool {
+    hash(text).is_some_and(|hash| Some(hash) != original || text != sql)
+}
+
+fn hash(sql: &str) -> Option<u64> {
+    let told = pg_query::fingerprint(sql, 0, FingerprintOptions::RANGEVAR_PG17_COMPAT);
+    told.ok().map(|told| told.value)
+}
+
+/// Identity of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+}
+
+/// One way to write a statement otherwise.
+trait Rule: Sync {
+    /// What is always said about it.
+    fn about(&self) -> About;
+
+    /// Whether it also judges the condition of UPDATE and DELETE.
+    fn judges_writes(&self) -> bool {
+        false
+    }
+
+    /// What it finds in one query of a statement.
+    fn check(&self, view: &View<'_>) -> Vec<Draft>;
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,143 @@
+//! One query of a statement as rules look at it.
+
+use pg_query::protobuf::{Node, SelectStmt, SetOperation};
+
+use super::facts::{Calls, Facts};
+use super::schema::{Relation, Schema};
+use super::scope::Scope;
+use super::text::text;
+use super::tree::{Site, as_select, at, sites, with_replaced};
+use crate::plan::{ChildRole, Plan, PlanNode};
+
+/// A query, what its names mean, and the facts.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    /// The whole statement.
+    pub(super) root: &'a Node,
+    /// The query as a node.
+    pub(super) query: &'a Node,
+    pub(super) select: &'a SelectStmt,
+    pub(super) scope: Scope<'a>,
+    pub(super) sites: Vec<Site>,
+    pub(super) plan: Option<&'a Plan>,
+    pub(super) schema: Option<&'a Schema>,
+    pub(super) calls: Calls,
+    ctes: &'a [String],
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(
+        query: &'a Node,
+        facts: &Facts<'a>,
+        ctes: &'a [String],
+        root: &'a Node,
+    ) -> Option<Self> {
+        let select = as_select(query)?;
+        Some(Self {
+            root,
+            query,
+            select,
+            scope: Scope::new(&select.from_clause, facts.schema, ctes),
+            sites: sites(query),
+            plan: facts.plan,
+            schema: facts.schema,
+            calls: facts.calls,
+            ctes,
+        })
+    }
+
+    /// The scope of a subquery.
+    pub(super) fn scope_of(&self, select: &SelectStmt) -> Scope<'a> {
+        Scope::new(&select.from_clause, self.schema, self.ctes)
+    }
+
+    /// The places of the query with what stands there.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&Site, &'a Node)> {
+        self.sites
+            .iter()
+            .filter_map(|site| Some((site, at(self.query, &site.path)?)))
+    }
+
+    /// Places where a row is dropped for false and for null alike.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = (&Site, &'a Node)> {
+        self.places().filter(|(site, _)| site.is_condition)
+    }
+
+    /// The query with another expression at a place, and the text of what stood there.
+    pub(super) fn replaced(&self, site: &Site, new: Node) -> Option<(String, Node)> {
+        let place = text(at(self.query, &site.path)?)?;
+        Some((place, with_replaced(self.query, &site.path, new)?))
+    }
+
+    /// Share of the plan's time that nodes take by themselves; nothing without such a node.
+    pub(super) fn self_share(&self, is: &dyn Fn(&PlanNode) -> bool) -> Option<f64> {
+        let plan = self.plan?;
+        let nodes = plan.root.preorder().into_iter().filter(|node| is(node));
+        sum(nodes.map(|node| plan.self_share(node)))
+    }
+
+    /// Subplans that run for rows and read a table; hashed ones run once.
+    pub(super) fn subplans(&self, relation: Option<&str>) -> Vec<&'a PlanNode> {
+        let Some(plan) = self.plan else {
+            return Vec::new();
+        };
+        let reads = |node: &&PlanNode| {
+            let below = node.preorder();
+            let named = |of: &&PlanNode| of.target.relation.as_deref() == relation;
+            relation.is_none() || below.iter().any(named)
+        };
+        plan.root
+            .preorder()
+            .into_iter()
+            .filter(|node| node.role == ChildRole::SubPlan)
+            .filter(reads)
+            .collect()
+    }
+
+    /// Share of the plan's time that subplans take with all below them, those that run once left
+    /// out.
+    pub(super) fn subplan_share(&self, relation: Option<&str>) -> Option<f64> {
+        let plan = self.plan?;
+        let subplans = self.subplans(relation).into_iter();
+        let often = subplans.filter(|node| node.actual.is_some_and(|of| of.loops > 1.0));
+        sum(often.map(|node| plan.total_share(node)))
+    }
+
+    /// Whether the select list has an aggregate or a window.
+    pub(super) fn aggregates(&self) -> bool {
+        self.select
+            .target_list
+            .iter()
+            .any(super::nodes::may_aggregate)
+    }
+
+    /// The table of the only item of FROM.
+    pub(super) fn only_table(&self) -> Option<&'a Relation> {
+        match self.scope.bases.as_slice() {
+            [only] => only.relation,
+            _ => None,
+        }
+    }
+
+    /// The highest number of a parameter in the statement.
+    pub(super) fn highest_parameter(&self) -> i32 {
+        super::nodes::highest_parameter(self.root)
+    }
+}
+
+/// Whether a query is one SELECT without groups, windows, VALUES, INTO and locks.
+pub(super) fn is_plain(select: &SelectStmt) -> bool {
+    select.op == SetOperation::SetopNone as i32
+        && select.group_clause.is_empty()
+        && select.having_clause.is_none()
+        && select.window_clause.is_empty()
+        && select.values_lists.is_empty()
+        && select.into_clause.is_none()
+        && select.locking_clause.is_empty()
+}
+
+/// The sum of shares; nothing if there are none or one is not told.
+fn sum(shares: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let told: Vec<f64> = shares.collect::<Option<Vec<f64>>>()?;
+    (!told.is_empty()).then(|| told.iter().sum())
+}
