@@ -6,7 +6,8 @@
 //! prove equal results; what they leave open is asked ([`Verdict::Question`]).
 //! # Limits
 //! A text that PostgreSQL's grammar does not take, or of several statements, has no rewrites.
-//! Functions and views are not looked into.
+//! Functions and views are not looked into. What W2 and W5 write may have the statement's own
+//! fingerprint: equalities, a list and an array are one family.
 //! # Map
 //! [`rewrites`] judges one statement; [`n_plus_one`] and [`single_inserts`] judge how statements
 //! are called. [`Facts`] is what they know beside the text.
@@ -29,12 +30,12 @@ pub use self::n_plus_one::{CallSeries, NPlusOne, SameProcess, n_plus_one};
 pub use self::schema::{Column, Index, Relation, Schema};
 pub use self::single_inserts::{InsertLoad, single_inserts};
 
-use pg_query::protobuf::Node;
 use pg_query::FingerprintOptions;
+use pg_query::protobuf::Node;
 
 use self::finding::Draft;
 use self::rules::RULES;
-use self::view::View;
+use self::view::{Kind, View};
 use crate::on_large_stack;
 
 /// Statements longer than this, in bytes, are not parsed.
@@ -83,13 +84,13 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
     let original = hash(sql);
     let ctes = nodes::cte_names(&root);
     let mut found = Vec::new();
-    let mut judge = |query: &Node, is_write: bool, place: &dyn Fn(&Node) -> Option<Node>| {
-        let Some(view) = View::new(query, facts, &ctes, &root) else {
+    let mut judge = |query: &Node, kind: Kind, place: &dyn Fn(&Node) -> Option<Node>| {
+        let Some(view) = View::new(query, kind, facts, &ctes, &root) else {
             return;
         };
         for rule in RULES
             .iter()
-            .filter(|rule| !is_write || rule.judges_writes())
+            .filter(|rule| kind != Kind::Write || rule.judges_writes())
         {
             for draft in rule.check(&view) {
                 let rewritten = match &draft.replaced {
@@ -104,10 +105,13 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
         }
     };
     if let Some(query) = nodes::condition_of_write(&root) {
-        judge(&query, true, &|new| nodes::write_with_condition(&root, new));
+        judge(&query, Kind::Write, &|new| {
+            nodes::write_with_condition(&root, new)
+        });
     }
-    for (number, select) in tree::selects(&root).into_iter().enumerate() {
-        judge(&tree::select_node(select), false, &|new| {
+    for (number, (select, is_side)) in tree::selects(&root).into_iter().enumerate() {
+        let kind = if is_side { Kind::Side } else { Kind::Query };
+        judge(&tree::select_node(select), kind, &|new| {
             let mut copy = root.clone();
             tree::replace_select(&mut copy, number, tree::as_select(new)?);
             Some(copy)
@@ -152,3 +156,5 @@ trait Rule: Sync {
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

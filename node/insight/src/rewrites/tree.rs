@@ -1,177 +1,20 @@
 //! Walks over parse trees: what is below a node, which queries a statement holds, where conditions
 //! stand.
 
+mod children;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{BoolExprType, JoinType, Node, SelectStmt};
+
+pub(super) use self::children::{children, children_mut};
+
+use self::children::{own, own_mut};
 
 /// Trees that are deeper, in nodes, are left alone: walks recurse.
 const MAX_DEPTH: usize = 2_000;
 
 /// Where a node is below another: the place among the children, level by level.
 pub(super) type Path = Vec<usize>;
-
-/// The expressions and queries directly below a node, or nothing if the walk does not know its
-/// kind.
-macro_rules! children_of {
-    ($name:ident, $select:ident, $node:ty, $stmt:ty, $iter:ident, $deref:ident, $as:ident) => {
-        pub(super) fn $name(node: $node) -> Option<Vec<$node>> {
-            let mut all = Vec::new();
-            match node.node.$as()? {
-                NodeEnum::SelectStmt(it) => $select(it, &mut all),
-                NodeEnum::AExpr(it) => {
-                    all.extend(it.lexpr.$deref());
-                    all.extend(it.rexpr.$deref());
-                }
-                NodeEnum::BoolExpr(it) => all.extend(it.args.$iter()),
-                NodeEnum::SubLink(it) => {
-                    all.extend(it.testexpr.$deref());
-                    all.extend(it.subselect.$deref());
-                }
-                NodeEnum::FuncCall(it) => {
-                    all.extend(it.args.$iter());
-                    all.extend(it.agg_order.$iter());
-                    all.extend(it.agg_filter.$deref());
-                    if let Some(over) = it.over.$deref() {
-                        all.extend(over.partition_clause.$iter());
-                        all.extend(over.order_clause.$iter());
-                        all.extend(over.start_offset.$deref());
-                        all.extend(over.end_offset.$deref());
-                    }
-                }
-                NodeEnum::WindowDef(it) => {
-                    all.extend(it.partition_clause.$iter());
-                    all.extend(it.order_clause.$iter());
-                    all.extend(it.start_offset.$deref());
-                    all.extend(it.end_offset.$deref());
-                }
-                NodeEnum::TypeCast(it) => all.extend(it.arg.$deref()),
-                NodeEnum::CollateClause(it) => all.extend(it.arg.$deref()),
-                NodeEnum::NullTest(it) => all.extend(it.arg.$deref()),
-                NodeEnum::BooleanTest(it) => all.extend(it.arg.$deref()),
-                NodeEnum::NamedArgExpr(it) => all.extend(it.arg.$deref()),
-                NodeEnum::CaseExpr(it) => {
-                    all.extend(it.arg.$deref());
-                    all.extend(it.args.$iter());
-                    all.extend(it.defresult.$deref());
-                }
-                NodeEnum::CaseWhen(it) => {
-                    all.extend(it.expr.$deref());
-                    all.extend(it.result.$deref());
-                }
-                NodeEnum::CoalesceExpr(it) => all.extend(it.args.$iter()),
-                NodeEnum::MinMaxExpr(it) => all.extend(it.args.$iter()),
-                NodeEnum::RowExpr(it) => all.extend(it.args.$iter()),
-                NodeEnum::AArrayExpr(it) => all.extend(it.elements.$iter()),
-                NodeEnum::GroupingSet(it) => all.extend(it.content.$iter()),
-                NodeEnum::List(it) => all.extend(it.items.$iter()),
-                NodeEnum::AIndirection(it) => {
-                    all.extend(it.arg.$deref());
-                    all.extend(it.indirection.$iter());
-                }
-                NodeEnum::AIndices(it) => {
-                    all.extend(it.lidx.$deref());
-                    all.extend(it.uidx.$deref());
-                }
-                NodeEnum::JoinExpr(it) => {
-                    all.extend(it.larg.$deref());
-                    all.extend(it.rarg.$deref());
-                    all.extend(it.quals.$deref());
-                }
-                NodeEnum::RangeSubselect(it) => all.extend(it.subquery.$deref()),
-                NodeEnum::RangeFunction(it) => all.extend(it.functions.$iter()),
-                NodeEnum::ResTarget(it) => all.extend(it.val.$deref()),
-                NodeEnum::SortBy(it) => all.extend(it.node.$deref()),
-                NodeEnum::CommonTableExpr(it) => all.extend(it.ctequery.$deref()),
-                NodeEnum::InsertStmt(it) => {
-                    all.extend(it.select_stmt.$deref());
-                    all.extend(
-                        it.with_clause
-                            .$as()
-                            .into_iter()
-                            .flat_map(|it| it.ctes.$iter()),
-                    );
-                }
-                NodeEnum::UpdateStmt(it) => {
-                    all.extend(it.target_list.$iter());
-                    all.extend(it.from_clause.$iter());
-                    all.extend(it.where_clause.$deref());
-                    all.extend(
-                        it.with_clause
-                            .$as()
-                            .into_iter()
-                            .flat_map(|it| it.ctes.$iter()),
-                    );
-                }
-                NodeEnum::DeleteStmt(it) => {
-                    all.extend(it.using_clause.$iter());
-                    all.extend(it.where_clause.$deref());
-                    all.extend(
-                        it.with_clause
-                            .$as()
-                            .into_iter()
-                            .flat_map(|it| it.ctes.$iter()),
-                    );
-                }
-                NodeEnum::ColumnRef(_)
-                | NodeEnum::ParamRef(_)
-                | NodeEnum::AConst(_)
-                | NodeEnum::AStar(_)
-                | NodeEnum::RangeVar(_)
-                | NodeEnum::String(_)
-                | NodeEnum::Integer(_)
-                | NodeEnum::SqlvalueFunction(_)
-                | NodeEnum::LockingClause(_)
-                | NodeEnum::SetToDefault(_) => {}
-                _ => return None,
-            }
-            Some(all)
-        }
-    };
-}
-
-/// What stands directly in a query, both sides of a set operation included.
-macro_rules! children_of_select {
-    ($name:ident, $node:ty, $stmt:ty, $iter:ident, $deref:ident, $as:ident, ($($life:tt)*)) => {
-        fn $name<'a>(it: $($life)* SelectStmt, all: &mut Vec<$($life)* Node>) {
-            all.extend(it.distinct_clause.$iter());
-            all.extend(it.target_list.$iter());
-            all.extend(it.from_clause.$iter());
-            all.extend(it.where_clause.$deref());
-            all.extend(it.group_clause.$iter());
-            all.extend(it.having_clause.$deref());
-            all.extend(it.window_clause.$iter());
-            all.extend(it.values_lists.$iter());
-            all.extend(it.sort_clause.$iter());
-            all.extend(it.limit_offset.$deref());
-            all.extend(it.limit_count.$deref());
-            all.extend(it.with_clause.$as().into_iter().flat_map(|it| it.ctes.$iter()));
-            for side in [it.larg.$deref(), it.rarg.$deref()].into_iter().flatten() {
-                $name(side, all);
-            }
-        }
-    };
-}
-
-children_of!(
-    children,
-    below_select,
-    &Node,
-    &SelectStmt,
-    iter,
-    as_deref,
-    as_ref
-);
-children_of_select!(below_select, &Node, &SelectStmt, iter, as_deref, as_ref, (&'a));
-children_of!(
-    children_mut,
-    below_select_mut,
-    &mut Node,
-    &mut SelectStmt,
-    iter_mut,
-    as_deref_mut,
-    as_mut
-);
-children_of_select!(below_select_mut, &mut Node, &mut SelectStmt, iter_mut, as_deref_mut, as_mut, (&'a mut));
 
 /// Whether a tree is shallow enough for walks that recurse.
 pub(super) fn is_shallow(root: &Node) -> bool {
@@ -203,19 +46,22 @@ pub(super) fn node(of: NodeEnum) -> Node {
     Node { node: Some(of) }
 }
 
-/// All queries of a statement, in preorder; both sides of a set operation after the whole.
-pub(super) fn selects(root: &Node) -> Vec<SelectStmt> {
+/// All queries of a statement, in preorder; both sides of a set operation after the whole. The
+/// flag tells such a side.
+pub(super) fn selects(root: &Node) -> Vec<(SelectStmt, bool)> {
     let mut all = Vec::new();
     // The walk that replaces gives the numbers, so the copy that it needs is paid here.
     let mut copy = root.clone();
-    each_select(&mut copy, &mut |select| all.push(select.clone()));
+    each_select(&mut copy, &mut |select, is_side| {
+        all.push((select.clone(), is_side));
+    });
     all
 }
 
 /// Puts another query in the place of the one of a number.
 pub(super) fn replace_select(root: &mut Node, number: usize, with: &SelectStmt) {
     let mut at = 0;
-    each_select(root, &mut |select| {
+    each_select(root, &mut |select, _| {
         if at == number {
             *select = with.clone();
         }
@@ -223,28 +69,24 @@ pub(super) fn replace_select(root: &mut Node, number: usize, with: &SelectStmt) 
     });
 }
 
-fn each_select(root: &mut Node, visit: &mut dyn FnMut(&mut SelectStmt)) {
+fn each_select(root: &mut Node, visit: &mut dyn FnMut(&mut SelectStmt, bool)) {
     if let Some(NodeEnum::SelectStmt(select)) = root.node.as_mut() {
-        return each_side(select, visit);
+        return each_side(select, false, visit);
     }
     for child in children_mut(root).unwrap_or_default() {
         each_select(child, visit);
     }
 }
 
-fn each_side(select: &mut SelectStmt, visit: &mut dyn FnMut(&mut SelectStmt)) {
-    visit(select);
-    let (larg, rarg) = (select.larg.take(), select.rarg.take());
-    let mut own = Vec::new();
-    below_select_mut(select, &mut own);
-    for child in own {
-        each_select(child, visit);
+fn each_side(select: &mut SelectStmt, is_side: bool, visit: &mut dyn FnMut(&mut SelectStmt, bool)) {
+    visit(select, is_side);
+    let mut parts = Vec::new();
+    let sides = own_mut(select, &mut parts);
+    for part in parts {
+        each_select(part, visit);
     }
-    (select.larg, select.rarg) = (larg, rarg);
-    for side in [select.larg.as_deref_mut(), select.rarg.as_deref_mut()] {
-        if let Some(side) = side {
-            each_side(side, visit);
-        }
+    for side in sides.into_iter().flatten() {
+        each_side(side, true, visit);
     }
 }
 
@@ -270,7 +112,9 @@ pub(super) fn sites(query: &Node) -> Vec<Site> {
         select.where_clause.as_deref(),
         select.having_clause.as_deref(),
     ];
-    for (at, child) in children(query).unwrap_or_default().into_iter().enumerate() {
+    let mut parts = Vec::new();
+    own(select, &mut parts);
+    for (at, child) in parts.into_iter().enumerate() {
         let is_condition = conditions
             .iter()
             .flatten()

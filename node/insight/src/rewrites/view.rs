@@ -9,6 +9,16 @@ use super::text::text;
 use super::tree::{Site, as_select, at, sites, with_replaced};
 use crate::plan::{ChildRole, Plan, PlanNode};
 
+/// What a query is in its statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Query,
+    /// One side of a set operation.
+    Side,
+    /// The condition of an UPDATE or DELETE.
+    Write,
+}
+
 /// A query, what its names mean, and the facts.
 #[derive(Debug)]
 pub(super) struct View<'a> {
@@ -17,6 +27,7 @@ pub(super) struct View<'a> {
     /// The query as a node.
     pub(super) query: &'a Node,
     pub(super) select: &'a SelectStmt,
+    pub(super) kind: Kind,
     pub(super) scope: Scope<'a>,
     pub(super) sites: Vec<Site>,
     pub(super) plan: Option<&'a Plan>,
@@ -28,6 +39,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     pub(super) fn new(
         query: &'a Node,
+        kind: Kind,
         facts: &Facts<'a>,
         ctes: &'a [String],
         root: &'a Node,
@@ -37,6 +49,7 @@ impl<'a> View<'a> {
             root,
             query,
             select,
+            kind,
             scope: Scope::new(&select.from_clause, facts.schema, ctes),
             sites: sites(query),
             plan: facts.plan,

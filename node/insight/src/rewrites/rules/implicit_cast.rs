@@ -114,7 +114,7 @@ mod tests {
             ),
             (
                 "DELETE FROM t WHERE id = 5.0",
-                "DELETE FROM t WHERE id = 5.0::int",
+                "DELETE FROM t WHERE id = (5.0)::int",
             ),
         ] {
             let finding = asks(&ImplicitCast, sql, "raise an error");

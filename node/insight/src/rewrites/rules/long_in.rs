@@ -123,17 +123,17 @@ mod tests {
                     list(2, 102, "$")
                 ),
                 planned,
-                "SELECT a FROM t WHERE b = $1 AND id = ANY ($2::int[])",
+                "SELECT a FROM t WHERE b = $1 AND id = ANY($2::int[])",
             ),
             (
                 format!("DELETE FROM q WHERE id NOT IN ({})", list(1, 101, "")),
                 planned,
-                "DELETE FROM q WHERE id <> ALL ($1)",
+                "DELETE FROM q WHERE id <> ALL($1)",
             ),
             (
                 "SELECT a FROM q WHERE id IN ($1, $2)".to_owned(),
                 many,
-                "SELECT a FROM q WHERE id = ANY ($1)",
+                "SELECT a FROM q WHERE id = ANY($1)",
             ),
         ] {
             assert_eq!(rewritten(&sql, calls).as_deref(), Some(want));

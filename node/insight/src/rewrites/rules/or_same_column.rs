@@ -145,19 +145,19 @@ mod tests {
         for (sql, want) in [
             (
                 "SELECT id FROM t WHERE st='a' OR st='b' OR st='c'",
-                "SELECT id FROM t WHERE st = ANY (ARRAY['a', 'b', 'c'])",
+                "SELECT id FROM t WHERE st = ANY(ARRAY['a', 'b', 'c'])",
             ),
             (
                 "SELECT id FROM t WHERE a = $1 OR b = 1 OR a = $2 OR $3 = a",
-                "SELECT id FROM t WHERE a = ANY (ARRAY[$1, $2, $3]::integer[]) OR b = 1",
+                "SELECT id FROM t WHERE a = ANY(ARRAY[$1, $2, $3]::int[]) OR b = 1",
             ),
             (
                 "UPDATE t SET b = $1 WHERE a = 1 OR a = 2 OR a = 3",
-                "UPDATE t SET b = $1 WHERE a = ANY (ARRAY[1, 2, 3])",
+                "UPDATE t SET b = $1 WHERE a = ANY(ARRAY[1, 2, 3])",
             ),
             (
                 "SELECT id FROM t WHERE day = '2026-01-01' OR day = '2026-01-02' OR day = '2026-01-05'",
-                "SELECT id FROM t WHERE day = ANY (ARRAY['2026-01-01', '2026-01-02', '2026-01-05']::date[])",
+                "SELECT id FROM t WHERE day = ANY(ARRAY['2026-01-01', '2026-01-02', '2026-01-05']::date[])",
             ),
         ] {
             offers(&OrSameColumn, sql, want);

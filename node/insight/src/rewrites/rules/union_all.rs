@@ -8,7 +8,7 @@ use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{may_aggregate, target_value};
 use crate::rewrites::text::{column, comparison, conjuncts, integer, parameter, string, text};
 use crate::rewrites::tree::select_node;
-use crate::rewrites::view::{View, is_plain};
+use crate::rewrites::view::{Kind, View, is_plain};
 use crate::rewrites::{About, Rule};
 
 /// UNION of branches that share no row.
@@ -39,6 +39,9 @@ impl Rule for UnionAll {
 }
 
 fn check(view: &View<'_>) -> Option<Draft> {
+    if view.kind == Kind::Side {
+        return None;
+    }
     let branches = branches(view.select)?;
     let first = branches.first().filter(|_| branches.len() > 1)?;
     let mut open = None;
@@ -95,10 +98,9 @@ fn branches(select: &SelectStmt) -> Option<Vec<&SelectStmt>> {
 fn keep_all(select: &mut SelectStmt) {
     if select.op == SetOperation::SetopUnion as i32 {
         select.all = true;
-        for side in [select.larg.as_deref_mut(), select.rarg.as_deref_mut()] {
-            if let Some(side) = side {
-                keep_all(side);
-            }
+        let sides = [select.larg.as_deref_mut(), select.rarg.as_deref_mut()];
+        for side in sides.into_iter().flatten() {
+            keep_all(side);
         }
     }
 }
@@ -209,10 +211,14 @@ Execution Time: 100.0 ms
         for sql in [
             "SELECT id, 'a' AS kind FROM t UNION SELECT id, 'b' AS kind FROM l",
             "SELECT id, a FROM t WHERE a = 1 UNION SELECT id, a FROM t WHERE a = 2 ORDER BY id",
-            "SELECT id, 1 FROM t UNION SELECT DISTINCT x, 2 FROM l UNION SELECT id, 3 FROM l",
         ] {
             offers(&UnionAll, sql, &sql.replace("UNION", "UNION ALL"));
         }
+        offers(
+            &UnionAll,
+            "SELECT id, 1 FROM t UNION SELECT DISTINCT x, 2 FROM l UNION SELECT id, 3 FROM l",
+            "(SELECT id, 1 FROM t UNION ALL SELECT DISTINCT x, 2 FROM l) UNION ALL SELECT id, 3 FROM l",
+        );
         let sql = "SELECT id, 'a' FROM t UNION SELECT id, 'b' FROM t";
         let finding = offers_by_plan(&UnionAll, sql, PLAN, &sql.replace("UNION", "UNION ALL"));
         assert!((finding.improvement_percent.unwrap() - 30.0).abs() < 1e-6);

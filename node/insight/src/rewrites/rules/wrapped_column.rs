@@ -267,7 +267,7 @@ Execution Time: 100.0 ms
             (
                 "SELECT id FROM t WHERE a + $1 = $2",
                 "whole numbers",
-                "SELECT id FROM t WHERE a = $2::integer - $1::integer",
+                "SELECT id FROM t WHERE a = $2::int - $1::int",
             ),
             (
                 "SELECT id FROM t WHERE coalesce(a, $1) = $2",
@@ -276,8 +276,7 @@ Execution Time: 100.0 ms
             ),
         ] {
             let finding = asks(&WrappedColumn, sql, part);
-            let rewritten = finding.rewritten.unwrap();
-            assert_eq!(rewritten.replace("int)", "integer)"), want);
+            assert_eq!(finding.rewritten.as_deref(), Some(want));
         }
     }
 

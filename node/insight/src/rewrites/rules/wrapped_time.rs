@@ -179,19 +179,19 @@ mod tests {
         for (sql, want) in [
             (
                 "SELECT id FROM t WHERE created::date = '2026-01-02'",
-                "SELECT id FROM t WHERE created >= '2026-01-02'::date AND created < ('2026-01-02'::date + 1)",
+                "SELECT id FROM t WHERE created >= '2026-01-02'::date AND created < '2026-01-02'::date + 1",
             ),
             (
                 "SELECT id FROM t WHERE b = $1 AND date(created) <= $2",
-                "SELECT id FROM t WHERE b = $1 AND created < ($2::date + 1)",
+                "SELECT id FROM t WHERE b = $1 AND created < $2::date + 1",
             ),
             (
                 "SELECT id FROM t WHERE created::date BETWEEN $1 AND $2",
-                "SELECT id FROM t WHERE created >= $1::date AND created < ($2::date + 1)",
+                "SELECT id FROM t WHERE created >= $1::date AND created < $2::date + 1",
             ),
             (
                 "SELECT id FROM t WHERE date_trunc('month', created) = $1",
-                "SELECT id FROM t WHERE created >= $1::timestamp AND created < ($1::timestamp + '1 month'::interval) AND date_trunc('month', $1::timestamp) = $1::timestamp",
+                "SELECT id FROM t WHERE created >= $1::timestamp AND created < $1::timestamp + '1 month'::interval AND date_trunc('month', $1::timestamp) = $1::timestamp",
             ),
             (
                 "SELECT id FROM t WHERE extract(year FROM created) = 2026",
