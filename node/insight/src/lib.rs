@@ -6,9 +6,10 @@
 //! # Map
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
-//! same rows with less work.
+//! same rows with less work, [`parameters`] proposes settings.
 
 mod fingerprint;
+pub mod parameters;
 pub mod plan;
 pub mod rewrites;
 pub mod why;
