@@ -15,6 +15,7 @@ mod damage;
 mod encodings;
 mod exactly_once;
 mod failover;
+mod grafana;
 mod large_push;
 mod limits;
 mod membership;

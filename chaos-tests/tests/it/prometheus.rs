@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// What `promtool` says of `input`; the real one, in the root file system of the other programs.
-async fn promtool(args: [&str; 2], input: &str) -> anyhow::Result<(bool, String)> {
+pub(crate) async fn promtool(args: [&str; 2], input: &str) -> anyhow::Result<(bool, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("timescaledb.sh");
     let prepared = Command::new(&script)
         .args(["with", "promtool"])
@@ -39,7 +39,7 @@ async fn promtool(args: [&str; 2], input: &str) -> anyhow::Result<(bool, String)
 const ABOUT_COUNTERS: &str = "pganalytics_counter_anomalies_total";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn promtool_finds_nothing_to_complain_about() -> anyhow::Result<()> {
+pub(crate) async fn promtool_finds_nothing_to_complain_about() -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let mut args = cluster.load_args();
     args.duration = Duration::from_secs(2);
