@@ -126,14 +126,16 @@ async fn collect_from_a_real_server(cluster: &Cluster, database: &Timescale) -> 
              CREATE TABLE orders (id int PRIMARY KEY, status text); \
              INSERT INTO orders SELECT n, 'open' FROM generate_series(1, 5000) n; \
              DELETE FROM orders WHERE id % 10 = 0; ANALYZE orders; SELECT count(*) FROM orders; \
-             SELECT pg_create_physical_replication_slot('spare', true); \
-             BEGIN; LOCK TABLE orders",
+             SELECT pg_create_physical_replication_slot('spare', true)",
         )
         .await?;
+    // Of a row: a lock of the table would keep the collector from measuring it.
+    let locks = "BEGIN; UPDATE orders SET status = 'held' WHERE id = 1";
+    session.client.batch_execute(locks).await?;
     let waiting = database.connect().await?;
     let waits = tokio::spawn(async move {
-        let counted = waiting.client.batch_execute("SELECT count(*) FROM orders");
-        counted.await
+        let update = "UPDATE orders SET status = 'late' WHERE id = 1";
+        waiting.client.batch_execute(update).await
     });
     let mut args = CollectArgs::for_nodes(cluster.endpoints());
     args.collector_id = "ours".to_owned();
