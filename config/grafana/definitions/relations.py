@@ -27,7 +27,8 @@ def newest(source, key, where):
 
 
 NEWEST_TABLES = newest(TABLES, TABLE_KEY, f"{CHOSEN_DATABASES} AND {OF_SCHEMAS}")
-SCANS = rows("pg_table", "schemaname text, relname text, seq_scan bigint, seq_tup_read bigint, n_live_tup bigint")
+SCANS = rows("pg_table", "schemaname text, relname text, seq_scan bigint, seq_tup_read bigint, n_live_tup bigint",
+             only_newest=True)
 NAMED = """schema_name || '.' || table_name AS "Table", database_name AS "Database\""""
 
 INFRASTRUCTURE = dashboard(
@@ -102,7 +103,7 @@ FROM sizes GROUP BY {TABLE_KEY} ORDER BY 4 DESC NULLS LAST LIMIT 20""",
     since="now-7d",
 )
 
-FREEZE = rows("pg_freeze", "schema text, name text, xid_age bigint, freeze_max_age bigint")
+FREEZE = rows("pg_freeze", "schema text, name text, xid_age bigint, freeze_max_age bigint", only_newest=True)
 
 VACUUM = dashboard(
     "vacuum-bloat",
