@@ -7,7 +7,9 @@
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
 //! same rows with less work, [`parameters`] proposes settings.
+//! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual.
 
+pub mod anomalies;
 mod fingerprint;
 pub mod parameters;
 pub mod plan;
