@@ -8,8 +8,11 @@
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
 //! same rows with less work, [`parameters`] proposes settings.
 //! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual.
+//! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
+//! [`comparison`] what changed between two windows of time.
 
 pub mod anomalies;
+pub mod comparison;
 mod fingerprint;
 pub mod parameters;
 pub mod plan;
