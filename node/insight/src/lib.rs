@@ -6,10 +6,8 @@
 //! # Map
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
-//! same rows with less work, [`parameters`] proposes settings.
-//! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual.
-//! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
-//! [`comparison`] what changed between two windows of time.
+//! same rows with less work, [`parameters`] settings. [`anomalies`] finds what
+//! is not usual, [`comparison`] what changed between two windows of time.
 
 pub mod anomalies;
 pub mod comparison;
