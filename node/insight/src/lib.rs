@@ -13,6 +13,7 @@ pub mod anomalies;
 pub mod comparison;
 mod fingerprint;
 pub mod parameters;
+pub mod index_advice;
 pub mod plan;
 pub mod rewrites;
 pub mod why;
