@@ -131,7 +131,9 @@ impl<'a> Walker<'a> {
     /// A scope in which one relation is seen by its own name.
     fn relation_scope(&mut self, relation: usize) -> Scope<'static> {
         let name = self.catalog.relations.get(relation);
-        let name = name.map(|relation| relation.name.clone()).unwrap_or_default();
+        let name = name
+            .map(|relation| relation.name.clone())
+            .unwrap_or_default();
         let access = self.access(relation);
         Scope {
             sources: vec![Source {

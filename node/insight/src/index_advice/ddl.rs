@@ -9,28 +9,118 @@ const MAX_NAME_BYTES: usize = 63;
 
 /// Words that a column or a table must not be called without quotes.
 const RESERVED: [&str; 77] = [
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case",
-    "cast", "check", "collate", "column", "constraint", "create", "current_catalog",
-    "current_date", "current_role", "current_time", "current_timestamp", "current_user",
-    "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "false", "fetch",
-    "for", "foreign", "from", "grant", "group", "having", "in", "initially", "intersect", "into",
-    "lateral", "leading", "limit", "localtime", "localtimestamp", "not", "null", "offset", "on",
-    "only", "or", "order", "placing", "primary", "references", "returning", "select",
-    "session_user", "some", "symmetric", "system_user", "table", "then", "to", "trailing", "true",
-    "union", "unique", "user", "using", "variadic", "when", "where", "with",
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "column",
+    "constraint",
+    "create",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "from",
+    "grant",
+    "group",
+    "having",
+    "in",
+    "initially",
+    "intersect",
+    "into",
+    "lateral",
+    "leading",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "select",
+    "session_user",
+    "some",
+    "symmetric",
+    "system_user",
+    "table",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "when",
+    "where",
+    "with",
 ];
 
 /// Words that are reserved where a function or a type could stand too.
 const RESERVED_FOR_FUNCTIONS: [&str; 23] = [
-    "authorization", "binary", "collation", "concurrently", "cross", "current_schema", "freeze",
-    "full", "ilike", "inner", "is", "isnull", "join", "left", "like", "natural", "notnull",
-    "outer", "overlaps", "right", "similar", "tablesample", "verbose",
+    "authorization",
+    "binary",
+    "collation",
+    "concurrently",
+    "cross",
+    "current_schema",
+    "freeze",
+    "full",
+    "ilike",
+    "inner",
+    "is",
+    "isnull",
+    "join",
+    "left",
+    "like",
+    "natural",
+    "notnull",
+    "outer",
+    "overlaps",
+    "right",
+    "similar",
+    "tablesample",
+    "verbose",
 ];
 
 /// An identifier as SQL needs it: bare if it is lower case and no keyword, else in quotes.
 pub(super) fn quoted(name: &str) -> String {
     let mut chars = name.chars();
-    let starts = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_');
+    let starts = chars
+        .next()
+        .is_some_and(|c| c.is_ascii_lowercase() || c == '_');
     let is_plain = chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     let is_reserved = RESERVED.contains(&name) || RESERVED_FOR_FUNCTIONS.contains(&name);
     if starts && is_plain && !is_reserved {
@@ -58,7 +148,10 @@ pub(super) struct Parts<'a> {
 pub(super) fn create(relation: &Relation, parts: &Parts<'_>) -> String {
     let keys: Vec<String> = parts.keys.iter().map(key).collect();
     let table = qualified(&relation.schema, &relation.name);
-    let mut text = format!("CREATE INDEX CONCURRENTLY {} ON {table}", quoted(parts.name));
+    let mut text = format!(
+        "CREATE INDEX CONCURRENTLY {} ON {table}",
+        quoted(parts.name)
+    );
     if parts.method != "btree" {
         text = format!("{text} USING {}", parts.method);
     }
@@ -75,7 +168,10 @@ pub(super) fn create(relation: &Relation, parts: &Parts<'_>) -> String {
 
 /// The statement that drops an index without blocking writes.
 pub(super) fn drop(relation: &Relation, index: &str) -> String {
-    format!("DROP INDEX CONCURRENTLY {};", qualified(&relation.schema, index))
+    format!(
+        "DROP INDEX CONCURRENTLY {};",
+        qualified(&relation.schema, index)
+    )
 }
 
 /// One key: a column, or an expression in parentheses, with what is not the default.

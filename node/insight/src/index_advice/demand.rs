@@ -101,17 +101,16 @@ impl Test {
     pub(super) fn is_range(&self) -> bool {
         matches!(
             self,
-            Self::Above(_)
-                | Self::Below(_)
-                | Self::Between(..)
-                | Self::Prefix(_)
-                | Self::Period(_)
+            Self::Above(_) | Self::Below(_) | Self::Between(..) | Self::Prefix(_) | Self::Period(_)
         )
     }
 
     /// Whether it always is the same condition, which can be the predicate of an index.
     pub(super) fn is_constant(&self) -> bool {
-        matches!(self, Self::Equal(Value::Known(_)) | Self::IsNull | Self::Is(_))
+        matches!(
+            self,
+            Self::Equal(Value::Known(_)) | Self::IsNull | Self::Is(_)
+        )
     }
 }
 

@@ -25,8 +25,20 @@ pub(super) enum Operand {
 
 /// Immutable functions whose first argument is the column.
 const IMMUTABLE: [&str; 14] = [
-    "lower", "upper", "md5", "length", "abs", "btrim", "ltrim", "rtrim", "substr", "substring",
-    "left", "right", "reverse", "round",
+    "lower",
+    "upper",
+    "md5",
+    "length",
+    "abs",
+    "btrim",
+    "ltrim",
+    "rtrim",
+    "substr",
+    "substring",
+    "left",
+    "right",
+    "reverse",
+    "round",
 ];
 
 /// Functions of times that name a period.
@@ -51,9 +63,9 @@ impl Walker<'_> {
                 self.note(&found);
                 Operand::Column(found)
             }
-            NodeEnum::AConst(_) | NodeEnum::ParamRef(_) => self
-                .literal(node)
-                .map_or(Operand::Mixed, Operand::Value),
+            NodeEnum::AConst(_) | NodeEnum::ParamRef(_) => {
+                self.literal(node).map_or(Operand::Mixed, Operand::Value)
+            }
             NodeEnum::TypeCast(cast) => self.cast(cast, scope),
             NodeEnum::FuncCall(call) => self.call(call, node, scope),
             NodeEnum::AExpr(expr) => {
@@ -63,7 +75,9 @@ impl Walker<'_> {
                         self.field(arrow.unwrap_or_default(), left, right, scope)
                     }
                     (Some("-"), None, Some(right)) => match self.literal(right) {
-                        Some(Value::Known(text)) => Operand::Value(Value::Known(format!("-{text}"))),
+                        Some(Value::Known(text)) => {
+                            Operand::Value(Value::Known(format!("-{text}")))
+                        }
                         _ => self.computed(node, scope),
                     },
                     _ => self.computed(node, scope),
@@ -163,7 +177,11 @@ impl Walker<'_> {
         let name = self.literal(right);
         match (self.operand(left, scope), name) {
             (Operand::Column(found), Some(Value::Known(name))) => {
-                let text = format!("({} {arrow} {})", quoted(&found.column), literal_text(&name));
+                let text = format!(
+                    "({} {arrow} {})",
+                    quoted(&found.column),
+                    literal_text(&name)
+                );
                 Operand::Wrapped(found, text)
             }
             _ => Operand::Mixed,
@@ -196,7 +214,9 @@ fn has_column(node: &Node, depth: u32) -> bool {
     match inner {
         NodeEnum::ColumnRef(_) => true,
         _ if depth > super::MAX_DEPTH => true,
-        _ => children(inner).iter().any(|child| has_column(child, depth + 1)),
+        _ => children(inner)
+            .iter()
+            .any(|child| has_column(child, depth + 1)),
     }
 }
 

@@ -14,8 +14,20 @@ use super::select::target_name;
 
 /// Functions that make one row of many.
 const AGGREGATES: [&str; 14] = [
-    "count", "sum", "avg", "min", "max", "array_agg", "string_agg", "json_agg", "jsonb_agg",
-    "bool_and", "bool_or", "every", "stddev", "variance",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "array_agg",
+    "string_agg",
+    "json_agg",
+    "jsonb_agg",
+    "bool_and",
+    "bool_or",
+    "every",
+    "stddev",
+    "variance",
 ];
 
 impl Walker<'_> {
@@ -52,7 +64,11 @@ impl Walker<'_> {
 
     /// Whether rows of an access must find partners in this query: how many do is not known.
     fn joins(&self, access: usize, first: usize) -> bool {
-        let terms = self.reading.accesses.get(access).map(|access| &access.terms);
+        let terms = self
+            .reading
+            .accesses
+            .get(access)
+            .map(|access| &access.terms);
         terms.into_iter().flatten().any(|term| {
             matches!(term.test, Test::Join(partner, _) if partner >= first
                 && !self.nullable.contains(&partner))
@@ -67,7 +83,11 @@ impl Walker<'_> {
             Some(Value::Known(text)) => text.parse::<f64>().ok(),
             _ => None,
         };
-        let offset = select.limit_offset.as_deref().and_then(number).unwrap_or(0.0);
+        let offset = select
+            .limit_offset
+            .as_deref()
+            .and_then(number)
+            .unwrap_or(0.0);
         let is_all = matches!(&count.node, Some(NodeEnum::AConst(constant)) if constant.isnull);
         match number(count) {
             Some(rows) => Limit::Rows(rows + offset),
@@ -88,7 +108,11 @@ impl Walker<'_> {
         }
         let (nodes, is_grouping): (Vec<&Node>, bool) = if is_grouped {
             (select.group_clause.iter().collect(), true)
-        } else if select.distinct_clause.iter().any(|node| node.node.is_some()) {
+        } else if select
+            .distinct_clause
+            .iter()
+            .any(|node| node.node.is_some())
+        {
             (select.distinct_clause.iter().collect(), false)
         } else if !select.distinct_clause.is_empty() {
             (select.target_list.iter().collect(), true)
@@ -133,7 +157,10 @@ impl Walker<'_> {
         scope: &Scope<'_>,
         access: usize,
     ) -> Option<Vec<OrderKey>> {
-        nodes.iter().map(|node| self.key(node, select, scope, access)).collect()
+        nodes
+            .iter()
+            .map(|node| self.key(node, select, scope, access))
+            .collect()
     }
 
     /// One key of an order; nothing if it is not of this access.

@@ -129,7 +129,11 @@ impl Walker<'_> {
         match &source.columns {
             Columns::Derived(derived) => derived.columns.clone(),
             Columns::Base(access) => {
-                let relation = self.reading.accesses.get(*access).map(|found| found.relation);
+                let relation = self
+                    .reading
+                    .accesses
+                    .get(*access)
+                    .map(|found| found.relation);
                 let relation = relation.and_then(|relation| self.catalog.relations.get(relation));
                 let columns = relation.into_iter().flat_map(|relation| &relation.columns);
                 columns

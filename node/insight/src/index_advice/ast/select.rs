@@ -25,7 +25,10 @@ impl Walker<'_> {
     fn select_inside(&mut self, select: &SelectStmt, parent: &Scope<'_>) -> Derived {
         let mut scope = Scope::inside(parent);
         self.with(select.with_clause.as_ref(), &mut scope);
-        if !matches!(select.op(), SetOperation::SetopNone | SetOperation::Undefined) {
+        if !matches!(
+            select.op(),
+            SetOperation::SetopNone | SetOperation::Undefined
+        ) {
             return self.union(select, &scope);
         }
         let first = self.reading.accesses.len();
@@ -36,8 +39,12 @@ impl Walker<'_> {
         let condition = select.where_clause.as_deref();
         self.condition(condition, &scope);
         let expressions = select.target_list.iter().chain(&select.group_clause);
-        let expressions = expressions.chain(&select.sort_clause).chain(&select.window_clause);
-        let expressions = expressions.chain(&select.values_lists).chain(&select.distinct_clause);
+        let expressions = expressions
+            .chain(&select.sort_clause)
+            .chain(&select.window_clause);
+        let expressions = expressions
+            .chain(&select.values_lists)
+            .chain(&select.distinct_clause);
         for expression in expressions.chain(select.having_clause.as_deref()) {
             self.expression(expression, &scope);
         }
@@ -86,8 +93,8 @@ impl Walker<'_> {
                     Derived::default()
                 }
             };
-            derived.can_push &= !clause.recursive
-                && cte.ctematerialized() != CteMaterialize::Always;
+            derived.can_push &=
+                !clause.recursive && cte.ctematerialized() != CteMaterialize::Always;
             scope.ctes.insert(cte.ctename.clone(), derived);
         }
     }
@@ -120,7 +127,9 @@ impl Walker<'_> {
             Columns::Base(self.access(found))
         } else if let Some(view) = self.catalog.find_view(&range.schemaname, &range.relname) {
             let parsed = pg_query::parse(&view.definition, 0).ok();
-            let statements = parsed.map(|parsed| parsed.protobuf.stmts).unwrap_or_default();
+            let statements = parsed
+                .map(|parsed| parsed.protobuf.stmts)
+                .unwrap_or_default();
             let first = statements.first().and_then(|first| first.stmt.as_deref());
             let select = first.and_then(select_of);
             let derived = select.map(|select| self.select(select, &Scope::default()));
@@ -140,7 +149,9 @@ impl Walker<'_> {
         if let Some(alias) = alias {
             rename(&mut derived, select, &alias.colnames);
         }
-        let name = alias.map(|alias| alias.aliasname.clone()).unwrap_or_default();
+        let name = alias
+            .map(|alias| alias.aliasname.clone())
+            .unwrap_or_default();
         let columns = Columns::Derived(derived);
         scope.sources.push(Source { name, columns });
     }
@@ -199,10 +210,18 @@ impl Walker<'_> {
         let (lefts, rights) = (columns(self, lefts), columns(self, rights));
         let mut names: BTreeSet<&str> = join.using_clause.iter().filter_map(string).collect();
         if join.is_natural {
-            names.extend(lefts.keys().filter(|name| rights.contains_key(*name)).map(String::as_str));
+            names.extend(
+                lefts
+                    .keys()
+                    .filter(|name| rights.contains_key(*name))
+                    .map(String::as_str),
+            );
         }
         for name in names {
-            let pair = (lefts.get(name).cloned().flatten(), rights.get(name).cloned().flatten());
+            let pair = (
+                lefts.get(name).cloned().flatten(),
+                rights.get(name).cloned().flatten(),
+            );
             let (Some(one), Some(other)) = pair else {
                 continue;
             };

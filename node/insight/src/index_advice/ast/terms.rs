@@ -125,7 +125,8 @@ impl Walker<'_> {
         };
         match accesses.as_slice() {
             [access] if branches.iter().all(narrows) => {
-                let plain = |branch: Terms| branch.terms.into_iter().map(|(_, term)| term).collect();
+                let plain =
+                    |branch: Terms| branch.terms.into_iter().map(|(_, term)| term).collect();
                 Terms {
                     terms: Vec::new(),
                     branches: vec![(*access, branches.into_iter().map(plain).collect())],
@@ -179,7 +180,10 @@ impl Walker<'_> {
             .map(|(left, right)| self.pair(left, op, right, scope))
             .collect();
         if op == "=" {
-            return terms.into_iter().reduce(Terms::and).unwrap_or_else(Terms::none);
+            return terms
+                .into_iter()
+                .reduce(Terms::and)
+                .unwrap_or_else(Terms::none);
         }
         terms.truncate(1);
         let first = terms.pop().unwrap_or_else(Terms::none);
@@ -243,7 +247,11 @@ impl Walker<'_> {
             NodeEnum::TypeCast(cast) => self.list(cast.arg.as_deref()?),
             NodeEnum::AConst(_) | NodeEnum::ParamRef(_) => {
                 let text = self.literal(node)?;
-                let inner = text.known()?.strip_prefix('{')?.strip_suffix('}')?.to_owned();
+                let inner = text
+                    .known()?
+                    .strip_prefix('{')?
+                    .strip_suffix('}')?
+                    .to_owned();
                 let items = inner.split(',').map(|item| item.trim().trim_matches('"'));
                 Some(items.map(|item| Value::Known(item.to_owned())).collect())
             }
@@ -256,7 +264,11 @@ impl Walker<'_> {
         let Some(NodeEnum::List(bounds)) = right.node.as_ref() else {
             return Terms::none();
         };
-        let bounds: Vec<Operand> = bounds.items.iter().map(|b| self.operand(b, scope)).collect();
+        let bounds: Vec<Operand> = bounds
+            .items
+            .iter()
+            .map(|b| self.operand(b, scope))
+            .collect();
         match bounds.as_slice() {
             [Operand::Value(low), Operand::Value(high)] => {
                 of_key(key, Test::Between(low.clone(), high.clone()))
@@ -325,7 +337,15 @@ fn of_key(key: Operand, test: Test) -> Terms {
             let key = Key::column(&found.column);
             let is_period = test.is_equality() || test.is_range();
             let other = Test::Other(Other::Filter);
-            (found, key, if is_period { Test::Period(function) } else { other })
+            (
+                found,
+                key,
+                if is_period {
+                    Test::Period(function)
+                } else {
+                    other
+                },
+            )
         }
         Operand::Value(_) | Operand::Mixed => return Terms::none(),
     };
@@ -352,7 +372,10 @@ fn swapped(op: &str) -> &str {
 
 /// The literal text before the first wildcard.
 fn prefix(pattern: &str) -> String {
-    pattern.chars().take_while(|c| !matches!(c, '%' | '_' | '\\')).collect()
+    pattern
+        .chars()
+        .take_while(|c| !matches!(c, '%' | '_' | '\\'))
+        .collect()
 }
 
 /// The longest literal text between wildcards.

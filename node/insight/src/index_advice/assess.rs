@@ -1,0 +1,307 @@
+//! From workload and catalogue to needs with their seconds, and from those to the answer.
+
+use std::collections::BTreeMap;
+
+use super::answer::{Advice, Answer, Withheld};
+use super::ast;
+use super::board::{Board, Writer, served};
+use super::candidates::candidates;
+use super::catalog::Catalog;
+use super::choice::choose;
+use super::cost::Prices;
+use super::demand::{Reading, Write};
+use super::existing::{Existing, existing};
+use super::gates::Seen;
+use super::need::{Asker, Need, foreign_keys, needs};
+use super::workload::Workload;
+use super::{drop, gates, report, special, withheld};
+
+/// Share of a statement's time that access takes where no plan tells.
+const UNKNOWN_SHARE: f64 = 0.5;
+/// Milliseconds of a unit of cost where no statement tells, and the bounds of what one may tell.
+const UNKNOWN_UNIT_MS: f64 = 0.01;
+const UNIT_MS: (f64, f64) = (0.001, 0.05);
+/// Weight of an order over much of a table that no limit cuts.
+const WIDE_ORDER_WEIGHT: f64 = 0.2;
+/// Share of the table that is much.
+const WIDE_ORDER_ROWS: f64 = 0.1;
+/// New indexes of a database at most.
+const MAX_A_DATABASE: usize = 10;
+/// Share of the database's size that they take at most.
+const MAX_SIZE_SHARE: f64 = 0.1;
+
+/// All that is read before anything is chosen.
+pub(super) struct Facts<'a> {
+    pub(super) workload: &'a Workload,
+    pub(super) catalog: &'a Catalog,
+    pub(super) prices: Prices,
+    pub(super) readings: Vec<Option<Reading>>,
+    /// Of each relation.
+    pub(super) existing: Vec<Vec<Existing<'a>>>,
+    pub(super) ms_per_unit: f64,
+}
+
+/// Advises. Only on a large stack.
+pub(super) fn assess(workload: &Workload, catalog: &Catalog) -> Answer {
+    let statements = &workload.statements;
+    let read = |s: &super::workload::Statement| ast::read(&s.text, &s.constants, catalog);
+    let mut facts = Facts {
+        workload,
+        catalog,
+        prices: Prices::of(&catalog.settings, catalog.server_major),
+        readings: statements.iter().map(read).collect(),
+        existing: (0..catalog.relations.len())
+            .map(|place| existing(place, catalog))
+            .collect(),
+        ms_per_unit: UNKNOWN_UNIT_MS,
+    };
+    let needs = facts.needs();
+    let mut answer = Answer::default();
+    for place in 0..catalog.relations.len() {
+        facts.relation(place, &needs, &mut answer);
+    }
+    limit(&mut answer, catalog);
+    let unread = facts
+        .readings
+        .iter()
+        .zip(statements)
+        .filter(|(reading, _)| reading.is_none());
+    answer.unread = unread.map(|(_, statement)| statement.hash).collect();
+    answer.unread.sort_unstable();
+    answer.unread.dedup();
+    withheld::tidy(&mut answer.withheld);
+    answer
+}
+
+impl Facts<'_> {
+    /// Needs of all statements and foreign keys, with their seconds.
+    fn needs(&mut self) -> Vec<Need> {
+        let mut all = Vec::new();
+        let mut units = Vec::new();
+        for (number, statement) in self.workload.statements.iter().enumerate() {
+            let Some(Some(reading)) = self.readings.get(number) else {
+                continue;
+            };
+            let mut own = needs(number, statement, reading, self.catalog);
+            let costs: Vec<f64> = own.iter().map(|need| self.cost(need)).collect();
+            weigh(&mut own, &costs);
+            if statement.calls_per_day > 0.0 {
+                let ms = own
+                    .iter()
+                    .map(|need| need.seconds * 1_000.0 / statement.calls_per_day);
+                units.extend(
+                    ms.zip(&costs)
+                        .map(|(ms, cost)| ms / cost.max(f64::MIN_POSITIVE)),
+                );
+            }
+            for need in &mut own {
+                self.discount(need);
+            }
+            all.extend(own);
+        }
+        self.ms_per_unit = median(units)
+            .unwrap_or(UNKNOWN_UNIT_MS)
+            .clamp(UNIT_MS.0, UNIT_MS.1);
+        for (mut need, deletes) in foreign_keys(self.catalog) {
+            if need.seconds <= 0.0 {
+                need.seconds = deletes * self.cost(&need) * self.ms_per_unit / 1_000.0;
+                need.statement_seconds = need.seconds;
+            }
+            all.push(need);
+        }
+        all
+    }
+
+    fn cost(&self, need: &Need) -> f64 {
+        let relation = self.catalog.relations.get(need.relation);
+        let existing = self.existing.get(need.relation);
+        relation.zip(existing).map_or(0.0, |(relation, existing)| {
+            served(need, relation, existing, &self.prices).cost
+        })
+    }
+
+    /// An order over much of a table without a limit is seldom given by an index.
+    fn discount(&self, need: &mut Need) {
+        let relation = self.catalog.relations.get(need.relation);
+        let is_wide = relation.is_some_and(|relation| {
+            need.own_rows(relation) > WIDE_ORDER_ROWS * relation.known_rows().unwrap_or(0.0)
+        });
+        if is_wide && !need.order.keys.is_empty() && need.limit.is_none() {
+            need.seconds *= WIDE_ORDER_WEIGHT;
+        }
+    }
+
+    /// Chooses for one relation.
+    fn relation(&self, place: usize, all: &[Need], answer: &mut Answer) {
+        let Some(relation) = self.catalog.relations.get(place) else {
+            return;
+        };
+        let existing = self
+            .existing
+            .get(place)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let own: Vec<&Need> = all.iter().filter(|need| need.relation == place).collect();
+        drop::advise(relation, existing, self.catalog, &mut answer.advices);
+        special::advise(self, place, answer);
+        let asked: Vec<&Need> = own.into_iter().filter(|need| need.seconds > 0.0).collect();
+        if asked.is_empty() {
+            return;
+        }
+        if let Some(reason) = gates::relation(relation) {
+            withheld::all(self, relation, &asked, &reason, &mut answer.withheld);
+            return;
+        }
+        let is_analysed =
+            |need: &&Need| relation.known_rows().is_some() && need.unanalysed.is_empty();
+        let (known, unknown): (Vec<&Need>, Vec<&Need>) = asked.into_iter().partition(is_analysed);
+        if !unknown.is_empty() {
+            answer
+                .advices
+                .push(report::analyze(self, relation, &unknown));
+            let reason = "the table or the columns have no statistics: ANALYZE comes first";
+            withheld::all(self, relation, &unknown, reason, &mut answer.withheld);
+        }
+        let board = Board {
+            relation,
+            needs: known,
+            existing,
+            writers: self.writers(place),
+            prices: &self.prices,
+            ms_per_unit: self.ms_per_unit,
+        };
+        self.choose(board, answer);
+    }
+
+    fn choose(&self, mut board: Board<'_>, answer: &mut Answer) {
+        let served = board.served();
+        let pairs = board.needs.iter().copied().zip(&served);
+        let (enough, open): (Vec<_>, Vec<_>) = pairs.partition(|(_, s)| gates::is_enough(s));
+        for (need, served) in enough {
+            withheld::served(self, board.relation, need, served, &mut answer.withheld);
+        }
+        board.needs = open.into_iter().map(|(need, _)| need).collect();
+        let served = board.served();
+        let seen: Vec<Seen> = board.needs.iter().map(|need| self.seen(need)).collect();
+        let shapes = candidates(&board.needs, board.relation, &self.prices);
+        let choice = choose(&board, &served, &seen, shapes);
+        for pick in &choice.picks {
+            let advice = report::create(self, &board, &served, &choice.picks, pick);
+            answer.advices.push(advice);
+        }
+        withheld::rest(self, &board, &served, &choice, &mut answer.withheld);
+    }
+
+    fn seen(&self, need: &Need) -> Seen {
+        match need.asker {
+            Asker::Statement(number) => {
+                let statement = self.workload.statements.get(number);
+                statement.map_or(Seen::default(), |statement| Seen {
+                    days: statement.observed_days,
+                    calls: statement.calls_per_day * statement.observed_days,
+                })
+            }
+            // The constraint itself is the demand; the parent's counters tell how often.
+            Asker::ForeignKey(_) => Seen {
+                days: f64::INFINITY,
+                calls: 0.0,
+            },
+        }
+    }
+
+    fn writers(&self, relation: usize) -> Vec<Writer> {
+        let mut writers = Vec::new();
+        for (statement, reading) in self.workload.statements.iter().zip(&self.readings) {
+            let writes = reading.as_ref().map(|reading| reading.writes.as_slice());
+            for write in writes.unwrap_or_default() {
+                let (Write::Insert(target) | Write::Update(target, _) | Write::Delete(target)) =
+                    write;
+                if *target == relation {
+                    writers.push(Writer {
+                        hash: statement.hash,
+                        write: write.clone(),
+                        rows_per_day: statement.calls_per_day
+                            * statement.rows_per_call.unwrap_or(1.0),
+                    });
+                }
+            }
+        }
+        writers
+    }
+}
+
+/// Gives each need its part of the statement's seconds: the plan's share of the relation, else a
+/// half for all, in both cases split by cost.
+fn weigh(needs: &mut [Need], costs: &[f64]) {
+    let mut sums: BTreeMap<Option<usize>, f64> = BTreeMap::new();
+    let part = |need: &Need| need.observed.share.map(|_| need.relation);
+    for (need, cost) in needs.iter().zip(costs) {
+        *sums.entry(part(need)).or_insert(0.0) += cost;
+    }
+    for (need, cost) in needs.iter_mut().zip(costs) {
+        let sum = sums.get(&part(need)).copied().unwrap_or(0.0);
+        let share = need.observed.share.unwrap_or(UNKNOWN_SHARE);
+        if sum > 0.0 {
+            need.seconds = need.statement_seconds * share * cost / sum;
+        }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.retain(|value| value.is_finite() && *value > 0.0);
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// Orders the answer, and keeps what a database takes of new indexes.
+fn limit(answer: &mut Answer, catalog: &Catalog) {
+    let net = |advice: &Advice| advice.saved_seconds_per_day - advice.write_seconds_per_day;
+    answer.advices.sort_by(|one, other| {
+        let by_value = net(other).total_cmp(&net(one));
+        let name = |advice: &Advice| {
+            (
+                advice.schema.clone(),
+                advice.relation.clone(),
+                advice.kind,
+                advice.index.clone(),
+            )
+        };
+        by_value.then_with(|| name(one).cmp(&name(other)))
+    });
+    let room = catalog
+        .database_bytes
+        .map_or(f64::INFINITY, |bytes| bytes * MAX_SIZE_SHARE);
+    let (mut indexes, mut bytes) = (0_usize, 0.0);
+    let Answer {
+        advices, withheld, ..
+    } = answer;
+    advices.retain(|advice| {
+        if !report::is_ranked(advice.kind) {
+            return true;
+        }
+        let size = advice.size_bytes.unwrap_or(0.0);
+        if indexes < MAX_A_DATABASE && bytes + size <= room {
+            indexes += 1;
+            bytes += size;
+            return true;
+        }
+        withheld.push(Withheld {
+            schema: advice.schema.clone(),
+            relation: advice.relation.clone(),
+            columns: advice
+                .keys
+                .iter()
+                .map(|key| key.text().to_owned())
+                .collect(),
+            statements: advice
+                .helps
+                .iter()
+                .filter_map(|helped| helped.hash)
+                .collect(),
+            reason:
+                "others are worth more: at most 10 new indexes, and a tenth of the database's size"
+                    .to_owned(),
+        });
+        false
+    });
+}

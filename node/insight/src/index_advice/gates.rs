@@ -1,0 +1,114 @@
+//! When an index is worth an advice.
+
+use super::board::Board;
+use super::catalog::{IndexKey, Relation};
+use super::choice::Candidate;
+use super::existing::Existing;
+use super::shape::Shape;
+
+/// Pages of a table that needs indexes.
+pub(super) const MIN_PAGES: f64 = 1_000.0;
+/// Share of its time that the best served statement saves at least.
+const MIN_SHARE: f64 = 0.2;
+/// Seconds a day that all statements save at least.
+const MIN_SECONDS: f64 = 60.0;
+/// How many times its own cost an index saves at least.
+const MIN_RETURN: f64 = 3.0;
+/// Days or calls that a demand was seen.
+const MIN_DAYS: f64 = 2.0;
+const MIN_CALLS: f64 = 1_000.0;
+/// Share of the whole table's cost that a branch of an OR may have when served.
+pub(super) const BRANCH_SHARE: f64 = 0.8;
+/// Rows that an existing index may leave to be read.
+const MAX_ROWS_LEFT: f64 = 100.0;
+/// Share of the whole table's cost that an existing index may leave, and rows with it.
+const MAX_COST_LEFT: f64 = 0.05;
+const MAX_ROWS_WITH_COST: f64 = 1_000.0;
+
+/// How well a demand is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Seen {
+    pub(super) days: f64,
+    pub(super) calls: f64,
+}
+
+/// Why no index on a relation is advised at all.
+pub(super) fn relation(relation: &Relation) -> Option<String> {
+    if relation.is_partitioned {
+        let text = "the table is partitioned: indexes are advised for its partitions";
+        return Some(text.to_owned());
+    }
+    let pages = relation.known_pages();
+    (pages < MIN_PAGES).then(|| {
+        format!("the table has {pages:.0} pages, fewer than {MIN_PAGES:.0}: it is read as a whole")
+    })
+}
+
+/// Whether an existing index leaves so little that no other one is worth it.
+pub(super) fn is_enough(served: &super::board::Served) -> bool {
+    let Some((_, path)) = &served.index else {
+        return false;
+    };
+    let is_cheap = path.cost <= MAX_COST_LEFT * served.sequential;
+    path.rows_read <= MAX_ROWS_LEFT || is_cheap && path.rows_read <= MAX_ROWS_WITH_COST
+}
+
+/// Checks what a candidate would save for each need.
+pub(super) fn check(
+    board: &Board<'_>,
+    seen: &[Seen],
+    gains: &[f64],
+    candidate: &Candidate,
+) -> Result<(), String> {
+    if let Some(name) = failed_build(board.existing, &candidate.shape) {
+        return Err(format!(
+            "the index {name} with these columns is invalid or being built: finish or drop it first"
+        ));
+    }
+    let saved: f64 = gains.iter().sum();
+    if saved < MIN_SECONDS {
+        return Err(format!(
+            "it would save {saved:.1} s a day, less than {MIN_SECONDS:.0}"
+        ));
+    }
+    let write = candidate.write_seconds;
+    if saved < MIN_RETURN * write {
+        return Err(format!(
+            "it would save {saved:.0} s a day and cost writes {write:.0} s: less than {MIN_RETURN:.0} times"
+        ));
+    }
+    let shares = gains
+        .iter()
+        .zip(&board.needs)
+        .map(|(gain, need)| gain / need.statement_seconds.max(f64::MIN_POSITIVE));
+    let share = shares.fold(0.0, f64::max);
+    if share < MIN_SHARE {
+        let percent = share * 100.0;
+        return Err(format!(
+            "the statement that gains most would save {percent:.0} % of its time, less than 20 %"
+        ));
+    }
+    let helped = gains.iter().zip(seen).filter(|(gain, _)| **gain > 0.0);
+    let is_known = |seen: &Seen| seen.days >= MIN_DAYS || seen.calls >= MIN_CALLS;
+    if !helped.clone().any(|(_, seen)| is_known(seen)) {
+        return Err(
+            "the demand was seen on fewer than 2 days and fewer than 1,000 times".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// An index that cannot be used yet and starts with the same columns.
+fn failed_build(existing: &[Existing<'_>], shape: &Shape) -> Option<String> {
+    let texts: Vec<&str> = shape.keys.iter().map(|key| key.key.text()).collect();
+    let same = |existing: &&Existing<'_>| {
+        let index = existing.index;
+        let keys: Vec<&str> = existing.keys.iter().map(IndexKey::text).collect();
+        let is_unusable = !index.is_valid || !index.is_ready || index.is_in_progress;
+        is_unusable && !texts.is_empty() && keys.starts_with(&texts)
+    };
+    existing
+        .iter()
+        .find(same)
+        .map(|existing| existing.index.name.clone())
+}
