@@ -52,6 +52,14 @@ pub struct Options {
     pub max_cadence: Option<Duration>,
 }
 
+impl Options {
+    /// Whether a database is to be read.
+    fn wants(&self, database: &str) -> bool {
+        let is = |names: &[String]| names.iter().any(|name| name == database);
+        (self.include.is_empty() || is(&self.include)) && !is(&self.exclude)
+    }
+}
+
 /// One PostgreSQL server.
 #[derive(Debug)]
 pub struct Server {
@@ -208,9 +216,7 @@ impl Server {
         let mut found = Vec::new();
         for row in main.rows(DATABASES).await? {
             let name: String = row.try_get(0)?;
-            let options = &self.options;
-            let is_wanted = (options.include.is_empty() || options.include.contains(&name))
-                && !options.exclude.contains(&name);
+            let is_wanted = self.options.wants(&name);
             let is_due = |source: &&Source| {
                 source.scope == Scope::Database && self.is_due(source, &name, now)
             };
@@ -264,7 +270,11 @@ impl Server {
                 Ok(read) => {
                     (cost.rows, cost.bytes) = (read.rows.len(), read.bytes);
                     self.gaps.remove(&key);
-                    out.extend(self.element(source, database, read, now));
+                    if source.shape == Shape::Each {
+                        out.extend(self.each(source, read));
+                    } else {
+                        out.extend(self.element(source, database, read, now));
+                    }
                 }
                 Err(error) => {
                     cost.failures += 1;
@@ -278,6 +288,18 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// An element a row, of the databases that are wanted.
+    fn each(&self, source: &Source, read: Read) -> Vec<Value> {
+        let element = |mut row: Value| {
+            without_values(&mut row);
+            let is_wanted = self.options.wants(row["database"].as_str()?);
+            row["type"] = source.kind.into();
+            row["timestamp"] = read.at.clone().into();
+            is_wanted.then_some(row)
+        };
+        read.rows.into_iter().filter_map(element).collect()
     }
 
     /// What was read as an element; none if there is nothing to tell.
@@ -363,7 +385,7 @@ impl Server {
 fn bounded(source: &Source, sql: &str) -> String {
     match source.shape {
         Shape::One => sql.to_owned(),
-        Shape::Rows | Shape::RowsIfAny => format!("{sql} LIMIT {}", source.limit + 1),
+        Shape::Rows | Shape::RowsIfAny | Shape::Each => format!("{sql} LIMIT {}", source.limit + 1),
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) enum Shape {
     One,
     /// As [`Shape::Rows`], but no element while there are no rows.
     RowsIfAny,
+    /// An element a row, each with the columns of the row, of which one is `database`.
+    Each,
 }
 
 /// A source of elements.

@@ -1,15 +1,14 @@
-//! `pg_query_stats` of the v3 protocol (contract 3.2): the 100 statements of a database with the
+//! `pg_query_stats` of the v3 protocol (contract 3.2): the 100 statements of each database with the
 //! most time, with their texts.
 
 use super::{Shape, Source};
 use crate::facts::Facts;
 
-pub(super) const SOURCE: Source =
-    Source::new("pg_query_stats", 60, Shape::One, sql).in_each_database();
+pub(super) const SOURCE: Source = Source::new("pg_query_stats", 60, Shape::Each, sql);
 
-/// One row per query id: rows of several users, and of top level or nested calls, are added up.
-/// Statements of all databases are seen from any of them where the extension is: each database
-/// shows its own.
+/// One entry per query id: rows of several users, and of top level or nested calls, are added up.
+/// Statements of all databases are seen from the one that is connected to, which alone needs the
+/// extension.
 fn sql(facts: &Facts) -> Option<String> {
     let schema = facts.statements()?;
     let has = |name: &str| facts.has("pg_stat_statements", name);
@@ -34,20 +33,22 @@ fn sql(facts: &Facts) -> Option<String> {
         .map(|name| format!("'{name}', {name}"))
         .collect();
     Some(format!(
-        "SELECT current_database() AS database, (SELECT coalesce(json_agg(json_build_object(\
+        "SELECT database, json_agg(json_build_object(\
          'hash', queryid, 'text', query, 'total_time', total, \
          'mean_time', total / greatest(calls, 1), 'min_time', least, 'max_time', most, \
          'stddev_time', sqrt(greatest(squares / greatest(calls, 1) \
             - (total / greatest(calls, 1)) ^ 2, 0)), \
          'blk_read_time', block_read, 'blk_write_time', block_write, 'stats_reset', {reset}, \
-         {members})), '[]') FROM (SELECT queryid, min(left(query, 10000)) AS query, \
-            sum(total_exec_time) AS total, min(min_exec_time) AS least, \
-            max(max_exec_time) AS most, \
-            sum(calls * (stddev_exec_time ^ 2 + mean_exec_time ^ 2)) AS squares, \
-            sum({read}) AS block_read, sum({write}) AS block_write, {sums} \
-            FROM {schema}.pg_stat_statements WHERE queryid IS NOT NULL AND dbid = \
-                (SELECT oid FROM pg_database WHERE datname = current_database()) AND {OTHERS} \
-            GROUP BY queryid ORDER BY sum(total_exec_time) DESC, queryid LIMIT 100) s) AS queries",
+         {members}) ORDER BY place) AS queries \
+         FROM (SELECT *, row_number() OVER (PARTITION BY database ORDER BY total DESC, queryid) AS place \
+            FROM (SELECT datname::text AS database, queryid, min(left(query, 10000)) AS query, \
+                sum(total_exec_time) AS total, min(min_exec_time) AS least, \
+                max(max_exec_time) AS most, \
+                sum(calls * (stddev_exec_time ^ 2 + mean_exec_time ^ 2)) AS squares, \
+                sum({read}) AS block_read, sum({write}) AS block_write, {sums} \
+                FROM {schema}.pg_stat_statements JOIN pg_database d ON d.oid = dbid \
+                WHERE queryid IS NOT NULL AND {OTHERS} GROUP BY datname, queryid) s) t \
+         WHERE place <= 100 GROUP BY database ORDER BY database",
         members = members.join(", "),
         sums = sums.join(", "),
     ))

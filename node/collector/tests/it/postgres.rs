@@ -63,9 +63,12 @@ impl Postgres {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        let (client, connection) = tokio_postgres::connect(&self.dsn("postgres"), NoTls)
-            .await
-            .unwrap();
+        self.connect_to("postgres").await
+    }
+
+    pub(crate) async fn connect_to(&self, database: &str) -> Client {
+        let mut config: tokio_postgres::Config = self.dsn("postgres").parse().unwrap();
+        let (client, connection) = config.dbname(database).connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client
     }

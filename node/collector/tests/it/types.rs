@@ -54,6 +54,9 @@ async fn every_major_tells_everything_it_has() {
             let sql = format!("SELECT count(*) FROM orders WHERE id > {n}");
             client.batch_execute(&sql).await.unwrap();
         }
+        // The extension is not in this database, and its statements are told nevertheless.
+        let other = postgres.connect_to("app").await;
+        other.batch_execute("SELECT 40 + 2").await.unwrap();
         // Until 14 a process of its own gathers what sessions send it now and then.
         let inserted = "SELECT sum(n_tup_ins) FROM pg_stat_user_tables";
         until("the server knows", async || {
@@ -159,6 +162,10 @@ async fn compare(major: i32, client: &Client, elements: &[Value]) {
         .iter()
         .find(|row| row["text"].as_str().unwrap().contains("FROM orders WHERE"));
     assert_eq!(counted.unwrap()["calls"], 7, "{major}");
+
+    let other = &element(elements, "pg_query_stats", "app")["queries"];
+    let texts = other.as_array().unwrap().iter().map(|row| &row["text"]);
+    assert_eq!(texts.collect::<Vec<_>>(), ["SELECT $1 + $2"], "{major}");
 
     let sequences = rows(element(elements, "pg_sequence", "postgres"));
     assert_eq!(
