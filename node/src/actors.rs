@@ -1,6 +1,7 @@
 //! The actors of a node, one file each; the tree is drawn in [`crate::supervision`].
 
 pub(crate) mod alerter;
+pub(crate) mod analyst;
 pub(crate) mod cluster_watcher;
 pub(crate) mod collector_session;
 pub(crate) mod flusher;

@@ -118,8 +118,9 @@ const REFUSALS: [&str; 13] = [
 ];
 
 /// The supervised actors.
-const ACTORS: [&str; 8] = [
+const ACTORS: [&str; 9] = [
     "alerter",
+    "analyst",
     "cluster_watcher",
     "flusher",
     "joiner",

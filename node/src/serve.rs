@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use self::shutdown::Parts;
 use crate::actors::alerter::{Alerter, AlerterArgs};
+use crate::actors::analyst::{Analyst, AnalystArgs};
 use crate::actors::cluster_watcher::ClusterWatcher;
 use crate::actors::flusher::Flusher;
 use crate::actors::joiner::{Joiner, JoinerArgs};
@@ -313,6 +314,10 @@ fn children(
         cluster: cluster.clone(),
         secrets: secrets.clone(),
     };
+    let analyst = AnalystArgs {
+        context: Arc::clone(context),
+        api: Arc::clone(&web.api),
+    };
     let joiner = JoinerArgs {
         context: Arc::clone(context),
         cluster: cluster.clone(),
@@ -334,6 +339,7 @@ fn children(
         child("sessions", || Sessions, sessions),
         child("flusher", || Flusher, shared(context)),
         child("alerter", || Alerter, move || alerter.clone()),
+        child("analyst", || Analyst, move || analyst.clone()),
         child("maintenance", || Maintenance, shared(context)),
         child("web", || Web, move || web.clone()),
     ]

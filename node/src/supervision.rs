@@ -5,12 +5,13 @@
 //!       ├─ sessions ─── one collector_session per collector seen here
 //!       ├─ flusher
 //!       ├─ alerter
+//!       ├─ analyst
 //!       ├─ maintenance
 //!       └─ web
 //! ```
 //! | Child | Restart | Pause | Limit | Then |
 //! | --- | --- | --- | --- | --- |
-//! | `cluster_watcher`, `sessions`, `flusher`, `alerter`, `maintenance`, `web` | always, with new state | 100 ms, doubling to 5 s | 10 in 60 s | the process ends with code 70 |
+//! | `cluster_watcher`, `sessions`, `flusher`, `alerter`, `analyst`, `maintenance`, `web` | always, with new state | 100 ms, doubling to 5 s | 10 in 60 s | the process ends with code 70 |
 //! | `collector_session` | with its next push | 50 ms, doubling to 5 s, while the collector is refused with 503 | none | - |
 //!
 //! An actor that stops although nobody asked it to counts as failed. A start that fails is a failure like any other.

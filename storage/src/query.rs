@@ -19,6 +19,7 @@ mod questions;
 mod row;
 mod select;
 mod series;
+mod statement_parts;
 mod timeline;
 
 pub use self::{
@@ -28,5 +29,6 @@ pub use self::{
     row::Row,
     select::{Dialect, Select},
     series::{Aggregate, Measure, Point, Series},
+    statement_parts::{StatementPart, StatementParts},
     timeline::Timeline,
 };

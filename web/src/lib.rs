@@ -7,6 +7,7 @@
 //! [`serve()`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
 //! [`routes()`] the table of its routes, those that are not built included.
 
+mod analyses;
 mod auth;
 mod bad_elements;
 mod body;
@@ -34,6 +35,7 @@ mod tls;
 mod wall_clock;
 
 pub use self::{
+    analyses::jobs::run_due_jobs,
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,

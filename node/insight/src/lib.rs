@@ -6,14 +6,14 @@
 //! # Map
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
-//! same rows with less work, [`parameters`] settings. [`anomalies`] finds what
+//! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds what
 //! is not usual, [`comparison`] what changed between two windows of time.
 
 pub mod anomalies;
 pub mod comparison;
 mod fingerprint;
-pub mod parameters;
 pub mod index_advice;
+pub mod parameters;
 pub mod plan;
 pub mod rewrites;
 pub mod why;

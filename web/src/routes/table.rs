@@ -11,8 +11,9 @@ use warp::reply::Response;
 use super::shape::{Field, Shape};
 use super::{
     RequestContext, alert_rules, alerts, api_tokens, audit, auth, channels, collector_config,
-    collector_list, collector_state, collectors, fingerprints, not_built, openapi, operations,
-    page, plans, push, reads, registration_secrets, servers, silences, users, why,
+    collector_list, collector_state, collectors, comparison, fingerprints, index_advice, jobs,
+    not_built, openapi, operations, page, plans, push, reads, registration_secrets, rewrites,
+    servers, silences, snapshots, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -211,6 +212,11 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         plans::ROUTES,
         fingerprints::ROUTES,
         why::ROUTES,
+        snapshots::ROUTES,
+        comparison::ROUTES,
+        rewrites::ROUTES,
+        jobs::ROUTES,
+        index_advice::ROUTES,
         not_built::ROUTES,
     ];
     families.into_iter().flatten()

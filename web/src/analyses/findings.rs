@@ -1,0 +1,131 @@
+//! What an analysis found: one element for each run and subject, under the cluster's own id (design
+//! D13), so that every node and both stores hold the same, exactly once.
+
+use std::collections::BTreeSet;
+
+use pga_config::CollectorId;
+use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::{Document, Element, Position, Timestamp};
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{ApiError, NodeApi, Push};
+
+/// Findings of one run that are kept; the first ones matter most.
+const MAX_FINDINGS: usize = 500;
+/// Runs in one page of those that are looked through.
+const PAGE: u32 = 20;
+/// Runs that are looked through.
+const MAX_LOOKED_AT: usize = 400;
+
+/// One run of an analysis over one subject.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Type of its element.
+    pub(super) kind: &'static str,
+    /// Whose data were read; `None` for all.
+    pub(super) collector: Option<CollectorId>,
+    /// Of which database, or empty for all.
+    pub(super) database: String,
+    /// Which statements were judged; empty if it is about none in particular.
+    pub(super) judged: Vec<i64>,
+    /// Who started it.
+    pub(super) by: String,
+    /// When.
+    pub(super) started: Timestamp,
+    /// Until when it ran.
+    pub(super) ended: Timestamp,
+    /// Rows that were read.
+    pub(super) rows_read: usize,
+    /// What it found, what matters most first.
+    pub(super) findings: Vec<Value>,
+    /// Why it is not found what somebody may look for.
+    pub(super) notes: Vec<Value>,
+}
+
+/// The id of a finding: the same whenever the same is found again. JavaScript reads it whole.
+pub(crate) fn finding_id(parts: &[&str]) -> u64 {
+    xxh3_64(parts.join("\u{1f}").as_bytes()) >> 11
+}
+
+/// Keeps a run. On return it is durable on a quorum.
+pub(super) async fn keep(api: &dyn NodeApi, mut run: Run) -> Result<Position, ApiError> {
+    let found = run.findings.len();
+    run.findings.truncate(MAX_FINDINGS);
+    let body = json!({
+        "type": run.kind,
+        "timestamp": run.started.to_string(),
+        "database": run.database,
+        "collector_id": run.collector.map(|id| id.to_string()),
+        "judged": run.judged,
+        "by": run.by,
+        "ended_at": run.ended.to_string(),
+        "rows_read": run.rows_read,
+        "found": found,
+        "findings": run.findings,
+        "notes": run.notes,
+    });
+    let body = body.to_string().into_bytes();
+    let push = Push {
+        collector: CollectorId::FINDINGS,
+        external_id: CollectorId::FINDINGS.to_string(),
+        hostname: "pganalytics".to_owned(),
+        version: String::new(),
+        received_at: run.ended,
+        idempotency: None,
+        body_bytes: body.len() as u64,
+        elements: vec![Element::Document(Document {
+            kind: run.kind.to_owned(),
+            time: run.started,
+            database: run.database,
+            body,
+        })],
+    };
+    Ok(api.push(push).await?.position)
+}
+
+/// The newest run that `wanted` takes of each database, the newest first. `min_position` is what the
+/// store has to hold first.
+pub(crate) async fn newest(
+    api: &dyn NodeApi,
+    kind: &str,
+    min_position: Option<Position>,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<Vec<Value>, ApiError> {
+    let mut found = BTreeSet::new();
+    let (mut runs, mut looked_at, mut cursor) = (Vec::new(), 0, None);
+    loop {
+        let query = ElementQuery {
+            collector: CollectorId::FINDINGS,
+            kind: Some(kind.to_owned()),
+            from: None,
+            to: None,
+            order: ElementOrder::Descending,
+            limit: PAGE,
+            cursor: cursor.take(),
+        };
+        let page = match api.elements(query, min_position).await {
+            // Nothing was ever found.
+            Err(ApiError::NotFound(_)) => return Ok(runs),
+            page => page?.0,
+        };
+        looked_at += page.data.len();
+        for run in page
+            .data
+            .iter()
+            .filter_map(|text| serde_json::from_str::<Value>(text).ok())
+        {
+            let subject = format!(
+                "{} {} {}",
+                run["collector_id"], run["database"], run["query_hash"]
+            );
+            if wanted(&run) && found.insert(subject) {
+                runs.push(run);
+            }
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() || looked_at >= MAX_LOOKED_AT {
+            return Ok(runs);
+        }
+    }
+}

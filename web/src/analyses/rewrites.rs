@@ -1,0 +1,162 @@
+//! How statements may be written otherwise.
+
+use std::collections::BTreeMap;
+
+use pga_config::CollectorId;
+use pga_insight::fingerprint;
+use pga_insight::plan::Plan;
+use pga_insight::rewrites::{Calls, Facts, Finding, Schema, Verdict, rewrites};
+use serde_json::{Value, json};
+
+use super::findings::{Run, finding_id, keep};
+use super::workload::{Statement, Window, plans, statements};
+use super::{Done, Order, collectors, inventory, seen};
+use crate::wall_clock::now;
+use crate::{ApiError, NodeApi};
+
+/// Type of its elements.
+pub(crate) const KIND: &str = "analysis_rewrites";
+/// Statements of one server that are judged without being asked for, by the time they take.
+const MOST_TIME: usize = 200;
+
+/// Judges the statements of all servers that take most time.
+pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
+    let mut done = Done::default();
+    for collector in collectors(api)? {
+        let window = Window::hours_before(order.at, 24);
+        let all = statements(api, collector, window, None).await?;
+        let mut all: Vec<Statement> = all.into_values().collect();
+        all.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
+        all.truncate(MOST_TIME);
+        let mut databases = BTreeMap::<String, Vec<Statement>>::new();
+        for one in all {
+            databases.entry(one.database.clone()).or_default().push(one);
+        }
+        for statements in databases.into_values() {
+            done.join(judge(api, collector, statements, window, order).await?);
+        }
+    }
+    Ok(done)
+}
+
+/// Judges a statement wherever it was seen; nothing if it was seen nowhere.
+pub(crate) async fn generate(
+    api: &dyn NodeApi,
+    hash: i64,
+    order: &Order,
+) -> Result<Option<Done>, ApiError> {
+    let mut done = None;
+    for (collector, statement, window) in seen(api, hash, order.at).await? {
+        let one = judge(api, collector, vec![statement], window, order).await?;
+        done.get_or_insert_with(Done::default).join(one);
+    }
+    Ok(done)
+}
+
+/// Judges statements of one database, and keeps what is found.
+async fn judge(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    statements: Vec<Statement>,
+    window: Window,
+    order: &Order,
+) -> Result<Done, ApiError> {
+    let Some(database) = statements.first().map(|one| one.database.clone()) else {
+        return Ok(Done::default());
+    };
+    let inventory = inventory::read(api, collector, &database, order.at).await?;
+    let plans = plans(api, collector).await?;
+    let rows_read = inventory.rows_read + statements.len();
+    let (schema, at) = (inventory.schema(), order.at.to_string());
+    let judged = tokio::task::spawn_blocking(move || {
+        let known = |one: &Statement| of_statement(one, &plans, &schema, window, &at);
+        let findings: Vec<Value> = statements.iter().flat_map(known).collect();
+        let hashes: Vec<i64> = statements.iter().map(|one| one.hash).collect();
+        (findings, hashes)
+    });
+    let (findings, judged) = judged.await.map_err(|_| ApiError::Internal)?;
+    let kinds: Vec<String> = findings
+        .iter()
+        .filter_map(|one| one["suggestion_type"].as_str().map(str::to_owned))
+        .collect();
+    let run = Run {
+        kind: KIND,
+        collector: Some(collector),
+        database,
+        judged,
+        by: order.by.clone(),
+        started: order.at,
+        ended: now(),
+        rows_read,
+        findings,
+        notes: Vec::new(),
+    };
+    let mut done = Done::default();
+    done.add(keep(api, run).await?, rows_read, kinds);
+    Ok(done)
+}
+
+fn of_statement(
+    statement: &Statement,
+    plans: &BTreeMap<i64, Plan>,
+    schema: &Schema,
+    window: Window,
+    at: &str,
+) -> Vec<Value> {
+    let facts = Facts {
+        plan: plans.get(&statement.hash),
+        schema: (!schema.relations.is_empty()).then_some(schema),
+        calls: calls(statement, window),
+    };
+    let found = rewrites(&statement.text, &facts);
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let family = fingerprint(&statement.text).hash;
+    found
+        .iter()
+        .map(|one| show(one, statement, family, at))
+        .collect()
+}
+
+fn calls(statement: &Statement, window: Window) -> Calls {
+    let known = window.seconds() * statement.coverage;
+    Calls {
+        per_minute: (known > 0.0).then(|| statement.calls as f64 * 60.0 / known),
+        mean_ms: (statement.calls > 0).then(|| statement.mean_ms()),
+        rows_per_call: (statement.calls > 0)
+            .then(|| statement.rows as f64 / statement.calls as f64),
+        ..Calls::default()
+    }
+}
+
+/// The contract's RewriteSuggestion, and what we know beside it.
+fn show(one: &Finding, statement: &Statement, family: i64, at: &str) -> Value {
+    let hash = statement.hash.to_string();
+    let id = finding_id(&[KIND, &statement.database, &hash, &one.rule, &one.place]);
+    let (verdict, question) = match &one.verdict {
+        Verdict::Safe => ("safe", None),
+        Verdict::Question(question) => ("question", Some(question)),
+        Verdict::Advice => ("advice", None),
+    };
+    json!({
+        "id": id,
+        "query_hash": statement.hash,
+        "fingerprint_hash": family,
+        "database_name": statement.database,
+        "suggestion_type": one.suggestion_type,
+        "rule": one.rule,
+        "description": one.title,
+        "place": one.place,
+        "original_query": statement.text,
+        "suggested_rewrite": one.rewritten.as_deref().unwrap_or_default(),
+        "reasoning": one.faster,
+        "safety": one.safety,
+        "verdict": verdict,
+        "question": question,
+        "estimated_improvement_percent": one.improvement_percent,
+        "confidence_score": one.confidence,
+        "created_at": at,
+        "updated_at": at,
+    })
+}

@@ -1,0 +1,158 @@
+//! What a server was asked to do.
+
+use std::collections::BTreeMap;
+
+use pga_config::CollectorId;
+use pga_insight::plan::{Plan, parse_json, parse_text};
+use pga_storage::Timestamp;
+use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder};
+use serde_json::Value;
+
+use crate::{ApiError, NodeApi};
+
+/// Statements of one server that are looked at, those that take most time first.
+const MAX_STATEMENTS: u32 = 2_000;
+/// Plans of one server that are looked through.
+const MAX_PLANS: u32 = 500;
+
+/// A part of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Inclusive.
+    pub(crate) from: Timestamp,
+    /// Exclusive.
+    pub(crate) to: Timestamp,
+}
+
+impl Window {
+    /// So many hours before a time.
+    pub(crate) fn hours_before(to: Timestamp, hours: i64) -> Self {
+        let from = Timestamp::from_micros(to.micros() - hours * 3_600_000_000);
+        Self { from, to }
+    }
+
+    /// How long it is, in seconds.
+    pub(crate) fn seconds(self) -> f64 {
+        (self.to.micros() - self.from.micros()) as f64 / 1e6
+    }
+}
+
+/// One statement of one database, over all users.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statement {
+    pub(crate) database: String,
+    pub(crate) hash: i64,
+    pub(crate) text: String,
+    pub(crate) calls: i64,
+    /// Milliseconds.
+    pub(crate) total_ms: f64,
+    /// Sum of squared deviations from the mean, of all calls.
+    pub(crate) deviations: f64,
+    /// The greatest of its users', in milliseconds.
+    pub(crate) max_ms: f64,
+    pub(crate) rows: i64,
+    pub(crate) blocks_hit: i64,
+    pub(crate) blocks_read: i64,
+    pub(crate) temp_written: i64,
+    pub(crate) wal_bytes: Option<i64>,
+    /// Share of the window of which something is known, from 0 to 1.
+    pub(crate) coverage: f64,
+}
+
+impl Statement {
+    /// Milliseconds a call.
+    pub(crate) fn mean_ms(&self) -> f64 {
+        if self.calls > 0 {
+            self.total_ms / self.calls as f64
+        } else {
+            0.0
+        }
+    }
+
+    /// Milliseconds that calls differ by; nothing if it was called less than twice.
+    pub(crate) fn deviation_ms(&self) -> Option<f64> {
+        (self.calls > 1).then(|| (self.deviations / self.calls as f64).sqrt())
+    }
+}
+
+/// The statements of a server in a window, by database and hash.
+pub(crate) async fn statements(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    window: Window,
+    database: Option<&str>,
+) -> Result<BTreeMap<(String, i64), Statement>, ApiError> {
+    let query = CollectorQuery {
+        collector,
+        database: database.map(str::to_owned),
+        order: QueryOrder::Total,
+        from: window.from,
+        to: window.to,
+        limit: MAX_STATEMENTS,
+    };
+    let (rows, _) = api.top_queries(query, None).await?;
+    let mut all = BTreeMap::<(String, i64), Statement>::new();
+    for row in rows {
+        let key = (row.database_name.clone(), row.query_hash);
+        let sum = all.entry(key).or_insert_with(|| Statement {
+            database: row.database_name,
+            hash: row.query_hash,
+            text: row.query_text,
+            ..Statement::default()
+        });
+        // Of two groups: deviations within them, and of their means from the common one (Chan, 1979).
+        let (n, m) = (sum.calls as f64, row.calls as f64);
+        if n > 0.0 && m > 0.0 {
+            let apart = row.mean_time - sum.mean_ms();
+            sum.deviations += apart * apart * n * m / (n + m);
+        }
+        sum.deviations += row.stddev_time * row.stddev_time * m;
+        sum.calls += row.calls;
+        sum.total_ms += row.total_time;
+        sum.max_ms = sum.max_ms.max(row.max_time);
+        sum.rows += row.rows;
+        sum.blocks_hit += row.shared_blks_hit;
+        sum.blocks_read += row.shared_blks_read;
+        sum.temp_written += row.temp_blks_written;
+        sum.wal_bytes = match (sum.wal_bytes, row.wal_bytes) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
+        };
+        sum.coverage = sum.coverage.max(row.coverage.unwrap_or(1.0));
+    }
+    Ok(all)
+}
+
+/// The newest plan of each statement of a server.
+pub(crate) async fn plans(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+) -> Result<BTreeMap<i64, Plan>, ApiError> {
+    let query = ElementQuery {
+        collector,
+        kind: Some("explain_plan".to_owned()),
+        from: None,
+        to: None,
+        order: ElementOrder::Descending,
+        limit: MAX_PLANS,
+        cursor: None,
+    };
+    let (page, _) = api.elements(query, None).await?;
+    let mut plans = BTreeMap::new();
+    for text in page.data {
+        let Ok(element) = serde_json::from_str::<Value>(&text) else {
+            continue;
+        };
+        let Some(hash) = element["query_hash"].as_i64() else {
+            continue;
+        };
+        let plan = match (&element["plan_json"], element["plan_text"].as_str()) {
+            (Value::Null, Some(text)) => parse_text(text).ok(),
+            (document, _) => parse_json(document).ok(),
+        };
+        if let Some(plan) = plan {
+            plans.entry(hash).or_insert(plan);
+        }
+    }
+    Ok(plans)
+}

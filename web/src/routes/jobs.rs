@@ -1,0 +1,92 @@
+//! Jobs: the analyses that the leader runs by itself.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::analyses::{at_once, order};
+use super::shape::{Shape, always};
+use super::table::{Access, Content, Handler, Route};
+use crate::NodeApi;
+use crate::analyses::jobs::{JOBS, Job, last_runs, next_run, run};
+use crate::refusal::Refusal;
+use crate::reply::json;
+use crate::timestamps;
+
+const JOB: Shape = Shape::Object(&[
+    always("name", Shape::Text),
+    always("summary", Shape::Text),
+    always("every_seconds", Shape::Integer),
+    always("last_run", Shape::Any),
+    always("duration_ms", Shape::Any),
+    always("rows_read", Shape::Any),
+    always("found", Shape::Any),
+    always("error", Shape::TextOrNull),
+    always("started_by", Shape::TextOrNull),
+    always("next_run", Shape::Any),
+]);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/v1/jobs", "jobs", Access::Viewer)
+        .does(
+            "Lists the analyses that the leader runs by itself, and what became of each.",
+            Handler::Plain(|ask| Box::pin(list(ask))),
+        )
+        .answers(Content::Json(Shape::Object(&[
+            always("jobs", Shape::List(&JOB)),
+            always("count", Shape::Integer),
+        ]))),
+    Route::post("/api/v1/jobs/{name}/run", "jobs", Access::User)
+        .does(
+            "Runs an analysis now.",
+            Handler::Plain(|ask| Box::pin(start(ask))),
+        )
+        .answers(Content::Json(Shape::Object(&[
+            always("name", Shape::Text),
+            always("found", Shape::Integer),
+            always("rows_read", Shape::Integer),
+        ]))),
+];
+
+fn show(api: &dyn NodeApi, job: &Job, runs: &[Value]) -> Value {
+    let run = runs.iter().find(|run| run["database"] == job.name);
+    let of = |name: &str| run.map_or(Value::Null, |run| run[name].clone());
+    let time = |name: &str| timestamps::parse_text(run?[name].as_str()?).ok();
+    let took = time("timestamp").zip(time("ended_at"));
+    let next = next_run(api, job, runs);
+    json!({
+        "name": job.name,
+        "summary": job.summary,
+        "every_seconds": job.every,
+        "last_run": of("timestamp"),
+        "duration_ms": took.map(|(from, to)| (to.micros() - from.micros()) / 1_000),
+        "rows_read": of("rows_read"),
+        "found": of("findings").get(0),
+        "error": of("notes").get(0),
+        "started_by": of("by"),
+        "next_run": next.map(|next| next.to_string()),
+    })
+}
+
+async fn list(ask: RequestContext) -> Result<Response, Refusal> {
+    let api = &*ask.context.api;
+    let runs = last_runs(api).await?;
+    let jobs: Vec<Value> = JOBS.iter().map(|job| show(api, job, &runs)).collect();
+    Ok(json(
+        StatusCode::OK,
+        &json!({ "count": jobs.len(), "jobs": jobs }),
+    ))
+}
+
+async fn start(ask: RequestContext) -> Result<Response, Refusal> {
+    let name = ask.segment();
+    let job = JOBS.iter().find(|job| job.name == name).ok_or_else(|| {
+        let names: Vec<&str> = JOBS.iter().map(|job| job.name).collect();
+        let text = format!("There is no job {name:?}: there are {}", names.join(", "));
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
+    })?;
+    let done = run(&*ask.context.api, job, &order(&ask)).await?;
+    let answer = json!({ "name": job.name, "found": done.found, "rows_read": done.rows_read });
+    at_once(&ask, json(StatusCode::OK, &answer), &done).await
+}

@@ -1,0 +1,116 @@
+//! How a statement may be written otherwise (contract 1.9).
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::analyses::{decided, hash_of, order, rows_of, statement_unknown};
+use super::query_string::QueryString;
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
+use crate::analyses::{findings, rewrites};
+use crate::refusal::Refusal;
+use crate::reply::json;
+
+/// What may be suggested: the contract's five, and the rules that have no name there.
+const TYPES: [&str; 5] = [
+    "n_plus_one_detected",
+    "inefficient_join_detected",
+    "missing_index_detected",
+    "subquery_optimization",
+    "in_vs_any_optimization",
+];
+
+const SUGGESTION: Shape = Shape::Object(&[
+    always("id", Shape::Integer),
+    always("query_hash", Shape::Integer),
+    maybe("fingerprint_hash", Shape::Integer),
+    always("database_name", Shape::Text),
+    always("suggestion_type", Shape::Text),
+    always("rule", Shape::Text),
+    always("description", Shape::Text),
+    always("place", Shape::Text),
+    maybe("original_query", Shape::Text),
+    always("suggested_rewrite", Shape::Text),
+    maybe("reasoning", Shape::Text),
+    always("safety", Shape::Text),
+    always("verdict", Shape::Text),
+    always("question", Shape::TextOrNull),
+    always("estimated_improvement_percent", Shape::Any),
+    always("confidence_score", Shape::Number),
+    always("dismissed", Shape::Flag),
+    always("implemented", Shape::Flag),
+    maybe("implementation_notes", Shape::Text),
+    always("created_at", Shape::Time),
+    always("updated_at", Shape::Time),
+]);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post(
+        "/api/v1/queries/{hash}/rewrite-suggestions/generate",
+        "rewrites",
+        Access::User,
+    )
+    .does(
+        "Judges how a statement may be written otherwise, and keeps what is found.",
+        Handler::Plain(|ask| Box::pin(generate(ask))),
+    )
+    .answers(Content::Json(Shape::Object(&[
+        always("suggestions_generated", Shape::Integer),
+        always("query_hash", Shape::Integer),
+        always("suggestion_types", Shape::List(&Shape::Text)),
+        always("found_types", Shape::List(&Shape::Text)),
+        always("timestamp", Shape::Time),
+    ]))),
+    Route::get(
+        "/api/v1/queries/{hash}/rewrite-suggestions",
+        "rewrites",
+        Access::Viewer,
+    )
+    .does(
+        "Lists how a statement may be written otherwise, the surest first.",
+        Handler::Plain(|ask| Box::pin(list(ask))),
+    )
+    .asks(&[
+        maybe("limit", Shape::Integer),
+        maybe("min_position", Shape::Text),
+    ])
+    .answers(Content::Json(Shape::List(&SUGGESTION))),
+];
+
+async fn generate(ask: RequestContext) -> Result<Response, Refusal> {
+    let hash = hash_of(&ask)?;
+    let order = order(&ask);
+    let done = rewrites::generate(&*ask.context.api, hash, &order).await?;
+    let done = done.ok_or_else(statement_unknown)?;
+    let answer = json!({
+        "suggestions_generated": done.found,
+        "query_hash": hash,
+        "suggestion_types": TYPES,
+        "found_types": done.kinds,
+        "timestamp": order.at.to_string(),
+    });
+    super::analyses::at_once(&ask, json(StatusCode::OK, &answer), &done).await
+}
+
+async fn list(ask: RequestContext) -> Result<Response, Refusal> {
+    let hash = hash_of(&ask)?;
+    let args = QueryString::parse(&ask.query)?;
+    let limit = args.number("limit", 1, 100, 10) as usize;
+    let position = args.position("min_position")?;
+    let of_statement = |run: &Value| {
+        let judged = run["judged"].as_array();
+        judged.is_some_and(|all| all.iter().any(|one| one.as_i64() == Some(hash)))
+    };
+    let api = &*ask.context.api;
+    let runs = findings::newest(api, rewrites::KIND, position, of_statement).await?;
+    let mut rows = decided(&ask, rows_of(&runs))?;
+    rows.retain(|row| row["dismissed"] == false && row["query_hash"].as_i64() == Some(hash));
+    rows.sort_by(|one, other| {
+        let sure = |row: &Value| row["confidence_score"].as_f64().unwrap_or(0.0);
+        sure(other).total_cmp(&sure(one))
+    });
+    rows.truncate(limit);
+    Ok(json(StatusCode::OK, &Value::Array(rows)))
+}

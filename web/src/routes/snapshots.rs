@@ -1,0 +1,199 @@
+//! Snapshots: named windows of time whose statements can be compared (contract 1.12).
+//!
+//! A snapshot copies nothing. What its statements did is summed from the stored history when it is
+//! compared, so that a window of last week can be named today.
+
+use http::StatusCode;
+use pga_cluster::{ControlCommand, InsightCommand, Moment};
+use pga_storage::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::auth::small_json;
+use super::decision::Note;
+use super::query_string::QueryString;
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
+use super::users::invalid;
+use crate::body::BodyStream;
+use crate::refusal::Refusal;
+use crate::reply::json;
+use crate::timestamps;
+use crate::wall_clock::now;
+
+/// The window of a snapshot that names none: the hour before it is made.
+const WINDOW: i64 = 3_600_000_000;
+/// Longest window.
+const MAX_WINDOW: i64 = 31 * 86_400_000_000;
+/// Longest name, description and metadata, in bytes.
+const MAX_TEXT: usize = 4_000;
+const KINDS: [&str; 4] = ["manual", "scheduled", "pre_deploy", "post_deploy"];
+
+pub(super) const SNAPSHOT: Shape = Shape::Object(&[
+    always("id", Shape::Integer),
+    always("name", Shape::Text),
+    maybe("description", Shape::Text),
+    always("snapshot_type", Shape::Text),
+    always("created_at", Shape::Time),
+    always("created_by", Shape::Text),
+    always("from", Shape::Time),
+    always("to", Shape::Time),
+    maybe("metadata_json", Shape::Any),
+]);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/api/v1/snapshots", "snapshots", Access::User)
+        .does(
+            "Names a window of time, so that its statements can be compared with those of another.",
+            Handler::WithBody(|ask, body| Box::pin(create(ask, body))),
+        )
+        .takes(Content::Json(Shape::Object(&[
+            always("name", Shape::Text),
+            maybe("description", Shape::Text),
+            maybe("snapshot_type", Shape::Text),
+            maybe("from", Shape::Time),
+            maybe("to", Shape::Time),
+            maybe("metadata_json", Shape::Any),
+        ])))
+        .answers(Content::Json(SNAPSHOT))
+        .with_status(201),
+    Route::get("/api/v1/snapshots", "snapshots", Access::Viewer)
+        .does(
+            "Lists snapshots, the newest first.",
+            Handler::Plain(|ask| Box::pin(list(ask))),
+        )
+        .asks(&[maybe("limit", Shape::Integer)])
+        .answers(Content::Json(Shape::Object(&[
+            always("snapshots", Shape::List(&SNAPSHOT)),
+            always("count", Shape::Integer),
+        ]))),
+];
+
+#[derive(Debug, Deserialize)]
+struct Given {
+    name: Option<String>,
+    #[serde(default)]
+    description: String,
+    snapshot_type: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    metadata_json: Option<Value>,
+}
+
+/// A time of the body, or of its metadata, where the contract's clients put it.
+fn time(
+    name: &str,
+    given: Option<&String>,
+    metadata: Option<&Value>,
+) -> Result<Option<Timestamp>, Refusal> {
+    let inside = metadata
+        .and_then(|value| value.get(name))
+        .and_then(Value::as_str);
+    let Some(text) = given.map(String::as_str).or(inside) else {
+        return Ok(None);
+    };
+    timestamps::parse_text(text).map(Some).map_err(|_| {
+        invalid(format!(
+            "{name} is {text:?}: write a time such as 2027-01-31T00:00:00Z"
+        ))
+    })
+}
+
+fn moment(given: Given, by: String, at: Timestamp) -> Result<Moment, Refusal> {
+    let name = given.name.unwrap_or_default().trim().to_owned();
+    if name.is_empty() {
+        return Err(invalid("name is missing"));
+    }
+    let metadata = given.metadata_json.as_ref();
+    let to = time("to", given.to.as_ref(), metadata)?.unwrap_or(at);
+    let earlier = Timestamp::from_micros(to.micros() - WINDOW);
+    let from = time("from", given.from.as_ref(), metadata)?.unwrap_or(earlier);
+    let length = to.micros() - from.micros();
+    if length <= 0 {
+        return Err(invalid("from is not before to"));
+    }
+    if length > MAX_WINDOW {
+        return Err(invalid("the window is longer than 31 days"));
+    }
+    let metadata = given.metadata_json.map(|value| value.to_string());
+    let texts = [
+        &name,
+        &given.description,
+        metadata.as_ref().unwrap_or(&name),
+    ];
+    if texts.iter().any(|text| text.len() > MAX_TEXT) {
+        return Err(invalid(
+            "name, description and metadata_json have at most 4000 bytes each",
+        ));
+    }
+    // A type that nobody knows is `manual` (contract).
+    let kind = given.snapshot_type.unwrap_or_default();
+    let kind = KINDS
+        .into_iter()
+        .find(|known| *known == kind)
+        .unwrap_or(KINDS[0]);
+    Ok(Moment {
+        name,
+        description: given.description,
+        kind: kind.to_owned(),
+        from,
+        to,
+        metadata,
+        by,
+        at,
+    })
+}
+
+fn show(id: u64, moment: &Moment) -> Value {
+    let mut shown = json!({
+        "id": id,
+        "name": moment.name,
+        "description": moment.description,
+        "snapshot_type": moment.kind,
+        "created_at": moment.at.to_string(),
+        "created_by": moment.by,
+        "from": moment.from.to_string(),
+        "to": moment.to.to_string(),
+    });
+    let metadata = moment.metadata.as_ref();
+    if let Some(metadata) = metadata.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        shown["metadata_json"] = metadata;
+    }
+    shown
+}
+
+async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    let given: Given = small_json(&ask, body).await?;
+    let moment = moment(given, ask.actor(), now())?;
+    let note = Note::new("snapshot.create", &moment.name);
+    let command = InsightCommand::PutMoment {
+        moment: moment.clone(),
+    };
+    ask.decide(ControlCommand::Insight(Box::new(command)), note)
+        .await?;
+    let shown = ask.read_here(|state| {
+        let mut newest = state.moments().iter().rev();
+        newest
+            .find(|(_, known)| **known == moment)
+            .map(|(id, known)| show(*id, known))
+    })?;
+    let shown = shown.ok_or_else(Refusal::internal)?;
+    Ok(json(StatusCode::CREATED, &shown))
+}
+
+async fn list(ask: RequestContext) -> Result<Response, Refusal> {
+    let limit = QueryString::parse(&ask.query)?.number("limit", 1, 100, 20) as usize;
+    let all = ask.read(|state| {
+        let newest = state.moments().iter().rev().take(limit);
+        newest
+            .map(|(id, moment)| show(*id, moment))
+            .collect::<Vec<_>>()
+    });
+    let all = all.await?;
+    Ok(json(
+        StatusCode::OK,
+        &json!({ "count": all.len(), "snapshots": all }),
+    ))
+}
