@@ -1,7 +1,7 @@
 //! `config/grafana`: what can be tried of it without a Grafana.
 //!
-//! Its queries run on a real TimescaleDB, as the role that Grafana gets, and in a real Prometheus; the rest are rules
-//! about the files.
+//! Its queries run on a real TimescaleDB, as the role that Grafana gets, and in a real Prometheus.
+//! The rest are rules about the files.
 
 mod board;
 mod feed;
@@ -136,7 +136,7 @@ fn no_panel_reads_a_raw_counter() -> anyhow::Result<()> {
     for board in Board::all(&directory())? {
         for panel in &board.panels {
             for sql in panel.sql() {
-                // The columns of the roll-up are differences already, under the names of the contract.
+                // The roll-up's columns are differences, under the contract's names.
                 if sql.contains("metrics_pg_stats_query_1h") {
                     continue;
                 }
@@ -207,7 +207,7 @@ async fn try_query(
             "{column} is listed as empty and is not"
         );
     }
-    // Where there is nothing to choose from, as slots where nobody has any, a panel is empty and not broken.
+    // Where there is nothing to choose, as slots where there are none, a panel is empty, not broken.
     let nothing = reader.rows(&variables.without_values().expand(sql)?).await;
     nothing.map(drop).context("with no value chosen")
 }

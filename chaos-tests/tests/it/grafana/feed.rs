@@ -1,4 +1,5 @@
-//! Fills a store as collectors do: two stock ones, simulated over three hours, and one of ours that reads a real server.
+//! Fills a store as collectors do: two stock ones, simulated over three hours, and one of ours that
+//! reads a real server.
 
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub(super) async fn fill(cluster: &Cluster, database: &Timescale) -> anyhow::Res
     collect_from_a_real_server(cluster, database).await
 }
 
-/// `cycle` of [`CYCLES`], the last of which is now.
+/// When `cycle` of [`CYCLES`] is; the last one is now.
 fn time_of(cycle: u64) -> anyhow::Result<Timestamp> {
     let back = STEP.as_micros() * u128::from(CYCLES - 1 - cycle);
     let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000;
@@ -68,8 +69,9 @@ async fn push_stock(cluster: &Cluster, seed: u64, name: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// What neither the simulated server nor a fresh real one has: in the forms of the contract for stock collectors (3.3,
-/// 3.7, 3.8), and as our collector's queries give them for a standby and a transaction of over a minute.
+/// What neither the simulated server nor a fresh real one has: in the forms of the contract for
+/// stock collectors (3.3, 3.7, 3.8), and as our collector's queries give them for a standby and a
+/// transaction of over a minute.
 fn rare(at: &str, name: &str, cycle: u64) -> Vec<Value> {
     let waits = json!([{
         "blocked_pid": 501, "blocked_user": "app", "blocking_pid": 502, "blocking_user": "batch",
