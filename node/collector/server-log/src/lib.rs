@@ -1,0 +1,17 @@
+//! Reads the log of a PostgreSQL server.
+//!
+//! # What it guarantees
+//! Everything is pure: no clock, no I/O. No input panics, and memory is bounded by the
+//! caps named at each part.
+//! # Map
+//! [`Reader`] makes [`Record`]s of them.
+
+mod format;
+mod timestamp;
+mod zones;
+
+pub use self::format::{
+    Counts, Format, MAX_RECORD_BYTES, Prefix, PrefixIssue, Reader, Record, Severity,
+};
+pub use self::timestamp::Timestamp;
+pub use self::zones::Zones;

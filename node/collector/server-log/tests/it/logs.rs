@@ -1,0 +1,44 @@
+//! The fixtures.
+
+use std::fs;
+use std::path::Path;
+
+use pga_server_log::{Counts, Format, Prefix, Reader, Record, Zones};
+
+/// The majors whose logs are kept.
+pub(crate) const MAJORS: [u8; 4] = [13, 15, 16, 18];
+
+/// The formats that a major writes, by the extension of their files.
+pub(crate) fn formats(major: u8) -> Vec<(&'static str, Format)> {
+    let query_id = if major >= 14 { "%Q" } else { "" };
+    let prefix = Prefix::compile(&format!("%m|%p|%c|%l|%e|%b|%u|%d|%a|%r|{query_id}| "));
+    let mut formats = vec![("csv", Format::Csv), ("log", Format::Stderr(prefix))];
+    if major >= 15 {
+        formats.push(("json", Format::Json));
+    }
+    formats
+}
+
+/// Reads a fixture in pieces of a size.
+pub(crate) fn read(
+    major: u8,
+    extension: &str,
+    format: Format,
+    piece: usize,
+) -> (Vec<Record>, Counts) {
+    let name = format!("tests/data/pg{major}.{extension}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let bytes = fs::read(path).unwrap();
+    let mut reader = Reader::new(format, Zones::default());
+    let mut records: Vec<Record> = bytes
+        .chunks(piece)
+        .flat_map(|piece| reader.feed(piece))
+        .collect();
+    records.extend(reader.finish());
+    (records, reader.counts())
+}
+
+/// The records of a major's `csvlog`.
+pub(crate) fn records(major: u8) -> Vec<Record> {
+    read(major, "csv", Format::Csv, 4_096).0
+}
