@@ -4,12 +4,14 @@
 //! Everything is pure: no clock, no I/O. No input panics, and memory is bounded by the
 //! caps named at each part.
 //! # Map
-//! [`Reader`] makes [`Record`]s of them.
+//! [`Reader`] makes [`Record`]s of bytes, [`classify`] says what each is about.
 
+mod class;
 mod format;
 mod timestamp;
 mod zones;
 
+pub use self::class::{Class, Classified, Level, classify};
 pub use self::format::{
     Counts, Format, MAX_RECORD_BYTES, Prefix, PrefixIssue, Reader, Record, Severity,
 };

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Cuts what record.sh recorded to the size of a fixture: excerpt.py MAJOR DIR
 
-Keeps the first two records of each kind, the same ones in each format, and takes the machine's
-paths out.
+Keeps the first two records of each kind, the same ones in each format and in the order of time and
+process (the formats differ where processes write at once), and takes the machine's paths out.
 """
 import csv, io, json, os, re, sys
 
@@ -23,7 +23,7 @@ def write(extension, text):
 
 
 csv.field_size_limit(1 << 24)
-rows = list(csv.reader(io.StringIO(read("pg.csv"))))
+rows = sorted(csv.reader(io.StringIO(read("pg.csv"))), key=lambda row: (row[0], int(row[3])))
 seen, kept = {}, set()
 for number, row in enumerate(rows):
     kind = (row[12], row[21].split(",")[0], re.sub(r"[0-9A-F/.]+|\"[^\"]*\"", "", row[13])[:30], bool(row[14]), ascii(row[13])[:16] if not row[13].isascii() else "", "\n" in row[19], bool(row[16]))
@@ -38,7 +38,6 @@ def numbered(records):
     return "".join(record for number, record in enumerate(records) if number in kept)
 
 
-out = io.StringIO(newline="")
 # The server quotes each text: rows are copied, not written anew.
 text, records, start, quoted = read("pg.csv"), [], 0, False
 for at, letter in enumerate(text):
@@ -47,6 +46,7 @@ for at, letter in enumerate(text):
     elif letter == "\n" and not quoted:
         records.append(text[start : at + 1])
         start = at + 1
+records.sort(key=lambda record: (record.split(",")[0], int(next(csv.reader([record.split("\n")[0]]))[3])))
 assert len(records) == len(rows)
 write("csv", numbered(records))
 
@@ -56,10 +56,12 @@ for line in lines:
     if re.match(r"^\d{4}-.*\| (LOG|ERROR|FATAL|WARNING|PANIC):  ", line):
         records.append("")
     records[-1] += line + "\n"
+records.sort(key=lambda record: (record.split("|")[0], int(record.split("|")[1])))
 assert len(records) == len(rows), (len(records), len(rows))
 write("log", numbered(records))
 
 if os.path.exists(os.path.join(logs, "pg.json")):
     records = read("pg.json").split("\n")[:-1]
+    records.sort(key=lambda record: (json.loads(record)["timestamp"], json.loads(record)["pid"]))
     assert len(records) == len(rows)
     write("json", "".join(r + "\n" for n, r in enumerate(records) if n in kept))

