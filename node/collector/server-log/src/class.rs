@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::kind::{Class, Level};
+pub(crate) use self::plan::split as split_plan;
 
 use crate::Record;
 

@@ -4,10 +4,12 @@
 //! Everything is pure: no clock, no I/O. No input panics, and memory is bounded by the
 //! caps named at each part.
 //! # Map
-//! [`Reader`] makes [`Record`]s of bytes, [`classify`] says what each is about.
+//! [`Reader`] makes [`Record`]s of bytes, [`redact()`] takes values out of them, [`classify`] says what
+//! each is about.
 
 mod class;
 mod format;
+mod redact;
 mod timestamp;
 mod zones;
 
@@ -15,5 +17,6 @@ pub use self::class::{Class, Classified, Level, classify};
 pub use self::format::{
     Counts, Format, MAX_RECORD_BYTES, Prefix, PrefixIssue, Reader, Record, Severity,
 };
+pub use self::redact::{Redacted, Values, redact};
 pub use self::timestamp::Timestamp;
 pub use self::zones::Zones;

@@ -48,7 +48,7 @@ pub(super) fn add(message: &str, fields: &mut Map<String, Value>) {
 
 /// The text of the query and the lines of the plan. The query may have many lines; the plan starts
 /// at the first one that has costs or follows the parameters.
-fn split(document: &str) -> (&str, &str) {
+pub(crate) fn split(document: &str) -> (&str, &str) {
     let Some(body) = document.strip_prefix("Query Text: ") else {
         return ("", document);
     };

@@ -265,13 +265,14 @@ fn conflict(detail: &str, fields: &mut Fields) {
     }
 }
 
-/// `Key (a, b)=(…)`.
+/// `Key (a, b)=(…) already exists.`, or without the values once they are taken out.
 fn columns(detail: &str, fields: &mut Fields) {
-    let names = detail
-        .split_once("Key (")
-        .and_then(|(_, rest)| rest.split_once(")=("));
-    if let Some((names, _)) = names {
-        let names: Vec<&str> = names.split(", ").collect();
+    let Some((_, rest)) = detail.split_once("Key (") else {
+        return;
+    };
+    let ends = [")=(", ") already ", ") is ", ") conflicts "];
+    if let Some(end) = ends.into_iter().filter_map(|end| rest.find(end)).min() {
+        let names: Vec<&str> = rest.get(..end).unwrap_or_default().split(", ").collect();
         set(fields, "columns", names);
     }
 }

@@ -10,3 +10,4 @@
 mod classes;
 mod formats;
 mod logs;
+mod redaction;
