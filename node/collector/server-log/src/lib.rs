@@ -1,15 +1,16 @@
 //! Reads the log of a PostgreSQL server.
 //!
 //! # What it guarantees
-//! Everything is pure: no clock, no I/O. No input panics, and memory is bounded by the
+//! Everything but [`tail`] is pure: no clock, no I/O. No input panics, and memory is bounded by the
 //! caps named at each part.
 //! # Map
-//! [`Reader`] makes [`Record`]s of bytes, [`redact()`] takes values out of them, [`classify`] says what
+//! [`tail::Tail`] gives the bytes of log files, [`Reader`] makes [`Record`]s of bytes, [`redact()`] takes values out of them, [`classify`] says what
 //! each is about.
 
 mod class;
 mod format;
 mod redact;
+pub mod tail;
 mod timestamp;
 mod zones;
 
