@@ -52,6 +52,8 @@ pub fn classify(record: &Record) -> Classified {
     let level = match class {
         Class::Other => Level::of_severity(record.severity),
         Class::ProcessCrashed if fields.contains_key("is_consequence") => Level::Warning,
+        // A standby, too, says where its replay starts and ends.
+        Class::CrashRecovery if record.message.starts_with("redo ") => Level::Notice,
         class => class.level(),
     };
     Classified {

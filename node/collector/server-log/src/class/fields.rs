@@ -26,6 +26,7 @@ const FIELDS: &[(Class, Place, &str)] = &[
         "starting PostgreSQL {version} on ",
     ),
     (Class::CrashRecovery, Message, "redo starts at {start_lsn}"),
+    (Class::CrashRecovery, Message, "redo done at {end_lsn}"),
     (
         Class::CrashRecovery,
         Message,

@@ -14,7 +14,11 @@ pub(super) fn add(class: Class, record: &Record, fields: &mut Fields) {
     let message = record.message.as_str();
     let detail = record.detail.as_deref().unwrap_or_default();
     match class {
-        Class::ServerReady => set(fields, "is_read_only", message.contains("read-only")),
+        Class::ServerReady => {
+            // 13 writes it without the hyphen.
+            let is_read_only = message.replace('-', " ").contains("read only");
+            set(fields, "is_read_only", is_read_only);
+        }
         Class::Shutdown => set(fields, "kind", shutdown_kind(message)),
         Class::ProcessCrashed | Class::OomKilled => crashed(record, fields),
         Class::DataCorruption => unquote(fields, "relation"),

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Cuts what record.sh recorded to the size of a fixture: excerpt.py MAJOR DIR
+"""Cuts what record.sh recorded to the size of a fixture: excerpt.py NAME DIR
 
-Keeps the first two records of each kind, the same ones in each format and in the order of time and
+Keeps the first records of each kind, the same ones in each format and in the order of time and
 process (the formats differ where processes write at once), and takes the machine's paths out.
 """
 import csv, io, json, os, re, sys
 
-major, root = sys.argv[1], sys.argv[2]
+name, root = sys.argv[1], sys.argv[2]
 here = os.path.dirname(os.path.abspath(__file__))
 logs = os.path.join(root, "data/log")
 
@@ -18,7 +18,7 @@ def read(name):
 
 def write(extension, text):
     text = text.replace(root + "/data", "/var/lib/postgresql/data")
-    with open(os.path.join(here, f"pg{major}.{extension}"), "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with open(os.path.join(here, f"{name}.{extension}"), "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(text)
 
 
@@ -26,10 +26,9 @@ csv.field_size_limit(1 << 24)
 rows = sorted(csv.reader(io.StringIO(read("pg.csv"))), key=lambda row: (row[0], int(row[3])))
 seen, kept = {}, set()
 for number, row in enumerate(rows):
-    kind = (row[12], row[21].split(",")[0], re.sub(r"[0-9A-F/.]+|\"[^\"]*\"", "", row[13])[:30], bool(row[14]), ascii(row[13])[:16] if not row[13].isascii() else "", "\n" in row[19], bool(row[16]))
+    kind = (row[12], row[21].split(",")[0], re.sub(r"[0-9A-F/.]+|\"[^\"]*\"", "", row[13])[:30], re.sub(r"[0-9]+", "", row[14])[:16], ascii(row[13])[:16] if not row[13].isascii() else "", "\n" in row[19], bool(row[16]))
     seen[kind] = seen.get(kind, 0) + 1
-    # Long records and the chatter of sessions once only.
-    limit = 1 if len(row[13] + row[19]) > 40 or "connection" in row[13][:14] else 2
+    limit = 2 if row[13].startswith("process ") else 1
     if seen[kind] <= limit:
         kept.add(number)
 

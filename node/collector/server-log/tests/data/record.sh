@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Provokes one event of each class a lone server can show, and keeps its log in every format.
+# Provokes one event of each class that a server and its standby can show, and keeps its log in every format.
 #
-#   record.sh MAJOR DIR      DIR/data/log/pg.{log,csv,json} afterwards; excerpt.py makes the fixtures
+#   record.sh MAJOR DIR
+#
+# leaves DIR/data/log/pg.{log,csv,json}, and a standby's in DIR/standby; excerpt.py makes the fixtures.
 set -uo pipefail
 MAJOR=$1 DIR=$2
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -117,7 +119,7 @@ sql -c "BEGIN; LOCK TABLE account; SELECT pg_sleep(2.5); COMMIT" &
 sleep 0.5
 sql -c "SELECT 'secret', * FROM account" &
 sql -c "SET lock_timeout = '500ms'; SELECT * FROM account"
-sql -c "LOCK TABLE account NOWAIT"
+sql -c "BEGIN; LOCK TABLE account NOWAIT"
 wait
 sql -c "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM account; SELECT pg_sleep(1); UPDATE account SET balance = 1; COMMIT" &
 sleep 0.4
@@ -189,4 +191,36 @@ sleep 3
 sql -c "SELECT count(*) FROM torn"
 sleep 2
 kill -INT "$(head -1 "$DIR/data/postmaster.pid")"
-sleep 2
+for _ in $(seq 1 100); do
+    [ -e "$DIR/data/postmaster.pid" ] || break
+    sleep 0.2
+done
+
+# A standby: a copy of the stopped server. It loses queries to replay, then its primary.
+STANDBY=$DIR/standby
+mkdir -p "$STANDBY" && chmod 0777 "$STANDBY" && cp -a "$DIR/data" "$STANDBY/data" && rm -rf "$STANDBY/data/log"
+PGPORT=$("$SERVERS" start "$MAJOR" "$DIR")
+primary=$PGPORT
+cat >>"$STANDBY/data/postgresql.conf" <<CONF
+primary_conninfo = 'host=127.0.0.1 port=$primary user=postgres'
+max_standby_streaming_delay = '300ms'
+hot_standby_feedback = off
+CONF
+newer 14 && echo "log_recovery_conflict_waits = on" >>"$STANDBY/data/postgresql.conf"
+touch "$STANDBY/data/standby.signal" && chown --reference="$STANDBY/data" "$STANDBY/data/standby.signal"
+sql -c "CREATE TABLE replayed AS SELECT i FROM generate_series(1, 1000) i"
+standby=$("$SERVERS" start "$MAJOR" "$STANDBY")
+sleep 1
+PGPORT=$standby sql -c "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM replayed; SELECT pg_sleep(5)" &
+sleep 0.5
+sql -c "DELETE FROM replayed" -c "VACUUM replayed"
+wait
+PGPORT=$standby sql -c "BEGIN; SELECT count(*) FROM replayed; SELECT pg_sleep(5)" &
+sleep 0.5
+sql -c "ALTER TABLE replayed ADD note text"
+wait
+"$SERVERS" stop "$MAJOR" "$DIR"
+sleep 1
+PGPORT=$standby sql -c "SELECT pg_promote()"
+sleep 1
+"$SERVERS" stop "$MAJOR" "$STANDBY"

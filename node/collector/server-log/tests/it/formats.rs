@@ -17,7 +17,7 @@ fn each_format_gives_equal_records() {
         assert!(want.len() > 90, "{major}: {}", want.len());
         for (extension, format) in formats(major) {
             for piece in [1, 1_000, 1 << 20] {
-                let (records, counts) = read(major, extension, format.clone(), piece);
+                let (records, counts) = read("pg", major, extension, format.clone(), piece);
                 let got: Vec<Record> = records.into_iter().map(comparable).collect();
                 for (got, want) in got.iter().zip(&want) {
                     assert_eq!(got, want, "{major}.{extension}");

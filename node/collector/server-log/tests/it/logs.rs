@@ -19,14 +19,15 @@ pub(crate) fn formats(major: u8) -> Vec<(&'static str, Format)> {
     formats
 }
 
-/// Reads a fixture in pieces of a size.
+/// Reads a fixture, of a lone server (`pg`) or a `standby`, in pieces of a size.
 pub(crate) fn read(
+    server: &str,
     major: u8,
     extension: &str,
     format: Format,
     piece: usize,
 ) -> (Vec<Record>, Counts) {
-    let name = format!("tests/data/pg{major}.{extension}");
+    let name = format!("tests/data/{server}{major}.{extension}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let bytes = fs::read(path).unwrap();
     let mut reader = Reader::new(format, Zones::default());
@@ -40,5 +41,5 @@ pub(crate) fn read(
 
 /// The records of a major's `csvlog`.
 pub(crate) fn records(major: u8) -> Vec<Record> {
-    read(major, "csv", Format::Csv, 4_096).0
+    read("pg", major, "csv", Format::Csv, 4_096).0
 }

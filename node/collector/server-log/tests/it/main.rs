@@ -11,3 +11,4 @@ mod classes;
 mod formats;
 mod logs;
 mod redaction;
+mod standby;

@@ -62,7 +62,11 @@ pub(super) const BY_STATE: &[(&[&str], And, Class)] = &[
         Class::WalMissing,
     ),
     (&["58P01"], And::Backend("walsender"), Class::WalMissing),
-    (&["08"], And::Backend("walreceiver"), Class::StandbyLink),
+    (
+        &["08", "XX000"],
+        And::Backend("walreceiver"),
+        Class::StandbyLink,
+    ),
     (&["08"], And::Backend("walsender"), Class::StandbyLink),
     (
         &["08"],
@@ -353,6 +357,7 @@ pub(super) const BY_TEXT: &[(&[&str], Class)] = &[
         &[
             "started streaming WAL",
             "could not connect to the primary",
+            "could not receive data from WAL stream",
             "unexpected EOF on standby",
         ],
         Class::StandbyLink,

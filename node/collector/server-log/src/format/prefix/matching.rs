@@ -10,6 +10,9 @@ use crate::format::record::{Record, some};
 /// application name too, and a host's name 253.
 const MAX_PREFIX_BYTES: usize = 2_048;
 
+/// A label has fewer bytes.
+const MAX_LABEL_BYTES: usize = 128;
+
 /// How many places are tried before a line counts as one without a prefix. It bounds the work on a
 /// prefix that starts with free texts.
 const MAX_STEPS: usize = 20_000;
@@ -17,6 +20,7 @@ const MAX_STEPS: usize = 20_000;
 /// One attempt to fit.
 pub(super) struct Match<'p, 'a> {
     pieces: &'p [Piece],
+    whole: &'a str,
     line: &'a str,
     zones: &'p Zones,
     steps: usize,
@@ -28,9 +32,12 @@ type End<'a> = (Label, &'a str);
 
 impl<'p, 'a> Match<'p, 'a> {
     pub(super) fn new(pieces: &'p [Piece], line: &'a str, zones: &'p Zones) -> Self {
+        // Only the first bytes are searched: a line may have a mebibyte.
+        let end = line.floor_char_boundary(MAX_PREFIX_BYTES + MAX_LABEL_BYTES);
         Self {
             pieces,
-            line,
+            whole: line,
+            line: line.get(..end).unwrap_or(line),
             zones,
             steps: 0,
             record: Record::default(),
@@ -39,7 +46,8 @@ impl<'p, 'a> Match<'p, 'a> {
 
     pub(super) fn run(mut self) -> Option<(Record, Label, &'a str)> {
         let (label, rest) = self.fit(self.pieces, self.line)?;
-        Some((self.record, label, rest))
+        let consumed = self.line.len() - rest.len();
+        Some((self.record, label, self.whole.get(consumed..)?))
     }
 
     /// Fits pieces to the start of a text. On failure the record may hold fields of the attempt;

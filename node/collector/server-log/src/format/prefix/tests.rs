@@ -134,6 +134,13 @@ fn other_lines_have_no_prefix() {
 const MAX_LINE: usize = 100_000;
 
 #[test]
+fn the_text_behind_the_prefix_is_whole() {
+    let text = "ü".repeat(MAX_LINE);
+    let (_, _, rest) = read("%p ", &format!("7 LOG:  {text}")).unwrap();
+    assert_eq!(rest, text);
+}
+
+#[test]
 fn issues_are_named() {
     let ambiguous = PrefixIssue::Ambiguous {
         escapes: "%u%d".to_owned(),
