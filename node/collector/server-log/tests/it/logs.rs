@@ -19,7 +19,13 @@ pub(crate) fn formats(major: u8) -> Vec<(&'static str, Format)> {
     formats
 }
 
-/// Reads a fixture, of a lone server (`pg`) or a `standby`, in pieces of a size.
+/// The bytes of a fixture, of a lone server (`pg`) or a `standby`.
+pub(crate) fn bytes(server: &str, major: u8, extension: &str) -> Vec<u8> {
+    let name = format!("tests/data/{server}{major}.{extension}");
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// Reads a fixture in pieces of a size.
 pub(crate) fn read(
     server: &str,
     major: u8,
@@ -27,9 +33,7 @@ pub(crate) fn read(
     format: Format,
     piece: usize,
 ) -> (Vec<Record>, Counts) {
-    let name = format!("tests/data/{server}{major}.{extension}");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    let bytes = fs::read(path).unwrap();
+    let bytes = bytes(server, major, extension);
     let mut reader = Reader::new(format, Zones::default());
     let mut records: Vec<Record> = bytes
         .chunks(piece)

@@ -8,6 +8,7 @@
 )]
 
 mod classes;
+mod follow;
 mod formats;
 mod logs;
 mod redaction;
