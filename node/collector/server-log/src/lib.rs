@@ -4,9 +4,9 @@
 //! Everything but [`tail`] is pure: no clock, no I/O. No input panics, and memory is bounded by the
 //! caps named at each part.
 //! # Map
-//! [`tail::Tail`] gives the bytes of log files, [`Reader`] makes [`Record`]s of them. An [`Event`] is
-//! a record without values ([`redact()`]) and with its class ([`classify`]). [`rate::Limiter`] lets
-//! as many of them through as a server may send.
+//! [`tail::Tail`] gives the bytes of log files, [`Reader`] makes [`Record`]s of them. An [`Event`]
+//! is a record without values ([`redact()`]) and with its class ([`classify`]). [`rate::Limiter`]
+//! lets as many of them through as a server may send.
 
 mod class;
 mod event;

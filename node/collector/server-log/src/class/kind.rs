@@ -68,8 +68,8 @@ classes! {
     /// The server stops: `kind` (smart, fast, immediate); or a client came while it starts or
     /// stops: `kind` `client_refused`.
     Shutdown Notice,
-    /// Recovery after a crash: `start_lsn`, `end_lsn`, `elapsed_seconds`. Where replay starts and ends
-    /// is a notice only: a standby says so too.
+    /// Recovery after a crash: `start_lsn`, `end_lsn`, `elapsed_seconds`. Where replay starts and
+    /// ends is a notice only: a standby says so too.
     CrashRecovery Error,
     /// A server process died by a signal: `process`, `pid`, `signal`, `statement`. Sessions that
     /// ended for its sake: `is_consequence`, and a warning only.

@@ -95,7 +95,7 @@ impl Field {
 enum Piece {
     /// Text as it stands.
     Literal(String),
-    /// An escape; `width` is the least length in bytes, `is_left` says that spaces follow the value.
+    /// An escape; `width` is the least length in bytes; with `is_left`, spaces follow the value.
     Escape {
         field: Field,
         letter: char,
