@@ -11,7 +11,8 @@
 //! - A file that is gone is a gap, with the bytes that are known to be lost.
 //! # Limits
 //! Files are ordered by the time of their last change, then by name. Somebody who changes an old
-//! file makes it the newest; its records come again. Compressed files are not read.
+//! file makes it the newest; its records come again. If the clock is set back, the files written
+//! since are found once it has caught up. Compressed files are not read.
 
 mod files;
 mod gap;
