@@ -92,6 +92,7 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
             .iter()
             .filter(|rule| kind != Kind::Write || rule.judges_writes())
         {
+            view.for_next_rule();
             for draft in rule.check(&view) {
                 let rewritten = match &draft.replaced {
                     None => None,

@@ -93,8 +93,11 @@ pub(super) fn proposes(of: &Evidence, parameter: &str, proposed: &str) -> Propos
     proposal
 }
 
+/// A change of the evidence and its name.
+type Change<'a> = (&'a str, &'a dyn Fn(&mut Evidence));
+
 /// Checks that nothing is proposed after each of some changes of the evidence.
-pub(super) fn silent(of: &Evidence, changes: &[(&str, &dyn Fn(&mut Evidence))]) {
+pub(super) fn silent(of: &Evidence, changes: &[Change<'_>]) {
     for (name, change) in changes {
         let mut changed = of.clone();
         change(&mut changed);

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::About;
 
+/// Longest text of a place in bytes.
+const MAX_PLACE_BYTES: usize = 500;
+
 /// Something that could be written otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -14,7 +17,7 @@ pub struct Finding {
     pub suggestion_type: String,
     /// What it is, in a few words.
     pub title: String,
-    /// The part of the statement that it is about.
+    /// The part of the statement that it is about, at most 500 bytes of it.
     pub place: String,
     /// Whether the rewrite is proven.
     #[serde(flatten)]
@@ -50,7 +53,7 @@ impl Finding {
             suggestion_type: about.name.to_owned(),
             title: about.title.to_owned(),
             confidence: draft.confidence(),
-            place: draft.place,
+            place: shortened(draft.place),
             verdict: draft.verdict,
             rewritten,
             faster: draft.faster,
@@ -58,6 +61,15 @@ impl Finding {
             improvement_percent: draft.share.map(|share| share.clamp(0.0, 1.0) * 100.0),
         }
     }
+}
+
+/// The start of a text that is too long to be shown.
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_PLACE_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_PLACE_BYTES));
+        text.push('…');
+    }
+    text
 }
 
 /// What a rule found in one query.

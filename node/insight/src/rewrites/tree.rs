@@ -92,7 +92,9 @@ fn each_side(select: &mut SelectStmt, is_side: bool, visit: &mut dyn FnMut(&mut 
 
 /// A place in a query.
 #[derive(Clone, Debug)]
-pub(super) struct Site {
+pub(super) struct Site<'a> {
+    /// What stands there.
+    pub(super) node: &'a Node,
     /// The way from the query's node.
     pub(super) path: Path,
     /// Whether the query keeps no row for which the expression here is false or null, or does so
@@ -103,7 +105,7 @@ pub(super) struct Site {
 }
 
 /// All places of a query's own level: subqueries are places, what is in them is not.
-pub(super) fn sites(query: &Node) -> Vec<Site> {
+pub(super) fn sites(query: &Node) -> Vec<Site<'_>> {
     let mut found = Vec::new();
     let Some(select) = as_select(query) else {
         return found;
@@ -120,17 +122,19 @@ pub(super) fn sites(query: &Node) -> Vec<Site> {
             .flatten()
             .any(|condition| std::ptr::eq(*condition, child));
         let site = Site {
+            node: child,
             path: vec![at],
             is_condition,
             is_conjunct: is_condition,
         };
-        walk(child, site, true, &mut found);
+        walk(site, true, &mut found);
     }
     found
 }
 
 /// `is_inner` says that no outer join is above.
-fn walk(at: &Node, site: Site, is_inner: bool, found: &mut Vec<Site>) {
+fn walk<'a>(site: Site<'a>, is_inner: bool, found: &mut Vec<Site<'a>>) {
+    let at = site.node;
     let kind = at.node.as_ref();
     let (mut condition, mut conjunct, mut inner) = (false, false, is_inner);
     let mut quals: Option<&Node> = None;
@@ -158,21 +162,13 @@ fn walk(at: &Node, site: Site, is_inner: bool, found: &mut Vec<Site>) {
         let mut path = path.clone();
         path.push(number);
         let site = Site {
+            node: child,
             path,
             is_condition: condition || is_qual,
             is_conjunct: conjunct || is_qual,
         };
-        walk(child, site, inner, found);
+        walk(site, inner, found);
     }
-}
-
-/// The node at a path.
-pub(super) fn at<'a>(root: &'a Node, path: &[usize]) -> Option<&'a Node> {
-    let mut here = root;
-    for number in path {
-        here = children(here)?.into_iter().nth(*number)?;
-    }
-    Some(here)
 }
 
 /// A copy of a tree with another node at a path.

@@ -1,13 +1,19 @@
 //! One query of a statement as rules look at it.
 
+use std::cell::Cell;
+
 use pg_query::protobuf::{Node, SelectStmt, SetOperation};
 
 use super::facts::{Calls, Facts};
 use super::schema::{Relation, Schema};
 use super::scope::Scope;
 use super::text::text;
-use super::tree::{Site, as_select, at, sites, with_replaced};
+use super::tree::{Site, as_select, sites, with_replaced};
 use crate::plan::{ChildRole, Plan, PlanNode};
+
+/// Copies of a query that one rule makes at most: a statement of a thousand like conditions has no
+/// thousand rewrites.
+const MAX_COPIES: u32 = 8;
 
 /// What a query is in its statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +35,9 @@ pub(super) struct View<'a> {
     pub(super) select: &'a SelectStmt,
     pub(super) kind: Kind,
     pub(super) scope: Scope<'a>,
-    pub(super) sites: Vec<Site>,
+    sites: Vec<Site<'a>>,
+    /// Copies that a rule may still make.
+    copies: Cell<u32>,
     pub(super) plan: Option<&'a Plan>,
     pub(super) schema: Option<&'a Schema>,
     pub(super) calls: Calls,
@@ -52,6 +60,7 @@ impl<'a> View<'a> {
             kind,
             scope: Scope::new(&select.from_clause, facts.schema, ctes),
             sites: sites(query),
+            copies: Cell::new(MAX_COPIES),
             plan: facts.plan,
             schema: facts.schema,
             calls: facts.calls,
@@ -64,22 +73,33 @@ impl<'a> View<'a> {
         Scope::new(&select.from_clause, self.schema, self.ctes)
     }
 
-    /// The places of the query with what stands there.
-    pub(super) fn places(&self) -> impl Iterator<Item = (&Site, &'a Node)> {
-        self.sites
-            .iter()
-            .filter_map(|site| Some((site, at(self.query, &site.path)?)))
+    /// The places of the query with what stands there, until the rule has made its copies.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&Site<'a>, &'a Node)> {
+        let may_copy = |_: &&Site<'a>| self.copies.get() > 0;
+        let sites = self.sites.iter().take_while(may_copy);
+        sites.map(|site| (site, site.node))
     }
 
     /// Places where a row is dropped for false and for null alike.
-    pub(super) fn conditions(&self) -> impl Iterator<Item = (&Site, &'a Node)> {
+    pub(super) fn conditions(&self) -> impl Iterator<Item = (&Site<'a>, &'a Node)> {
         self.places().filter(|(site, _)| site.is_condition)
     }
 
     /// The query with another expression at a place, and the text of what stood there.
-    pub(super) fn replaced(&self, site: &Site, new: Node) -> Option<(String, Node)> {
-        let place = text(at(self.query, &site.path)?)?;
-        Some((place, with_replaced(self.query, &site.path, new)?))
+    pub(super) fn replaced(&self, site: &Site<'_>, new: Node) -> Option<(String, Node)> {
+        Some((text(site.node)?, self.copy_with(&site.path, new)?))
+    }
+
+    /// The query with another node at a path; nothing if the rule made too many copies already.
+    pub(super) fn copy_with(&self, path: &[usize], new: Node) -> Option<Node> {
+        let left = self.copies.get().checked_sub(1)?;
+        self.copies.set(left);
+        with_replaced(self.query, path, new)
+    }
+
+    /// Lets the next rule make copies.
+    pub(super) fn for_next_rule(&self) {
+        self.copies.set(MAX_COPIES);
     }
 
     /// Share of the plan's time that nodes take by themselves; nothing without such a node.

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::super::load::{Cache, Spill, SpillKind, VacuumRun};
 use super::super::testing::{GIB, evidence, proposals, proposes, set, silent, unset};
 use super::super::{Evidence, Role, Scope, Setting};
@@ -213,4 +215,74 @@ fn all_claims_together_leave_a_quarter_to_the_system() {
     // The statements save time that was measured, so their memory comes first.
     let names: Vec<&str> = all.iter().map(|of| of.parameter.as_str()).collect();
     assert_eq!(names, ["work_mem", "maintenance_work_mem"]);
+}
+
+/// Spills of some roles.
+fn spills() -> impl Strategy<Value = Vec<(usize, Spill)>> {
+    let kind = prop::sample::select(vec![SpillKind::Sort, SpillKind::Hash, SpillKind::Unknown]);
+    let one = (
+        0..4_usize,
+        kind,
+        1.0..400.0_f64,
+        1.0..6.0_f64,
+        0.0..4.0_f64,
+        0.0..1e5_f64,
+    );
+    prop::collection::vec(one, 0..8).prop_map(|all| {
+        all.into_iter()
+            .map(|(role, kind, mib, nodes, workers, calls)| {
+                let spill = Spill {
+                    nodes: nodes.floor(),
+                    workers: workers.floor(),
+                    calls_per_day: calls,
+                    ..spill(kind, mib * MIB)
+                };
+                (role, spill)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn memory_of_all_proposals_is_bounded(
+        spills in spills(),
+        sessions in 1.0..50.0_f64,
+        dead in 0.0..1e9_f64,
+        gib in 1.0..256.0_f64,
+    ) {
+        let mut of = evidence();
+        of.server.memory_bytes = Some(gib * GIB);
+        set(&mut of, "shared_buffers", &format!("{:.0}", gib * 0.25 * 131_072.0), "8kB");
+        of.cache = Some(Cache {
+            hit_share: Some(0.5),
+            read_ms: Some(0.01),
+            evictions_per_second: Some(1e5),
+            page_cache_bytes: None,
+        });
+        of.vacuums = vec![VacuumRun {
+            relation: "public.t".to_owned(),
+            index_scans: 2.0,
+            dead_ids: dead,
+        }];
+        of.roles = (0..4)
+            .map(|at| Role {
+                name: format!("r{at}"),
+                sessions_p99: Some(sessions),
+                ..Role::default()
+            })
+            .collect();
+        of.spills = spills
+            .into_iter()
+            .map(|(role, spill)| Spill { role: format!("r{role}"), ..spill })
+            .collect();
+        let all = proposals(&of);
+        let is_query = |of: &&Proposal| of.scope == Scope::Role;
+        let queries: f64 = all.iter().filter(is_query).map(|of| of.memory_bytes).sum();
+        prop_assert!(queries <= 0.25 * gib * GIB);
+        let has_buffers = all.iter().any(|of| of.parameter == "shared_buffers");
+        let claims: f64 = all.iter().map(|of| of.memory_bytes).sum();
+        let buffers = if has_buffers { 0.0 } else { 0.25 * gib * GIB };
+        prop_assert!(claims + buffers <= 0.75 * gib * GIB + MIB);
+    }
 }

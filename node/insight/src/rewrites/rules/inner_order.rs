@@ -7,7 +7,7 @@ use crate::plan::PlanNode;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::target_value;
 use crate::rewrites::text::{text, word};
-use crate::rewrites::tree::{as_select, children, select_node, with_replaced};
+use crate::rewrites::tree::{as_select, children, select_node};
 use crate::rewrites::view::View;
 use crate::rewrites::{About, Rule};
 
@@ -43,7 +43,7 @@ impl Rule for InnerOrder {
                 new.sort_clause.clear();
                 let mut path = site.path.clone();
                 path.push(position(of, inner)?);
-                let replaced = with_replaced(view.query, &path, select_node(new))?;
+                let replaced = view.copy_with(&path, select_node(new))?;
                 let draft = Draft::safe(format!("ORDER BY {}", keys.join(", ")), replaced);
                 Some(draft.saving(view.self_share(&sorts)).because(
                     "the sort is work, and the order of its rows is lost at once",

@@ -5,7 +5,6 @@ use pg_query::protobuf::{AExprKind, JoinType, Node, NullTestType};
 
 use crate::rewrites::finding::Draft;
 use crate::rewrites::text::{column, comparison, conjuncts, is_constant, mirrored, text};
-use crate::rewrites::tree::with_replaced;
 use crate::rewrites::view::View;
 use crate::rewrites::{About, Rule};
 
@@ -47,7 +46,7 @@ impl Rule for LeftInner {
                 if let Some(NodeEnum::JoinExpr(join)) = inner.node.as_mut() {
                     join.jointype = JoinType::JoinInner as i32;
                 }
-                let replaced = with_replaced(view.query, &site.path, inner)?;
+                let replaced = view.copy_with(&site.path, inner)?;
                 let draft = Draft::safe(text(term)?, replaced);
                 Some(draft.because(
                     "an inner join may be done in any order; PostgreSQL sees that by itself only \
@@ -132,7 +131,7 @@ fn belongs(view: &View<'_>, of: &Node, alias: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rewrites::testing::{offers, quiet, quiet_by_plan};
+    use crate::rewrites::testing::{offers, offers_by_plan, quiet, quiet_by_plan};
 
     #[test]
     fn strict_conditions_make_the_join_an_inner_one() {
@@ -162,11 +161,21 @@ mod tests {
         ] {
             quiet(&LeftInner, &format!("{sql} WHERE {condition}"));
         }
+    }
+
+    #[test]
+    fn joins_that_the_planner_turned_by_itself_are_left_alone() {
+        let sql = "SELECT t.id FROM t LEFT JOIN l ON l.t_id = t.id";
         let plan = "\
 Hash Join  (cost=0.00..9.00 rows=9 width=4) (actual time=0.1..90.0 rows=50 loops=1)
   Hash Cond: (t.id = l.t_id)
 Execution Time: 100.0 ms
 ";
-        quiet_by_plan(&LeftInner, &format!("{sql} WHERE l.x = 1"), plan);
+        let sql = format!("{sql} WHERE l.x = 1");
+        quiet_by_plan(&LeftInner, &sql, plan);
+        for stays in ["Hash Left Join", "Hash Right Join"] {
+            let plan = plan.replace("Hash Join", stays);
+            offers_by_plan(&LeftInner, &sql, &plan, &sql.replace("LEFT JOIN", "JOIN"));
+        }
     }
 }

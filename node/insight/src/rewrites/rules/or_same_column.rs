@@ -1,5 +1,7 @@
 //! W2: OR of equalities over one column.
 
+use std::collections::BTreeMap;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{BoolExprType, Node, a_const};
 
@@ -50,16 +52,22 @@ impl Rule for OrSameColumn {
     }
 }
 
-/// The OR with its largest group of equalities as one list.
+/// The OR with its first group of equalities as one list.
 fn shortened(view: &View<'_>, or: &Node) -> Option<Node> {
     let terms = disjuncts(or);
     let equalities: Vec<Option<(&Node, &Node)>> = terms.iter().map(|term| equality(term)).collect();
     let name = |of: &Option<(&Node, &Node)>| of.as_ref().and_then(|(column, _)| text(column));
     let names: Vec<Option<String>> = equalities.iter().map(name).collect();
-    let group = names
-        .iter()
-        .flatten()
-        .find(|of| names.iter().flatten().filter(|other| other == of).count() >= MIN_TERMS)?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in names.iter().flatten() {
+        *counts.entry(name).or_default() += 1;
+    }
+    let is_group = |of: &&String| {
+        counts
+            .get(of.as_str())
+            .is_some_and(|count| *count >= MIN_TERMS)
+    };
+    let group = names.iter().flatten().find(is_group)?;
     let is_member = |at: &Option<String>| at.as_ref() == Some(group);
     let values: Vec<(&Node, &Node)> = equalities
         .iter()
@@ -83,8 +91,7 @@ fn shortened(view: &View<'_>, or: &Node) -> Option<Node> {
 
 /// Column and constant of an equality.
 fn equality(term: &Node) -> Option<(&Node, &Node)> {
-    let (operator, left, right) = comparison(term).filter(|(operator, ..)| *operator == "=")?;
-    debug_assert_eq!(operator, "=");
+    let (_, left, right) = comparison(term).filter(|(operator, ..)| *operator == "=")?;
     match (column(left), column(right)) {
         (Some(_), None) if is_constant(right) => Some((left, right)),
         (None, Some(_)) if is_constant(left) => Some((right, left)),

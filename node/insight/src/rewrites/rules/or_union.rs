@@ -9,7 +9,7 @@ use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{columns_of, has_subquery, may_aggregate, target_value};
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{column, disjuncts, text};
-use crate::rewrites::tree::{as_select, select_node, with_replaced};
+use crate::rewrites::tree::{as_select, select_node};
 use crate::rewrites::view::{View, is_plain};
 use crate::rewrites::{About, Rule};
 
@@ -137,7 +137,7 @@ fn union(view: &View<'_>, path: &[usize], terms: &[Node]) -> Option<Node> {
     identifies_all(&view.scope, select).filter(|holds| *holds)?;
     let mut whole: Option<SelectStmt> = None;
     for term in terms {
-        let branch = with_replaced(view.query, path, term.clone())?;
+        let branch = view.copy_with(path, term.clone())?;
         let mut branch = as_select(&branch)?.clone();
         branch.sort_clause.clear();
         branch.limit_count = None;

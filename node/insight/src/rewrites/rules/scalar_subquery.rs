@@ -5,7 +5,7 @@ use pg_query::protobuf::{Node, SelectStmt, SubLinkType};
 
 use super::exists::qualified;
 use crate::rewrites::finding::Draft;
-use crate::rewrites::nodes::{columns_of, has_subquery, only_target, target_value};
+use crate::rewrites::nodes::{columns_of, has_subquery, only_target, star_alias, target_value};
 use crate::rewrites::text::{all_of, column, comparison, conjuncts, statement_text, text, word};
 use crate::rewrites::tree::{as_select, select_node};
 use crate::rewrites::view::{View, is_plain};
@@ -154,12 +154,25 @@ fn runs_often(view: &View<'_>, relation: Option<&str>) -> bool {
     is_whole && rows.is_some_and(|rows| rows >= MIN_ROWS)
 }
 
+/// Whether the columns of another table would change what the query says: a bare `*` would list
+/// them, and a bare name may be one of theirs.
+fn is_in_the_way(view: &View<'_>) -> bool {
+    let mut values = view.select.target_list.iter().filter_map(target_value);
+    let is_ours = |name: &str| name == "value" || name.starts_with("key_");
+    let Some(columns) = columns_of(view.query) else {
+        return true;
+    };
+    let mut bare = columns.into_iter().filter_map(column);
+    values.any(|value| star_alias(value) == Some(""))
+        || bare.any(|(alias, name)| alias.is_none() && is_ours(name))
+}
+
 /// The query with the grouped query joined, and its value in the place of the subquery.
 fn joined(view: &View<'_>, at: usize, of: &Correlated) -> Option<Node> {
     let [_] = view.select.from_clause.as_slice() else {
         return None;
     };
-    if view.scope.has_alias(NAME) {
+    if view.scope.has_alias(NAME) || is_in_the_way(view) {
         return None;
     }
     let mut grouped = of.rest.clone();
@@ -252,6 +265,8 @@ Execution Time: 100.0 ms
             sum.replace("l.t_id = t.id", "l.t_id = t.id AND l.x > t.a"),
             sum.replace("sum(x)", "sum(x + t.a)"),
             sum.replace("sum(x)", "x"),
+            sum.replace("SELECT id", "SELECT *"),
+            sum.replace("SELECT id", "SELECT id, value"),
             sum.replace(" l.t_id = t.id", " l.t_id = 5"),
         ] {
             quiet(&ScalarSubquery, &sql);
