@@ -14,6 +14,7 @@
 
 mod facts;
 mod finding;
+mod functions;
 mod n_plus_one;
 mod nodes;
 mod rules;
@@ -93,7 +94,10 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
             .filter(|rule| kind != Kind::Write || rule.judges_writes())
         {
             view.for_next_rule();
-            for draft in rule.check(&view) {
+            for mut draft in rule.check(&view) {
+                if rule.evaluates_otherwise() && draft.verdict == Verdict::Safe {
+                    draft = draft.asking(functions::unknown_function(query).map(side_effects));
+                }
                 let rewritten = match &draft.replaced {
                     None => None,
                     Some(replaced) => match place(replaced).and_then(text::statement_text) {
@@ -111,7 +115,12 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
         });
     }
     for (number, (select, is_side)) in tree::selects(&root).into_iter().enumerate() {
-        let kind = if is_side { Kind::Side } else { Kind::Query };
+        let is_whole = number == 0 && tree::as_select(&root).is_some();
+        let kind = match (is_side, is_whole) {
+            (true, _) => Kind::Side,
+            (_, true) => Kind::Query,
+            _ => Kind::Nested,
+        };
         judge(&tree::select_node(select), kind, &|new| {
             let mut copy = root.clone();
             tree::replace_select(&mut copy, number, tree::as_select(new)?);
@@ -119,6 +128,10 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
         });
     }
     found
+}
+
+fn side_effects(function: String) -> String {
+    format!("does {function}() give the same value within a statement, and change nothing?")
 }
 
 /// Whether a text parses and is not the statement itself.
@@ -148,6 +161,12 @@ trait Rule: Sync {
 
     /// Whether it also judges the condition of UPDATE and DELETE.
     fn judges_writes(&self) -> bool {
+        false
+    }
+
+    /// Whether its rewrites evaluate conditions and values at other rows or at another number of
+    /// them.
+    fn evaluates_otherwise(&self) -> bool {
         false
     }
 

@@ -1,38 +1,10 @@
 //! Questions about trees that several rules ask.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, SelectStmt, SetOperation};
+use pg_query::protobuf::{ColumnRef, Node, SelectStmt, SetOperation};
 
 use super::text::word;
-use super::tree::{any, as_select, children, select_node};
-
-/// Functions that PostgreSQL knows as aggregates; any other may be one too.
-const SCALAR: [&str; 24] = [
-    "lower",
-    "upper",
-    "abs",
-    "round",
-    "floor",
-    "ceil",
-    "length",
-    "substring",
-    "substr",
-    "trim",
-    "btrim",
-    "ltrim",
-    "rtrim",
-    "date_trunc",
-    "date_part",
-    "extract",
-    "now",
-    "to_char",
-    "to_date",
-    "concat",
-    "replace",
-    "left",
-    "right",
-    "date",
-];
+use super::tree::{any, as_select, children, node, select_node};
 
 /// Names of all CTEs of a statement: such a name may hide a table.
 pub(super) fn cte_names(root: &Node) -> Vec<String> {
@@ -58,20 +30,6 @@ pub(super) fn highest_parameter(root: &Node) -> i32 {
         pending.extend(children(node).unwrap_or_default());
     }
     highest
-}
-
-/// Whether an expression may hold an aggregate, a window function or a set-returning function of
-/// its own level.
-pub(super) fn may_aggregate(expression: &Node) -> bool {
-    match expression.node.as_ref() {
-        Some(NodeEnum::SubLink(_)) => false,
-        Some(NodeEnum::FuncCall(it)) => {
-            let name = it.funcname.last().and_then(word).unwrap_or_default();
-            let is_scalar = SCALAR.contains(&name) && it.over.is_none();
-            !is_scalar || it.args.iter().any(may_aggregate)
-        }
-        _ => children(expression).is_none_or(|below| below.into_iter().any(may_aggregate)),
-    }
 }
 
 /// The columns that stand in an expression, subqueries included; nothing if the walk does not know
@@ -141,7 +99,7 @@ pub(super) fn condition_of_write(root: &Node) -> Option<Node> {
         NodeEnum::DeleteStmt(it) => (&it.relation, &it.using_clause, &it.where_clause),
         _ => return None,
     };
-    let mut from = vec![super::tree::node(NodeEnum::RangeVar(relation.clone()?))];
+    let mut from = vec![node(NodeEnum::RangeVar(relation.clone()?))];
     from.extend(more.iter().cloned());
     Some(select_node(SelectStmt {
         from_clause: from,
@@ -162,4 +120,18 @@ pub(super) fn write_with_condition(root: &Node, query: &Node) -> Option<Node> {
         _ => return None,
     }
     Some(copy)
+}
+
+/// A column; without alias if that is empty.
+pub(super) fn column_node(alias: &str, name: &str) -> Node {
+    let words = [alias, name].into_iter().filter(|word| !word.is_empty());
+    let string = |sval: &str| {
+        node(NodeEnum::String(pg_query::protobuf::String {
+            sval: sval.to_owned(),
+        }))
+    };
+    node(NodeEnum::ColumnRef(ColumnRef {
+        fields: words.map(string).collect(),
+        location: 0,
+    }))
 }

@@ -7,7 +7,7 @@ use pg_query::protobuf::{Node, SelectStmt, SetOperation};
 use super::facts::{Calls, Facts};
 use super::schema::{Relation, Schema};
 use super::scope::Scope;
-use super::text::text;
+use super::text::{column, text};
 use super::tree::{Site, as_select, sites, with_replaced};
 use crate::plan::{ChildRole, Plan, PlanNode};
 
@@ -18,7 +18,10 @@ const MAX_COPIES: u32 = 8;
 /// What a query is in its statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// The statement itself.
     Query,
+    /// Inside of another one, whose columns a bare name may mean.
+    Nested,
     /// One side of a set operation.
     Side,
     /// The condition of an UPDATE or DELETE.
@@ -71,6 +74,18 @@ impl<'a> View<'a> {
     /// The scope of a subquery.
     pub(super) fn scope_of(&self, select: &SelectStmt) -> Scope<'a> {
         Scope::new(&select.from_clause, self.schema, self.ctes)
+    }
+
+    /// A column of the query with the name of its table, as a subquery has to name it; nothing if
+    /// it is not sure to be a column of the query.
+    pub(super) fn qualified(&self, of: &Node) -> Option<(&str, String)> {
+        let (base, name) = self.scope.resolve(of)?;
+        let is_bare = column(of)?.0.is_none();
+        let may_be_outside = matches!(self.kind, Kind::Nested | Kind::Side);
+        let is_sure = base.relation.is_some() || !may_be_outside || !is_bare;
+        let named = !base.alias.is_empty() && is_sure;
+        let text = text(&super::nodes::column_node(&base.alias, name)).filter(|_| named)?;
+        Some((&base.alias, text))
     }
 
     /// The places of the query with what stands there, until the rule has made its copies.
@@ -141,7 +156,7 @@ impl<'a> View<'a> {
         self.select
             .target_list
             .iter()
-            .any(super::nodes::may_aggregate)
+            .any(super::functions::may_aggregate)
     }
 
     /// The table of the only item of FROM.

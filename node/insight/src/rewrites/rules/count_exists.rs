@@ -28,6 +28,10 @@ impl Rule for CountExists {
         true
     }
 
+    fn evaluates_otherwise(&self) -> bool {
+        true
+    }
+
     fn check(&self, view: &View<'_>) -> Vec<Draft> {
         view.places()
             .filter_map(|(site, of)| {

@@ -7,7 +7,8 @@ use super::exists::exists_node;
 use super::keys::{identifies, output_columns};
 use crate::plan::PlanNode;
 use crate::rewrites::finding::Draft;
-use crate::rewrites::nodes::{columns_of, has_subquery};
+use crate::rewrites::nodes::{columns_of, has_subquery, is_star, star_alias, target_value};
+use crate::rewrites::scope;
 use crate::rewrites::text::{add_condition, all_of, conjuncts, query, text};
 use crate::rewrites::tree::select_node;
 use crate::rewrites::view::{View, is_plain};
@@ -24,6 +25,10 @@ impl Rule for DistinctJoin {
             name: "inefficient_join_detected",
             title: "DISTINCT over a join that only filters",
         }
+    }
+
+    fn evaluates_otherwise(&self) -> bool {
+        true
     }
 
     fn check(&self, view: &View<'_>) -> Vec<Draft> {
@@ -98,7 +103,7 @@ fn flat<'a>(view: &View<'a>) -> Option<Flat<'a>> {
     while let Some(item) = pending.pop() {
         match item.node.as_ref()? {
             NodeEnum::RangeVar(range) => {
-                let alias = crate::rewrites::scope::alias(range).to_owned();
+                let alias = scope::alias(range).to_owned();
                 flat.tables.push((item, alias));
             }
             NodeEnum::JoinExpr(join) => {
@@ -142,8 +147,8 @@ fn wanted(view: &View<'_>) -> Option<Vec<String>> {
 fn stars<'a>(view: &View<'a>) -> Option<Vec<(String, &'a str)>> {
     let mut named = Vec::new();
     for target in &view.select.target_list {
-        let value = crate::rewrites::nodes::target_value(target)?;
-        if let Some(alias) = crate::rewrites::nodes::star_alias(value) {
+        let value = target_value(target)?;
+        if let Some(alias) = star_alias(value) {
             if alias.is_empty() {
                 return None;
             }
@@ -154,8 +159,7 @@ fn stars<'a>(view: &View<'a>) -> Option<Vec<(String, &'a str)>> {
 }
 
 fn star_or_columns(view: &View<'_>, part: &Node) -> Option<Vec<String>> {
-    let is_star =
-        crate::rewrites::nodes::target_value(part).is_some_and(crate::rewrites::nodes::is_star);
+    let is_star = target_value(part).is_some_and(is_star);
     if is_star {
         Some(Vec::new())
     } else {

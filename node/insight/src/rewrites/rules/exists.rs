@@ -3,8 +3,9 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt, SubLink, SubLinkType};
 
-use crate::rewrites::nodes::{may_aggregate, only_target};
-use crate::rewrites::text::{add_condition, expression, is_constant, operand, query, text, word};
+use crate::rewrites::functions::may_aggregate;
+use crate::rewrites::nodes::only_target;
+use crate::rewrites::text::{add_condition, expression, is_constant, operand, query, word};
 use crate::rewrites::tree::{as_select, select_node};
 use crate::rewrites::view::{View, is_plain};
 
@@ -76,14 +77,6 @@ fn outer_text(view: &View<'_>, left: &Node, inner: &SelectStmt) -> Option<String
     if is_constant(left) {
         return operand(left);
     }
-    let (base, name) = view.scope.resolve(left)?;
-    if base.alias.is_empty() || view.scope_of(inner).has_alias(&base.alias) {
-        return None;
-    }
-    qualified(&base.alias, name)
-}
-
-/// Text of a column with the name of its table.
-pub(super) fn qualified(alias: &str, name: &str) -> Option<String> {
-    text(&super::keys::column_node(alias, name))
+    let (alias, text) = view.qualified(left)?;
+    (!view.scope_of(inner).has_alias(alias)).then_some(text)
 }

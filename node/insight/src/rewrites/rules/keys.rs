@@ -1,11 +1,9 @@
 //! Whether a select list identifies the rows it is made of.
 
-use pg_query::NodeEnum;
-use pg_query::protobuf::{ColumnRef, Node, SelectStmt};
+use pg_query::protobuf::SelectStmt;
 
 use crate::rewrites::nodes::{star_alias, target_value};
 use crate::rewrites::scope::Scope;
-use crate::rewrites::tree::node;
 
 /// The plain columns of a select list as (item of FROM, name), with `*` written out; nothing if a
 /// `*` stands for columns that nobody knows.
@@ -55,18 +53,4 @@ pub(super) fn identifies_all(scope: &Scope<'_>, select: &SelectStmt) -> Option<b
         return None;
     }
     identifies(scope, select, &aliases)
-}
-
-/// A column; without alias if that is empty.
-pub(super) fn column_node(alias: &str, name: &str) -> Node {
-    let words = [alias, name].into_iter().filter(|word| !word.is_empty());
-    let string = |sval: &str| {
-        node(NodeEnum::String(pg_query::protobuf::String {
-            sval: sval.to_owned(),
-        }))
-    };
-    node(NodeEnum::ColumnRef(ColumnRef {
-        fields: words.map(string).collect(),
-        location: 0,
-    }))
 }

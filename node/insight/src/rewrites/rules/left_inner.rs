@@ -4,6 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, JoinType, Node, NullTestType};
 
 use crate::rewrites::finding::Draft;
+use crate::rewrites::scope;
 use crate::rewrites::text::{column, comparison, conjuncts, is_constant, mirrored, text};
 use crate::rewrites::view::View;
 use crate::rewrites::{About, Rule};
@@ -64,7 +65,7 @@ fn right_alias(join: &Node) -> Option<String> {
         return None;
     };
     match join.rarg.as_deref()?.node.as_ref()? {
-        NodeEnum::RangeVar(range) => Some(crate::rewrites::scope::alias(range).to_owned()),
+        NodeEnum::RangeVar(range) => Some(scope::alias(range).to_owned()),
         NodeEnum::RangeSubselect(of) => of.alias.as_ref().map(|alias| alias.aliasname.clone()),
         _ => None,
     }

@@ -27,6 +27,10 @@ impl Rule for NotInNull {
         true
     }
 
+    fn evaluates_otherwise(&self) -> bool {
+        true
+    }
+
     fn check(&self, view: &View<'_>) -> Vec<Draft> {
         let mut found = Vec::new();
         for (site, of) in view.conditions() {
@@ -143,6 +147,8 @@ mod tests {
             "SELECT a FROM t WHERE id NOT IN (SELECT max(t_id) FROM l)",
             "SELECT a FROM t WHERE id NOT IN (SELECT t_id FROM l ORDER BY x LIMIT 3)",
             "SELECT a FROM t WHERE (id NOT IN (SELECT t_id FROM l)) IS NULL",
+            // The column may be one of the outer query.
+            "SELECT 1 FROM t WHERE EXISTS (SELECT 1 FROM q WHERE b NOT IN (SELECT x FROM l))",
             // The subquery hides the table that holds the column.
             "SELECT a FROM t WHERE t.id NOT IN (SELECT t.t_id FROM l AS t)",
         ] {

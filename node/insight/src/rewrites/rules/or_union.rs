@@ -6,7 +6,8 @@ use pg_query::protobuf::{BoolExprType, Node, SelectStmt, SetOperation};
 use super::keys::{identifies_all, output_columns};
 use crate::plan::PlanNode;
 use crate::rewrites::finding::Draft;
-use crate::rewrites::nodes::{columns_of, has_subquery, may_aggregate, target_value};
+use crate::rewrites::functions::may_aggregate;
+use crate::rewrites::nodes::{column_node, columns_of, has_subquery, is_star, target_value};
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{column, disjuncts, text};
 use crate::rewrites::tree::{as_select, select_node};
@@ -27,6 +28,10 @@ impl Rule for OrUnion {
             name: "inefficient_join_detected",
             title: "OR over several indexed columns",
         }
+    }
+
+    fn evaluates_otherwise(&self) -> bool {
+        true
     }
 
     fn check(&self, view: &View<'_>) -> Vec<Draft> {
@@ -178,7 +183,7 @@ fn is_comparable(view: &View<'_>) -> bool {
         .target_list
         .iter()
         .filter_map(target_value)
-        .all(|value| super::super::nodes::is_star(value) || column(value).is_some());
+        .all(|value| is_star(value) || column(value).is_some());
     are_columns && columns.iter().all(known)
 }
 
@@ -208,7 +213,7 @@ fn sort_by_output(select: &SelectStmt) -> Option<Vec<Node>> {
         {
             return None;
         }
-        let plain = super::keys::column_node("", name);
+        let plain = column_node("", name);
         sort.node = Some(Box::new(plain));
     }
     Some(keys)

@@ -3,10 +3,12 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt, SubLinkType};
 
-use super::exists::qualified;
+use crate::plan::PlanNode;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{columns_of, has_subquery, only_target, star_alias, target_value};
-use crate::rewrites::text::{all_of, column, comparison, conjuncts, statement_text, text, word};
+use crate::rewrites::text::{
+    all_of, column, comparison, conjuncts, expression, query, statement_text, text, word,
+};
 use crate::rewrites::tree::{as_select, select_node};
 use crate::rewrites::view::{View, is_plain};
 use crate::rewrites::{About, Rule};
@@ -29,6 +31,10 @@ impl Rule for ScalarSubquery {
             name: "subquery_optimization",
             title: "an aggregate in a subquery for every row",
         }
+    }
+
+    fn evaluates_otherwise(&self) -> bool {
+        true
     }
 
     fn check(&self, view: &View<'_>) -> Vec<Draft> {
@@ -99,10 +105,10 @@ fn correlated(view: &View<'_>, value: &Node) -> Option<Correlated> {
     for term in conjuncts(inner.where_clause.as_deref()) {
         match equality(term) {
             Some((one, other)) if is_inner(one) == Some(true) && is_inner(other) != Some(true) => {
-                keys.push((text(one)?, outer(view, other)?));
+                keys.push((text(one)?, view.qualified(other)?.1));
             }
             Some((one, other)) if is_inner(other) == Some(true) && is_inner(one) != Some(true) => {
-                keys.push((text(other)?, outer(view, one)?));
+                keys.push((text(other)?, view.qualified(one)?.1));
             }
             _ => rest.push(term.clone()),
         }
@@ -134,16 +140,10 @@ fn equality(term: &Node) -> Option<(&Node, &Node)> {
     (column(one).is_some() && column(other).is_some()).then_some((one, other))
 }
 
-/// A column of the query with the name of its table.
-fn outer(view: &View<'_>, of: &Node) -> Option<String> {
-    let (base, name) = view.scope.resolve(of)?;
-    qualified(&base.alias, name).filter(|_| !base.alias.is_empty())
-}
-
 /// Whether the subquery runs for many rows, by the plan or by the size of what is read whole.
 fn runs_often(view: &View<'_>, relation: Option<&str>) -> bool {
     if view.plan.is_some() {
-        let loops = |node: &crate::plan::PlanNode| node.actual.map_or(0.0, |of| of.loops);
+        let loops = |node: &PlanNode| node.actual.map_or(0.0, |of| of.loops);
         return view
             .subplans(relation)
             .into_iter()
@@ -191,7 +191,7 @@ fn joined(view: &View<'_>, at: usize, of: &Correlated) -> Option<Node> {
         of.aggregate,
         keys.join(", ")
     );
-    let shell = crate::rewrites::text::query(&shell)?;
+    let shell = query(&shell)?;
     grouped.target_list = shell.target_list;
     grouped.group_clause = shell.group_clause;
     let inner = statement_text(select_node(grouped))?;
@@ -201,7 +201,7 @@ fn joined(view: &View<'_>, at: usize, of: &Correlated) -> Option<Node> {
         .collect();
     let on = on.join(" AND ");
     let joined = format!("SELECT 1 FROM base LEFT JOIN ({inner}) AS {NAME} ON {on}");
-    let mut from = crate::rewrites::text::query(&joined)?.from_clause;
+    let mut from = query(&joined)?.from_clause;
     let mut select = view.select.clone();
     if let Some(NodeEnum::JoinExpr(join)) = from.first_mut().and_then(|of| of.node.as_mut()) {
         join.larg = select.from_clause.pop().map(Box::new);
@@ -216,7 +216,7 @@ fn joined(view: &View<'_>, at: usize, of: &Correlated) -> Option<Node> {
         if target.name.is_empty() {
             target.name.clone_from(&of.name);
         }
-        target.val = crate::rewrites::text::expression(&value).map(Box::new);
+        target.val = expression(&value).map(Box::new);
     }
     Some(select_node(select))
 }

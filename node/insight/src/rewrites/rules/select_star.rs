@@ -4,7 +4,7 @@ use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{star_alias, target_value};
 use crate::rewrites::text::text;
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
+use crate::rewrites::{About, Column, Relation, Rule};
 
 /// More columns are hardly all needed.
 const MAX_COLUMNS: usize = 30;
@@ -49,10 +49,9 @@ impl Rule for SelectStar {
 }
 
 /// Why a table is wide.
-fn width(relation: &crate::rewrites::Relation) -> Option<String> {
+fn width(relation: &Relation) -> Option<String> {
     let name = &relation.name;
-    let is_out_of_line =
-        |of: &&crate::rewrites::Column| of.width_bytes.is_some_and(|width| width > TOAST_BYTES);
+    let is_out_of_line = |of: &&Column| of.width_bytes.is_some_and(|width| width > TOAST_BYTES);
     if let Some(column) = relation.columns.iter().find(is_out_of_line) {
         return Some(format!(
             "{name}.{} is stored out of line and read for each row",
@@ -67,7 +66,7 @@ fn width(relation: &crate::rewrites::Relation) -> Option<String> {
 mod tests {
     use super::*;
     use crate::rewrites::testing::{found_with, quiet, schema};
-    use crate::rewrites::{Column, Facts, Schema, Verdict};
+    use crate::rewrites::{Facts, Schema, Verdict};
 
     fn count(sql: &str, schema: &Schema) -> usize {
         let facts = Facts {

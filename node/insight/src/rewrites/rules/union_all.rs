@@ -5,8 +5,11 @@ use pg_query::protobuf::{Node, SelectStmt, SetOperation};
 use super::keys::identifies_all;
 use crate::plan::PlanNode;
 use crate::rewrites::finding::Draft;
-use crate::rewrites::nodes::{may_aggregate, target_value};
-use crate::rewrites::text::{column, comparison, conjuncts, integer, parameter, string, text};
+use crate::rewrites::functions::may_aggregate;
+use crate::rewrites::nodes::target_value;
+use crate::rewrites::text::{
+    column, comparison, conjuncts, integer, parameter, statement_text, string, text,
+};
 use crate::rewrites::tree::select_node;
 use crate::rewrites::view::{Kind, View, is_plain};
 use crate::rewrites::{About, Rule};
@@ -55,7 +58,7 @@ fn check(view: &View<'_>) -> Option<Draft> {
     }
     let mut whole = view.select.clone();
     keep_all(&mut whole);
-    let place = crate::rewrites::text::statement_text(select_node((*first).clone()))?;
+    let place = statement_text(select_node((*first).clone()))?;
     let draft = Draft::safe(place, select_node(whole)).asking(open);
     Some(draft.saving(view.self_share(&drops_copies)).because(
         "UNION sorts or hashes all rows to find equal ones; UNION ALL passes them on",

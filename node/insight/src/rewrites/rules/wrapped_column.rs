@@ -11,7 +11,7 @@ use crate::rewrites::text::{
     text,
 };
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
+use crate::rewrites::{About, Relation, Rule};
 
 /// `created::date = $1`, `c + 1 = 5`, `coalesce(c, 0) = 5` and the like.
 #[derive(Debug)]
@@ -202,11 +202,7 @@ fn differ(view: &View<'_>, column: &Node, one: &Node, other: &Node) -> Option<bo
 }
 
 /// Share of the time in which scans of the table throw rows away, if an index on the column waits.
-fn share(
-    view: &View<'_>,
-    relation: Option<&crate::rewrites::Relation>,
-    column: &str,
-) -> Option<f64> {
+fn share(view: &View<'_>, relation: Option<&Relation>, column: &str) -> Option<f64> {
     let relation = relation.filter(|of| of.has_index_on(column))?;
     super::or_union::wasted_share(view, &relation.name)
 }

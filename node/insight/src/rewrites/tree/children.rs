@@ -6,7 +6,10 @@ use pg_query::protobuf::{Node, SelectStmt};
 /// The expressions and queries directly below a node, or nothing if the walk does not know its
 /// kind.
 macro_rules! children_of {
-    ($name:ident, $clause:ident, $call:ident, $select:ident, $iter:ident, $deref:ident, $as:ident, ($($life:tt)*)) => {
+    (
+        $name:ident, $clause:ident, $call:ident, $select:ident,
+        $iter:ident, $deref:ident, $as:ident, ($($life:tt)*)
+    ) => {
         pub(in super::super) fn $name<'a>(node: $($life)* Node) -> Option<Vec<$($life)* Node>> {
             let mut all = Vec::new();
             let of = node.node.$as()?;
@@ -19,12 +22,18 @@ macro_rules! children_of {
                 | NodeEnum::InsertStmt(_)
                 | NodeEnum::UpdateStmt(_)
                 | NodeEnum::DeleteStmt(_) => $clause(of, &mut all),
-                NodeEnum::AExpr(it) => all.extend(it.lexpr.$deref().into_iter().chain(it.rexpr.$deref())),
+                NodeEnum::AExpr(it) => {
+                    all.extend(it.lexpr.$deref().into_iter().chain(it.rexpr.$deref()));
+                }
                 NodeEnum::SubLink(it) => {
                     all.extend(it.testexpr.$deref().into_iter().chain(it.subselect.$deref()));
                 }
-                NodeEnum::CaseWhen(it) => all.extend(it.expr.$deref().into_iter().chain(it.result.$deref())),
-                NodeEnum::AIndices(it) => all.extend(it.lidx.$deref().into_iter().chain(it.uidx.$deref())),
+                NodeEnum::CaseWhen(it) => {
+                    all.extend(it.expr.$deref().into_iter().chain(it.result.$deref()));
+                }
+                NodeEnum::AIndices(it) => {
+                    all.extend(it.lidx.$deref().into_iter().chain(it.uidx.$deref()));
+                }
                 NodeEnum::AIndirection(it) => {
                     all.extend(it.arg.$deref().into_iter().chain(it.indirection.$iter()));
                 }
