@@ -5,7 +5,8 @@
 //! numbers, so a normalised text stays one. [`Verdict::Safe`] means that the tree and the schema
 //! prove equal results; what they leave open is asked ([`Verdict::Question`]).
 //! # Limits
-//! A text that PostgreSQL's grammar does not take, or of several statements, has no rewrites.
+//! A text that PostgreSQL's grammar does not take, of several statements or of more than 256 KiB
+//! has no rewrites. Of a statement with more than 64 queries the first are judged.
 //! Functions and views are not looked into. What W2 and W5 write may have the statement's own
 //! fingerprint: equalities, a list and an array are one family.
 //! # Map
@@ -39,8 +40,11 @@ use self::rules::RULES;
 use self::view::{Kind, View};
 use crate::on_large_stack;
 
-/// Statements longer than this, in bytes, are not parsed.
-const MAX_PARSED_BYTES: usize = 1 << 20;
+/// Statements longer than this, in bytes, are not judged: a tree is many times its text, and rules
+/// copy it.
+const MAX_PARSED_BYTES: usize = 256 << 10;
+/// Queries of one statement that are judged, the outer ones first.
+const MAX_QUERIES: usize = 64;
 
 /// Answers what could be written otherwise in a statement, the surest first.
 ///
@@ -82,7 +86,9 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
     let Some(root) = text::parse(sql).filter(tree::is_shallow) else {
         return Vec::new();
     };
-    let original = hash(sql);
+    let Some(original) = text::statement_text(root.clone()) else {
+        return Vec::new();
+    };
     let ctes = nodes::cte_names(&root);
     let mut found = Vec::new();
     let mut judge = |query: &Node, kind: Kind, place: &dyn Fn(&Node) -> Option<Node>| {
@@ -101,7 +107,7 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
                 let rewritten = match &draft.replaced {
                     None => None,
                     Some(replaced) => match place(replaced).and_then(text::statement_text) {
-                        Some(text) if is_other(&text, sql, original) => Some(text),
+                        Some(text) if text != original && parses(&text) => Some(text),
                         _ => continue,
                     },
                 };
@@ -114,7 +120,11 @@ fn all(sql: &str, facts: &Facts<'_>) -> Vec<Finding> {
             nodes::write_with_condition(&root, new)
         });
     }
-    for (number, (select, is_side)) in tree::selects(&root).into_iter().enumerate() {
+    let mut walked = root.clone();
+    for number in 0..MAX_QUERIES {
+        let Some((select, is_side)) = tree::select_at(&mut walked, number) else {
+            break;
+        };
         let is_whole = number == 0 && tree::as_select(&root).is_some();
         let kind = match (is_side, is_whole) {
             (true, _) => Kind::Side,
@@ -134,16 +144,9 @@ fn side_effects(function: String) -> String {
     format!("does {function}() give the same value within a statement, and change nothing?")
 }
 
-/// Whether a text parses and is not the statement itself.
-///
-/// The fingerprint of a list and of an array are the same, so equal ones do not show equal texts.
-fn is_other(text: &str, sql: &str, original: Option<u64>) -> bool {
-    hash(text).is_some_and(|hash| Some(hash) != original || text != sql)
-}
-
-fn hash(sql: &str) -> Option<u64> {
-    let told = pg_query::fingerprint(sql, 0, FingerprintOptions::RANGEVAR_PG17_COMPAT);
-    told.ok().map(|told| told.value)
+/// Whether PostgreSQL takes a text, and it has a fingerprint.
+fn parses(sql: &str) -> bool {
+    pg_query::fingerprint(sql, 0, FingerprintOptions::RANGEVAR_PG17_COMPAT).is_ok()
 }
 
 /// Identity of a rule.

@@ -108,7 +108,7 @@ impl Proposal {
     ) -> Option<Self> {
         let current = of.setting(parameter)?;
         let after = match scope {
-            Scope::Restart => "then restart the server",
+            Scope::Restart => "-- restart the server",
             _ => "SELECT pg_reload_conf();",
         };
         let set =

@@ -76,6 +76,11 @@ pub(super) fn proposals(of: &Evidence) -> Vec<Proposal> {
             "{}",
             proposal.evidence
         );
+        let undo = Some(&proposal.undo).filter(|undo| undo.starts_with("ALTER"));
+        for sql in proposal.statement.iter().chain(undo) {
+            assert!(pg_query::parse(sql, 0).is_ok(), "{sql}");
+        }
+        assert_eq!(undo.is_some(), proposal.statement.is_some(), "{proposal:?}");
         assert_ne!(proposal.current.as_ref(), Some(&proposal.proposed));
         let json = serde_json::to_value(proposal).unwrap();
         assert_eq!(serde_json::from_value::<Proposal>(json).unwrap(), *proposal);

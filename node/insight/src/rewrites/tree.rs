@@ -46,16 +46,18 @@ pub(super) fn node(of: NodeEnum) -> Node {
     Node { node: Some(of) }
 }
 
-/// All queries of a statement, in preorder; both sides of a set operation after the whole. The
-/// flag tells such a side.
-pub(super) fn selects(root: &Node) -> Vec<(SelectStmt, bool)> {
-    let mut all = Vec::new();
-    // The walk that replaces gives the numbers, so the copy that it needs is paid here.
-    let mut copy = root.clone();
-    each_select(&mut copy, &mut |select, is_side| {
-        all.push((select.clone(), is_side));
+/// The query of a number, in preorder; both sides of a set operation come after the whole. The flag
+/// tells such a side. The walk that replaces gives the numbers, so it wants a tree of its own.
+pub(super) fn select_at(root: &mut Node, number: usize) -> Option<(SelectStmt, bool)> {
+    let mut found = None;
+    let mut at = 0;
+    each_select(root, &mut |select, is_side| {
+        if at == number {
+            found = Some((select.clone(), is_side));
+        }
+        at += 1;
     });
-    all
+    found
 }
 
 /// Puts another query in the place of the one of a number.

@@ -180,6 +180,7 @@ Execution Time: 100.0 ms
             "SELECT x FROM l WHERE t_id IN (SELECT id FROM t ORDER BY created LIMIT 5)",
             "SELECT x FROM l WHERE t_id IN (SELECT DISTINCT ON (a) id FROM t ORDER BY a, created)",
             "SELECT ARRAY(SELECT id FROM t ORDER BY a)",
+            "delete from l using (select id from t order by a) s where s.id = l.t_id",
             "SELECT a FROM (SELECT a FROM t ORDER BY a) s",
             "SELECT a FROM (SELECT a, b FROM t ORDER BY b) s ORDER BY a LIMIT 5",
             "SELECT row_number() OVER () FROM (SELECT a FROM t ORDER BY a) s ORDER BY 1",

@@ -148,7 +148,9 @@ macro_rules! children_of_select {
 
 children_of!(children, clause, call, below_select, iter, as_deref, as_ref, (&'a));
 children_of_select!(below_select, own, iter, as_deref, as_ref, (&'a));
-children_of!(children_mut, clause_mut, call_mut, below_select_mut, iter_mut, as_deref_mut, as_mut, (&'a mut));
+children_of!(
+    children_mut, clause_mut, call_mut, below_select_mut, iter_mut, as_deref_mut, as_mut, (&'a mut)
+);
 children_of_select!(below_select_mut, own_mut, iter_mut, as_deref_mut, as_mut, (&'a mut));
 
 /// Whether nothing that a walk looks for can stand below a node.
