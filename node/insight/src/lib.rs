@@ -8,12 +8,16 @@
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
 //! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds what
 //! is not usual, [`comparison`] what changed between two windows of time.
+//! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
+//! [`comparison`] what changed between two windows of time,
+//! [`patterns`] what comes back.
 
 pub mod anomalies;
 pub mod comparison;
 mod fingerprint;
 pub mod index_advice;
 pub mod parameters;
+pub mod patterns;
 pub mod plan;
 pub mod rewrites;
 pub mod why;

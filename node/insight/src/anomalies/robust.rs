@@ -29,6 +29,19 @@ pub(crate) fn median_and_mad(values: &[f64]) -> Option<(f64, f64)> {
     Some((middle, median(&mut deviations)?))
 }
 
+/// The value below which the share `q` (0 to 1) of the sorted values lie, linear in between.
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let place = q.clamp(0.0, 1.0) * last as f64;
+    let mut at = 0;
+    while at < last && (at + 1) as f64 <= place {
+        at += 1;
+    }
+    let lower = *sorted.get(at)?;
+    let upper = sorted.get(at + 1).copied().unwrap_or(lower);
+    Some(lower + (upper - lower) * (place - at as f64))
+}
+
 /// Keeps what a summary has room for: about seven digits.
 #[expect(
     clippy::as_conversions,
