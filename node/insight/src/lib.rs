@@ -10,7 +10,8 @@
 //! is not usual, [`comparison`] what changed between two windows of time.
 //! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
 //! [`comparison`] what changed between two windows of time,
-//! [`patterns`] what comes back.
+//! [`patterns`] what comes back;
+//! [`prediction`] says what a statement will take.
 
 pub mod anomalies;
 pub mod comparison;
@@ -20,6 +21,7 @@ pub mod parameters;
 pub mod patterns;
 pub mod plan;
 pub mod rewrites;
+pub mod prediction;
 pub mod why;
 
 pub use self::fingerprint::{
