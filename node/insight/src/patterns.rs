@@ -1,9 +1,8 @@
 //! Finds what comes back: hours of the day, days, weeks, jobs.
 //!
 //! [`detect`] looks at the five-minute loads of one database and its statements over some weeks. It
-//! answers only patterns with a confidence of at least 0.5, and tells when each comes next. The caller
-//! keeps a stored pattern whose [`Pattern::key`] is found again, and drops one that two runs did
-//! not find.
+//! answers only patterns with a confidence of at least 0.5, and tells when each comes next. [`keep`]
+//! joins them with those that are stored, and drops what two runs did not find.
 //!
 //! Hours and weekdays are UTC. Jobs are tried in the server's zone too: where clocks change, a local
 //! job keeps its local time.
@@ -12,6 +11,7 @@ mod batch_job;
 mod circular;
 mod cycles;
 mod hourly_peak;
+mod keep;
 mod load;
 mod pattern;
 mod periodogram;
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use crate::anomalies::Minute;
 
 pub use self::circular::Zone;
+pub use self::keep::{Kept, keep};
 pub use self::load::{Bucket, Load};
 pub use self::pattern::{Metadata, Pattern, PatternType, Phase};
 

@@ -332,3 +332,17 @@ fn json_has_the_contracts_names() {
     let back: Vec<Pattern> = serde_json::from_value(json).unwrap();
     assert_eq!(back, patterns);
 }
+
+#[test]
+fn pattern_is_dropped_after_two_runs() {
+    let (whole, families) = job(14, |minute| minute % 1_440 == 120);
+    let found = ask(&whole, &families, None);
+    let n = found.len();
+    assert!(n > 0);
+    let first = keep(Vec::new(), found.clone());
+    let missed = keep(first, Vec::new());
+    assert!(missed.iter().all(|kept| kept.missed_runs == 1) && missed.len() == n);
+    let again = keep(missed.clone(), found);
+    assert!(again.iter().all(|kept| kept.missed_runs == 0) && again.len() == n);
+    assert_eq!(keep(missed, Vec::new()), []);
+}
