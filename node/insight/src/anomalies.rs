@@ -17,7 +17,23 @@
 //! 4. Anomalies that opened together: [`together`] folds many of one server into one;
 //!    [`likely_causes`] tells what else happened.
 //!
-//! [`Watch::detect_past`] does step 1 for a past window at once.
+//! [`Watch::detect_past`] does step 1 for a past window at once:
+//!
+//! ```
+//! use pga_insight::anomalies::{Baseline, Excluded, Facts, Kind, Minute, Series, Watch};
+//!
+//! // Six hours around 100 ms, then 900 ms.
+//! let kind = Kind::StatementMeanMs;
+//! let value = |minute| if minute < 375 { 100.0 + f64::from(minute % 3) } else { 900.0 };
+//! let series = Series::new(Minute::new(0), (0..400).map(|minute| Some(value(minute))));
+//! let now = Minute::new(375);
+//! let baseline = Baseline::from_minutes(kind, &series, now, &Excluded::default()).unwrap();
+//! let watch = Watch { kind, name: "orders", baseline: &baseline, seen_before: None };
+//! let facts = |_| Facts { load_share: Some(0.2), ..Facts::default() };
+//! let (events, open) = watch.detect_past(&series, now, facts, None);
+//! assert_eq!(events.len(), 1);
+//! assert!(open.is_some());
+//! ```
 
 mod anomaly;
 mod baseline;

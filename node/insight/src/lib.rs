@@ -9,8 +9,7 @@
 //! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds what
 //! is not usual, [`comparison`] what changed between two windows of time.
 //! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
-//! [`comparison`] what changed between two windows of time,
-//! [`patterns`] what comes back;
+//! [`comparison`] what changed between two windows of time, [`patterns`] what comes back;
 //! [`prediction`] says what a statement will take.
 
 pub mod anomalies;

@@ -16,15 +16,17 @@ const WEEK: usize = 168;
 const MIN_R: f64 = 0.4;
 /// Lags in hours among which the largest has to lie.
 const DAY_LAGS: (usize, usize) = (22, 26);
-/// Days without which nothing is said, and days from which confidence is full: of days, of weeks.
-const DAYS: [(usize, f64); 2] = [(7, 14.0), (21, 28.0)];
+/// Days without which nothing is said of days, and from which confidence is full.
+const FOR_DAYS: (usize, f64) = (7, 14.0);
+/// The same of weeks.
+const FOR_WEEKS: (usize, f64) = (21, 28.0);
 /// Permutations of the days, and the probability below which weekends are others.
 const PERMUTATIONS: (u32, f64) = (999, 0.01);
 
 /// Finds whether days are alike.
 pub(super) fn daily(question: &Question<'_>) -> Option<Pattern> {
     let days = question.load.days_observed();
-    if days < DAYS[0].0 {
+    if days < FOR_DAYS.0 {
         return None;
     }
     let hours = question.load.hours();
@@ -45,7 +47,7 @@ pub(super) fn daily(question: &Question<'_>) -> Option<Pattern> {
     let next = next_hour(question.now, peak);
     let metadata = Metadata {
         peak_hour: Some(peak),
-        confidence: r.min(1.0) * (days as f64 / DAYS[0].1).min(1.0),
+        confidence: r.min(1.0) * (days as f64 / FOR_DAYS.1).min(1.0),
         hours: vec![peak],
         period_seconds: Some(86_400.0),
         ..of_load(question, days, peak, next)
@@ -58,7 +60,7 @@ pub(super) fn daily(question: &Question<'_>) -> Option<Pattern> {
 /// Finds whether weeks are alike beyond their days.
 pub(super) fn weekly(question: &Question<'_>) -> Option<Pattern> {
     let days = question.load.days_observed();
-    if days < DAYS[1].0 {
+    if days < FOR_WEEKS.0 {
         return None;
     }
     let hours = question.load.hours();
@@ -75,7 +77,7 @@ pub(super) fn weekly(question: &Question<'_>) -> Option<Pattern> {
     let next = question.now.plus(if until == 0 { 10_080 } else { until });
     let metadata = Metadata {
         peak_hour: Some(peak % DAY),
-        confidence: strength.min(1.0) * (days as f64 / DAYS[1].1).min(1.0),
+        confidence: strength.min(1.0) * (days as f64 / FOR_WEEKS.1).min(1.0),
         period_seconds: Some(604_800.0),
         ..of_load(question, days, peak % DAY, next)
     };
