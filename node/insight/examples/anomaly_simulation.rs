@@ -275,7 +275,7 @@ fn main() -> io::Result<()> {
     writeln!(out, "{series} series, seed {seed}, holidays {has_holidays}")?;
     writeln!(
         out,
-        "| σ | series-weeks | false alarms a series-week | steps | 2 × | 3 × | max(2 ×, 4 s₁) |"
+        "| σ | series-weeks | false alarms a week | steps | 2 × | 3 × | max(2 ×, 4 s₁) | in 11 min |"
     )?;
     let names = ["0.1", "0.2", "0.3", "all"];
     for (name, tally) in names.iter().zip(tallies.iter().chain([&all])) {

@@ -1,9 +1,9 @@
 //! Compares what statements cost in two windows of time: which became slower, and is that real?
 //!
 //! A difference is told as one only if it is significant among all that are compared **and** larger
-//! than a tolerance. Means are compared by Welch's test on their logarithms, rates as Poisson counts.
-//! Calls are not independent of each other: both tests widen their errors by what the five-minute
-//! parts of the windows scatter, so that a large number of calls alone proves nothing.
+//! than a tolerance. Means are compared by Welch's test on their logarithms, rates as Poisson
+//! counts. Calls are not independent of each other: both tests widen their errors by what the
+//! five-minute parts of the windows scatter, so that a large number of calls alone proves nothing.
 //!
 //! The caller makes both [`Window`]s of differences of counters; nothing here knows snapshots.
 

@@ -1,13 +1,14 @@
 //! Predicts the mean time of a statement in the coming hour, natively.
 //!
 //! The model is a ridge regression with Huber's weights and one shrunk intercept a statement. It is
-//! trained and judged in the order of time; if it is not better than both *last value* and *same hour
-//! last week*, the better of these is the model. Intervals are split conformal: they hold whatever the
-//! distribution of errors is, as long as it stays the same; [`adapt`] follows it when it does not.
+//! trained and judged in the order of time; if it is not better than both *last value* and *same
+//! hour last week*, the better of these is the model. Intervals are split conformal: they hold
+//! whatever the distribution of errors is, as long as it stays the same; [`adapt`] follows it when
+//! it does not.
 //!
 //! # How a caller feeds it
-//! Each hour and statement make one [`Row`]: [`Features`] as they were known at a time, and the mean
-//! that the hour after it had. [`train`] makes a [`Model`] of at least 100 rows over 24 hours;
+//! Each hour and statement make one [`Row`]: [`Features`] as they were known at a time, and the
+//! mean that the hour after it had. [`train`] makes a [`Model`] of at least 100 rows over 24 hours;
 //! [`Model::predict`] answers. Without a model [`fallback`] answers from history.
 
 mod answer;

@@ -74,8 +74,8 @@ pub fn summarise(
             *worst = Some(worst.map_or(badness, |worst: f32| worst.max(badness)));
         }
     }
-    // From what is usual, not from the hour's own median: five minutes are alike, so an hour has few
-    // that are independent, and its own median would lie too close to them.
+    // From what is usual, not from the hour's own median: five minutes are alike, so an hour has
+    // few that are independent, and its own median would lie too close to them.
     let mad = |values: &mut [f64]| {
         values.iter_mut().for_each(|value| *value = value.abs());
         median(values).unwrap_or(mad_x)

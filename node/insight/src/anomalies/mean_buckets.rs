@@ -3,7 +3,8 @@
 /// Calls below which a minute's mean is joined with the next minute's.
 const MIN_CALLS: f64 = 5.0;
 
-/// Makes means per call of a statement's minutes: a minute with fewer than five calls joins the next.
+/// Makes means per call of a statement's minutes: a minute with fewer than five calls joins the
+/// next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanBuckets {
     calls: f64,

@@ -94,7 +94,8 @@ fn group((low, high): (f64, f64), features: &Features) -> usize {
     third * 2 + usize::from(features.has_structure())
 }
 
-/// The share that intervals may miss from now on, after a day of which `missed` (0 to 1) was outside.
+/// The share that intervals may miss from now on, after a day of which `missed` (0 to 1) was
+/// outside.
 ///
 /// # Source
 /// Gibbs and Candès, *Adaptive Conformal Inference Under Distribution Shift*, 2021.

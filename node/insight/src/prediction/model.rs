@@ -60,9 +60,9 @@ pub struct Prediction {
 impl Model {
     /// Predicts; none if it repeats a value that is not known, or has no interval.
     ///
-    /// `scenario` are the features that were set anew: if one of them lies outside of what was learnt,
-    /// the interval is 1.5 times as wide. `miss` is the share that intervals may miss: 0.1 if it is
-    /// none, else what [`super::adapt`] says.
+    /// `scenario` are the features that were set anew: if one of them lies outside of what was
+    /// learnt, the interval is 1.5 times as wide. `miss` is the share that intervals may miss: 0.1
+    /// if it is none, else what [`super::adapt`] says.
     #[must_use]
     pub fn predict(
         &self,

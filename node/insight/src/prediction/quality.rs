@@ -93,8 +93,8 @@ fn pinball(actual: f64, quantile: f64, share: f64) -> f64 {
     }
 }
 
-/// Whether a model with the error `mae_ln` replaces the active one: it may be 5 % worse, for it knows
-/// newer hours.
+/// Whether a model with the error `mae_ln` replaces the active one: it may be 5 % worse, for it
+/// knows newer hours.
 #[must_use]
 pub fn is_activated(mae_ln: f64, active_mae_ln: Option<f64>) -> bool {
     active_mae_ln.is_none_or(|active| mae_ln <= MAY_BE_WORSE * active)

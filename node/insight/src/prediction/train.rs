@@ -209,8 +209,8 @@ fn judge(model: &Model, row: &Row, features: &Features) -> Option<Judged> {
     })
 }
 
-/// By how much the error grows when each feature is exchanged with that of another row: the one half
-/// of the rows away, so that equal input gives equal output.
+/// By how much the error grows when each feature is exchanged with that of another row: the one
+/// half of the rows away, so that equal input gives equal output.
 ///
 /// # Source
 /// Breiman, *Random Forests*, 2001, section 10.

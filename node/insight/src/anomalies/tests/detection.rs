@@ -4,7 +4,8 @@ use super::*;
 
 #[test]
 fn five_of_five_fire() {
-    // The mean of five is above 1.5 × from the third minute of 2 × on; the fifth such is the seventh.
+    // The mean of five is above 1.5 × from the third minute of 2 × on; the fifth such is the
+    // seventh.
     let found = events(&then(&[202.0; 12]), share(0.05));
     let [(minute, Event::Opened(anomaly))] = found.as_slice() else {
         panic!("{found:?}");
