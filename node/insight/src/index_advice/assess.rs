@@ -241,9 +241,9 @@ fn weigh(needs: &mut [Need], costs: &[f64]) {
     for (need, cost) in needs.iter_mut().zip(costs) {
         let sum = sums.get(&part(need)).copied().unwrap_or(0.0);
         let share = need.observed.share.unwrap_or(UNKNOWN_SHARE);
-        if sum > 0.0 {
-            need.seconds = need.statement_seconds * share * cost / sum;
-        }
+        // Without statistics nothing has a cost; the statement still asks.
+        let part = if sum > 0.0 { cost / sum } else { 1.0 };
+        need.seconds = need.statement_seconds * share * part;
     }
 }
 

@@ -39,6 +39,10 @@ pub(super) fn relation(relation: &Relation) -> Option<String> {
         return Some(text.to_owned());
     }
     let pages = relation.known_pages();
+    if relation.known_rows().is_none() && pages == 0.0 {
+        // Never analysed: the size is not known either.
+        return None;
+    }
     (pages < MIN_PAGES).then(|| {
         format!("the table has {pages:.0} pages, fewer than {MIN_PAGES:.0}: it is read as a whole")
     })

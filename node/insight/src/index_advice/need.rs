@@ -100,7 +100,8 @@ pub(super) fn needs(
             }
             need.price(terms, access, reading, catalog);
             need.correct(access, statement, relation);
-            if !need.terms.is_empty() || !need.order.keys.is_empty() {
+            let is_asked = !need.terms.is_empty() || !need.order.keys.is_empty();
+            if is_asked || !need.unanalysed.is_empty() {
                 needs.push(need);
             }
         }

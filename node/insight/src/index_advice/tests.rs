@@ -1,1 +1,8 @@
+//! Tests of index advice: the cases of the requirement, formulas, reading of statements, drops.
 
+mod cases;
+mod cases_of_others;
+mod drops;
+mod formulas;
+mod reading;
+mod world;
