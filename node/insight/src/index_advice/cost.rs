@@ -99,8 +99,10 @@ pub(super) fn indexed(
     relation: &Relation,
     prices: &Prices,
 ) -> Option<Path> {
-    let mut partners: Vec<Option<usize>> = vec![None];
-    partners.extend(need.drivers.keys().map(|partner| Some(*partner)));
+    let mut partners: Vec<Option<usize>> = need.drivers.keys().copied().map(Some).collect();
+    if need.limit.is_none() || partners.is_empty() {
+        partners.push(None);
+    }
     let ways = partners.into_iter().filter_map(|partner| {
         let found = matched(need, shape, partner, relation, prices)?;
         Some(through(need, shape, relation, prices, &found))

@@ -52,7 +52,7 @@ impl Walker<'_> {
             terms.push((outer.access, Term { key, test }));
         }
         if derived.can_push {
-            let test = Test::Join(outer.access, outer.column.clone());
+            let test = Test::Join(outer.access, outer.column);
             let key = Key::column(&column);
             terms.push((access, Term { key, test }));
         }
