@@ -37,6 +37,7 @@ mod special;
 #[cfg(test)]
 mod tests;
 mod withheld;
+mod words;
 mod workload;
 
 pub use self::answer::{Advice, Answer, Helped, Kind, Paying, Withheld};

@@ -1,6 +1,8 @@
 //! Reads statements: PostgreSQL's parse tree to what is asked of each relation.
 
 mod children;
+mod join;
+mod keyed;
 mod operand;
 mod order;
 mod scope;

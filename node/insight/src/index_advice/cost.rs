@@ -2,9 +2,9 @@
 //!
 //! # Source
 //! PostgreSQL's `costsize.c` and `btcostestimate`: sequential scan, index scan, index-only scan,
-//! bitmap heap scan, sort. Pages of scattered rows are those of Mackert and Lohman, "Index Scans Using
-//! a Finite LRU Buffer" (1989), for a cache that holds the table. Inner pages of an index are taken
-//! to be in memory, as `btcostestimate` takes them.
+//! bitmap heap scan, sort. Pages of scattered rows are those of Mackert and Lohman, "Index Scans
+//! Using a Finite LRU Buffer" (1989), for a cache that holds the table. Inner pages of an index are
+//! taken to be in memory, as `btcostestimate` takes them.
 
 mod matching;
 
@@ -74,18 +74,19 @@ pub(super) fn sequential(need: &Need, relation: &Relation, prices: &Prices) -> P
     let operators: f64 = need.terms.iter().map(operators).sum();
     let scan = relation.known_pages() * prices.seq_page
         + rows * (prices.tuple + operators * prices.operator);
-    let found = need.own_rows(relation);
+    let found = if need.is_correlated {
+        let shares = need.terms.iter().map(|priced| priced.share);
+        rows * combined(&shares.collect::<Vec<f64>>())
+    } else {
+        need.own_rows(relation)
+    };
     let cost = if need.order.keys.is_empty() {
         scan * taken(need, found)
     } else {
         scan + sort(need, found, prices)
     };
-    // A limit with a partner is that of a subquery, which runs for each row of the query around.
-    let outer = need
-        .drivers
-        .values()
-        .copied()
-        .filter(|_| need.limit.is_some());
+    let outer = need.drivers.values().copied();
+    let outer = outer.filter(|_| need.is_correlated);
     Path {
         cost: cost * outer.fold(1.0, f64::max),
         rows_read: rows,
@@ -100,7 +101,7 @@ pub(super) fn indexed(
     prices: &Prices,
 ) -> Option<Path> {
     let mut partners: Vec<Option<usize>> = need.drivers.keys().copied().map(Some).collect();
-    if need.limit.is_none() || partners.is_empty() {
+    if !need.is_correlated {
         partners.push(None);
     }
     let ways = partners.into_iter().filter_map(|partner| {

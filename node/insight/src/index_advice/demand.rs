@@ -164,6 +164,8 @@ pub(super) struct Access {
     pub(super) output: Option<BTreeSet<String>>,
     /// A column by whose distance rows are wanted, nearest first.
     pub(super) nearest: Option<String>,
+    /// Whether it stands in a subquery for a value, which runs for each row around it.
+    pub(super) is_repeated: bool,
     /// Whether the statement's rows are this relation's rows that pass.
     pub(super) gives_rows: bool,
 }

@@ -74,7 +74,8 @@ fn invalid(relation: &Relation, one: &Existing<'_>) -> Option<Advice> {
     let name = &index.name;
     if is_leftover {
         advice.reason = format!(
-            "{name} is what an interrupted REINDEX CONCURRENTLY left: no query uses it, writes may maintain it"
+            "{name} is what an interrupted REINDEX CONCURRENTLY left: no query uses it, writes \
+            may maintain it"
         );
     } else {
         let rebuilt = ddl::qualified(&relation.schema, name);
@@ -102,9 +103,7 @@ fn duplicate(
     place: usize,
     gone: &[&str],
 ) -> Option<Advice> {
-    let one = existing
-        .get(place)
-        .filter(|one| may_go(one, relation, existing))?;
+    let one = existing.get(place).filter(|one| may_go(one))?;
     let twin = existing.iter().enumerate().find(|(other_place, other)| {
         let is_stronger = !other.is_droppable()
             || *other_place < place
@@ -136,9 +135,7 @@ fn redundant(
     place: usize,
     gone: &[&str],
 ) -> Option<Advice> {
-    let one = existing
-        .get(place)
-        .filter(|one| may_go(one, relation, existing))?;
+    let one = existing.get(place).filter(|one| may_go(one))?;
     let is_btree = |one: &Existing<'_>| one.index.method == "btree";
     let longer = existing.iter().find(|other| {
         is_btree(one)
@@ -183,7 +180,10 @@ fn unused(relation: &Relation, one: &Existing<'_>, catalog: &Catalog) -> Option<
     advice.reason = format!("no server scanned {name} for {days:.0} days");
     if one.has_expression() {
         advice.confidence = 0.5;
-        advice.reason.push_str("; but the planner uses statistics of its expression even so: plans may change without it");
+        advice.reason.push_str(
+            "; but the planner uses statistics of its expression even so: \
+        plans may change without it",
+        );
     }
     let bytes = index.size_bytes.unwrap_or(0.0) / 1_048_576.0;
     advice.evidence.push(format!(
@@ -193,10 +193,10 @@ fn unused(relation: &Relation, one: &Existing<'_>, catalog: &Catalog) -> Option<
 }
 
 /// Whether a valid index may go when another one stays.
-fn may_go(one: &Existing<'_>, relation: &Relation, existing: &[Existing<'_>]) -> bool {
+fn may_go(one: &Existing<'_>) -> bool {
     let is_young = one.index.age_days.is_some_and(|age| age < MIN_DAYS);
-    let is_of = existing.iter().any(|other| std::ptr::eq(other, one));
-    let is_known = !one.keys.is_empty() && is_of && !relation.name.is_empty();
+    // An expression that is not understood may be any.
+    let is_known = !one.keys.is_empty() && one.keys.iter().all(|key| !key.text().is_empty());
     is_known && one.is_droppable() && one.index.is_valid && one.index.is_ready && !is_young
 }
 

@@ -17,7 +17,8 @@ pub(super) struct Existing<'a> {
     pub(super) include: Vec<String>,
     /// The condition as the catalogue tells it.
     pub(super) predicate: Option<String>,
-    /// What a cost sees; nothing if queries cannot use it, or its predicate is not understood.
+    /// What a cost sees: a B-tree, or a hash index as one without order. Nothing if queries cannot
+    /// use it, or its predicate is not understood.
     pub(super) shape: Option<Shape>,
 }
 
@@ -34,7 +35,7 @@ impl Existing<'_> {
         !is_needed
     }
 
-    /// Whether it is sorted by an expression, whose statistics are used even if it is never scanned.
+    /// Whether it is sorted by an expression, whose statistics are used even without a scan.
     pub(super) fn has_expression(&self) -> bool {
         self.keys.iter().any(|key| key.column.is_none())
     }
@@ -76,10 +77,13 @@ fn read<'a>(
         .filter_map(name)
         .collect();
     let elements: Vec<&IndexElem> = statement.index_params.iter().filter_map(element).collect();
-    let keys: Vec<ShapeKey> = elements
+    let mut keys: Vec<ShapeKey> = elements
         .iter()
         .map(|e| shape_key(e, place, catalog))
         .collect();
+    for key in keys.iter_mut().filter(|_| index.method == "hash") {
+        key.has_default_order = false;
+    }
     if !index.definition.is_empty() {
         existing.keys = elements
             .iter()
@@ -91,7 +95,8 @@ fn read<'a>(
             .split_once(" WHERE ")
             .map(|(_, text)| text.to_owned());
     }
-    let is_usable = index.method == "btree" && index.is_valid && index.is_ready;
+    let is_known = matches!(index.method.as_str(), "btree" | "hash");
+    let is_usable = is_known && index.is_valid && index.is_ready;
     let predicate = terms(&statement, place, catalog).filter(|_| is_usable);
     existing.shape = predicate.map(|predicate| {
         let shape = Shape {

@@ -37,6 +37,8 @@ pub(super) struct Need {
     pub(super) output: Option<BTreeSet<String>>,
     /// Rows of each partner that look for rows here, by the number of its access.
     pub(super) drivers: BTreeMap<usize, f64>,
+    /// Whether it runs for each row of its partners: a subquery for a value, or with a limit.
+    pub(super) is_correlated: bool,
     /// Factor from estimated to observed rows.
     pub(super) correction: f64,
     /// What a plan saw.
@@ -87,6 +89,7 @@ pub(super) fn needs(
                 limit: limit(access, statement),
                 output: access.output.clone(),
                 drivers: drivers(place, reading, catalog),
+                is_correlated: false,
                 correction: 1.0,
                 observed: Observed::of(statement.plan.as_ref(), relation),
                 seconds: 0.0,
@@ -98,6 +101,8 @@ pub(super) fn needs(
                 // A bitmap of alternatives has no order.
                 (need.order, need.limit) = (Order::default(), None);
             }
+            need.is_correlated = access.is_repeated || need.limit.is_some();
+            need.is_correlated &= !need.drivers.is_empty();
             need.price(terms, access, reading, catalog);
             need.correct(access, statement, relation);
             let is_asked = !need.terms.is_empty() || !need.order.keys.is_empty();
@@ -286,6 +291,7 @@ pub(super) fn foreign_keys(catalog: &Catalog) -> Vec<(Need, f64)> {
                 limit: None,
                 output: Some(key.columns.iter().cloned().collect()),
                 drivers: BTreeMap::new(),
+                is_correlated: false,
                 correction: 1.0,
                 observed: Observed::default(),
                 seconds: key.trigger_seconds_per_day.unwrap_or(0.0),

@@ -1,9 +1,9 @@
 //! Which share of a table's rows a predicate keeps.
 //!
 //! # Source
-//! PostgreSQL's `selfuncs.c`, with its default figures for values that are not known. For an unknown
-//! value of an equality the *expected* share over all callers is taken, who ask for common values
-//! more often; the planner takes `1/n`.
+//! PostgreSQL's `selfuncs.c`, with its default figures for values that are not known. For an
+//! unknown value of an equality the *expected* share over all callers is taken, who ask for common
+//! values more often; the planner takes `1/n`.
 
 mod values;
 

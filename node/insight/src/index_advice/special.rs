@@ -162,16 +162,19 @@ fn advice(facts: &Facts<'_>, relation: &Relation, column: &str, wish: Wish) -> A
     advice.confidence = 0.4;
     advice.reason = match wish.kind {
         Kind::Trigram => format!(
-            "patterns on {column} start anywhere, which a B-tree cannot serve; an index of trigrams can (extension pg_trgm)"
+            "patterns on {column} start anywhere, which a B-tree cannot serve; an index of \
+            trigrams can (extension pg_trgm)"
         ),
         Kind::Gin => format!(
             "conditions on {column} look inside of its values, which an inverted index serves"
         ),
         Kind::Gist => format!(
-            "the rows nearest to a value of {column} are asked for, which a GiST index gives in order, if the type has one"
+            "the rows nearest to a value of {column} are asked for, which a GiST index gives in \
+            order, if the type has one"
         ),
         _ => format!(
-            "rows lie in the order of {column}: an index of page ranges serves wide ranges at a thousandth of a B-tree's size"
+            "rows lie in the order of {column}: an index of page ranges serves wide ranges at a \
+            thousandth of a B-tree's size"
         ),
     };
     let rows = relation.known_rows().unwrap_or(0.0);

@@ -2,6 +2,7 @@
 
 mod cases;
 mod cases_of_others;
+mod choices;
 mod drops;
 mod formulas;
 mod reading;

@@ -3,10 +3,11 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{self, FuncCall, Node, TypeCast, a_const};
 
-use super::super::demand::Value;
 use super::Walker;
 use super::children::children;
 use super::scope::{Found, Scope, string};
+use crate::index_advice::ddl;
+use crate::index_advice::demand::Value;
 
 /// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,5 +266,5 @@ pub(super) fn literal_text(text: &str) -> String {
 
 /// A column as an index would name it.
 fn quoted(name: &str) -> String {
-    super::super::ddl::quoted(name)
+    ddl::quoted(name)
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt, SortBy, SortByDir, SortByNulls, a_const};
 
-use super::super::demand::{Key, Limit, Order, OrderKey, Test, Value};
 use super::Walker;
 use super::children::children;
 use super::operand::Operand;
 use super::scope::{Scope, string};
 use super::select::target_name;
+use crate::index_advice::demand::{Key, Limit, Order, OrderKey, Test, Value};
 
 /// Functions that make one row of many.
 const AGGREGATES: [&str; 14] = [

@@ -1,19 +1,18 @@
 //! Queries: their names, conditions and output.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    ColumnRef, CteMaterialize, JoinExpr, JoinType, Node, RangeSubselect, RangeVar, SelectStmt,
-    SetOperation, WithClause,
+    ColumnRef, CteMaterialize, Node, RangeSubselect, RangeVar, SelectStmt, SetOperation, WithClause,
 };
 
-use super::super::demand::{Term, Test};
 use super::Walker;
 use super::scope::{Columns, Derived, Scope, Source, names, string};
 use super::sublink::select_of;
 use super::terms::Terms;
+use crate::index_advice::demand::{Term, Test};
 
 impl Walker<'_> {
     /// Reads a query inside of a scope; answers what its columns come from.
@@ -154,85 +153,6 @@ impl Walker<'_> {
             .unwrap_or_default();
         let columns = Columns::Derived(derived);
         scope.sources.push(Source { name, columns });
-    }
-
-    /// A join: an outer join tests its condition only where rows may be missing.
-    fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_>) {
-        let (Some(left), Some(right)) = (join.larg.as_deref(), join.rarg.as_deref()) else {
-            return;
-        };
-        let sources = scope.sources.len();
-        let left = self.from(left, scope);
-        let middle = scope.sources.len();
-        let right = self.from(right, scope);
-        let (tested, missing) = match join.jointype() {
-            JoinType::JoinLeft => (right.clone(), right),
-            JoinType::JoinRight => (left.clone(), left),
-            JoinType::JoinFull => (0..0, left.start..right.end),
-            _ => (left.start..right.end, 0..0),
-        };
-        self.nullable.extend(missing);
-        let mut terms = self.using(join, scope, sources..middle, middle);
-        if let Some(condition) = join.quals.as_deref() {
-            let is_inner = !matches!(
-                join.jointype(),
-                JoinType::JoinLeft | JoinType::JoinRight | JoinType::JoinFull
-            );
-            terms.push(if is_inner {
-                self.terms(condition, scope)
-            } else {
-                self.apart(|walker| walker.terms(condition, scope))
-            });
-        }
-        for terms in terms {
-            self.add(terms, |access, _| tested.contains(&access));
-        }
-    }
-
-    /// What USING and NATURAL join by.
-    fn using(
-        &mut self,
-        join: &JoinExpr,
-        scope: &Scope<'_>,
-        left: Range<usize>,
-        right: usize,
-    ) -> Vec<Terms> {
-        let mut found = Vec::new();
-        let lefts = scope.sources.get(left).unwrap_or_default();
-        let rights = scope.sources.get(right..).unwrap_or_default();
-        let columns = |walker: &Self, sources: &[Source]| {
-            let mut all = BTreeMap::new();
-            for source in sources {
-                all.extend(walker.all_columns(source));
-            }
-            all
-        };
-        let (lefts, rights) = (columns(self, lefts), columns(self, rights));
-        let mut names: BTreeSet<&str> = join.using_clause.iter().filter_map(string).collect();
-        if join.is_natural {
-            names.extend(
-                lefts
-                    .keys()
-                    .filter(|name| rights.contains_key(*name))
-                    .map(String::as_str),
-            );
-        }
-        for name in names {
-            let pair = (
-                lefts.get(name).cloned().flatten(),
-                rights.get(name).cloned().flatten(),
-            );
-            let (Some(one), Some(other)) = pair else {
-                continue;
-            };
-            let terms = [(&one, &other), (&other, &one)].map(|(from, to)| {
-                let key = super::super::demand::Key::column(&from.1);
-                let test = Test::Join(to.0, to.1.clone());
-                (from.0, Term { key, test })
-            });
-            found.push(Terms::of(terms.into_iter().collect()));
-        }
-        found
     }
 
     /// A condition that rows of the whole FROM must meet.

@@ -3,12 +3,12 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt, SubLink, SubLinkType};
 
-use super::super::demand::{Key, Term, Test};
 use super::Walker;
 use super::children::children;
 use super::operand::Operand;
 use super::scope::Scope;
 use super::terms::Terms;
+use crate::index_advice::demand::{Key, Term, Test};
 
 impl Walker<'_> {
     /// A query in a condition that must hold: EXISTS and IN join, anything else is apart.
@@ -29,10 +29,23 @@ impl Walker<'_> {
                 if let Some(test) = link.testexpr.as_deref() {
                     self.expression(test, scope);
                 }
-                self.apart(|walker| walker.select(select, scope));
+                self.value(link, select, scope);
             }
         }
         Terms::none()
+    }
+
+    /// A query apart; one for a value runs for each row around it.
+    fn value(&mut self, link: &SubLink, select: &SelectStmt, scope: &Scope<'_>) {
+        let first = self.reading.accesses.len();
+        self.apart(|walker| walker.select(select, scope));
+        let is_value = matches!(
+            link.sub_link_type(),
+            SubLinkType::ExprSublink | SubLinkType::ArraySublink
+        );
+        for access in self.reading.accesses.iter_mut().skip(first) {
+            access.is_repeated |= is_value;
+        }
     }
 
     /// `x IN (SELECT y …)`: x and y join.
@@ -72,7 +85,7 @@ impl Walker<'_> {
                 },
                 NodeEnum::SubLink(link) => {
                     if let Some(select) = link.subselect.as_deref().and_then(select_of) {
-                        walker.apart(|walker| walker.select(select, scope));
+                        walker.value(link, select, scope);
                     }
                 }
                 _ => {}

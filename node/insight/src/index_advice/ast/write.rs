@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DeleteStmt, InsertStmt, MergeStmt, Node, RangeVar, UpdateStmt};
 
-use super::super::demand::Write;
 use super::Walker;
 use super::scope::{Columns, Scope};
 use super::sublink::select_of;
+use crate::index_advice::demand::Write;
 
 impl Walker<'_> {
     /// Reads a statement.

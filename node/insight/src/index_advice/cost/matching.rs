@@ -1,11 +1,11 @@
 //! How an index meets the predicates and the order of a need.
 
-use super::super::catalog::Relation;
-use super::super::demand::{Term, Test};
-use super::super::need::{Need, Priced};
-use super::super::selectivity::{combined, count, distinct};
-use super::super::shape::{Shape, ShapeKey};
 use super::{Prices, applies, operators, share_with};
+use crate::index_advice::catalog::Relation;
+use crate::index_advice::demand::{Key, Other, Term, Test};
+use crate::index_advice::need::{Need, Priced};
+use crate::index_advice::selectivity::{combined, count, distinct};
+use crate::index_advice::shape::{Shape, ShapeKey};
 
 /// Distinct values of a leading column that a skip scan may step over.
 const MAX_SKIPPED: f64 = 100.0;
@@ -179,7 +179,7 @@ fn is_range_for(key: &ShapeKey, test: &Test, prices: &Prices) -> bool {
 
 /// Whether a predicate of a query proves one of an index.
 fn implies(has: &Term, wanted: &Term) -> bool {
-    let is_not_null = wanted.test == Test::Other(super::super::demand::Other::NotNull);
+    let is_not_null = wanted.test == Test::Other(Other::NotNull);
     let is_strict = !matches!(has.test, Test::IsNull);
     has == wanted || is_not_null && is_strict && has.key.column == wanted.key.column
 }
@@ -200,16 +200,16 @@ fn covers(need: &Need, shape: &Shape) -> bool {
 
 /// Whether rows come in the order that is wanted, read forward or backward.
 pub(super) fn gives_order(need: &Need, shape: &Shape, found: &Match) -> bool {
-    // With a limit a partner is of the query around: its row is fixed while this order is made.
+    // A partner of the query around has one row while this order is made.
     let is_fixed = |test: &Test| match test {
-        Test::Join(..) => need.limit.is_some(),
+        Test::Join(..) => need.is_correlated,
         test => test.is_single(),
     };
-    let is_single = |key: &super::super::demand::Key| {
+    let is_single = |key: &Key| {
         let mut terms = need.terms.iter();
         terms.any(|priced| priced.term.key == *key && is_fixed(&priced.term.test))
     };
-    if found.loops > 1.0 && need.limit.is_none() {
+    if found.loops > 1.0 && !need.is_correlated {
         return false;
     }
     let mut wanted = need

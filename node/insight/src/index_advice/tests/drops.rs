@@ -36,7 +36,8 @@ fn an_index_without_scans_is_dropped_and_can_be_built_again() {
 
 #[test]
 fn an_unused_index_stays_if_anything_else_needs_it() {
-    let stays: [(&str, fn(&mut Index)); 9] = [
+    type Change = fn(&mut Index);
+    let stays: [(&str, Change); 9] = [
         ("unique", |index| index.is_unique = true),
         ("constraint", |index| index.is_constraint = true),
         ("replica identity", |index| index.is_replica_identity = true),

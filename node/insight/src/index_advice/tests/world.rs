@@ -81,7 +81,14 @@ pub(super) fn catalog(relations: Vec<Relation>) -> Catalog {
 
 /// Advises on tables and statements.
 pub(super) fn ask(relations: Vec<Relation>, statements: Vec<Statement>) -> Answer {
-    advise(&Workload { statements }, &catalog(relations))
+    let answer = advise(&Workload { statements }, &catalog(relations));
+    for advice in &answer.advices {
+        let texts = advice.then.iter().chain(&advice.undo);
+        for text in texts.chain([&advice.statement]) {
+            assert!(pg_query::parse(text, 0).is_ok(), "{text}");
+        }
+    }
+    answer
 }
 
 /// What is to be run, in order.

@@ -1,0 +1,183 @@
+//! What is chosen when needs, writes and limits meet.
+
+use super::world::{ask, catalog, column, index, reasons, statement, statements, table};
+use crate::index_advice::{Answer, Index, Kind, Relation, Statement, Workload, advise};
+
+const OFTEN: f64 = 1_440_000.0;
+
+fn four_columns() -> Relation {
+    let columns = ["a", "b", "c", "d"].map(|name| column(name, "integer", 100_000.0));
+    table("t", columns.to_vec())
+}
+
+fn one_each(columns: &[&str]) -> Vec<Statement> {
+    let text = |column: &&str| format!("SELECT * FROM t WHERE {column} = $1");
+    let texts = columns.iter().map(text).zip(1..);
+    texts
+        .map(|(text, hash)| statement(hash, &text, OFTEN, 60.0))
+        .collect()
+}
+
+#[test]
+fn a_table_gets_three_indexes_at_most() {
+    let answer = ask(vec![four_columns()], one_each(&["a", "b", "c", "d"]));
+    assert_eq!(answer.advices.len(), 3);
+    assert_eq!(answer.withheld.len(), 1);
+}
+
+#[test]
+fn a_database_gets_ten_indexes_and_a_tenth_of_its_size() {
+    let names: Vec<String> = (0..12).map(|number| format!("t{number}")).collect();
+    let columns = || vec![column("a", "integer", -1.0)];
+    let tables: Vec<Relation> = names.iter().map(|name| table(name, columns())).collect();
+    let texts = names
+        .iter()
+        .map(|name| format!("SELECT * FROM {name} WHERE a = $1"));
+    let asked: Vec<Statement> = texts
+        .zip(1..)
+        .map(|(text, hash)| statement(hash, &text, OFTEN, 60.0))
+        .collect();
+    let answer = ask(tables.clone(), asked.clone());
+    assert_eq!(answer.advices.len(), 10);
+    assert!(
+        reasons(&answer)
+            .iter()
+            .all(|reason| reason.contains("at most 10"))
+    );
+    let mut catalog = catalog(tables);
+    // Each index takes 22.5 MB: a tenth of 500 MB has room for two.
+    catalog.database_bytes = Some(5e8);
+    let answer = advise(&Workload { statements: asked }, &catalog);
+    assert_eq!(answer.advices.len(), 2);
+}
+
+#[test]
+fn updates_of_a_key_count_as_writes() {
+    let asked = |updated: &str| {
+        let update = format!("UPDATE t SET {updated} = $1 WHERE id = $2");
+        vec![
+            statement(1, "SELECT * FROM t WHERE a = $1", 10_000.0, 60.0),
+            statement(2, &update, 1e9, 0.01),
+        ]
+    };
+    let mut t = four_columns();
+    let advised = |t: &Relation, updated: &str| ask(vec![t.clone()], asked(updated));
+    assert_eq!(advised(&t, "b").advices.len(), 1, "another column");
+    assert_eq!(advised(&t, "b").advices[0].pays, [], "another column");
+    assert_eq!(advised(&t, "a").advices.len(), 0, "the key");
+    // Updates that are HOT today would pay for the other indexes too.
+    t.updates_per_day = 1e6;
+    let cold = advised(&t, "a").advices[0].write_seconds_per_day;
+    t.hot_updates_per_day = 1e6;
+    let hot = advised(&t, "a").advices[0].write_seconds_per_day;
+    assert!(
+        (hot - 2.0 * cold).abs() < 1e-9,
+        "{hot} and {cold}, with one other index"
+    );
+    assert_eq!(advised(&t, "a").advices[0].pays[0].hash, Some(2));
+}
+
+#[test]
+fn three_alternatives_are_served_together() {
+    let text = "SELECT * FROM t WHERE a = $1 OR b = $2 OR c = $3";
+    let answer = ask(vec![four_columns()], vec![statement(1, text, OFTEN, 60.0)]);
+    assert_eq!(answer.advices.len(), 3, "{:?}", answer.withheld);
+}
+
+#[test]
+fn from_18_on_a_scan_skips_a_leading_column_of_few_values() {
+    let mut t = table(
+        "t",
+        vec![
+            column("a", "integer", 20.0),
+            column("b", "integer", 500_000.0),
+        ],
+    );
+    t.indexes.push(index("t", "a_b", "INDEX", "(a, b)"));
+    let asked = statement(1, "SELECT * FROM t WHERE b = $1", OFTEN, 60.0);
+    let mut catalog = catalog(vec![t]);
+    let mut answer = |major| {
+        catalog.server_major = Some(major);
+        let statements = vec![asked.clone()];
+        advise(&Workload { statements }, &catalog)
+    };
+    let create = |answer: &Answer| answer.advices.iter().any(|a| a.kind == Kind::Create);
+    assert!(create(&answer(17)));
+    assert!(!create(&answer(18)));
+    assert!(reasons(&answer(18))[0].contains("t_a_b serves"));
+}
+
+#[test]
+fn a_hash_index_serves_equality_but_no_range() {
+    let mut t = four_columns();
+    t.indexes.push(Index {
+        method: "hash".to_owned(),
+        definition: "CREATE INDEX t_h ON public.t USING hash (a)".to_owned(),
+        name: "t_h".to_owned(),
+        ..Index::default()
+    });
+    let answer = ask(vec![t.clone()], one_each(&["a"]));
+    assert_eq!(statements(&answer), [""; 0]);
+    let range = statement(1, "SELECT * FROM t WHERE a BETWEEN $1 AND $2", OFTEN, 60.0);
+    assert_eq!(ask(vec![t], vec![range]).advices.len(), 1);
+}
+
+#[test]
+fn a_subquery_for_a_value_runs_for_each_row() {
+    let child = table(
+        "l",
+        vec![
+            column("o", "integer", 100_000.0),
+            column("x", "integer", -1.0),
+        ],
+    );
+    let mut parent = table("o", Vec::new());
+    (parent.rows, parent.pages) = (Some(100_000.0), Some(900.0));
+    let text = "SELECT id, (SELECT sum(x) FROM l WHERE l.o = o.id) FROM o";
+    let answer = ask(
+        vec![child, parent],
+        vec![statement(1, text, 24.0, 600_000.0)],
+    );
+    assert_eq!(
+        statements(&answer),
+        ["CREATE INDEX CONCURRENTLY l_o_idx ON public.l (o);"]
+    );
+}
+
+#[test]
+fn observed_rows_win_over_estimates() {
+    // The statistics say 10 rows, a call returns 300,000.
+    let mut asked = statement(1, "SELECT * FROM t WHERE a = $1", OFTEN, 60.0);
+    asked.rows_per_call = Some(300_000.0);
+    let answer = ask(vec![four_columns()], vec![asked.clone()]);
+    assert_eq!(statements(&answer), [""; 0], "a third of the table");
+    asked.rows_per_call = Some(1_000.0);
+    let answer = ask(vec![four_columns()], vec![asked]);
+    let confidence = answer.advices[0].confidence;
+    assert!((confidence - 0.35).abs() < 1e-9, "{confidence}");
+}
+
+#[test]
+fn expressions_that_are_not_understood_are_no_duplicates() {
+    let mut t = four_columns();
+    t.indexes.push(index("t", "one", "INDEX", "((a + b))"));
+    t.indexes.push(index("t", "two", "INDEX", "((a * b))"));
+    assert_eq!(ask(vec![t], Vec::new()).advices, []);
+}
+
+#[test]
+fn ranges_over_ordered_rows_are_told_of_page_ranges() {
+    let mut t = table("t", vec![column("at", "timestamp with time zone", -1.0)]);
+    t.rows = Some(5e6);
+    let asked = || vec![statement(1, "SELECT * FROM t WHERE at > $1", 10.0, 60.0)];
+    let brin = |t: &Relation| ask(vec![t.clone()], asked()).advices;
+    assert_eq!(brin(&t), [], "no correlation");
+    t.columns[1].correlation = Some(0.99);
+    let found = brin(&t);
+    assert_eq!(
+        found[0].statement,
+        "CREATE INDEX CONCURRENTLY t_at_idx ON public.t USING brin (at);"
+    );
+    t.updates_per_day = 1e6;
+    assert_eq!(brin(&t), [], "many updates");
+}
