@@ -11,6 +11,8 @@
 //! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
 //! [`comparison`] what changed between two windows of time, [`patterns`] what comes back;
 //! [`prediction`] says what a statement will take.
+//! wrong with them and what changed between two of them. [`index_advice`] tells which indexes are
+//! missing and which are of no use.
 
 pub mod anomalies;
 pub mod comparison;

@@ -115,10 +115,8 @@ pub(super) fn indexed(
 fn through(need: &Need, shape: &Shape, table: &Relation, prices: &Prices, found: &Match) -> Path {
     let entries = found.entries;
     let rows = found.rows;
-    let pages = (entries / found.index_rows.max(1.0) * shape.pages)
-        .ceil()
-        .max(1.0)
-        * found.descents;
+    let leaves = (entries / found.index_rows.max(1.0) * shape.pages).ceil();
+    let pages = leaves.max(found.descents);
     let index_pages = scattered_pages(shape.pages, pages * found.loops).max(1.0);
     let startup = found.descents
         * (prices.descent(shape.height) + found.index_rows.max(2.0).log2() * prices.operator);

@@ -4,6 +4,7 @@ mod cases;
 mod cases_of_others;
 mod choices;
 mod drops;
+mod existing;
 mod formulas;
 mod reading;
 mod world;

@@ -29,6 +29,10 @@ pub(super) fn served(
     served: &Served,
     withheld: &mut Vec<Withheld>,
 ) {
+    if matches!(need.asker, Asker::ForeignKey(_)) {
+        // Nobody asked for what is as it should be.
+        return;
+    }
     let reason = by_index(need, served).unwrap_or_default();
     withheld.push(one(facts, relation, need, columns(need), reason));
 }
