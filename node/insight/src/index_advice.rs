@@ -18,6 +18,7 @@
 //! - A CTE that is referenced more than once is still taken to be inlined.
 //! - Indexes for partitioned tables are advised for partitions alone.
 //! - Existing GIN, GiST and BRIN indexes have no cost: they only silence advice of their own kind.
+//! - A plan tells the rows of a join's other side only where a relation joins one other relation.
 //! - Rewrites are named, not made; what an advised rewrite changes is not priced.
 //! - A limit below a join has no share of the scan: how many rows find partners is not known.
 

@@ -9,6 +9,7 @@
 mod matching;
 
 use super::catalog::{Relation, Settings};
+use super::demand::{Term, Test};
 use super::need::{Need, is_join};
 use super::selectivity::{combined, count};
 use super::shape::Shape;
@@ -216,10 +217,9 @@ fn sort(need: &Need, rows: f64, prices: &Prices) -> f64 {
 
 /// Operators that a test of a row costs.
 fn operators(priced: &super::need::Priced) -> f64 {
-    if priced.term.key.expression.is_some() {
-        return 2.0;
-    }
-    1.0
+    let term = &priced.term;
+    let is_double = term.key.expression.is_some() || matches!(term.test, Test::Between(..));
+    if is_double { 2.0 } else { 1.0 }
 }
 
 /// Share of rows that predicates keep, those of one partner and those that need none.
@@ -232,9 +232,9 @@ fn share_with(need: &Need, partner: Option<usize>) -> f64 {
 }
 
 /// Whether a predicate can be tested when only rows of this partner are known.
-fn applies(term: &super::demand::Term, partner: Option<usize>) -> bool {
+fn applies(term: &Term, partner: Option<usize>) -> bool {
     match term.test {
-        super::demand::Test::Join(other, _) => partner == Some(other),
+        Test::Join(other, _) => partner == Some(other),
         _ => !is_join(term),
     }
 }

@@ -103,6 +103,7 @@ pub(super) fn needs(
             }
             need.is_correlated = access.is_repeated || need.limit.is_some();
             need.is_correlated &= !need.drivers.is_empty();
+            need.drive();
             need.price(terms, access, reading, catalog);
             need.correct(access, statement, relation);
             let is_asked = !need.terms.is_empty() || !need.order.keys.is_empty();
@@ -136,6 +137,17 @@ impl Need {
                 None => {
                     self.unanalysed.insert(term.key.column);
                 }
+            }
+        }
+    }
+
+    /// Takes the rows of a single partner from the plan.
+    fn drive(&mut self) {
+        let is_single = self.drivers.len() == 1 && !self.is_correlated;
+        let seen = self.observed.partner_rows.filter(|_| is_single);
+        if let Some(seen) = seen {
+            for rows in self.drivers.values_mut() {
+                *rows = seen.max(1.0);
             }
         }
     }

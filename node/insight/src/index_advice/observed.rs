@@ -15,6 +15,8 @@ pub(super) struct Observed {
     pub(super) index: Option<String>,
     /// Rows that were read, those that a filter removed included.
     pub(super) rows_read: Option<f64>,
+    /// Rows of the other side of the join that is nearest, all loops together.
+    pub(super) partner_rows: Option<f64>,
     /// Whether it was read from first to last page.
     pub(super) is_sequential: bool,
     /// Whether there was a plan.
@@ -46,6 +48,7 @@ impl Observed {
             .collect();
         if let [scan] = scans.as_slice() {
             observed.index.clone_from(&scan.target.index);
+            observed.partner_rows = partner_rows(plan, scan.id);
             if let Some(actual) = scan.actual.filter(|actual| actual.loops > 0.0) {
                 let is_once = actual.loops <= actual.processes.max(1.0);
                 observed.rows = is_once.then_some(actual.rows);
@@ -54,6 +57,17 @@ impl Observed {
         }
         observed
     }
+}
+
+/// Rows that the other side of the nearest join gave.
+fn partner_rows(plan: &Plan, id: u32) -> Option<f64> {
+    let path = plan.path(id);
+    let join = path.iter().rev().find(|node| node.is_join())?;
+    let is_below = |child: &&PlanNode| path.iter().any(|node| node.id == child.id);
+    let other = join.children.iter().find(|child| !is_below(child))?;
+    // The inner side of a nested loop found what it was asked for, which tells nothing.
+    let is_free = join.kind != "Nested Loop" || other.role == ChildRole::Outer;
+    other.rows().filter(|_| is_free)
 }
 
 /// Whether a node reads the relation or one of its indexes.

@@ -16,7 +16,8 @@ pub struct Workload {
 pub struct Statement {
     /// Its fingerprint.
     pub hash: i64,
-    /// Its text, normalised (`$n`) or with literals.
+    /// Its text, normalised (`$n`). A literal that is left in it counts as the same in every call,
+    /// and can prove the predicate of a partial index: so no text of a single call belongs here.
     pub text: String,
     /// Literals that stood at `$n` in every sample seen, by n. A value that clients send as a
     /// parameter does not belong here: it never proves the predicate of a partial index.

@@ -2,6 +2,7 @@
 
 use super::world::{ask, catalog, column, index, reasons, statement, statements, table};
 use crate::index_advice::{Answer, Index, Kind, Relation, Statement, Workload, advise};
+use crate::plan::samples::json_plan;
 
 const OFTEN: f64 = 1_440_000.0;
 
@@ -142,6 +143,35 @@ fn a_subquery_for_a_value_runs_for_each_row() {
         statements(&answer),
         ["CREATE INDEX CONCURRENTLY l_o_idx ON public.l (o);"]
     );
+}
+
+#[test]
+fn rows_of_a_partner_are_those_of_the_plan() {
+    let child = table("l", vec![column("o", "integer", 100_000.0)]);
+    let parent = table("o", vec![column("kind", "integer", 500_000.0)]);
+    let plan = |rows: u32| {
+        json_plan(&format!(
+            r#"[{{"Plan": {{"Node Type": "Hash Join", "Join Type": "Inner", "Startup Cost": 1,
+            "Total Cost": 40000, "Plan Rows": 20, "Plan Width": 8, "Actual Startup Time": 1,
+            "Actual Total Time": 60, "Actual Rows": 9, "Actual Loops": 1, "Plans": [
+            {{"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "l",
+              "Alias": "l", "Startup Cost": 0, "Total Cost": 30000, "Plan Rows": 1000000,
+              "Plan Width": 8, "Actual Startup Time": 0.1, "Actual Total Time": 50,
+              "Actual Rows": 1000000, "Actual Loops": 1}},
+            {{"Node Type": "Hash", "Parent Relationship": "Inner", "Startup Cost": 1,
+              "Total Cost": 2, "Plan Rows": 2, "Plan Width": 8, "Actual Startup Time": 1,
+              "Actual Total Time": 2, "Actual Rows": {rows}, "Actual Loops": 1}}]}},
+            "Execution Time": 60}}]"#
+        ))
+    };
+    let text = "SELECT * FROM l JOIN o ON l.o = o.id WHERE o.kind = $1";
+    for (rows, wanted) in [(2, true), (500_000, false)] {
+        let mut asked = statement(1, text, OFTEN, 60.0);
+        asked.plan = Some(plan(rows));
+        let answer = ask(vec![child.clone(), parent.clone()], vec![asked]);
+        let is_on_child = answer.advices.iter().any(|advice| advice.relation == "l");
+        assert_eq!(is_on_child, wanted, "{rows} rows: {answer:?}");
+    }
 }
 
 #[test]
