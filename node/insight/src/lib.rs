@@ -6,13 +6,9 @@
 //! # Map
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
-//! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds what
-//! is not usual, [`comparison`] what changed between two windows of time.
-//! wrong with them and what changed between two of them. [`anomalies`] finds what is not usual,
-//! [`comparison`] what changed between two windows of time, [`patterns`] what comes back;
-//! [`prediction`] says what a statement will take.
-//! wrong with them and what changed between two of them. [`index_advice`] tells which indexes are
-//! missing and which are of no use.
+//! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds
+//! what is not usual, [`patterns`] what comes back, [`comparison`] what changed between two windows of
+//! time; [`prediction`] says what a statement will take.
 
 pub mod anomalies;
 pub mod comparison;
