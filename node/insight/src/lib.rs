@@ -17,8 +17,8 @@ pub mod index_advice;
 pub mod parameters;
 pub mod patterns;
 pub mod plan;
-pub mod rewrites;
 pub mod prediction;
+pub mod rewrites;
 pub mod why;
 
 pub use self::fingerprint::{
