@@ -4,6 +4,7 @@ use super::board::Board;
 use super::catalog::{IndexKey, Relation};
 use super::choice::Candidate;
 use super::existing::Existing;
+use super::need::Need;
 use super::selectivity::count;
 use super::shape::Shape;
 
@@ -105,11 +106,11 @@ pub(super) fn check(
 fn best_share(board: &Board<'_>, gains: &[f64]) -> f64 {
     let pairs = gains.iter().zip(&board.needs);
     let shares = pairs.map(|(gain, need)| {
-        let branches = board.needs.iter().filter(|other| {
-            need.group.is_some() && other.asker == need.asker && other.group == need.group
+        let branches = need.group.map_or(1, |group| {
+            let same = |other: &&&Need| other.asker == need.asker && other.group == Some(group);
+            board.needs.iter().filter(same).count()
         });
-        let branches = count(branches.count().max(1));
-        gain * branches / need.statement_seconds.max(f64::MIN_POSITIVE)
+        gain * count(branches) / need.statement_seconds.max(f64::MIN_POSITIVE)
     });
     shares.fold(0.0, f64::max)
 }

@@ -11,6 +11,9 @@ use super::operand::Operand;
 use super::scope::{Scope, string};
 use crate::index_advice::demand::{Key, Other, Term, Test, Value};
 
+/// An OR of more branches is not read as alternatives.
+const MAX_BRANCHES: usize = 16;
+
 /// Predicates that a condition consists of.
 #[derive(Debug)]
 pub(super) struct Terms {
@@ -125,7 +128,13 @@ impl Walker<'_> {
             tests.any(|test| test.is_equality() || test.is_range())
         };
         match accesses.as_slice() {
-            [access] if branches.iter().all(narrows) => {
+            [access] => {
+                if let Some(term) = one_of(&branches) {
+                    return Terms::of(vec![(*access, term)]);
+                }
+                if branches.len() > MAX_BRANCHES || !branches.iter().all(narrows) {
+                    return Terms::none();
+                }
                 let plain =
                     |branch: Terms| branch.terms.into_iter().map(|(_, term)| term).collect();
                 Terms {
@@ -296,6 +305,31 @@ impl Walker<'_> {
         let key = self.operand(left, scope);
         of_key(key, Test::Other(Other::Contains(part)))
     }
+}
+
+/// Equalities of one key are a list of its values.
+fn one_of(branches: &[Terms]) -> Option<Term> {
+    let mut values = Vec::new();
+    let mut key: Option<&Key> = None;
+    for branch in branches {
+        let [(_, term)] = branch.terms.as_slice() else {
+            return None;
+        };
+        let Test::Equal(value) = &term.test else {
+            return None;
+        };
+        let is_same = key.is_none_or(|key| *key == term.key) && branch.is_complete;
+        if !is_same {
+            return None;
+        }
+        key = Some(&term.key);
+        values.push(value.clone());
+    }
+    let test = Test::In(Some(values));
+    Some(Term {
+        key: key?.clone(),
+        test,
+    })
 }
 
 /// The elements of a row.

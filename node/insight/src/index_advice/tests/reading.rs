@@ -301,3 +301,29 @@ fn equal_input_gives_equal_output() {
         answer
     );
 }
+
+#[test]
+fn deep_and_long_statements_are_read_or_refused() {
+    let nested = |depth: usize| {
+        let open = "SELECT * FROM (".repeat(depth);
+        let close = ") x".repeat(depth);
+        format!("{open}SELECT * FROM orders WHERE customer_id = $1{close}")
+    };
+    let not = format!(
+        "SELECT * FROM orders WHERE {} is_paid",
+        "NOT (".repeat(1_500)
+    );
+    let not = not + &")".repeat(1_500);
+    let long = |word: &str| vec![format!("customer_id {word}"); 20_000];
+    let or = format!("SELECT * FROM orders WHERE {}", long("= 1").join(" OR "));
+    let and = format!("SELECT * FROM orders WHERE {}", long("<> 1").join(" AND "));
+    let plus = format!("SELECT {} FROM orders", vec!["id"; 20_000].join(" + "));
+    for text in [nested(50), nested(900), nested(3_000), not, or, and, plus] {
+        let answer = ask(shop(), vec![statement(1, &text, OFTEN, 60.0)]);
+        let is_told = answer.unread == [1] || !answer.withheld.is_empty();
+        let start = text.get(..60).unwrap_or(&text);
+        assert!(is_told || answer.advices.len() <= 1, "{start}: {answer:?}");
+    }
+    let answer = ask(shop(), vec![statement(1, &nested(50), OFTEN, 60.0)]);
+    assert_eq!(answer.advices.len(), 1, "{answer:?}");
+}
