@@ -116,7 +116,7 @@ fn constants(needs: &[&Need], relation: &Relation) -> BTreeSet<Term> {
     common.map(|(term, _)| term.clone()).collect()
 }
 
-/// Keys of a partial index: what is left, or the order, or any column of the need.
+/// Keys of a partial index: what its predicate leaves over, else the order.
 fn partial_keys(rest: Vec<ShapeKey>, need: &Need) -> Vec<ShapeKey> {
     if rest.is_empty() {
         return need.order.keys.iter().map(ordered).take(MAX_KEYS).collect();

@@ -43,7 +43,7 @@ impl Key {
     }
 }
 
-/// How far a range reaches.
+/// What a key is tested for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Test {
     /// `=` a value.
