@@ -16,6 +16,7 @@ mod encodings;
 mod exactly_once;
 mod failover;
 mod grafana;
+mod insight;
 mod large_push;
 mod limits;
 mod membership;

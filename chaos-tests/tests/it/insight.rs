@@ -1,0 +1,262 @@
+//! What is found out about a workload, with real processes: through any node, after its leader is
+//! killed, in both stores.
+
+use anyhow::{Context, ensure};
+use http::Method;
+use pga_chaos_tests::{Cluster, ClusterOptions};
+use serde_json::{Value, json};
+
+use crate::bodies::position;
+use crate::stores::{Store, on_both_stores};
+
+/// Rows of a table that takes a while to read.
+const ROWS: u64 = 1_000_000;
+const SLOW: &str = "SELECT * FROM lines WHERE order_id = $1";
+const REWRITABLE: &str =
+    "SELECT id FROM lines WHERE (SELECT count(*) FROM orders o WHERE o.id = order_id) > 0";
+
+/// A time so many seconds ago.
+fn ago(seconds: i64) -> String {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let micros = i64::try_from(now.as_micros()).unwrap_or(0) - seconds * 1_000_000;
+    pga_storage::Timestamp::from_micros(micros).to_string()
+}
+
+/// Counters of the two statements after so many minutes of 100 calls a minute: of the first, calls
+/// take `before` milliseconds each for 30 minutes, and then `after`.
+fn statements(minute: i64, last: i64, (before, after): (i64, i64)) -> Value {
+    let calls = minute * 100;
+    let slow = minute.min(30) * 100 * before + (minute - 30).max(0) * 100 * after;
+    let row = |hash: i64, text: &str, total: i64| {
+        json!({ "hash": hash, "text": text, "calls": calls, "total_time": total, "rows": calls,
+            "mean_time": total as f64 / calls.max(1) as f64, "min_time": 1.0, "max_time": 90.0,
+            "stddev_time": 5.0, "shared_blks_hit": calls * 10, "shared_blks_read": calls })
+    };
+    json!({ "type": "pg_query_stats", "timestamp": ago((last - minute) * 60), "database": "shop",
+        "queries": [row(-7, SLOW, slow), row(9, REWRITABLE, calls * 3)] })
+}
+
+/// A table of a million rows without an index on what it is asked for.
+fn inventory() -> Vec<Value> {
+    let at = ago(5);
+    let column = |name: &str, number: u32, distinct: f64| {
+        json!({ "schemaname": "public", "relname": "lines", "attname": name, "attnum": number,
+            "type": "integer", "is_not_null": true, "null_frac": 0.0, "avg_width": 4,
+            "n_distinct": distinct, "correlation": 0.1 })
+    };
+    let table = json!({ "schemaname": "public", "relname": "lines", "relkind": "r",
+        "reltuples": ROWS, "relpages": 22_000, "relallvisible": 22_000, "n_tup_ins": 0 });
+    let index = json!({ "class": "index", "schemaname": "public", "relname": "lines",
+        "name": "lines_pkey", "kind": "btree", "columns": ["id"], "include": [],
+        "definition": "CREATE UNIQUE INDEX lines_pkey ON public.lines USING btree (id)" });
+    let element = |kind: &str, rows: Vec<Value>| {
+        json!({ "type": kind, "timestamp": at, "database": "shop", "changed_only": false,
+            "rows": rows })
+    };
+    vec![
+        element("pg_table", vec![table]),
+        element(
+            "pg_column",
+            vec![column("id", 1, -1.0), column("order_id", 2, -0.5)],
+        ),
+        element("pg_schema_object", vec![index]),
+    ]
+}
+
+struct Client<'a> {
+    cluster: &'a Cluster,
+    token: String,
+}
+
+impl Client<'_> {
+    async fn ask(
+        &self,
+        node: u64,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<(u16, Value)> {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let answer = self
+            .cluster
+            .send(
+                node,
+                method,
+                &format!("/api/v1{path}"),
+                Some(&self.token),
+                body,
+            )
+            .await?;
+        let value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        Ok((answer.status.as_u16(), value))
+    }
+
+    async fn get(&self, node: u64, path: &str) -> anyhow::Result<Value> {
+        let (status, value) = self.ask(node, Method::GET, path, &Value::Null).await?;
+        ensure!(status == 200, "{path}: {status} {value}");
+        Ok(value)
+    }
+
+    async fn post(&self, node: u64, path: &str, body: Value) -> anyhow::Result<Value> {
+        let (status, value) = self.ask(node, Method::POST, path, &body).await?;
+        ensure!(status < 300, "{path}: {status} {value}");
+        Ok(value)
+    }
+}
+
+async fn feed(cluster: &Cluster) -> anyhow::Result<()> {
+    let mut metrics: Vec<Value> = (0..=60)
+        .map(|minute| statements(minute, 60, (20, 60)))
+        .collect();
+    metrics.extend(inventory());
+    let push = json!({ "collector_id": "db-1", "hostname": "db-1", "version": "3.0.0",
+        "timestamp": ago(0), "metrics_count": metrics.len(), "metrics": metrics });
+    let answer = cluster.push_ok(1, push.to_string()).await?;
+    let position = position(&answer)?;
+    for node in cluster.ids() {
+        cluster.elements(node, "db-1", Some(&position)).await?;
+    }
+    Ok(())
+}
+
+async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
+    let path = "/databases/shop/index-recommendations";
+    let done = client
+        .post(1, &format!("{path}/generate"), Value::Null)
+        .await?;
+    ensure!(done["recommendations_generated"] == 1, "{done}");
+    for node in client.cluster.ids() {
+        let listed = client.get(node, path).await?;
+        let statement = &listed["recommendations"][0]["create_statement"];
+        let wanted = "CREATE INDEX CONCURRENTLY lines_order_id_idx ON public.lines (order_id);";
+        ensure!(statement == wanted, "node {node}: {listed}");
+    }
+    let id = client.get(2, path).await?["recommendations"][0]["id"].clone();
+    let dismiss = format!("/index-recommendations/{id}/dismiss");
+    client
+        .post(2, &dismiss, json!({ "reason": "the table goes" }))
+        .await?;
+    // Found again, it stays dismissed.
+    client
+        .post(3, &format!("{path}/generate"), Value::Null)
+        .await?;
+    let listed = client.get(3, path).await?;
+    ensure!(listed["count"] == 0, "{listed}");
+    let all = client
+        .get(3, &format!("{path}?include_dismissed=true"))
+        .await?;
+    let reason = &all["recommendations"][0]["dismissed_reason"];
+    ensure!(reason == "the table goes", "{all}");
+    for (path, wanted) in [
+        ("/databases/nowhere/index-recommendations/generate", 404),
+        ("/index-recommendations/12/dismiss", 404),
+        ("/index-recommendations/twelve/dismiss", 400),
+        ("/queries/12345/rewrite-suggestions/generate", 404),
+    ] {
+        let (status, value) = client.ask(1, Method::POST, path, &Value::Null).await?;
+        ensure!(status == wanted, "{path}: {status} {value}");
+    }
+    Ok(())
+}
+
+async fn rewrites(client: &Client<'_>) -> anyhow::Result<()> {
+    client
+        .post(2, "/queries/9/rewrite-suggestions/generate", Value::Null)
+        .await?;
+    let listed = client.get(1, "/queries/9/rewrite-suggestions").await?;
+    let rewritten = listed[0]["suggested_rewrite"].as_str().unwrap_or_default();
+    ensure!(rewritten.contains("EXISTS"), "{listed}");
+    ensure!(
+        listed[0]["suggestion_type"] == "subquery_optimization",
+        "{listed}"
+    );
+    let none = client.get(1, "/queries/-7/rewrite-suggestions").await?;
+    ensure!(none == json!([]), "{none}");
+    Ok(())
+}
+
+async fn compare(client: &Client<'_>) -> anyhow::Result<()> {
+    for (name, from, to) in [("before", 3_500, 1_900), ("after", 1_700, 60)] {
+        let body = json!({ "name": name, "from": ago(from), "to": ago(to) });
+        client.post(1, "/snapshots", body).await?;
+    }
+    let listed = client.get(3, "/snapshots").await?;
+    ensure!(
+        listed["count"] == 2 && listed["snapshots"][0]["name"] == "after",
+        "{listed}"
+    );
+    let path = "/queries/comparison?before_snapshot=1&after_snapshot=2";
+    let compared = client.get(2, path).await?;
+    let first = &compared["comparisons"][0];
+    ensure!(
+        first["query_hash"] == -7 && first["improvement_status"] == "degraded",
+        "{compared}"
+    );
+    for (name, wanted) in [("before_mean_time", 20.0), ("after_mean_time", 60.0)] {
+        let told = first[name].as_f64().unwrap_or_default();
+        // A difference that reaches over the end of the window counts by its share.
+        ensure!((told - wanted).abs() < 0.1, "{name}: {first}");
+    }
+    ensure!(compared["degraded_count"] == 1, "{compared}");
+    ensure!(compared["unchanged_count"] == 1, "{compared}");
+    let path = "/queries/9/comparison?before_snapshot=1&after_snapshot=2";
+    let one = client.get(3, path).await?;
+    ensure!(
+        one["comparison"]["improvement_status"] == "unchanged",
+        "{one}"
+    );
+    let path = "/queries/comparison?before_snapshot=1&after_snapshot=99";
+    let (status, _) = client.ask(1, Method::GET, path, &Value::Null).await?;
+    ensure!(status == 404, "an unknown snapshot: {status}");
+    Ok(())
+}
+
+async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
+    let mut cluster = store.cluster(ClusterOptions::default()).await?;
+    feed(&cluster).await?;
+    let token = cluster.login(1).await?;
+    let client = Client {
+        cluster: &cluster,
+        token,
+    };
+    indexes(&client).await?;
+    rewrites(&client).await?;
+    compare(&client).await?;
+    let done = client.post(3, "/jobs/rewrites/run", Value::Null).await?;
+    ensure!(done["found"] == 1, "{done}");
+    // What the cluster keeps for itself is no server, and nobody pushes as it.
+    let servers = client.get(1, "/collectors").await?;
+    ensure!(servers["total"] == 1, "{servers}");
+    let own = "7067616e-616c-8974-8963-7366696e6473";
+    let push = json!({ "collector_id": own, "hostname": "x", "version": "", "timestamp": ago(0),
+        "metrics_count": 0, "metrics": [] });
+    let (status, value) = client.ask(1, Method::POST, "/metrics/push", &push).await?;
+    ensure!(status == 403, "{status} {value}");
+    let token = client.token;
+    let leader = cluster.leader().await?;
+    cluster.kill(leader).await?;
+    let other = cluster.ids().into_iter().find(|id| *id != leader);
+    let other = other.context("no other node")?;
+    cluster.wait_ready(other).await?;
+    let client = Client {
+        cluster: &cluster,
+        token,
+    };
+    let listed = client.get(other, "/queries/9/rewrite-suggestions").await?;
+    ensure!(listed[0]["rule"] == "w7", "after the leader: {listed}");
+    let jobs = client.get(other, "/jobs").await?;
+    let ran = jobs["jobs"].as_array().context("no jobs")?.iter();
+    let ran = ran.filter(|job| job["last_run"].is_string()).count();
+    ensure!(ran == 1, "{jobs}");
+    let shown = client.get(other, "/snapshots").await?;
+    ensure!(shown["count"] == 2, "{shown}");
+    Ok(())
+}
+
+on_both_stores!(what_is_found_outlives_the_leader);
