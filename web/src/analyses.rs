@@ -61,7 +61,7 @@ impl Done {
 }
 
 impl Done {
-    fn join(&mut self, other: Self) {
+    pub(crate) fn join(&mut self, other: Self) {
         self.found += other.found;
         self.rows_read += other.rows_read;
         self.position = self.position.max(other.position);

@@ -27,6 +27,7 @@ mod push;
 mod push_answer;
 mod query_string;
 mod reads;
+mod recommendations;
 mod registration_secrets;
 mod rewrites;
 mod servers;

@@ -230,6 +230,12 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     compare(&client).await?;
     let done = client.post(3, "/jobs/rewrites/run", Value::Null).await?;
     ensure!(done["found"] == 1, "{done}");
+    let all = client.get(2, "/optimization-recommendations").await?;
+    let sources: Vec<_> = all.as_array().into_iter().flatten().collect();
+    ensure!(
+        sources.len() == 1 && sources[0]["source_type"] == "rewrite",
+        "{all}"
+    );
     // What the cluster keeps for itself is no server, and nobody pushes as it.
     let servers = client.get(1, "/collectors").await?;
     ensure!(servers["total"] == 1, "{servers}");

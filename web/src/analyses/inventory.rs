@@ -196,11 +196,6 @@ impl Inventory {
         !self.tables.is_empty()
     }
 
-    /// The value of a setting in its own unit.
-    pub(crate) fn setting(&self, name: &str) -> Option<&Value> {
-        self.settings.get(name)
-    }
-
     /// What a table counted in a day; nothing without an earlier count, or if it fell since.
     fn per_day(&self, key: &str, row: &Value, name: &str) -> Option<f64> {
         let (before, days) = &self.before;

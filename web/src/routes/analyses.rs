@@ -93,7 +93,7 @@ pub(super) async fn decide(
         by: ask.actor(),
         at: now(),
     };
-    let written = Note::new(action, &finding.to_string()).after(json!({ "note": note }));
+    let written = Note::new(action, finding.to_string()).after(json!({ "note": note }));
     let command = InsightCommand::Decide { finding, decision };
     ask.decide(ControlCommand::Insight(Box::new(command)), written)
         .await

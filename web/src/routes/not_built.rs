@@ -21,8 +21,6 @@ pub(super) const ROUTES: &[Route] = &[
     post("/api/v1/anomalies/{id}/resolve"),
     post("/api/v1/workload-patterns/analyze"),
     get("/api/v1/workload-patterns"),
-    post("/api/v1/recommendations/aggregate"),
-    get("/api/v1/optimization-recommendations"),
     post("/api/v1/optimization-recommendations/{recommendation_id}/implement"),
     get("/api/v1/optimization-results"),
     get("/api/v1/ml/health"),

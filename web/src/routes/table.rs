@@ -12,8 +12,8 @@ use super::shape::{Field, Shape};
 use super::{
     RequestContext, alert_rules, alerts, api_tokens, audit, auth, channels, collector_config,
     collector_list, collector_state, collectors, comparison, fingerprints, index_advice, jobs,
-    not_built, openapi, operations, page, plans, push, reads, registration_secrets, rewrites,
-    servers, silences, snapshots, users, why,
+    not_built, openapi, operations, page, plans, push, reads, recommendations,
+    registration_secrets, rewrites, servers, silences, snapshots, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -216,6 +216,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         comparison::ROUTES,
         rewrites::ROUTES,
         jobs::ROUTES,
+        recommendations::ROUTES,
         index_advice::ROUTES,
         not_built::ROUTES,
     ];

@@ -1,0 +1,238 @@
+//! What to do, from all analyses, what is worth most first (contract 1.13).
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use pga_config::CollectorId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warp::reply::Response;
+
+use super::RequestContext;
+use super::analyses::{at_once, decided, order, rows_of, statement_unknown};
+use super::auth::small_body;
+use super::query_string::QueryString;
+use super::shape::{Shape, always, maybe};
+use super::table::{Access, Content, Handler, Route};
+use crate::analyses::workload::{Statement, Window, statements};
+use crate::analyses::{findings, indexes, rewrites};
+use crate::body::BodyStream;
+use crate::refusal::Refusal;
+use crate::reply::json;
+use crate::wall_clock::now;
+
+/// Largest body, in bytes.
+const MAX_BODY: u64 = 16 << 10;
+
+const RECOMMENDATION: Shape = Shape::Object(&[
+    always("id", Shape::Integer),
+    always("query_hash", Shape::Any),
+    always("source_type", Shape::Text),
+    maybe("source_id", Shape::Integer),
+    always("recommendation_text", Shape::Text),
+    maybe("detailed_explanation", Shape::Text),
+    always("estimated_improvement_percent", Shape::Any),
+    always("confidence_score", Shape::Number),
+    always("urgency_score", Shape::Number),
+    always("roi_score", Shape::Number),
+    always("rank_score", Shape::Number),
+    always("saved_seconds_per_day", Shape::Any),
+    maybe("implementation_complexity", Shape::Text),
+    always("is_dismissed", Shape::Flag),
+    always("collector_id", Shape::Any),
+    always("database_name", Shape::Text),
+    always("created_at", Shape::Time),
+    always("updated_at", Shape::Time),
+]);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/v1/optimization-recommendations",
+        "recommendations",
+        Access::Viewer,
+    )
+    .does(
+        "Lists what to do, from all analyses, what is worth most first.",
+        Handler::Plain(|ask| Box::pin(list(ask))),
+    )
+    .asks(&[
+        maybe("limit", Shape::Integer),
+        maybe("min_impact", Shape::Number),
+        maybe("source_type", Shape::Text),
+    ])
+    .answers(Content::Json(Shape::List(&RECOMMENDATION))),
+    Route::post(
+        "/api/v1/recommendations/aggregate",
+        "recommendations",
+        Access::User,
+    )
+    .does(
+        "Judges the whole workload, or one statement, anew.",
+        Handler::WithBody(|ask, body| Box::pin(aggregate(ask, body))),
+    )
+    .takes(Content::Json(Shape::Object(&[
+        maybe("query_hash", Shape::Integer),
+        maybe("min_confidence", Shape::Number),
+    ])))
+    .answers(Content::Json(Shape::Object(&[
+        always("recommendations_aggregated", Shape::Integer),
+        always("source_types", Shape::List(&Shape::Text)),
+        always("aggregated_at", Shape::Time),
+        always("message", Shape::Text),
+    ]))),
+];
+
+/// The statements of the last day by server and id, for what they weigh.
+type Loads = BTreeMap<(String, i64), Statement>;
+
+async fn loads(ask: &RequestContext) -> Result<Loads, Refusal> {
+    let collectors: Vec<CollectorId> =
+        ask.read_here(|state| state.watched().map(|(id, _)| *id).collect())?;
+    let mut all = Loads::new();
+    for collector in collectors {
+        let window = Window::hours_before(now(), 24);
+        let found = statements(&*ask.context.api, collector, window, None).await?;
+        let server = collector.to_string();
+        all.extend(
+            found
+                .into_values()
+                .map(|one| ((server.clone(), one.hash), one)),
+        );
+    }
+    Ok(all)
+}
+
+/// How risky a remedy is, and how much work.
+fn risk(finding: &Value) -> (f64, &'static str) {
+    match (finding["kind"].as_str(), finding["verdict"].as_str()) {
+        (Some("analyze"), _) => (0.7, "low"),
+        (Some(kind), _) if kind.starts_with("drop") || kind == "invalid_index" => (2.5, "medium"),
+        (Some(_), _) => (1.5, "medium"),
+        (None, Some("safe")) => (2.0, "medium"),
+        (None, _) => (3.0, "high"),
+    }
+}
+
+/// The contract's OptimizationRecommendation. Rank is seconds a day that are saved, by confidence and
+/// risk; what is not known to save anything comes last.
+fn show(finding: &Value, source: &str, server: &Value, loads: &Loads) -> Value {
+    let helped = finding["helps"].as_array().and_then(|all| all.first());
+    let hash = finding["query_hash"].as_i64();
+    let hash = hash.or_else(|| helped?["hash"].as_i64());
+    let load = hash.and_then(|hash| loads.get(&(server.as_str()?.to_owned(), hash)));
+    let improvement = finding["estimated_improvement_percent"].as_f64();
+    let confidence = finding["confidence_score"].as_f64().unwrap_or(0.0);
+    let by_share = || {
+        let load = load.filter(|load| load.coverage > 0.0)?;
+        Some(load.total_ms / 1_000.0 / load.coverage * improvement? / 100.0)
+    };
+    let saved = finding["saved_seconds_per_day"].as_f64().or_else(by_share);
+    let urgency = load.map_or(0.0, |load| {
+        (load.calls as f64 / 100_000.0).min(1.0) * (load.mean_ms() / 10_000.0).min(1.0)
+    });
+    let (risk, complexity) = risk(finding);
+    let text = match finding["create_statement"].as_str() {
+        Some(statement) => statement.to_owned(),
+        None => finding["description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let why = ["reason", "reasoning"]
+        .into_iter()
+        .find_map(|name| finding[name].as_str());
+    json!({
+        "id": finding["id"],
+        "query_hash": hash,
+        "source_type": source,
+        "source_id": finding["id"],
+        "recommendation_text": text,
+        "detailed_explanation": why,
+        "estimated_improvement_percent": improvement,
+        "confidence_score": confidence,
+        "urgency_score": urgency,
+        "roi_score": confidence * (improvement.unwrap_or(0.0) / 100.0).min(1.0) * urgency,
+        "rank_score": saved.unwrap_or(0.0) * confidence / risk,
+        "saved_seconds_per_day": saved,
+        "implementation_complexity": complexity,
+        "is_dismissed": finding["dismissed"],
+        "collector_id": server,
+        "database_name": finding["database_name"],
+        "created_at": finding["created_at"],
+        "updated_at": finding["created_at"],
+    })
+}
+
+async fn list(ask: RequestContext) -> Result<Response, Refusal> {
+    let args = QueryString::parse(&ask.query)?;
+    let limit = args.number("limit", 1, 500, 20) as usize;
+    let least = match args.text("min_impact") {
+        None => 5.0,
+        Some(text) => text
+            .parse::<f64>()
+            .ok()
+            .filter(|least| *least >= 0.0)
+            .ok_or_else(|| {
+                let text = format!("min_impact is {text:?}: it is a share in percent, such as 5");
+                Refusal::bad("argument", text)
+            })?,
+    };
+    let loads = loads(&ask).await?;
+    let mut rows = Vec::new();
+    for (source, kind) in [("index", indexes::KIND), ("rewrite", rewrites::KIND)] {
+        if args
+            .text("source_type")
+            .is_some_and(|wanted| wanted != source)
+        {
+            continue;
+        }
+        for run in findings::newest(&*ask.context.api, kind, None, |_| true).await? {
+            let found = decided(&ask, rows_of(std::slice::from_ref(&run)))?;
+            let server = &run["collector_id"];
+            rows.extend(found.iter().map(|one| show(one, source, server, &loads)));
+        }
+    }
+    // What nobody could estimate is not below the bound.
+    rows.retain(|row| {
+        let known = row["estimated_improvement_percent"].as_f64();
+        row["is_dismissed"] == false && known.is_none_or(|share| share >= least)
+    });
+    let rank = |row: &Value| row["rank_score"].as_f64().unwrap_or(0.0);
+    rows.sort_by(|one, other| rank(other).total_cmp(&rank(one)));
+    rows.truncate(limit);
+    Ok(json(StatusCode::OK, &Value::Array(rows)))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Given {
+    query_hash: Option<i64>,
+}
+
+async fn aggregate(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    let bytes = small_body(&ask, body, MAX_BODY).await?;
+    let given: Given = match bytes.iter().all(u8::is_ascii_whitespace) {
+        true => Given::default(),
+        false => serde_json::from_slice(&bytes).map_err(|error| {
+            Refusal::bad("json", "Invalid request").with_details(error.to_string())
+        })?,
+    };
+    let (order, api) = (order(&ask), &*ask.context.api);
+    let (done, sources) = match given.query_hash {
+        Some(hash) => {
+            let done = rewrites::generate(api, hash, &order).await?;
+            (done.ok_or_else(statement_unknown)?, vec!["rewrite"])
+        }
+        None => {
+            let mut done = indexes::all(api, &order).await?;
+            done.join(rewrites::all(api, &order).await?);
+            (done, vec!["index", "rewrite"])
+        }
+    };
+    let answer = json!({
+        "recommendations_aggregated": done.found,
+        "source_types": sources,
+        "aggregated_at": order.at.to_string(),
+        "message": format!("{} rows read", done.rows_read),
+    });
+    at_once(&ask, json(StatusCode::OK, &answer), &done).await
+}
