@@ -2,7 +2,7 @@
 //!
 //! [`detect`] looks at the five-minute loads of one database and its statements over some weeks. It
 //! answers only patterns with a confidence of at least 0.5, and tells when each comes next.
-//! [`keep`] joins them with those that are stored, and drops what two runs did not find.
+//! [`keep()`] joins them with those that are stored, and drops what two runs did not find.
 //!
 //! Hours and weekdays are UTC. Jobs are tried in the server's zone too: where clocks change, a
 //! local job keeps its local time.

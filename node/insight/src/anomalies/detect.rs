@@ -76,7 +76,7 @@ pub enum Event {
         /// Why.
         why: Ended,
     },
-    /// It has become usual: the baseline begins anew at `since`. See [`super::new_level`].
+    /// It has become usual: the baseline begins anew at `since`. See [`super::new_level()`].
     NewLevel {
         /// The minute of the change.
         since: Minute,
