@@ -2,16 +2,27 @@
 
 use http::StatusCode;
 use pga_cluster::{ControlCommand, Decision, InsightCommand};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::RequestContext;
+use super::auth::small_body;
 use super::decision::Note;
 use super::query_string::QueryString;
 use super::reads::at_position;
+use super::users::invalid;
 use crate::analyses::{Done, Order, findings};
+use crate::body::BodyStream;
 use crate::refusal::Refusal;
+use crate::reply::json;
 use crate::wall_clock::now;
+
+/// Largest body, in bytes.
+const MAX_BODY: u64 = 16 << 10;
+/// Longest reason, in characters.
+const MAX_REASON: usize = 2_000;
 
 /// Who asks for an analysis, and when.
 pub(super) fn order(ask: &RequestContext) -> Order {
@@ -80,21 +91,65 @@ pub(super) fn decided(ask: &RequestContext, mut rows: Vec<Value>) -> Result<Vec<
     Ok(rows)
 }
 
-/// Writes down what was decided about a finding.
-pub(super) async fn decide(
+/// A body that may be missing.
+pub(super) async fn given<T: DeserializeOwned + Default>(
     ask: &RequestContext,
-    finding: u64,
-    (verdict, note): (&str, String),
-    action: &'static str,
-) -> Result<(), Refusal> {
+    body: BodyStream,
+) -> Result<T, Refusal> {
+    let bytes = small_body(ask, body, MAX_BODY).await?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Refusal::bad("json", "Invalid request").with_details(error.to_string()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Why {
+    #[serde(default)]
+    reason: String,
+}
+
+/// Dismisses the finding that a path names, if an analysis of these kinds has found it.
+pub(super) async fn dismiss_one(
+    ask: &RequestContext,
+    body: BodyStream,
+    kinds: &[&str],
+) -> Result<Response, Refusal> {
+    let id: u64 = ask
+        .segment()
+        .parse()
+        .map_err(|_| Refusal::bad("argument", "The id is no whole number"))?;
+    let reason = given::<Why>(ask, body).await?.reason;
+    if reason.chars().count() > MAX_REASON {
+        return Err(invalid("reason is longer than 2000 characters"));
+    }
+    let holds = |run: &Value| {
+        let found = run["findings"].as_array();
+        found.is_some_and(|all| all.iter().any(|one| one["id"].as_u64() == Some(id)))
+    };
+    let mut is_known = false;
+    for kind in kinds {
+        let runs = findings::newest(&*ask.context.api, kind, None, holds).await?;
+        is_known |= !runs.is_empty();
+    }
+    if !is_known {
+        let text = "No advice of this id is known";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
+    }
     let decision = Decision {
-        verdict: verdict.to_owned(),
-        note: note.clone(),
+        verdict: "dismissed".to_owned(),
+        note: reason.clone(),
         by: ask.actor(),
         at: now(),
     };
-    let written = Note::new(action, finding.to_string()).after(json!({ "note": note }));
-    let command = InsightCommand::Decide { finding, decision };
-    ask.decide(ControlCommand::Insight(Box::new(command)), written)
-        .await
+    let note = Note::new("advice.dismiss", id.to_string()).after(json!({ "reason": reason }));
+    let command = InsightCommand::Decide {
+        finding: id,
+        decision,
+    };
+    ask.decide(ControlCommand::Insight(Box::new(command)), note)
+        .await?;
+    let answer = json!({ "id": id, "status": "dismissed", "reason": reason });
+    Ok(json(StatusCode::OK, &answer))
 }

@@ -7,21 +7,14 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::RequestContext;
-use super::analyses::{at_once, decide, decided, order, rows_of, text_segment};
-use super::auth::small_body;
+use super::analyses::{at_once, decided, dismiss_one, given, order, rows_of, text_segment};
 use super::query_string::QueryString;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
 use crate::analyses::{findings, indexes};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-
-/// Largest body, in bytes.
-const MAX_BODY: u64 = 16 << 10;
-/// Longest reason, in characters.
-const MAX_REASON: usize = 2_000;
 
 const ADVICE: Shape = Shape::Object(&[
     always("id", Shape::Integer),
@@ -117,23 +110,11 @@ pub(super) const ROUTES: &[Route] = &[
 #[derive(Debug, Default, Deserialize)]
 struct Given {
     collector_id: Option<String>,
-    #[serde(default)]
-    reason: String,
-}
-
-/// A body that may be missing.
-async fn given(ask: &RequestContext, body: BodyStream) -> Result<Given, Refusal> {
-    let bytes = small_body(ask, body, MAX_BODY).await?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Given::default());
-    }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Refusal::bad("json", "Invalid request").with_details(error.to_string()))
 }
 
 async fn generate(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let database = text_segment(&ask)?;
-    let given = given(&ask, body).await?;
+    let given: Given = given(&ask, body).await?;
     let args = QueryString::parse(&ask.query)?;
     let only = given.collector_id.as_deref().or(args.text("collector_id"));
     let only = only
@@ -200,30 +181,5 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
 }
 
 async fn dismiss(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
-    let id: u64 = ask
-        .segment()
-        .parse()
-        .map_err(|_| Refusal::bad("argument", "The id is no whole number"))?;
-    let reason = given(&ask, body).await?.reason;
-    if reason.chars().count() > MAX_REASON {
-        return Err(invalid("reason is longer than 2000 characters"));
-    }
-    let holds = |run: &Value| {
-        let found = run["findings"].as_array();
-        found.is_some_and(|all| all.iter().any(|one| one["id"].as_u64() == Some(id)))
-    };
-    let (rows, _) = kept(&ask, None, holds).await?;
-    if rows.is_empty() {
-        let text = "No advice of this id is known";
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
-    }
-    decide(
-        &ask,
-        id,
-        ("dismissed", reason.clone()),
-        "index-advice.dismiss",
-    )
-    .await?;
-    let answer = json!({ "id": id, "status": "dismissed", "reason": reason });
-    Ok(json(StatusCode::OK, &answer))
+    dismiss_one(&ask, body, &[indexes::KIND]).await
 }

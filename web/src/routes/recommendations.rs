@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::RequestContext;
-use super::analyses::{at_once, decided, order, rows_of, statement_unknown};
-use super::auth::small_body;
+use super::analyses::{at_once, decided, dismiss_one, given, order, rows_of, statement_unknown};
 use super::query_string::QueryString;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
@@ -21,9 +20,6 @@ use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::wall_clock::now;
 
-/// Largest body, in bytes.
-const MAX_BODY: u64 = 16 << 10;
-
 const RECOMMENDATION: Shape = Shape::Object(&[
     always("id", Shape::Integer),
     always("query_hash", Shape::Any),
@@ -31,6 +27,11 @@ const RECOMMENDATION: Shape = Shape::Object(&[
     maybe("source_id", Shape::Integer),
     always("recommendation_text", Shape::Text),
     maybe("detailed_explanation", Shape::Text),
+    always("original_query", Shape::TextOrNull),
+    always("suggested_rewrite", Shape::TextOrNull),
+    always("question", Shape::TextOrNull),
+    always("then", Shape::Any),
+    always("undo", Shape::TextOrNull),
     always("estimated_improvement_percent", Shape::Any),
     always("confidence_score", Shape::Number),
     always("urgency_score", Shape::Number),
@@ -61,6 +62,24 @@ pub(super) const ROUTES: &[Route] = &[
         maybe("source_type", Shape::Text),
     ])
     .answers(Content::Json(Shape::List(&RECOMMENDATION))),
+    Route::post(
+        "/api/v1/optimization-recommendations/{id}/dismiss",
+        "recommendation_dismiss",
+        Access::User,
+    )
+    .does(
+        "Dismisses a recommendation: it is not listed any more.",
+        Handler::WithBody(|ask, body| Box::pin(dismiss(ask, body))),
+    )
+    .takes(Content::Json(Shape::Object(&[maybe(
+        "reason",
+        Shape::Text,
+    )])))
+    .answers(Content::Json(Shape::Object(&[
+        always("id", Shape::Integer),
+        always("status", Shape::Text),
+        always("reason", Shape::Text),
+    ]))),
     Route::post(
         "/api/v1/recommendations/aggregate",
         "recommendations",
@@ -148,6 +167,11 @@ fn show(finding: &Value, source: &str, server: &Value, loads: &Loads) -> Value {
         "source_id": finding["id"],
         "recommendation_text": text,
         "detailed_explanation": why,
+        "original_query": finding["original_query"],
+        "suggested_rewrite": finding["suggested_rewrite"],
+        "question": finding["question"],
+        "then": finding["then"],
+        "undo": finding["undo"],
         "estimated_improvement_percent": improvement,
         "confidence_score": confidence,
         "urgency_score": urgency,
@@ -203,19 +227,17 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     Ok(json(StatusCode::OK, &Value::Array(rows)))
 }
 
+async fn dismiss(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    dismiss_one(&ask, body, &[indexes::KIND, rewrites::KIND]).await
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Given {
     query_hash: Option<i64>,
 }
 
 async fn aggregate(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
-    let bytes = small_body(&ask, body, MAX_BODY).await?;
-    let given: Given = match bytes.iter().all(u8::is_ascii_whitespace) {
-        true => Given::default(),
-        false => serde_json::from_slice(&bytes).map_err(|error| {
-            Refusal::bad("json", "Invalid request").with_details(error.to_string())
-        })?,
-    };
+    let given: Given = given(&ask, body).await?;
     let (order, api) = (order(&ask), &*ask.context.api);
     let (done, sources) = match given.query_hash {
         Some(hash) => {

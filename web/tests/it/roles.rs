@@ -89,6 +89,7 @@ fn the_routes_that_need_no_token_are_these() {
         "/servers/{id}/queries",
         "/servers/{id}/queries/{hash}",
         "/servers/{id}/tables",
+        "/servers/{id}/advice",
         "/servers/{id}/replication",
         "/ui/{build}/{file}",
         "/api/v1/auth/login",

@@ -91,6 +91,7 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     activity: ["/servers/1/activity", "Activity and locks"],
     queries: ["/servers/1/queries", "Statement"],
     query: [`/servers/1/queries/${hash}`, "Mean time of a call"],
+    advice: ["/servers/1/advice", "Judge now"],
     tables: ["/servers/1/tables", "Dead rows"],
     replication: ["/servers/1/replication", "Standbys"],
     alerts: ["/alerts", "Over"],

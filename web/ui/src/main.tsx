@@ -2,6 +2,7 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { login, logout, nodes, offline, user, whoami } from "./api";
 import { Activity } from "./pages/activity";
+import { Advice } from "./pages/advice";
 import { Alerts, Channels, Rules } from "./pages/alerts";
 import { Audit, Collectors, People } from "./pages/administration";
 import { Cluster } from "./pages/cluster";
@@ -25,6 +26,7 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/servers/:id/queries", ({ id }) => <Queries id={id} />],
   ["/servers/:id/queries/:hash", ({ id, hash }) => <Query id={id} hash={hash} />],
   ["/servers/:id/tables", ({ id }) => <Tables id={id} />],
+  ["/servers/:id/advice", ({ id }) => <Advice id={id} />],
   ["/servers/:id/replication", ({ id }) => <Replication id={id} />],
   ["/alerts", () => <Alerts />],
   ["/alerts/rules", () => <Rules />],

@@ -15,6 +15,7 @@ const TABS: [string, string][] = [
   ["/why", "Why slow now"],
   ["/activity", "Activity and locks"],
   ["/queries", "Queries"],
+  ["/advice", "Advice"],
   ["/tables", "Tables and vacuum"],
   ["/replication", "Replication"],
 ];

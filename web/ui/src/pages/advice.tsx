@@ -1,0 +1,129 @@
+import { useState } from "preact/hooks";
+import { call, user } from "../api";
+import { useData } from "../data";
+import { ago, percent } from "../format";
+import { Link, Show } from "../parts";
+import { type ServerDetail, ServerHead } from "./server-head";
+
+interface Recommendation {
+  id: number;
+  query_hash: string | null;
+  source_type: string;
+  recommendation_text: string;
+  detailed_explanation?: string;
+  original_query: string | null;
+  suggested_rewrite: string | null;
+  question: string | null;
+  then: string[] | null;
+  undo: string | null;
+  estimated_improvement_percent: number | null;
+  confidence_score: number;
+  saved_seconds_per_day: number | null;
+  implementation_complexity: string;
+  collector_id: string | null;
+  database_name: string;
+  created_at: string;
+}
+
+interface Job {
+  name: string;
+  last_run: string | null;
+  error: string | null;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds.toFixed(0)} s`;
+  return seconds < 5400 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** What is changed, and what it is worth. */
+function Card({ id, one, changed }: { id: string; one: Recommendation; changed: () => void }) {
+  const [reason, setReason] = useState("");
+  const [error, setError] = useState("");
+  const dismiss = async () => {
+    try {
+      await call("POST", `/api/v1/optimization-recommendations/${one.id}/dismiss`, { reason });
+      changed();
+    } catch (fault) {
+      setError((fault as Error).message);
+    }
+  };
+  const isIndex = one.source_type === "index";
+  const facts = [
+    one.saved_seconds_per_day ? `saves ${duration(one.saved_seconds_per_day)} a day` : null,
+    one.estimated_improvement_percent ? `${percent(one.estimated_improvement_percent / 100)} of the statements' time` : null,
+    `confidence ${percent(one.confidence_score)}`,
+    `${one.implementation_complexity} effort`,
+    `database ${one.database_name}`,
+    `found ${ago(one.created_at)}`,
+  ];
+  return (
+    <article class="card" aria-label={isIndex ? one.recommendation_text : `Rewrite: ${one.recommendation_text}`}>
+      <h2>{isIndex ? "Index" : one.recommendation_text}</h2>
+      {one.detailed_explanation && <p>{one.detailed_explanation}.</p>}
+      {isIndex && <pre class="sql">{[one.recommendation_text, ...(one.then ?? [])].join("\n")}</pre>}
+      {!isIndex && one.original_query && <pre class="sql">{one.original_query}</pre>}
+      {!isIndex && one.suggested_rewrite && (
+        <>
+          <p>may be written as</p>
+          <pre class="sql">{one.suggested_rewrite}</pre>
+        </>
+      )}
+      {one.question && <p>It depends: {one.question}</p>}
+      <p class="muted">
+        {facts.filter(Boolean).join(" · ")}
+        {one.query_hash && <> · <Link href={`/servers/${id}/queries/${one.query_hash}`}>The statement</Link></>}
+      </p>
+      {one.undo && <details><summary>How to undo it</summary><pre class="sql">{one.undo}</pre></details>}
+      {user.value?.role !== "viewer" && (
+        <div class="tools">
+          <input aria-label="Reason" placeholder="Reason" value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
+          <button type="button" onClick={() => void dismiss()}>Dismiss</button>
+          {error && <span class="error" role="alert">{error}</span>}
+        </div>
+      )}
+    </article>
+  );
+}
+
+function Body({ server, id }: { server: ServerDetail; id: string }) {
+  const [round, setRound] = useState(0);
+  const [said, say] = useState("");
+  const found = useData<Recommendation[]>(`/api/v1/optimization-recommendations?limit=500&min_impact=0&round=${round}`, 60);
+  const jobs = useData<{ jobs: Job[] }>(`/api/v1/jobs?round=${round}`, 60);
+  const judge = async () => {
+    say("Judging…");
+    try {
+      const done = await call<{ recommendations_aggregated: number; message: string }>("POST", "/api/v1/recommendations/aggregate");
+      say(`${done.recommendations_aggregated} found, ${done.message}.`);
+      setRound(round + 1);
+    } catch (fault) {
+      say((fault as Error).message);
+    }
+  };
+  const last = jobs.data?.jobs.map((job) => `${job.name} ${job.error ? `failed: ${job.error}` : job.last_run ? ago(job.last_run) : "not yet"}`);
+  return (
+    <>
+      <div class="tools">
+        {user.value?.role !== "viewer" && <button type="button" onClick={() => void judge()}>Judge now</button>}
+        {said && <span role="status">{said}</span>}
+        {last && <span class="muted">By itself once a day: {last.join(" · ")}</span>}
+      </div>
+      <h2>What is worth most first</h2>
+      <Show of={found}>
+        {(all) => {
+          const mine = all.filter((one) => one.collector_id === server.collector_id);
+          return mine.length === 0 ? (
+            <p class="empty">No advice. It needs statements, and the tables and columns that our collector sends.</p>
+          ) : (
+            <>{mine.map((one) => <Card key={one.id} id={id} one={one} changed={() => setRound(round + 1)} />)}</>
+          );
+        }}
+      </Show>
+    </>
+  );
+}
+
+export function Advice({ id }: { id: string }) {
+  return <ServerHead id={id}>{(server) => <Body server={server} id={id} />}</ServerHead>;
+}
