@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use pga_node::client::{Answer, HttpClient};
 use serde::Deserialize;
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use super::Cluster;
 use crate::until;
+
+/// How long a login may wait for a leader.
+const LOGIN_LIMIT: Duration = Duration::from_secs(30);
 
 impl Cluster {
     /// A GET without a token.
@@ -69,10 +72,18 @@ impl Cluster {
             token: String,
         }
         let body = json!({"username": self.admin.0, "password": self.admin.1}).to_string();
-        let mut client = self.client(id)?;
-        let answer = client
-            .send(Method::POST, "/api/v1/auth/login", None, body.into())
-            .await?;
+        // Without a leader a node says when to come back: as a client does that heeds it.
+        let answer = until("login", LOGIN_LIMIT, async || {
+            let mut client = self.client(id).map_err(|error| format!("{error:#}"))?;
+            let path = "/api/v1/auth/login";
+            let sent = client.send(Method::POST, path, None, body.clone().into());
+            let answer = sent.await.map_err(|error| format!("{error:#}"))?;
+            match answer.status {
+                StatusCode::SERVICE_UNAVAILABLE => Err(answer.text_start()),
+                _ => Ok(answer),
+            }
+        })
+        .await?;
         ensure!(
             answer.status.is_success(),
             "login: {} {}",

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::bodies::position;
 use crate::stores::{Store, on_both_stores};
 
+/// Under which the cluster keeps what it finds.
+const OWN: &str = "7067616e-616c-8974-8963-7366696e6473";
 /// Rows of a table that takes a while to read.
 const ROWS: u64 = 1_000_000;
 const SLOW: &str = "SELECT * FROM lines WHERE order_id = $1";
@@ -108,6 +110,26 @@ impl Client<'_> {
         ensure!(status < 300, "{path}: {status} {value}");
         Ok(value)
     }
+
+    /// Has an analysis run, and waits until every node's store holds what it found.
+    async fn judge(&self, node: u64, path: &str) -> anyhow::Result<Value> {
+        let path = format!("/api/v1{path}");
+        let answer = self
+            .cluster
+            .send(node, Method::POST, &path, Some(&self.token), String::new())
+            .await?;
+        ensure!(
+            answer.status.is_success(),
+            "{path}: {}",
+            answer.text_start()
+        );
+        let position = answer.headers.get("x-pganalytics-position");
+        let position = position.context("no position")?.to_str()?;
+        for node in self.cluster.ids() {
+            self.cluster.elements(node, OWN, Some(position)).await?;
+        }
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
 }
 
 async fn feed(cluster: &Cluster) -> anyhow::Result<()> {
@@ -127,9 +149,7 @@ async fn feed(cluster: &Cluster) -> anyhow::Result<()> {
 
 async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
     let path = "/databases/shop/index-recommendations";
-    let done = client
-        .post(1, &format!("{path}/generate"), Value::Null)
-        .await?;
+    let done = client.judge(1, &format!("{path}/generate")).await?;
     ensure!(done["recommendations_generated"] == 1, "{done}");
     for node in client.cluster.ids() {
         let listed = client.get(node, path).await?;
@@ -143,9 +163,7 @@ async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
         .post(2, &dismiss, json!({ "reason": "the table goes" }))
         .await?;
     // Found again, it stays dismissed.
-    client
-        .post(3, &format!("{path}/generate"), Value::Null)
-        .await?;
+    client.judge(3, &format!("{path}/generate")).await?;
     let listed = client.get(3, path).await?;
     ensure!(listed["count"] == 0, "{listed}");
     let all = client
@@ -167,7 +185,7 @@ async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
 
 async fn rewrites(client: &Client<'_>) -> anyhow::Result<()> {
     client
-        .post(2, "/queries/9/rewrite-suggestions/generate", Value::Null)
+        .judge(2, "/queries/9/rewrite-suggestions/generate")
         .await?;
     let listed = client.get(1, "/queries/9/rewrite-suggestions").await?;
     let rewritten = listed[0]["suggested_rewrite"].as_str().unwrap_or_default();
@@ -228,7 +246,7 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     indexes(&client).await?;
     rewrites(&client).await?;
     compare(&client).await?;
-    let done = client.post(3, "/jobs/rewrites/run", Value::Null).await?;
+    let done = client.judge(3, "/jobs/rewrites/run").await?;
     ensure!(done["found"] == 1, "{done}");
     let all = client.get(2, "/optimization-recommendations").await?;
     let sources: Vec<_> = all.as_array().into_iter().flatten().collect();
@@ -239,8 +257,7 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     // What the cluster keeps for itself is no server, and nobody pushes as it.
     let servers = client.get(1, "/collectors").await?;
     ensure!(servers["total"] == 1, "{servers}");
-    let own = "7067616e-616c-8974-8963-7366696e6473";
-    let push = json!({ "collector_id": own, "hostname": "x", "version": "", "timestamp": ago(0),
+    let push = json!({ "collector_id": OWN, "hostname": "x", "version": "", "timestamp": ago(0),
         "metrics_count": 0, "metrics": [] });
     let (status, value) = client.ask(1, Method::POST, "/metrics/push", &push).await?;
     ensure!(status == 403, "{status} {value}");
