@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
 use super::RequestContext;
+use super::analyses::hash_of;
 use super::auth::small_body;
 use super::query_string::QueryString;
 use super::reads::collector;
@@ -363,12 +364,6 @@ async fn of_statement(
 fn time_of(text: &str) -> Option<Timestamp> {
     let element: Map<String, Value> = serde_json::from_str(text).ok()?;
     timestamps::parse_text(element.get("timestamp")?.as_str()?).ok()
-}
-
-fn hash_of(ask: &RequestContext) -> Result<i64, Refusal> {
-    let parsed = ask.segment().parse::<i64>().ok();
-    let parsed = parsed.filter(|hash| *hash != 0);
-    parsed.ok_or_else(|| Refusal::bad("argument", "The query hash is no 64-bit number but 0"))
 }
 
 async fn newest(ask: RequestContext) -> Result<Response, Refusal> {
