@@ -6,11 +6,12 @@
 //!
 //! # One text for two dialects
 //! PostgreSQL's and SQLite's dialects agree on what questions need: `SELECT` with joins, groups,
-//! windows, `CASE`, `CAST`, and numbered parameters. Two things differ, and are written as marks:
+//! windows, `CASE`, `CAST`, and numbered parameters. A few things differ, and are written as marks:
 //! `[table]` stands for a typed table, whose schema SQLite does not have, or for `elements`,
 //! which SQLite keeps under numbers of collectors; and `[bucket N]` for the number of the bucket of
-//! `N` microseconds that a row's `time` falls into. A query builder such as
-//! `sea-query` was tried on paper and left out: it hides neither of the two, and makes SQL that one
+//! `N` microseconds that a row's `time` falls into, `[hex column]` for bytes as text,
+//! `[query_rollups]` and its `[rollup collector]` for the sums of statements. A query builder such as
+//! `sea-query` was tried on paper and left out: it hides none of them, and makes SQL that one
 //! reads into code that one decodes.
 
 mod kinds;
@@ -20,6 +21,8 @@ mod row;
 mod select;
 mod series;
 mod statement_parts;
+mod statement_seconds;
+mod statement_spans;
 mod timeline;
 
 pub use self::{
@@ -30,5 +33,7 @@ pub use self::{
     select::{Dialect, Select},
     series::{Aggregate, Measure, Point, Series},
     statement_parts::{StatementPart, StatementParts},
+    statement_seconds::{StatementSecond, StatementSeconds},
+    statement_spans::{StatementSpan, StatementSpans},
     timeline::Timeline,
 };

@@ -91,6 +91,19 @@ fn expand(mark: &str, dialect: Dialect) -> String {
         }
         .to_owned();
     }
+    if let Some(column) = mark.strip_prefix("hex ") {
+        return match dialect {
+            Dialect::Postgres => format!("encode({column}, 'hex')"),
+            Dialect::Sqlite => format!("hex({column})"),
+        };
+    }
+    // The sums of statements are no typed table.
+    match (mark, dialect) {
+        ("query_rollups", Dialect::Postgres) => return "metrics.query_rollups".to_owned(),
+        ("rollup collector", Dialect::Postgres) => return "collector_id".to_owned(),
+        ("rollup collector", Dialect::Sqlite) => return "collector".to_owned(),
+        _ => {}
+    }
     let table = TABLES.iter().find(|table| table.name == mark);
     match (dialect, table) {
         (Dialect::Postgres, Some(table)) => table.qualified(),

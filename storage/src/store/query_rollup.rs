@@ -13,11 +13,13 @@
 //! pack better than rows. All are little-endian.
 
 mod changes;
+mod columns;
 mod spans;
 
 use std::collections::HashMap;
 
 pub use self::changes::{Changes, changes};
+pub use self::columns::Columns;
 pub use self::spans::{Cover, LEVELS, LONGEST_SECONDS, Plan, Span, span};
 
 use super::QueryStats;

@@ -32,8 +32,8 @@ pub(crate) use self::{
     },
     model_check::differences_are_those_of_the_model,
     questions::{
-        series_are_the_sums_and_means_of_steps, the_newest_row_of_each_thing_is_found,
-        types_of_elements_are_counted,
+        samples_of_statements_are_told_with_their_interval, series_are_the_sums_and_means_of_steps,
+        the_newest_row_of_each_thing_is_found, types_of_elements_are_counted,
     },
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
@@ -81,6 +81,7 @@ macro_rules! store_contract_tests {
             the_newest_row_of_each_thing_is_found,
             series_are_the_sums_and_means_of_steps,
             types_of_elements_are_counted,
+            samples_of_statements_are_told_with_their_interval,
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
             late_samples_take_their_part,

@@ -1,7 +1,10 @@
 //! Questions answer alike, whichever database holds the rows.
 
 use pga_storage::Timestamp;
-use pga_storage::query::{Aggregate, Kinds, Latest, Measure, Series, ask};
+use pga_storage::query::{
+    Aggregate, Kinds, Latest, Measure, Series, StatementSecond, StatementSeconds, StatementSpans,
+    ask,
+};
 use pga_storage::store::Store;
 use pga_storage::store::catalogue::{Table, tables_of};
 use serde_json::{Value, json};
@@ -139,4 +142,86 @@ pub(crate) async fn types_of_elements_are_counted(store: &dyn Store, _other: &dy
         .collect();
     assert_eq!(found, [("pg_locks", 1, None), ("pg_stats", 15, Some(60.0))]);
     assert_eq!((kinds[1].first, kinds[1].last), (at(600), at(1_140)));
+}
+
+pub(crate) async fn samples_of_statements_are_told_with_their_interval(
+    store: &dyn Store,
+    _other: &dyn Store,
+) {
+    let mut elements = Vec::new();
+    for (minute, calls) in [(0, 10), (1, 40), (3, 100)] {
+        let statement = |hash: i64| {
+            json!({ "hash": hash, "text": "q", "calls": calls, "total_time": calls * 2,
+                "rows": calls * hash, "shared_blks_read": 0 })
+        };
+        elements.push(document(json!({
+            "type": "pg_query_stats", "timestamp": 600 + minute * 60, "database": "shop",
+            "queries": [statement(1), statement(2)],
+        })));
+    }
+    let after = store.watermark().await.unwrap().position.index;
+    store
+        .flush(batch(after, after + 1, elements))
+        .await
+        .unwrap();
+    let asked = StatementSeconds {
+        collector: collector(),
+        hashes: vec![2, 3],
+        from: at(600),
+        to: at(10_000),
+        limit: 10,
+    };
+    let told = |seconds: Vec<StatementSecond>| -> Vec<(i64, i64, [f64; 4])> {
+        let one = |one: StatementSecond| {
+            let figures = [one.calls, one.total_ms, one.rows, one.interval_seconds];
+            (one.query_hash, one.second, figures)
+        };
+        seconds.into_iter().map(one).collect()
+    };
+    let one = told(ask(store, &asked).await.unwrap());
+    let of_two = [
+        (2, 660, [30.0, 60.0, 60.0, 60.0]),
+        (2, 780, [60.0, 120.0, 120.0, 120.0]),
+    ];
+    assert_eq!(one, of_two);
+    let all = StatementSeconds {
+        hashes: Vec::new(),
+        ..asked
+    };
+    let all = told(ask(store, &all).await.unwrap());
+    let of_all = [
+        (0, 660, [60.0, 120.0, 90.0, 60.0]),
+        (0, 780, [120.0, 240.0, 180.0, 120.0]),
+    ];
+    assert_eq!(all, of_all); // What comes much later seals the five minutes.
+    let late = document(json!({
+        "type": "pg_query_stats", "timestamp": 4_000, "database": "shop",
+        "queries": [{ "hash": 9, "text": "q", "calls": 1, "total_time": 1 }],
+    }));
+    let after = store.watermark().await.unwrap().position.index;
+    store
+        .flush(batch(after, after + 1, vec![late]))
+        .await
+        .unwrap();
+    let spans = StatementSpans {
+        collector: collector(),
+        seconds: 300,
+        from: at(0),
+        to: at(10_000),
+    };
+    let spans = ask(store, &spans).await.unwrap();
+    let told: Vec<_> = spans
+        .iter()
+        .flat_map(|span| {
+            let columns = &span.columns;
+            (0..columns.len()).map(|row| {
+                let calls = columns.counter("calls", row);
+                (span.begin, columns.hash(row), columns.database(row), calls)
+            })
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [(at(600), 1, "shop", 90.0), (at(600), 2, "shop", 90.0)]
+    );
 }
