@@ -8,7 +8,8 @@
 //! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
 //! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds
 //! what is not usual, [`patterns`] what comes back, [`comparison`] what changed between two windows of
-//! time; [`prediction`] says what a statement will take.
+//! time, and [`results`] whether what was done has helped; [`prediction`] says what a statement will
+//! take.
 
 pub mod anomalies;
 pub mod comparison;
@@ -18,6 +19,7 @@ pub mod parameters;
 pub mod patterns;
 pub mod plan;
 pub mod prediction;
+pub mod results;
 pub mod rewrites;
 pub mod why;
 

@@ -54,6 +54,23 @@ pub struct Sample {
     pub rows: Vec<Group>,
 }
 
+impl Sample {
+    /// Sessions that load the server, by class of what they wait for; `CPU` if for nothing.
+    #[must_use]
+    pub fn load_by_wait_class(&self) -> BTreeMap<String, u32> {
+        let mut classes = BTreeMap::new();
+        for group in self.rows.iter().filter(|group| explain::is_load(group)) {
+            let class = group.wait_event_type.clone();
+            let class = class.filter(|class| !class.is_empty());
+            let count = classes
+                .entry(class.unwrap_or_else(|| "CPU".to_owned()))
+                .or_insert(0_u32);
+            *count = count.saturating_add(group.sessions);
+        }
+        classes
+    }
+}
+
 /// Who holds up others, and waits for nobody.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -96,7 +96,7 @@ pub fn explain(question: &Question) -> Answer {
     }
 }
 
-fn is_load(group: &Group) -> bool {
+pub(super) fn is_load(group: &Group) -> bool {
     group.state.as_deref() == Some("active") && group.backend_type.as_deref() != Some("walsender")
 }
 
