@@ -3,11 +3,16 @@
 //!
 //! Each analysis is a file: what it reads, whom it asks, and how its findings look.
 
+pub(crate) mod anomalies;
 pub(crate) mod comparison;
 pub(crate) mod findings;
 pub(crate) mod indexes;
 mod inventory;
 pub(crate) mod jobs;
+pub(crate) mod parameters;
+pub(crate) mod patterns;
+pub(crate) mod prediction;
+pub(crate) mod results;
 pub(crate) mod rewrites;
 pub(crate) mod workload;
 

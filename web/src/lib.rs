@@ -35,7 +35,7 @@ mod tls;
 mod wall_clock;
 
 pub use self::{
-    analyses::jobs::run_due_jobs,
+    analyses::{anomalies::AnomalyWatch, jobs::run_due_jobs},
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pga_cluster::{FeatureLevel, State};
-use pga_web::{NodeApi, run_due_jobs};
+use pga_web::{AnomalyWatch, NodeApi, run_due_jobs};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::context::Context;
@@ -40,8 +40,10 @@ pub(crate) struct AnalystArgs {
 #[derive(Debug)]
 pub(crate) struct AnalystState {
     args: AnalystArgs,
-    /// Whether a round is under way.
+    /// The round that is under way, or the last one.
     round: Option<tokio::task::JoinHandle<()>>,
+    /// What is watched while this node leads.
+    watch: Arc<tokio::sync::Mutex<AnomalyWatch>>,
 }
 
 impl Actor for Analyst {
@@ -55,7 +57,11 @@ impl Actor for Analyst {
         args: AnalystArgs,
     ) -> Result<AnalystState, ActorProcessingErr> {
         myself.send_interval(INTERVAL, || AnalystMsg::Look);
-        Ok(AnalystState { args, round: None })
+        Ok(AnalystState {
+            args,
+            round: None,
+            watch: Arc::default(),
+        })
     }
 
     async fn handle(
@@ -74,8 +80,18 @@ impl Actor for Analyst {
             .round
             .as_ref()
             .is_some_and(|round| !round.is_finished());
+        if !is_leader {
+            // Another node watches: what this one knows is old when it leads again.
+            state.watch = Arc::default();
+        }
         if is_leader && level >= FeatureLevel::INSIGHT && !is_busy {
-            let round = async move { run_due_jobs(&*api).await };
+            let watch = Arc::clone(&state.watch);
+            let round = async move {
+                if let Err(error) = watch.lock().await.round(&*api).await {
+                    tracing::warn!(%error, "anomalies were not looked for: tried again");
+                }
+                run_due_jobs(&*api).await;
+            };
             state.round = Some(tasks::spawn(TaskKind::Effect, round));
         }
         Ok(())

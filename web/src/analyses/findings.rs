@@ -129,3 +129,70 @@ pub(crate) async fn newest(
         }
     }
 }
+
+/// Shows all runs of a type since a time, the newest first, at most so many.
+pub(super) async fn walk(
+    api: &dyn NodeApi,
+    kind: &str,
+    from: Timestamp,
+    most: usize,
+    mut look: impl FnMut(&Value),
+) -> Result<(), ApiError> {
+    let (mut looked_at, mut cursor) = (0, None);
+    loop {
+        let query = ElementQuery {
+            collector: CollectorId::FINDINGS,
+            kind: Some(kind.to_owned()),
+            from: Some(from),
+            to: None,
+            order: ElementOrder::Descending,
+            limit: 100,
+            cursor: cursor.take(),
+        };
+        let page = match api.elements(query, None).await {
+            // Nothing was ever found.
+            Err(ApiError::NotFound(_)) => return Ok(()),
+            page => page?.0,
+        };
+        looked_at += page.data.len();
+        let runs = page.data.iter();
+        runs.filter_map(|text| serde_json::from_str::<Value>(text).ok())
+            .for_each(|run| look(&run));
+        cursor = page.next_cursor;
+        if cursor.is_none() || looked_at >= most {
+            return Ok(());
+        }
+    }
+}
+
+/// What holds now of analyses that judge single statements as well as all of a database: of each
+/// statement, and of each database, what the newest run that judged it has found. With its server.
+pub(crate) async fn current(
+    api: &dyn NodeApi,
+    kind: &str,
+    from: Timestamp,
+) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
+    let (mut whole, mut judged) = (BTreeSet::new(), BTreeSet::new());
+    let mut found = Vec::new();
+    walk(api, kind, from, MAX_LOOKED_AT, |run| {
+        let subject = format!("{} {}", run["collector_id"], run["database"]);
+        let hashes = run["judged"].as_array().into_iter().flatten();
+        let hashes: Vec<i64> = hashes.filter_map(Value::as_i64).collect();
+        let rows = run["findings"].as_array().into_iter().flatten();
+        let rows: Vec<Value> = match hashes.is_empty() {
+            true if !whole.insert(subject.clone()) => return,
+            true => rows.cloned().collect(),
+            false => rows
+                .filter(|row| {
+                    let hash = row["query_hash"].as_i64().unwrap_or(0);
+                    !judged.contains(&(subject.clone(), hash))
+                })
+                .cloned()
+                .collect(),
+        };
+        judged.extend(hashes.into_iter().map(|hash| (subject.clone(), hash)));
+        found.push((run["collector_id"].clone(), rows));
+    })
+    .await?;
+    Ok(found)
+}

@@ -164,6 +164,66 @@ pub(crate) async fn read(
     })
 }
 
+/// A table that autovacuum should have looked after.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Overdue {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) rows: f64,
+    pub(crate) dead: f64,
+    /// Minutes that it has been over its trigger at least.
+    pub(crate) minutes: f64,
+}
+
+/// Tables that were over their trigger now and two hours before, without a vacuum in between.
+pub(crate) async fn overdue(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    database: &str,
+    now: Timestamp,
+    trigger: impl Fn(f64) -> f64,
+) -> Result<Vec<Overdue>, ApiError> {
+    let reader = Reader {
+        api,
+        collector,
+        database,
+    };
+    let (tables, at) = reader
+        .rows("pg_table", Window::hours_before(now, 6))
+        .await?;
+    let earlier = Timestamp::from_micros(now.micros() - 7_200_000_000);
+    let (before, then) = reader
+        .rows("pg_table", Window::hours_before(earlier, 6))
+        .await?;
+    let Some(minutes) = at
+        .zip(then)
+        .map(|(at, then)| (at.micros() - then.micros()) as f64 / 60e6)
+    else {
+        return Ok(Vec::new());
+    };
+    let over = |row: &Value| {
+        let rows = number(row, "reltuples").filter(|rows| *rows >= 0.0)?;
+        let dead = number(row, "n_dead_tup")?;
+        (dead > trigger(rows)).then_some((rows, dead))
+    };
+    let found = tables.iter().filter_map(|(key, row)| {
+        let earlier = before.get(key)?;
+        over(earlier)?;
+        let (rows, dead) = over(row)?;
+        let untouched = ["last_vacuum", "last_autovacuum"]
+            .iter()
+            .all(|name| row[*name] == earlier[*name]);
+        untouched.then(|| Overdue {
+            schema: text(row, "schemaname"),
+            name: text(row, "relname"),
+            rows,
+            dead,
+            minutes,
+        })
+    });
+    Ok(found.collect())
+}
+
 fn text(row: &Value, name: &str) -> String {
     row[name].as_str().unwrap_or_default().to_owned()
 }
@@ -194,6 +254,43 @@ impl Inventory {
     /// Whether a collector told of its tables at all.
     pub(crate) fn is_known(&self) -> bool {
         !self.tables.is_empty()
+    }
+
+    /// A setting with its unit, if the server told it.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        let row = self.settings.get(name)?;
+        let unit = row["unit"].as_str().unwrap_or_default();
+        let value = text(row, "setting");
+        // Units such as 8kB count blocks.
+        Some(match (unit, value.parse::<f64>()) {
+            ("8kB", Ok(blocks)) => format!("{}kB", blocks * 8.0),
+            ("16MB", Ok(segments)) => format!("{}MB", segments * 16.0),
+            _ => format!("{value}{unit}"),
+        })
+    }
+
+    /// Whether a valid index begins with these columns, whatever its name.
+    pub(crate) fn has_index(&self, schema: &str, table: &str, columns: &[&str]) -> bool {
+        let mut indexes = below(&self.objects, format!("index.{schema}.{table}."));
+        indexes.any(|index| {
+            let keys = texts(index, "columns");
+            let name = text(index, "name");
+            let counted = self.indexes.get(&format!("{schema}.{name}"));
+            let is_valid = counted.is_none_or(|row| flag(row, "is_valid"));
+            is_valid
+                && !columns.is_empty()
+                && keys
+                    .iter()
+                    .map(String::as_str)
+                    .take(columns.len())
+                    .eq(columns.iter().copied())
+        })
+    }
+
+    /// Whether there is an index of this name.
+    pub(crate) fn has_index_named(&self, schema: &str, table: &str, name: &str) -> bool {
+        let mut indexes = below(&self.objects, format!("index.{schema}.{table}."));
+        indexes.any(|index| text(index, "name") == name)
     }
 
     /// What a table counted in a day; nothing without an earlier count, or if it fell since.

@@ -5,7 +5,7 @@ use pga_storage::{Position, Timestamp};
 use serde_json::Value;
 
 use super::findings::{self, Run, keep};
-use super::{Done, Order, indexes, rewrites};
+use super::{Done, Order, indexes, parameters, patterns, prediction, results, rewrites};
 use crate::control_plane::view;
 use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
@@ -27,7 +27,7 @@ pub(crate) struct Job {
 }
 
 /// All of them.
-pub(crate) const JOBS: [Job; 2] = [
+pub(crate) const JOBS: [Job; 6] = [
     Job {
         name: "index-advice",
         summary: "Which indexes each database lacks, and which it does not need",
@@ -39,6 +39,30 @@ pub(crate) const JOBS: [Job; 2] = [
         summary: "How the statements that take most time may be written otherwise",
         every: 86_400,
         run: |api, order| Box::pin(rewrites::all(api, order)),
+    },
+    Job {
+        name: "parameters",
+        summary: "Which settings of each server to change",
+        every: 86_400,
+        run: |api, order| Box::pin(parameters::all(api, order)),
+    },
+    Job {
+        name: "results",
+        summary: "What was done about recommendations, and whether it has helped",
+        every: 3_600,
+        run: |api, order| Box::pin(results::all(api, order)),
+    },
+    Job {
+        name: "patterns",
+        summary: "What comes back in the load of each database: hours, days, weeks, jobs",
+        every: 86_400,
+        run: |api, order| Box::pin(patterns::all(api, order)),
+    },
+    Job {
+        name: "training",
+        summary: "A model of what statements take, for predictions",
+        every: 86_400,
+        run: |api, order| Box::pin(prediction::nightly(api, order)),
     },
 ];
 

@@ -116,6 +116,16 @@ pub(super) async fn dismiss_one(
     body: BodyStream,
     kinds: &[&str],
 ) -> Result<Response, Refusal> {
+    decide_one(ask, body, kinds, "dismissed").await
+}
+
+/// Decides about the finding that a path names, if an analysis of these kinds has found it.
+pub(super) async fn decide_one(
+    ask: &RequestContext,
+    body: BodyStream,
+    kinds: &[&str],
+    verdict: &'static str,
+) -> Result<Response, Refusal> {
     let id: u64 = ask
         .segment()
         .parse()
@@ -126,7 +136,12 @@ pub(super) async fn dismiss_one(
     }
     let holds = |run: &Value| {
         let found = run["findings"].as_array();
-        found.is_some_and(|all| all.iter().any(|one| one["id"].as_u64() == Some(id)))
+        let is_it = |one: &Value| {
+            ["id", "part_of"]
+                .iter()
+                .any(|key| one[key].as_u64() == Some(id))
+        };
+        found.is_some_and(|all| all.iter().any(is_it))
     };
     let mut is_known = false;
     for kind in kinds {
@@ -134,22 +149,27 @@ pub(super) async fn dismiss_one(
         is_known |= !runs.is_empty();
     }
     if !is_known {
-        let text = "No advice of this id is known";
+        let text = "Nothing of this id was found";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     }
     let decision = Decision {
-        verdict: "dismissed".to_owned(),
+        verdict: verdict.to_owned(),
         note: reason.clone(),
         by: ask.actor(),
         at: now(),
     };
-    let note = Note::new("advice.dismiss", id.to_string()).after(json!({ "reason": reason }));
+    let action = if verdict == "resolved" {
+        "anomaly.resolve"
+    } else {
+        "advice.dismiss"
+    };
+    let note = Note::new(action, id.to_string()).after(json!({ "reason": reason }));
     let command = InsightCommand::Decide {
         finding: id,
         decision,
     };
     ask.decide(ControlCommand::Insight(Box::new(command)), note)
         .await?;
-    let answer = json!({ "id": id, "status": "dismissed", "reason": reason });
+    let answer = json!({ "id": id, "status": verdict, "reason": reason });
     Ok(json(StatusCode::OK, &answer))
 }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::RequestContext;
-use super::analyses::{at_once, decided, dismiss_one, given, order, rows_of, statement_unknown};
+use super::analyses::{at_once, decided, dismiss_one, given, order, statement_unknown};
 use super::query_string::QueryString;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
 use crate::analyses::workload::{Statement, Window, statements};
-use crate::analyses::{findings, indexes, rewrites};
+use crate::analyses::{findings, indexes, parameters, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -101,6 +101,15 @@ pub(super) const ROUTES: &[Route] = &[
     ]))),
 ];
 
+/// Analyses whose findings are recommended.
+const SOURCES: [(&str, &str); 3] = [
+    ("index", indexes::KIND),
+    ("rewrite", rewrites::KIND),
+    ("parameter", parameters::KIND),
+];
+/// Hours for which a finding holds: each analysis runs once a day.
+const HOURS: i64 = 8 * 24;
+
 /// The statements of the last day by server and id, for what they weigh.
 type Loads = BTreeMap<(String, i64), Statement>;
 
@@ -123,6 +132,12 @@ async fn loads(ask: &RequestContext) -> Result<Loads, Refusal> {
 
 /// How risky a remedy is, and how much work.
 fn risk(finding: &Value) -> (f64, &'static str) {
+    match finding["scope"].as_str() {
+        Some("statement" | "column" | "table" | "role") => return (1.0, "low"),
+        Some("reload" | "application") => return (3.0, "high"),
+        Some(_) => return (4.0, "high"),
+        None => {}
+    }
     match (finding["kind"].as_str(), finding["verdict"].as_str()) {
         (Some("analyze"), _) => (0.7, "low"),
         (Some(kind), _) if kind.starts_with("drop") || kind == "invalid_index" => (2.5, "medium"),
@@ -179,7 +194,7 @@ fn show(finding: &Value, source: &str, server: &Value, loads: &Loads) -> Value {
         "rank_score": saved.unwrap_or(0.0) * confidence / risk,
         "saved_seconds_per_day": saved,
         "implementation_complexity": complexity,
-        "is_dismissed": finding["dismissed"],
+        "is_dismissed": finding["dismissed"] == true || finding["implemented"] == true,
         "collector_id": server,
         "database_name": finding["database_name"],
         "created_at": finding["created_at"],
@@ -203,17 +218,17 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     };
     let loads = loads(&ask).await?;
     let mut rows = Vec::new();
-    for (source, kind) in [("index", indexes::KIND), ("rewrite", rewrites::KIND)] {
+    let from = Window::hours_before(now(), HOURS).from;
+    for (source, kind) in SOURCES {
         if args
             .text("source_type")
             .is_some_and(|wanted| wanted != source)
         {
             continue;
         }
-        for run in findings::newest(&*ask.context.api, kind, None, |_| true).await? {
-            let found = decided(&ask, rows_of(std::slice::from_ref(&run)))?;
-            let server = &run["collector_id"];
-            rows.extend(found.iter().map(|one| show(one, source, server, &loads)));
+        for (server, found) in findings::current(&*ask.context.api, kind, from).await? {
+            let found = decided(&ask, found)?;
+            rows.extend(found.iter().map(|one| show(one, source, &server, &loads)));
         }
     }
     // What nobody could estimate is not below the bound.
@@ -228,7 +243,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
 }
 
 async fn dismiss(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
-    dismiss_one(&ask, body, &[indexes::KIND, rewrites::KIND]).await
+    dismiss_one(&ask, body, &SOURCES.map(|(_, kind)| kind)).await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -242,12 +257,17 @@ async fn aggregate(ask: RequestContext, body: BodyStream) -> Result<Response, Re
     let (done, sources) = match given.query_hash {
         Some(hash) => {
             let done = rewrites::generate(api, hash, &order).await?;
-            (done.ok_or_else(statement_unknown)?, vec!["rewrite"])
+            let mut done = done.ok_or_else(statement_unknown)?;
+            if let Some(more) = parameters::generate(api, hash, &order).await? {
+                done.join(more);
+            }
+            (done, vec!["rewrite", "parameter"])
         }
         None => {
             let mut done = indexes::all(api, &order).await?;
             done.join(rewrites::all(api, &order).await?);
-            (done, vec!["index", "rewrite"])
+            done.join(parameters::all(api, &order).await?);
+            (done, SOURCES.map(|(source, _)| source).to_vec())
         }
     };
     let answer = json!({

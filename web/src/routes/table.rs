@@ -10,10 +10,11 @@ use warp::reply::Response;
 
 use super::shape::{Field, Shape};
 use super::{
-    RequestContext, alert_rules, alerts, api_tokens, audit, auth, channels, collector_config,
-    collector_list, collector_state, collectors, comparison, fingerprints, index_advice, jobs,
-    not_built, openapi, operations, page, plans, push, reads, recommendations,
-    registration_secrets, rewrites, servers, silences, snapshots, users, why,
+    RequestContext, alert_rules, alerts, anomalies, api_tokens, audit, auth, channels,
+    collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
+    index_advice, jobs, ml, not_built, openapi, operations, page, parameters, patterns, plans,
+    push, reads, recommendations, registration_secrets, results, rewrites, servers, silences,
+    snapshots, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -217,6 +218,11 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         rewrites::ROUTES,
         jobs::ROUTES,
         recommendations::ROUTES,
+        anomalies::ROUTES,
+        parameters::ROUTES,
+        ml::ROUTES,
+        patterns::ROUTES,
+        results::ROUTES,
         index_advice::ROUTES,
         not_built::ROUTES,
     ];

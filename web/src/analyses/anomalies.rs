@@ -1,0 +1,224 @@
+//! What is not usual on each server: judged by the leader every minute, and when somebody asks.
+//!
+//! Statements that take most time, databases, and wait classes are watched. What is usual is made
+//! of one summary an hour and series, which are stored as elements of the cluster itself; a new
+//! leader reads them again. Minutes are made of the differences between samples, so that it does
+//! not matter when in a minute a collector samples.
+
+mod causes;
+mod history;
+mod measured;
+mod minutes;
+mod read;
+mod record;
+mod server;
+mod subject;
+mod watched;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pga_config::CollectorId;
+use pga_insight::anomalies::{Minute, likely_causes};
+use pga_storage::Timestamp;
+
+use self::measured::Measured;
+use self::server::Server;
+use self::subject::Subject;
+use super::workload::Window;
+use super::{Done, Order, collectors};
+use crate::{ApiError, NodeApi};
+
+pub(crate) use self::history::{records, since};
+pub(crate) use self::record::{KIND, Record, time};
+
+/// Minutes that are read before those to judge: what is late, and the interval before a sample.
+const OVERLAP: i64 = 20;
+/// Minutes of history that a watch begins with, if no hour is stored.
+const HISTORY: i64 = 7 * 60;
+/// Minutes that are judged at once when a watch begins.
+const PAST: i64 = 60;
+/// Minutes after which what has not come is not waited for.
+const LATE: i64 = 10;
+
+/// What the leader watches, minute by minute.
+#[derive(Debug, Default)]
+pub struct AnomalyWatch {
+    servers: BTreeMap<CollectorId, (Server, BTreeSet<(String, i64)>)>,
+    /// The hour in which it was looked what is worth watching.
+    chosen: Option<Minute>,
+}
+
+impl AnomalyWatch {
+    /// Judges the minutes since the last round on all servers. What happened is durable on a quorum
+    /// when it returns.
+    ///
+    /// # Errors
+    /// What reading or pushing answers; the next round goes on where this one began.
+    pub async fn round(&mut self, api: &dyn NodeApi) -> Result<(), ApiError> {
+        let order = Order {
+            by: "leader".to_owned(),
+            at: crate::wall_clock::now(),
+        };
+        self.judge(api, &order).await.map(drop)
+    }
+
+    async fn judge(&mut self, api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
+        let minute = Minute::of_micros(order.at.micros());
+        let all: BTreeSet<CollectorId> = collectors(api)?.into_iter().collect();
+        self.servers.retain(|id, _| all.contains(id));
+        if self.chosen != Some(minute.hour()) {
+            let new: Vec<CollectorId> = all.into_iter().collect();
+            self.choose(api, &new, order.at).await?;
+            self.chosen = Some(minute.hour());
+        }
+        let mut stored = records(api, None).await?;
+        let mut done = Done::default();
+        for (id, (server, wanted)) in &mut self.servers {
+            server.adopt(stored.remove(id).unwrap_or_default());
+            let window = window(server.next.plus(-OVERLAP), minute.plus(1));
+            let measured = read::measured(api, *id, wanted, window).await?;
+            let Some(last) = measured.last() else {
+                continue;
+            };
+            let until = last.min(minute.plus(-1)).max(minute.plus(-LATE));
+            done.join(step(api, server, *id, (&measured, until), order).await?);
+        }
+        Ok(done)
+    }
+
+    /// Looks what is worth watching, and begins with what is new.
+    async fn choose(
+        &mut self,
+        api: &dyn NodeApi,
+        all: &[CollectorId],
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let new: Vec<CollectorId> = all
+            .iter()
+            .copied()
+            .filter(|id| !self.servers.contains_key(id))
+            .collect();
+        let mut hours = match new.as_slice() {
+            [] => history::Hours::new(),
+            [one] => history::hours(api, Some(*one), now).await?,
+            _ => history::hours(api, None, now).await?,
+        };
+        for id in all {
+            let wanted = read::wanted(api, *id, now).await?;
+            if let Some((server, old)) = self.servers.get_mut(id) {
+                server.keep_only(|subject| is_wanted(subject, &wanted));
+                *old = wanted;
+                continue;
+            }
+            let own: Vec<_> = hours
+                .extract_if(.., |(server, ..), _| server == id)
+                .collect();
+            let server = begin(api, *id, &wanted, own, now).await?;
+            self.servers.insert(*id, (server, wanted));
+        }
+        Ok(())
+    }
+}
+
+fn is_wanted(subject: &Subject, wanted: &BTreeSet<(String, i64)>) -> bool {
+    match subject {
+        Subject::Statement { hash, database } => wanted.contains(&(database.clone(), *hash)),
+        Subject::Database(_) | Subject::Wait(_) => true,
+    }
+}
+
+fn window(from: Minute, to: Minute) -> Window {
+    Window {
+        from: Timestamp::from_micros(from.micros()),
+        to: Timestamp::from_micros(to.micros()),
+    }
+}
+
+type OwnHours = Vec<(
+    (CollectorId, Subject, pga_insight::anomalies::Kind),
+    (
+        Vec<pga_insight::anomalies::HourSummary>,
+        Vec<pga_insight::anomalies::Peaks>,
+    ),
+)>;
+
+/// Begins to watch a server: with its hours, its last minutes, and what was found before.
+async fn begin(
+    api: &dyn NodeApi,
+    id: CollectorId,
+    wanted: &BTreeSet<(String, i64)>,
+    hours: OwnHours,
+    now: Timestamp,
+) -> Result<Server, ApiError> {
+    let minute = Minute::of_micros(now.micros());
+    let mut server = Server::new(id, minute.plus(-PAST));
+    for ((_, subject, kind), (summaries, peaks)) in hours {
+        if let Some(series) = server.series(&subject, kind) {
+            summaries
+                .into_iter()
+                .for_each(|hour| series.remember(hour, None));
+            series.remember_peaks(peaks);
+        }
+    }
+    let weeks = Timestamp::from_micros(now.micros() - 56 * 86_400_000_000);
+    for record in since(api, weeks).await? {
+        let (Some(subject), Some(ended)) = (Subject::parse(&record.subject), record.ended) else {
+            continue;
+        };
+        if record.collector_id != id.to_string() {
+            continue;
+        }
+        if let Some(series) = server.series(&subject, record.kind()) {
+            match record.ended_by.as_deref() {
+                Some("new_level") => series.begin_anew(ended),
+                _ => series.exclude(record.started, ended.plus(1)),
+            }
+        }
+    }
+    let from = server.next.plus(-HISTORY);
+    let measured =
+        read::measured(api, id, wanted, window(from.plus(-OVERLAP), server.next)).await?;
+    server.load(&measured, from);
+    server.keep_only(|subject| is_wanted(subject, wanted));
+    Ok(server)
+}
+
+/// Judges the minutes of one server, and keeps what happened.
+async fn step(
+    api: &dyn NodeApi,
+    server: &mut Server,
+    id: CollectorId,
+    (measured, until): (&Measured, Minute),
+    order: &Order,
+) -> Result<Done, ApiError> {
+    let known: BTreeSet<u64> = server.records.iter().map(|one| one.id).collect();
+    let (is_news, hours) = server.advance(measured, until);
+    let mut done = Done::default();
+    for place in 0..server.records.len() {
+        let Some(record) = server.records.get(place) else {
+            break;
+        };
+        if known.contains(&record.id) {
+            continue;
+        }
+        let mut candidates = causes::candidates(api, id, record).await?;
+        candidates.extend(server.traffic(record));
+        let causes = likely_causes(&candidates, record.started);
+        if let Some(record) = server.records.get_mut(place) {
+            done.found += 1;
+            record.anomaly.raw_metrics.causes = causes;
+        }
+    }
+    if is_news {
+        let position = history::keep_records(api, id, order, &server.records).await?;
+        done.position = Some(position);
+    }
+    history::keep_hours(api, id, order, &hours).await?;
+    done.rows_read = measured.statements.len();
+    Ok(done)
+}
+
+/// Judges the last hour of all servers anew, for somebody who asks.
+pub(crate) async fn detect(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
+    AnomalyWatch::default().judge(api, order).await
+}

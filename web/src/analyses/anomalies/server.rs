@@ -1,0 +1,269 @@
+//! All series of one server, judged minute by minute.
+
+use std::collections::BTreeMap;
+
+use pga_config::CollectorId;
+use pga_insight::anomalies::{
+    Candidate, CauseKind, Ended, Event, HourSummary, Kind, MEMBERS_ALONE, Minute, Overlap, Peaks,
+};
+
+use super::measured::Measured;
+use super::record::Record;
+use super::subject::Subject;
+use super::watched::Watched;
+use crate::analyses::findings::finding_id;
+
+/// Minutes after which the shortest of baselines is learnt anew.
+const RELEARN: i64 = 10;
+/// Minutes that anomalies of one server may begin apart and still be one.
+const TOGETHER: i64 = 5;
+/// Series of one server.
+const MAX_SERIES: usize = 1_500;
+
+/// A summary of an hour that is to be stored, with what it is of.
+pub(super) type Hour = (Subject, Kind, HourSummary, Peaks);
+
+/// What is watched of a server.
+#[derive(Debug)]
+pub(super) struct Server {
+    id: CollectorId,
+    series: BTreeMap<(Subject, Kind), Watched>,
+    /// The first minute that was not judged.
+    pub(super) next: Minute,
+    /// What is open, and what ended less than an hour ago.
+    pub(super) records: Vec<Record>,
+}
+
+impl Server {
+    pub(super) fn new(id: CollectorId, next: Minute) -> Self {
+        Self {
+            id,
+            series: BTreeMap::new(),
+            next,
+            records: Vec::new(),
+        }
+    }
+
+    /// The series of this name, watched from now on; none if there are too many.
+    pub(super) fn series(&mut self, subject: &Subject, kind: Kind) -> Option<&mut Watched> {
+        let key = (subject.clone(), kind);
+        if self.series.len() >= MAX_SERIES && !self.series.contains_key(&key) {
+            return None;
+        }
+        let new = || Watched::new(kind, subject.to_string());
+        Some(self.series.entry(key).or_insert_with(new))
+    }
+
+    /// Forgets series that are not among these, unless they are not usual now.
+    pub(super) fn keep_only(&mut self, wanted: impl Fn(&Subject) -> bool) {
+        self.series
+            .retain(|(subject, _), watched| watched.open.is_some() || wanted(subject));
+    }
+
+    /// Takes minutes without judging them: history.
+    pub(super) fn load(&mut self, measured: &Measured, from: Minute) {
+        for subject in measured.subjects() {
+            for kind in subject.kinds() {
+                let next = self.next;
+                let Some(series) = self.series(&subject, *kind) else {
+                    return;
+                };
+                let mut at = from;
+                while at < next {
+                    series.push(at, measured.amount(&subject, *kind, at));
+                    at = at.plus(1);
+                }
+            }
+        }
+        let next = self.next;
+        self.series.values_mut().for_each(|one| one.learn(next));
+    }
+
+    /// Takes what is stored as open: what another node or somebody's question has found.
+    pub(super) fn adopt(&mut self, stored: Vec<Record>) {
+        for record in stored {
+            if self.records.iter().any(|known| known.id == record.id) {
+                continue;
+            }
+            if let (Some(subject), Some(open)) = (Subject::parse(&record.subject), &record.open)
+                && let Some(series) = self.series(&subject, record.kind())
+                && series.open.is_none()
+            {
+                series.open = Some(open.clone());
+            }
+            self.records.push(record);
+        }
+    }
+
+    /// Judges all minutes up to and with `until`. Answers whether anything happened, and the hours
+    /// that are over.
+    pub(super) fn advance(&mut self, measured: &Measured, until: Minute) -> (bool, Vec<Hour>) {
+        let (mut is_news, mut hours) = (false, Vec::new());
+        for subject in measured.subjects() {
+            for kind in subject.kinds() {
+                let _watched = self.series(&subject, *kind);
+            }
+        }
+        while self.next <= until {
+            let at = self.next;
+            self.next = at.plus(1);
+            is_news |= self.minute(measured, at);
+            if self.next == self.next.hour() {
+                let (more, news) = self.hour(at.hour());
+                hours.extend(more);
+                is_news |= news;
+            } else if at.get() % RELEARN == 0 {
+                let next = self.next;
+                self.series.values_mut().for_each(|one| one.learn(next));
+            }
+        }
+        is_news |= self.fold();
+        let next = self.next;
+        self.records
+            .retain(|one| one.ended.is_none_or(|ended| next.since(ended) < 60));
+        (is_news, hours)
+    }
+
+    fn minute(&mut self, measured: &Measured, at: Minute) -> bool {
+        let mut happened = Vec::new();
+        for ((subject, kind), series) in &mut self.series {
+            series.push(at, measured.amount(subject, *kind, at));
+            let facts = measured.facts(subject, at);
+            if let Some(event) = series.judge(at, &facts) {
+                happened.push((subject.clone(), *kind, event, series.open.clone()));
+            }
+        }
+        let mut is_news = false;
+        for (subject, kind, event, open) in happened {
+            is_news |= self.take(&subject, kind, event, open);
+        }
+        is_news
+    }
+
+    fn take(
+        &mut self,
+        subject: &Subject,
+        kind: Kind,
+        event: Event,
+        open: Option<pga_insight::anomalies::Open>,
+    ) -> bool {
+        let name = subject.to_string();
+        let mut of_it = self
+            .records
+            .iter_mut()
+            .filter(|one| one.subject == name && one.kind() == kind);
+        match (event, open) {
+            (Event::Opened(anomaly), Some(open)) => {
+                // What ended after this began was told already.
+                let is_told = of_it.any(|one| one.ended.is_none_or(|ended| ended >= open.started));
+                if is_told {
+                    return false;
+                }
+                self.records
+                    .push(Record::new(self.id, subject, *anomaly, open));
+                true
+            }
+            (Event::Risen(mut anomaly), open) => {
+                let Some(record) = of_it.find(|one| one.ended.is_none()) else {
+                    return false;
+                };
+                anomaly.raw_metrics.causes = record.anomaly.raw_metrics.causes.clone();
+                record.anomaly = *anomaly;
+                record.open = open;
+                true
+            }
+            (Event::Ended { at, why }, _) => {
+                let why = match why {
+                    Ended::Calm => "calm",
+                    Ended::NoData => "no_data",
+                };
+                self.end(&name, kind, at, why)
+            }
+            (Event::NewLevel { since }, _) => self.end(&name, kind, since, "new_level"),
+            (Event::Opened(_), None) => false,
+        }
+    }
+
+    fn end(&mut self, name: &str, kind: Kind, at: Minute, why: &str) -> bool {
+        let mut of_it = self
+            .records
+            .iter_mut()
+            .filter(|one| one.subject == name && one.kind() == kind);
+        let Some(record) = of_it.find(|one| one.ended.is_none()) else {
+            return false;
+        };
+        record.ended = Some(at);
+        record.ended_by = Some(why.to_owned());
+        record.open = None;
+        let (from, subject) = (record.started, Subject::parse(name));
+        if why != "new_level"
+            && let Some(subject) = subject
+            && let Some(series) = self.series(&subject, kind)
+        {
+            series.exclude(from, at.plus(1));
+        }
+        true
+    }
+
+    fn hour(&mut self, hour: Minute) -> (Vec<Hour>, bool) {
+        let (now, mut hours, mut levels) = (self.next, Vec::new(), Vec::new());
+        for ((subject, kind), series) in &mut self.series {
+            let (summary, event) = series.close_hour(hour, now);
+            hours.extend(summary.map(|(hour, peaks)| (subject.clone(), *kind, hour, peaks)));
+            levels.extend(event.map(|event| (subject.clone(), *kind, event)));
+            series.learn(now);
+        }
+        let mut is_news = false;
+        for (subject, kind, event) in levels {
+            is_news |= self.take(&subject, kind, event, None);
+        }
+        (hours, is_news)
+    }
+
+    /// Makes one anomaly of many that began together: the first stands for all.
+    fn fold(&mut self) -> bool {
+        let alone = |one: &&mut Record| one.ended.is_none() && one.part_of.is_none();
+        let newest = self.records.iter_mut().filter(alone);
+        let Some(newest) = newest.map(|one| one.anomaly.detected_at).max() else {
+            return false;
+        };
+        let from = newest.plus(-TOGETHER);
+        let mut members: Vec<&mut Record> = self
+            .records
+            .iter_mut()
+            .filter(alone)
+            .filter(|one| one.anomaly.detected_at >= from)
+            .collect();
+        if members.len() <= MEMBERS_ALONE {
+            return false;
+        }
+        members.sort_by(|one, other| {
+            let worst = other.anomaly.severity.cmp(&one.anomaly.severity);
+            worst.then(other.anomaly.z_score.total_cmp(&one.anomaly.z_score))
+        });
+        let minute = newest.get().to_string();
+        let id = finding_id(&["server", &self.id.to_string(), &minute]);
+        members.iter_mut().for_each(|one| one.part_of = Some(id));
+        true
+    }
+
+    /// More calls of a statement, each as fast as before, may be the cause of what it takes.
+    pub(super) fn traffic(&self, record: &Record) -> Option<Candidate> {
+        let calls = self.records.iter().find(|one| {
+            one.subject == record.subject
+                && one.kind() == Kind::StatementCalls
+                && one.started.since(record.started).abs() <= 15
+        })?;
+        let is_slower = self.records.iter().any(|one| {
+            one.subject == record.subject
+                && one.kind() == Kind::StatementMeanMs
+                && one.ended.is_none()
+        });
+        (!is_slower && record.kind() != Kind::StatementCalls).then(|| Candidate {
+            kind: CauseKind::Traffic,
+            at: calls.started,
+            overlap: Overlap::Subject,
+            subject: calls.subject.clone(),
+        })
+    }
+}

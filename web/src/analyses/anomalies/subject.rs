@@ -1,0 +1,112 @@
+//! What a series is about.
+
+use std::fmt;
+
+use pga_insight::anomalies::Kind;
+
+/// What a series is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Subject {
+    /// A statement of a database, over all users.
+    Statement {
+        /// `queryid`.
+        hash: i64,
+        /// Its database.
+        database: String,
+    },
+    /// A database.
+    Database(String),
+    /// Active sessions that wait for this class; `CPU` if for nothing.
+    Wait(String),
+}
+
+const OF_STATEMENT: [Kind; 6] = [
+    Kind::StatementMeanMs,
+    Kind::StatementCalls,
+    Kind::StatementTime,
+    Kind::StatementRows,
+    Kind::StatementReads,
+    Kind::StatementIoMs,
+];
+const OF_DATABASE: [Kind; 4] = [
+    Kind::DatabaseTps,
+    Kind::DatabaseHitRatio,
+    Kind::DatabaseTempBytes,
+    Kind::DatabaseDeadlocks,
+];
+
+impl Subject {
+    /// Its series.
+    pub(super) fn kinds(&self) -> &'static [Kind] {
+        match self {
+            Self::Statement { .. } => &OF_STATEMENT,
+            Self::Database(_) => &OF_DATABASE,
+            Self::Wait(_) => &[Kind::WaitSessions],
+        }
+    }
+
+    /// From its name.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        match name.split_once(' ')? {
+            ("statement", rest) => {
+                let (hash, database) = rest.split_once(' ')?;
+                Some(Self::Statement {
+                    hash: hash.parse().ok()?,
+                    database: database.to_owned(),
+                })
+            }
+            ("database", name) => Some(Self::Database(name.to_owned())),
+            ("wait", class) => Some(Self::Wait(class.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The statement, if it is one.
+    pub(super) fn hash(&self) -> Option<i64> {
+        match self {
+            Self::Statement { hash, .. } => Some(*hash),
+            _ => None,
+        }
+    }
+
+    /// The database, if it is of one.
+    pub(super) fn database(&self) -> &str {
+        match self {
+            Self::Statement { database, .. } | Self::Database(database) => database,
+            Self::Wait(_) => "",
+        }
+    }
+}
+
+/// `statement 42 shop`, `database shop`, `wait Lock`.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Statement { hash, database } => write!(f, "statement {hash} {database}"),
+            Self::Database(name) => write!(f, "database {name}"),
+            Self::Wait(class) => write!(f, "wait {class}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        let statement = Subject::Statement {
+            hash: -42,
+            database: "a b".to_owned(),
+        };
+        for subject in [
+            statement,
+            Subject::Database("a b".to_owned()),
+            Subject::Wait("Lock".to_owned()),
+        ] {
+            assert_eq!(Subject::parse(&subject.to_string()), Some(subject));
+        }
+        assert_eq!(Subject::parse("statement x shop"), None);
+        assert_eq!(Subject::parse("relation t"), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! What each statement did in each hour, and what was known of it at the begin of one.
+
+use std::collections::BTreeMap;
+
+use pga_config::CollectorId;
+use pga_insight::anomalies::Minute;
+use pga_insight::prediction::{Feature, Features, Row};
+use pga_storage::Timestamp;
+use pga_storage::query::{Question, StatementSpans};
+
+use crate::{ApiError, NodeApi, ReadScope};
+
+const HOUR: i64 = 3_600;
+/// Days that are read at once, so that memory stays small.
+const AT_ONCE: i64 = 4;
+/// Statements that are kept, those that take most time.
+const STATEMENTS: usize = 500;
+/// Hours of the week.
+const WEEK: i64 = 168;
+
+/// One hour of one statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Hour {
+    calls: f64,
+    ms: f64,
+    rows: f64,
+    hits: f64,
+    reads: f64,
+    temp: f64,
+    wal: f64,
+    stddev_ms: f64,
+}
+
+/// The hours of the statements of one server, by the number of the hour since 1970.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    of: BTreeMap<i64, BTreeMap<i64, Hour>>,
+    /// Hours that were read.
+    pub(super) rows_read: usize,
+}
+
+impl History {
+    fn add(
+        &mut self,
+        hour: i64,
+        columns: &pga_storage::store::query_rollup::Columns,
+        only: Option<i64>,
+    ) {
+        for row in 0..columns.len() {
+            let hash = columns.hash(row);
+            if only.is_some_and(|only| only != hash) {
+                continue;
+            }
+            let counter = |name| columns.counter(name, row);
+            let sum = self.of.entry(hash).or_default().entry(hour).or_default();
+            sum.calls += counter("calls");
+            sum.ms += counter("total_time");
+            sum.rows += counter("rows");
+            sum.hits += counter("shared_blks_hit");
+            sum.reads += counter("shared_blks_read");
+            sum.temp += counter("temp_blks_read") + counter("temp_blks_written");
+            sum.wal += counter("wal_bytes");
+            sum.stddev_ms = sum.stddev_ms.max(columns.stddev_ms(row));
+            self.rows_read += 1;
+        }
+    }
+
+    /// Drops statements that take little time, so that memory stays small.
+    fn keep_most(&mut self) {
+        if self.of.len() <= STATEMENTS * 2 {
+            return;
+        }
+        let time = |hours: &BTreeMap<i64, Hour>| hours.values().map(|hour| hour.ms).sum::<f64>();
+        let mut all: Vec<(i64, f64)> = self.of.iter().map(|(hash, of)| (*hash, time(of))).collect();
+        all.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        for (hash, _) in all.into_iter().skip(STATEMENTS) {
+            self.of.remove(&hash);
+        }
+    }
+
+    /// Calls of a statement in all hours.
+    pub(super) fn calls(&self, hash: i64) -> f64 {
+        let hours = self.of.get(&hash).into_iter().flatten();
+        hours.map(|(_, hour)| hour.calls).sum()
+    }
+
+    /// Calls and milliseconds of each hour of a statement.
+    pub(super) fn pairs(&self, hash: i64) -> Vec<(f64, f64)> {
+        let hours = self.of.get(&hash).into_iter().flatten();
+        hours.map(|(_, hour)| (hour.calls, hour.ms)).collect()
+    }
+
+    /// What is known of a statement at the begin of an hour, and the same as callers would set it;
+    /// nothing if it was not called in the three hours before.
+    pub(super) fn features(
+        &self,
+        hash: i64,
+        at: Minute,
+    ) -> Option<(Features, Vec<(Feature, f64)>)> {
+        let hours = self.of.get(&hash)?;
+        let now = at.get().div_euclid(60);
+        let last =
+            (1..=3).find_map(|back| hours.get(&(now - back)).filter(|one| one.calls > 0.0))?;
+        let mean = |hour: &Hour| (hour.calls > 0.0).then(|| hour.ms / hour.calls);
+        let mut known = vec![
+            (Feature::CallsPerMinute, last.calls / 60.0),
+            (Feature::RowsPerCall, last.rows / last.calls),
+            (Feature::HitPerCall, last.hits / last.calls),
+            (Feature::ReadPerCall, last.reads / last.calls),
+            (Feature::TempPerCall, last.temp / last.calls),
+            (Feature::WalPerCall, last.wal / last.calls),
+        ];
+        let of = |hour: i64| hours.get(&hour).and_then(mean);
+        let mut week: Vec<f64> = hours
+            .range(now - WEEK..now)
+            .filter_map(|(_, one)| mean(one))
+            .collect();
+        week.sort_by(f64::total_cmp);
+        for (feature, value) in [
+            (Feature::LastHourMs, mean(last)),
+            (Feature::YesterdayMs, of(now - 24)),
+            (Feature::LastWeekMs, of(now - WEEK)),
+            (Feature::WeekMedianMs, week.get(week.len() / 2).copied()),
+            (
+                Feature::Spread,
+                mean(last)
+                    .filter(|ms| *ms > 0.0)
+                    .map(|ms| last.stddev_ms / ms),
+            ),
+        ] {
+            known.extend(value.map(|value| (feature, value)));
+        }
+        let mut features = Features::default();
+        for (feature, value) in &known {
+            features.set(*feature, *value);
+        }
+        features.set_clock(at);
+        Some((features, known))
+    }
+
+    /// One row for each hour in which a statement was called and of which something was known.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (hash, hours) in &self.of {
+            for (hour, sum) in hours.iter().filter(|(_, sum)| sum.calls > 0.0) {
+                let at = Minute::new(hour * 60);
+                if let Some((features, _)) = self.features(*hash, at) {
+                    rows.push(Row {
+                        family: *hash,
+                        at,
+                        features,
+                        actual_ms: sum.ms / sum.calls,
+                    });
+                }
+            }
+        }
+        rows
+    }
+}
+
+/// Reads the hours of a server, of one statement or of those that take most time.
+pub(super) async fn read(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    at: Timestamp,
+    days: i64,
+    only: Option<i64>,
+) -> Result<History, ApiError> {
+    let last = at.micros().div_euclid(1_000_000);
+    let (mut history, mut from) = (History::default(), last - days * 86_400);
+    let scope = ReadScope {
+        collector: Some(collector),
+        min_position: None,
+    };
+    while from < last {
+        let to = (from + AT_ONCE * 86_400).min(last);
+        let question = StatementSpans {
+            collector,
+            seconds: HOUR,
+            from: Timestamp::from_micros(from * 1_000_000),
+            to: Timestamp::from_micros(to * 1_000_000),
+        };
+        let (rows, _) = api.select(question.select(), scope).await?;
+        let decoded = tokio::task::spawn_blocking(move || {
+            let spans = question.answer(rows).map_err(|_| ApiError::Internal)?;
+            for span in spans {
+                let hour = span.begin.micros().div_euclid(HOUR * 1_000_000);
+                history.add(hour, &span.columns, only);
+            }
+            history.keep_most();
+            Ok::<History, ApiError>(history)
+        });
+        history = decoded.await.map_err(|_| ApiError::Internal)??;
+        from = to;
+    }
+    Ok(history)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history() -> History {
+        let hour = |ms: f64| Hour {
+            calls: 60.0,
+            ms: ms * 60.0,
+            rows: 120.0,
+            stddev_ms: 2.0,
+            ..Hour::default()
+        };
+        let hours =
+            (0..200).map(|at| (at, hour(10.0 + f64::from(i32::try_from(at % 24).unwrap()))));
+        let mut history = History::default();
+        history.of.insert(7, hours.collect());
+        history
+    }
+
+    #[test]
+    fn features_know_nothing_of_the_hour_that_is_predicted() {
+        let history = history();
+        let (_, known) = history.features(7, Minute::new(192 * 60)).unwrap();
+        let of = |feature| {
+            known
+                .iter()
+                .find(|(one, _)| *one == feature)
+                .map(|(_, value)| *value)
+        };
+        // Hour 192 is the first of a day: the hour before is the last of one.
+        assert_eq!(of(Feature::LastHourMs), Some(33.0));
+        assert_eq!(of(Feature::YesterdayMs), Some(10.0));
+        assert_eq!(of(Feature::LastWeekMs), Some(10.0));
+        assert_eq!(of(Feature::RowsPerCall), Some(2.0));
+        assert_eq!(of(Feature::CallsPerMinute), Some(1.0));
+        assert!(
+            history.features(7, Minute::new(300 * 60)).is_none(),
+            "it is long gone"
+        );
+        assert!(history.features(8, Minute::new(192 * 60)).is_none());
+    }
+
+    #[test]
+    fn each_hour_but_the_first_makes_a_row() {
+        let rows = history().rows();
+        assert_eq!(rows.len(), 199);
+        assert_eq!(rows.last().unwrap().actual_ms, 10.0 + f64::from(199 % 24));
+    }
+}
