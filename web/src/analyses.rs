@@ -14,6 +14,7 @@ pub(crate) mod patterns;
 pub(crate) mod prediction;
 pub(crate) mod results;
 pub(crate) mod rewrites;
+mod spans;
 pub(crate) mod workload;
 
 use std::collections::BTreeSet;

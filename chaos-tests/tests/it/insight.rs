@@ -113,10 +113,14 @@ impl Client<'_> {
 
     /// Has an analysis run, and waits until every node's store holds what it found.
     async fn judge(&self, node: u64, path: &str) -> anyhow::Result<Value> {
+        self.judge_with(node, path, String::new()).await
+    }
+
+    async fn judge_with(&self, node: u64, path: &str, body: String) -> anyhow::Result<Value> {
         let path = format!("/api/v1{path}");
         let answer = self
             .cluster
-            .send(node, Method::POST, &path, Some(&self.token), String::new())
+            .send(node, Method::POST, &path, Some(&self.token), body)
             .await?;
         ensure!(
             answer.status.is_success(),
@@ -282,4 +286,177 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-on_both_stores!(what_is_found_outlives_the_leader);
+/// A server whose statement 3 takes four times as long for the last twenty of eight hours, in
+/// samples of a minute.
+fn unusual() -> Vec<Value> {
+    let sample = |minute: i64| {
+        let rows = (1..=4).map(|hash| {
+            let calls = minute * 100;
+            // Some noise, the same in every run.
+            let extra = minute * 7 % 11;
+            let slow = if hash == 3 {
+                (minute - 460).max(0) * 9_000
+            } else {
+                0
+            };
+            json!({ "hash": hash, "text": format!("SELECT {hash}"), "calls": calls,
+                "total_time": calls * hash * 10 + extra * 20 + slow, "rows": calls,
+                "mean_time": 10.0, "min_time": 1.0, "max_time": 90.0, "stddev_time": 5.0 })
+        });
+        json!({ "type": "pg_query_stats", "timestamp": ago((480 - minute) * 60),
+            "database": "odd", "queries": rows.collect::<Vec<_>>() })
+    };
+    (0..=480).map(sample).collect()
+}
+
+/// A server whose days are alike, for nine days, in samples of five minutes.
+fn regular() -> Vec<Value> {
+    let (mut calls, mut total) = (0, 0);
+    let mut sample = |five: i64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = i64::try_from(now.unwrap_or_default().as_secs()).unwrap_or(0);
+        let hour = (now - five * 300).div_euclid(3_600).rem_euclid(24);
+        let busy = if (8..18).contains(&hour) { 500 } else { 100 };
+        calls += busy;
+        total += busy * (10 + hour);
+        json!({ "type": "pg_query_stats", "timestamp": ago(five * 300), "database": "even",
+            "queries": [{ "hash": 11, "text": "SELECT 11", "calls": calls, "total_time": total,
+                "rows": calls, "mean_time": 10.0, "min_time": 1.0, "max_time": 90.0,
+                "stddev_time": 5.0 }] })
+    };
+    (0..9 * 288).rev().map(&mut sample).collect()
+}
+
+async fn push_all(cluster: &Cluster, id: &str, metrics: Vec<Value>) -> anyhow::Result<()> {
+    let mut last = None;
+    for (part, node) in metrics.chunks(400).zip(cluster.ids().into_iter().cycle()) {
+        let push = json!({ "collector_id": id, "hostname": id, "version": "3.0.0",
+            "timestamp": ago(0), "metrics_count": part.len(), "metrics": part });
+        last = Some(position(&cluster.push_ok(node, push.to_string()).await?)?);
+    }
+    let last = last.context("nothing was pushed")?;
+    for node in cluster.ids() {
+        cluster.elements(node, id, Some(&last)).await?;
+    }
+    Ok(())
+}
+
+async fn anomalies(client: &Client<'_>) -> anyhow::Result<()> {
+    let done = client.judge(2, "/anomalies/detect").await?;
+    ensure!(done["found"].as_u64() >= Some(1), "{done}");
+    let path = "/anomalies?severity=all";
+    let mut id = Value::Null;
+    for node in client.cluster.ids() {
+        let listed = client.get(node, path).await?;
+        let rows = listed["anomalies"].as_array().context("no rows")?;
+        ensure!(rows.iter().all(|row| row["query_hash"] == 3), "{listed}");
+        let spike = |row: &&Value| row["anomaly_type"] == "execution_time_spike";
+        let spike = rows.iter().find(spike).context("no spike")?;
+        let factor = spike["raw_metrics_json"]["factor"].as_f64();
+        ensure!(
+            factor.is_some_and(|factor| (3.5..4.5).contains(&factor)),
+            "{spike}"
+        );
+        id = spike["id"].clone();
+    }
+    // Asked again, the same is not found again.
+    let again = client.judge(3, "/anomalies/detect").await?;
+    ensure!(again["found"] == 0, "{again}");
+    let resolve = format!("/anomalies/{id}/resolve");
+    client.post(3, &resolve, Value::Null).await?;
+    let listed = client.get(3, path).await?;
+    let rows = listed["anomalies"].as_array().context("no rows")?;
+    ensure!(rows.iter().all(|row| row["id"] != id), "{listed}");
+    let of_statement = client.get(3, "/queries/3/anomalies").await?;
+    let rows = of_statement["anomalies"].as_array().context("no rows")?;
+    let resolved = rows
+        .iter()
+        .find(|row| row["id"] == id)
+        .context("it is gone")?;
+    ensure!(resolved["resolved"] == true, "{resolved}");
+    let (status, _) = client
+        .ask(1, Method::POST, "/anomalies/12/resolve", &Value::Null)
+        .await?;
+    ensure!(status == 404, "an unknown anomaly: {status}");
+    Ok(())
+}
+
+async fn patterns(client: &Client<'_>) -> anyhow::Result<()> {
+    let body = json!({ "database_name": "even", "lookback_days": 9 });
+    let path = "/workload-patterns/analyze";
+    client.judge_with(1, path, body.to_string()).await?;
+    for node in client.cluster.ids() {
+        let path = "/workload-patterns?database_name=even&pattern_type=hourly_peak";
+        let listed = client.get(node, path).await?;
+        let hours = &listed[0]["pattern_metadata"]["hours"];
+        ensure!(*hours == json!((8..18).collect::<Vec<_>>()), "{listed}");
+    }
+    let body = json!({ "database_name": "even", "lookback_days": 3 });
+    let (status, _) = client.ask(1, Method::POST, path, &body).await?;
+    ensure!(status == 400, "three days: {status}");
+    Ok(())
+}
+
+async fn predictions(client: &Client<'_>) -> anyhow::Result<()> {
+    let body = json!({ "query_hash": 11 });
+    let before = client.post(2, "/ml/predict", body.clone()).await?;
+    ensure!(before["source"] == "fallback", "{before}");
+    let begun = client.post(1, "/ml/train", json!({})).await?;
+    let id = begun["job_id"].as_str().context("no job")?.to_owned();
+    let path = format!("/ml/train/{id}");
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let (status, job) = client.ask(2, Method::GET, &path, &Value::Null).await?;
+        if status == 200 && job["status"] == "completed" {
+            break;
+        }
+        let is_late = tokio::time::Instant::now() > deadline;
+        ensure!(!is_late && job["status"] != "failed", "{status} {job}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let told = client.post(3, "/ml/predict", body).await?;
+    ensure!(
+        told["source"] == "native" && told["model_version"] == 1,
+        "{told}"
+    );
+    let (low, high) = (&told["range"]["min"], &told["range"]["max"]);
+    let value = told["predicted_execution_time_ms"].as_f64();
+    ensure!(low.as_f64() <= value && value <= high.as_f64(), "{told}");
+    ensure!(
+        value.is_some_and(|value| (9.0..36.0).contains(&value)),
+        "{told}"
+    );
+    let body = json!({ "prediction_id": told["prediction_id"], "query_hash": 11,
+        "predicted_execution_time_ms": value, "actual_execution_time_ms": value });
+    let checked = client.post(1, "/ml/validate", body).await?;
+    ensure!(checked["within_confidence_interval"] == true, "{checked}");
+    let (status, _) = client
+        .ask(
+            1,
+            Method::POST,
+            "/ml/predict",
+            &json!({ "query_hash": 404 }),
+        )
+        .await?;
+    ensure!(status == 400, "an unknown statement: {status}");
+    Ok(())
+}
+
+async fn what_is_unusual_and_what_comes_back_is_told(store: Store) -> anyhow::Result<()> {
+    let cluster = store.cluster(ClusterOptions::default()).await?;
+    push_all(&cluster, "odd", unusual()).await?;
+    push_all(&cluster, "even", regular()).await?;
+    let token = cluster.login(1).await?;
+    let client = Client {
+        cluster: &cluster,
+        token,
+    };
+    anomalies(&client).await?;
+    patterns(&client).await?;
+    predictions(&client).await
+}
+
+on_both_stores!(
+    what_is_found_outlives_the_leader,
+    what_is_unusual_and_what_comes_back_is_told
+);

@@ -32,8 +32,9 @@ pub(crate) use self::{
     },
     model_check::differences_are_those_of_the_model,
     questions::{
-        samples_of_statements_are_told_with_their_interval, series_are_the_sums_and_means_of_steps,
-        the_newest_row_of_each_thing_is_found, types_of_elements_are_counted,
+        samples_of_statements_are_told_with_their_interval, sealed_spans_tell_their_columns,
+        series_are_the_sums_and_means_of_steps, the_newest_row_of_each_thing_is_found,
+        types_of_elements_are_counted,
     },
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
@@ -82,6 +83,7 @@ macro_rules! store_contract_tests {
             series_are_the_sums_and_means_of_steps,
             types_of_elements_are_counted,
             samples_of_statements_are_told_with_their_interval,
+            sealed_spans_tell_their_columns,
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
             late_samples_take_their_part,

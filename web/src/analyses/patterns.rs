@@ -6,15 +6,15 @@ use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
 use pga_insight::fingerprint;
 use pga_insight::patterns::{Bucket, Kept, Load, MIN_CONFIDENCE, Question as Asked, detect};
-use pga_storage::query::{Question, StatementSpans};
 use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
 
 use super::findings::{Run, finding_id, keep, newest};
+use super::spans::{self, Entry, Sink, Spans};
 use super::workload::{Window, statements};
 use super::{Done, Order, collectors};
 use crate::wall_clock::now;
-use crate::{ApiError, NodeApi, ReadScope};
+use crate::{ApiError, NodeApi};
 
 /// Type of its elements.
 pub(crate) const KIND: &str = "analysis_patterns";
@@ -22,8 +22,6 @@ pub(crate) const KIND: &str = "analysis_patterns";
 pub(crate) const DAYS: i64 = 30;
 /// Seconds of a bucket.
 const BUCKET: i64 = 300;
-/// Hours that are read at once, so that memory stays small.
-const AT_ONCE: i64 = 24;
 /// Statements that jobs are looked for among: those that take most time, and as many that are
 /// called most seldom.
 const STATEMENTS: usize = 200;
@@ -64,39 +62,6 @@ struct Loads {
 }
 
 impl Loads {
-    fn add(&mut self, place: usize, columns: &pga_storage::store::query_rollup::Columns) {
-        for row in 0..columns.len() {
-            let bucket = Bucket {
-                calls: columns.counter("calls", row),
-                time_ms: columns.counter("total_time", row),
-            };
-            let database = columns.database(row);
-            if !self.databases.contains_key(database) {
-                let none = vec![None; self.buckets];
-                self.databases.insert(database.to_owned(), none);
-            }
-            let of = self.databases.get_mut(database);
-            if let Some(sum) = of.and_then(|of| of.get_mut(place)) {
-                let sum = sum.get_or_insert_with(Bucket::default);
-                sum.calls += bucket.calls;
-                sum.time_ms += bucket.time_ms;
-            }
-            if bucket.calls > 0.0 {
-                let key = (database.to_owned(), columns.hash(row));
-                let of = self.statements.entry(key).or_default();
-                match of.last_mut() {
-                    // The same statement of another user.
-                    Some((last, sum)) if *last == place => {
-                        sum.calls += bucket.calls;
-                        sum.time_ms += bucket.time_ms;
-                    }
-                    _ => of.push((place, bucket)),
-                }
-            }
-        }
-        self.rows_read += columns.len();
-    }
-
     /// The loads of a database's statements that may be jobs, or that matter.
     fn families(&self, database: &str) -> BTreeMap<i64, Load> {
         let known = self.databases.get(database);
@@ -138,47 +103,62 @@ impl Loads {
     }
 }
 
+impl Sink for Loads {
+    fn take(&mut self, begin: i64, entry: &Entry<'_>) {
+        let place = usize::try_from((begin - self.first) / BUCKET);
+        let Some(place) = place.ok().filter(|place| *place < self.buckets) else {
+            return;
+        };
+        let bucket = Bucket {
+            calls: entry.calls,
+            time_ms: entry.ms,
+        };
+        self.rows_read += 1;
+        if !self.databases.contains_key(entry.database) {
+            let none = vec![None; self.buckets];
+            self.databases.insert(entry.database.to_owned(), none);
+        }
+        let of = self.databases.get_mut(entry.database);
+        if let Some(sum) = of.and_then(|of| of.get_mut(place)) {
+            let sum = sum.get_or_insert_with(Bucket::default);
+            sum.calls += bucket.calls;
+            sum.time_ms += bucket.time_ms;
+        }
+        if bucket.calls <= 0.0 {
+            return;
+        }
+        let key = (entry.database.to_owned(), entry.hash);
+        let of = self.statements.entry(key).or_default();
+        match of.last_mut() {
+            // The same statement of another user.
+            Some((last, sum)) if *last == place => {
+                sum.calls += bucket.calls;
+                sum.time_ms += bucket.time_ms;
+            }
+            _ => of.push((place, bucket)),
+        }
+    }
+}
+
 async fn loads(
     api: &dyn NodeApi,
     collector: CollectorId,
     days: i64,
     at: Timestamp,
 ) -> Result<Loads, ApiError> {
-    let last = at.micros().div_euclid(1_000_000).div_euclid(BUCKET) * BUCKET;
-    let first = last - days * 86_400;
-    let mut loads = Loads {
-        first,
-        buckets: usize::try_from((last - first) / BUCKET).unwrap_or(0),
+    let to = at.micros().div_euclid(1_000_000).div_euclid(BUCKET) * BUCKET;
+    let from = to - days * 86_400;
+    let loads = Loads {
+        first: from,
+        buckets: usize::try_from((to - from) / BUCKET).unwrap_or(0),
         ..Loads::default()
     };
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
+    let spans = Spans {
+        seconds: BUCKET,
+        from,
+        to,
     };
-    let mut from = first;
-    while from < last {
-        let to = (from + AT_ONCE * 3_600).min(last);
-        let question = StatementSpans {
-            collector,
-            seconds: BUCKET,
-            from: Timestamp::from_micros(from * 1_000_000),
-            to: Timestamp::from_micros(to * 1_000_000),
-        };
-        let (rows, _) = api.select(question.select(), scope).await?;
-        let decoded = tokio::task::spawn_blocking(move || {
-            let spans = question.answer(rows).map_err(|_| ApiError::Internal)?;
-            for span in spans {
-                let second = span.begin.micros().div_euclid(1_000_000);
-                if let Ok(place) = usize::try_from((second - first) / BUCKET) {
-                    loads.add(place, &span.columns);
-                }
-            }
-            Ok::<Loads, ApiError>(loads)
-        });
-        loads = decoded.await.map_err(|_| ApiError::Internal)??;
-        from = to;
-    }
-    Ok(loads)
+    spans::read(api, collector, spans, loads).await
 }
 
 /// Patterns that are stored of a server's databases.

@@ -144,10 +144,8 @@ pub(crate) async fn types_of_elements_are_counted(store: &dyn Store, _other: &dy
     assert_eq!((kinds[1].first, kinds[1].last), (at(600), at(1_140)));
 }
 
-pub(crate) async fn samples_of_statements_are_told_with_their_interval(
-    store: &dyn Store,
-    _other: &dyn Store,
-) {
+/// Three samples of two statements, the last after a gap.
+async fn sample(store: &dyn Store) {
     let mut elements = Vec::new();
     for (minute, calls) in [(0, 10), (1, 40), (3, 100)] {
         let statement = |hash: i64| {
@@ -164,6 +162,13 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         .flush(batch(after, after + 1, elements))
         .await
         .unwrap();
+}
+
+pub(crate) async fn samples_of_statements_are_told_with_their_interval(
+    store: &dyn Store,
+    _other: &dyn Store,
+) {
+    sample(store).await;
     let asked = StatementSeconds {
         collector: collector(),
         hashes: vec![2, 3],
@@ -224,4 +229,36 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         told,
         [(at(600), 1, "shop", 90.0), (at(600), 2, "shop", 90.0)]
     );
+}
+
+pub(crate) async fn sealed_spans_tell_their_columns(store: &dyn Store, _other: &dyn Store) {
+    sample(store).await;
+    // What comes much later seals the five minutes.
+    let late = document(json!({
+        "type": "pg_query_stats", "timestamp": 4_000, "database": "shop",
+        "queries": [{ "hash": 9, "text": "q", "calls": 1, "total_time": 1 }],
+    }));
+    let after = store.watermark().await.unwrap().position.index;
+    let late = batch(after, after + 1, vec![late]);
+    store.flush(late).await.unwrap();
+    let spans = StatementSpans {
+        collector: collector(),
+        seconds: 300,
+        from: at(0),
+        to: at(10_000),
+    };
+    let spans = ask(store, &spans).await.unwrap();
+    let mut told: Vec<_> = spans
+        .iter()
+        .flat_map(|span| {
+            let columns = &span.columns;
+            (0..columns.len()).map(|row| {
+                let calls = columns.counter("calls", row);
+                (span.begin, columns.hash(row), columns.database(row), calls)
+            })
+        })
+        .collect();
+    told.sort_by_key(|(_, hash, ..)| *hash);
+    let want = [(at(600), 1, "shop", 90.0), (at(600), 2, "shop", 90.0)];
+    assert_eq!(told, want);
 }

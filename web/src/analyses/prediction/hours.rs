@@ -6,13 +6,11 @@ use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
 use pga_insight::prediction::{Feature, Features, Row};
 use pga_storage::Timestamp;
-use pga_storage::query::{Question, StatementSpans};
 
-use crate::{ApiError, NodeApi, ReadScope};
+use crate::analyses::spans::{self, Entry, Sink, Spans};
+use crate::{ApiError, NodeApi};
 
 const HOUR: i64 = 3_600;
-/// Days that are read at once, so that memory stays small.
-const AT_ONCE: i64 = 4;
 /// Statements that are kept, those that take most time.
 const STATEMENTS: usize = 500;
 /// Hours of the week.
@@ -40,31 +38,6 @@ pub(super) struct History {
 }
 
 impl History {
-    fn add(
-        &mut self,
-        hour: i64,
-        columns: &pga_storage::store::query_rollup::Columns,
-        only: Option<i64>,
-    ) {
-        for row in 0..columns.len() {
-            let hash = columns.hash(row);
-            if only.is_some_and(|only| only != hash) {
-                continue;
-            }
-            let counter = |name| columns.counter(name, row);
-            let sum = self.of.entry(hash).or_default().entry(hour).or_default();
-            sum.calls += counter("calls");
-            sum.ms += counter("total_time");
-            sum.rows += counter("rows");
-            sum.hits += counter("shared_blks_hit");
-            sum.reads += counter("shared_blks_read");
-            sum.temp += counter("temp_blks_read") + counter("temp_blks_written");
-            sum.wal += counter("wal_bytes");
-            sum.stddev_ms = sum.stddev_ms.max(columns.stddev_ms(row));
-            self.rows_read += 1;
-        }
-    }
-
     /// Drops statements that take little time, so that memory stays small.
     fn keep_most(&mut self) {
         if self.of.len() <= STATEMENTS * 2 {
@@ -124,7 +97,8 @@ impl History {
             (
                 Feature::Spread,
                 mean(last)
-                    .filter(|ms| *ms > 0.0)
+                    // Hours that are not sealed do not tell it.
+                    .filter(|ms| *ms > 0.0 && last.stddev_ms > 0.0)
                     .map(|ms| last.stddev_ms / ms),
             ),
         ] {
@@ -158,6 +132,35 @@ impl History {
     }
 }
 
+/// Takes the hours of one statement, or of those that take most time.
+struct Taker {
+    history: History,
+    only: Option<i64>,
+}
+
+impl Sink for Taker {
+    fn take(&mut self, begin: i64, entry: &Entry<'_>) {
+        if self.only.is_some_and(|only| only != entry.hash) {
+            return;
+        }
+        let hours = self.history.of.entry(entry.hash).or_default();
+        let sum = hours.entry(begin.div_euclid(HOUR)).or_default();
+        sum.calls += entry.calls;
+        sum.ms += entry.ms;
+        sum.rows += entry.rows;
+        sum.hits += entry.hits;
+        sum.reads += entry.reads;
+        sum.temp += entry.temp;
+        sum.wal += entry.wal;
+        sum.stddev_ms = sum.stddev_ms.max(entry.stddev_ms);
+        self.history.rows_read += 1;
+    }
+
+    fn pause(&mut self) {
+        self.history.keep_most();
+    }
+}
+
 /// Reads the hours of a server, of one statement or of those that take most time.
 pub(super) async fn read(
     api: &dyn NodeApi,
@@ -166,34 +169,17 @@ pub(super) async fn read(
     days: i64,
     only: Option<i64>,
 ) -> Result<History, ApiError> {
-    let last = at.micros().div_euclid(1_000_000);
-    let (mut history, mut from) = (History::default(), last - days * 86_400);
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
+    let to = at.micros().div_euclid(HOUR * 1_000_000) * HOUR;
+    let spans = Spans {
+        seconds: HOUR,
+        from: to - days * 86_400,
+        to,
     };
-    while from < last {
-        let to = (from + AT_ONCE * 86_400).min(last);
-        let question = StatementSpans {
-            collector,
-            seconds: HOUR,
-            from: Timestamp::from_micros(from * 1_000_000),
-            to: Timestamp::from_micros(to * 1_000_000),
-        };
-        let (rows, _) = api.select(question.select(), scope).await?;
-        let decoded = tokio::task::spawn_blocking(move || {
-            let spans = question.answer(rows).map_err(|_| ApiError::Internal)?;
-            for span in spans {
-                let hour = span.begin.micros().div_euclid(HOUR * 1_000_000);
-                history.add(hour, &span.columns, only);
-            }
-            history.keep_most();
-            Ok::<History, ApiError>(history)
-        });
-        history = decoded.await.map_err(|_| ApiError::Internal)??;
-        from = to;
-    }
-    Ok(history)
+    let taker = Taker {
+        history: History::default(),
+        only,
+    };
+    Ok(spans::read(api, collector, spans, taker).await?.history)
 }
 
 #[cfg(test)]
