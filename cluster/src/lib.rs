@@ -19,6 +19,7 @@ mod node;
 pub mod pki;
 mod raft;
 mod sealed_file;
+mod seed;
 mod state;
 pub mod transport;
 
@@ -31,10 +32,11 @@ pub use self::{
     feature_level::{FeatureLevel, Outdated},
     member::Member,
     node::{
-        AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Committed,
-        Error, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, Result,
-        SnapshotPolicy, Unready,
+        AppService, BackupError, Batching, BufferLimits, ClusterNode, ClusterOptions,
+        ClusterStatus, Committed, Error, Fatal, Leadership, NodeRole, NodeStatus, ProposeError,
+        RaftTimings, Result, SnapshotPolicy, StagedBackup, Unready,
     },
+    seed::{Seed, plant},
     state::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
         ApiTokenCommand, Applied, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel,

@@ -1,6 +1,7 @@
 //! [`ClusterNode`]: one member of the cluster, as the rest of the program sees it.
 
 mod app_service;
+mod backup;
 mod batcher;
 mod confirmation;
 mod core;
@@ -28,14 +29,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::error::{InitializeError, RaftError};
 use pga_config::NodeId;
-use pga_storage::Position;
 use pga_storage::buffer::Buffer;
+use pga_storage::{Position, Store};
 use tokio::sync::watch as tokio_watch;
 use tokio::time::Instant;
 
 pub(crate) use self::membership::Change;
 pub use self::{
     app_service::AppService,
+    backup::{BackupError, StagedBackup},
     error::{Error, Fatal, ProposeError, Result},
     leadership::Leadership,
     options::{Batching, BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
@@ -336,6 +338,19 @@ impl ClusterNode {
     /// [`Error`]
     pub async fn snapshot(&self) -> Result<Position> {
         self.core.snapshot_and_purge().await
+    }
+
+    /// Makes the files of a backup: everything that was acknowledged before the call is in it, on any node. `store` is
+    /// the one this node flushes to. The cluster goes on meanwhile.
+    ///
+    /// # Errors
+    /// [`BackupError`], also if that takes longer than `deadline`.
+    pub async fn stage_backup(
+        &self,
+        store: &dyn Store,
+        deadline: Instant,
+    ) -> std::result::Result<StagedBackup, BackupError> {
+        self.core.stage_backup(store, deadline).await
     }
 
     /// Becomes `Some` when consensus had to stop (a failed fsync, a damaged file): the process must exit.

@@ -3,6 +3,7 @@
 //! [`State::apply`] is pure: no clock, no randomness, no I/O, no hash order. What has to be written down elsewhere comes out as
 //! an [`Effect`].
 
+mod anew;
 mod control;
 mod dedup;
 mod domains;

@@ -24,12 +24,12 @@ use futures::future::BoxFuture;
 pub use self::{
     batch::{FlushBatch, FlushElement, FlushReport, Watermark},
     cursor::Cursor,
-    embedded::{EmbeddedOptions, EmbeddedStore},
+    embedded::{CopySummary, EmbeddedOptions, EmbeddedStore, hand_copy_over, inspect_copy},
     query::{
         CollectorQuery, ElementOrder, ElementPage, ElementQuery, QueryOrder, QueryStats,
         StatsQuery, StatsRow,
     },
-    timescale::{StoreOwner, TimescaleOptions, TimescaleStore},
+    timescale::{Holding, StoreOwner, TimescaleOptions, TimescaleStore},
 };
 use crate::query::{Row, Select};
 use crate::{Result, Timestamp};

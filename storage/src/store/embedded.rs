@@ -27,6 +27,7 @@ mod sample_run;
 mod schema;
 mod select;
 mod series_ids;
+mod transfer;
 mod upgrade;
 mod values;
 mod writer;
@@ -39,6 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use self::readers::Readers;
+pub use self::transfer::{CopySummary, hand_copy_over, inspect_copy};
 use self::writer::{Job, Writer};
 use super::{
     CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, Store,

@@ -13,6 +13,7 @@ mod deltas;
 mod elements;
 mod failure;
 mod flusher;
+mod hand_over;
 mod inventories;
 mod migrate;
 mod options;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+pub use self::hand_over::Holding;
 pub use self::options::{StoreOwner, TimescaleOptions};
 
 use self::flusher::Flusher;

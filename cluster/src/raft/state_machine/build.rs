@@ -4,21 +4,22 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use pga_storage::Position;
+use pga_storage::{Position, Store};
 
 use super::Inner;
-use crate::node::{Error, Result};
+use crate::node::{BackupError, Error, ProposeError, Result, StagedBackup};
 use crate::raft::replay::apply_entry;
 use crate::raft::snapshot::{Meta, SnapshotDir, decode_state, read_state_file, write_state_file};
 use crate::raft::type_config::position_or_start;
-use crate::state::State;
+use crate::state::{Effect, State};
 
 /// Payload bytes replayed in one go when a snapshot is built.
 const REPLAY_BYTES: usize = 4 << 20;
 
 impl Inner {
-    /// Replays the log onto the newest snapshot up to `upto`: the state as of then, and its place.
-    fn replay_to(&self, upto: u64) -> Result<(State, Meta)> {
+    /// Replays the log onto the newest snapshot up to `upto`: the state as of then, and its place. `None` if the newest
+    /// snapshot is later, or a push after `stored` took effect.
+    fn replay_to(&self, upto: u64, stored: u64) -> Result<Option<(State, Meta)>> {
         let current = self
             .current
             .lock()
@@ -33,6 +34,9 @@ impl Inner {
             }
         };
         let mut next = meta.last_log_id.map_or(0, |id| id.index + 1);
+        if next > upto + 1 {
+            return Ok(None);
+        }
         while next <= upto {
             let entries = self
                 .log
@@ -46,13 +50,19 @@ impl Inner {
             for entry in entries {
                 let entry = crate::raft::payload::from_disk(entry)
                     .map_err(|source| self.replay_error(source))?;
-                apply_entry(&mut state, &mut meta.last_membership, &entry, self.known)
-                    .map_err(Error::Outdated)?;
+                let applied =
+                    apply_entry(&mut state, &mut meta.last_membership, &entry, self.known)
+                        .map_err(Error::Outdated)?;
+                let takes_effect =
+                    matches!(applied.effect, Some(Effect::Pushes(_) | Effect::Commit(_)));
+                if takes_effect && entry.log_id.index > stored {
+                    return Ok(None);
+                }
                 meta.last_log_id = Some(entry.log_id);
                 next = entry.log_id.index + 1;
             }
         }
-        Ok((state, meta))
+        Ok(Some((state, meta)))
     }
 
     fn replay_error(&self, source: io::Error) -> Error {
@@ -99,7 +109,9 @@ impl Inner {
         flushed: Position,
         made: &SnapshotDir,
     ) -> Result<Option<(Meta, SnapshotDir)>> {
-        let (state, meta) = self.replay_to(flushed.index)?;
+        let Some((state, meta)) = self.replay_to(flushed.index, flushed.index)? else {
+            return Ok(None);
+        };
         if state.flushable().index < flushed.index {
             // FLUSH-1: parts below the watermark would be missing for their commit above it.
             tracing::warn!(position = %flushed, "the watermark stands inside an upload, no snapshot");
@@ -113,5 +125,63 @@ impl Inner {
         let dir = self.snapshots.publish(made, flushed.index)?;
         self.set_current(meta.clone(), dir.clone());
         Ok(Some((meta, dir)))
+    }
+
+    /// Makes the files of a backup: what the store holds, and the state as of then or of `goal`, up to which the store holds
+    /// every push.
+    pub(crate) async fn stage(
+        self: &Arc<Self>,
+        store: &dyn Store,
+        goal: Position,
+        deadline: tokio::time::Instant,
+    ) -> Result<StagedBackup, BackupError> {
+        let mut shared = None;
+        if store.is_shared() {
+            let watermark = store.watermark().await?.position;
+            let mut applied = self.applied.subscribe();
+            let reached = applied.wait_for(|applied| applied.index >= watermark.index);
+            if !matches!(tokio::time::timeout_at(deadline, reached).await, Ok(Ok(_))) {
+                return Err(BackupError::NotCurrent(ProposeError::Unknown));
+            }
+            shared = Some(watermark);
+        }
+        // Nobody purges meanwhile what is replayed here.
+        let _busy = self.busy.lock().await;
+        let made = self.snapshots.prepare()?;
+        let copied = store.copy_to(&made.store_path()).await?;
+        let stored = copied.map(|copy| copy.position).or(shared);
+        let stored = stored.unwrap_or_default();
+        let upto = stored.index.max(goal.index);
+        let inner = Arc::clone(self);
+        let staged = tokio::task::spawn_blocking(move || inner.stage_at(upto, stored, made)).await;
+        staged.map_err(|error| Error::Fatal(error.to_string()))?
+    }
+
+    fn stage_at(
+        &self,
+        upto: u64,
+        stored: Position,
+        made: SnapshotDir,
+    ) -> Result<StagedBackup, BackupError> {
+        let Some((state, meta)) = self.replay_to(upto, stored.index)? else {
+            return Err(BackupError::WentBack { stored });
+        };
+        let bytes = state
+            .to_bytes()
+            .map_err(|error| Error::Fatal(error.to_string()))?;
+        let path = made.state_file();
+        std::fs::write(&path, bytes).map_err(|source| Error::File {
+            action: "write",
+            path,
+            source,
+        })?;
+        let level = state.cluster_level().clone();
+        let position = position_or_start(meta.last_log_id.as_ref());
+        Ok(StagedBackup::new(
+            made,
+            position,
+            stored,
+            (level.level, level.since),
+        ))
     }
 }

@@ -6,6 +6,7 @@
 use tokio_postgres::{Client, Row};
 
 use super::failure;
+use super::hand_over::Holding;
 use super::options::StoreOwner;
 use crate::store::{FlushBatch, Watermark};
 use crate::{Error, GroupId, Position, Result};
@@ -15,7 +16,61 @@ use crate::{Error, GroupId, Position, Result};
 /// # Errors
 /// `Schema` if the database is not migrated or belongs to another cluster, `Unavailable` if it does not answer.
 pub(super) async fn read(client: &Client, owner: StoreOwner) -> Result<Watermark> {
-    let row = client
+    let row = row(client).await?;
+    check_owner(&row, owner)?;
+    decode(&row)
+}
+
+/// Whose the database is, and what it holds.
+///
+/// # Errors
+/// As [`read`], but for another cluster's.
+pub(super) async fn holding(client: &Client) -> Result<Option<Holding>> {
+    let row = row(client).await?;
+    Ok(Some(Holding {
+        owner: get(&row, 0)?,
+        watermark: decode(&row)?,
+    }))
+}
+
+/// Makes a database that is as `found` says one of `owner`, at `at`.
+///
+/// # Errors
+/// `Schema` if it is not as `found` says.
+pub(super) async fn hand_over(
+    client: &Client,
+    found: &Holding,
+    owner: StoreOwner,
+    at: Position,
+) -> Result<()> {
+    let position = found.watermark.position;
+    let moved = client
+        .execute(
+            "UPDATE pganalytics.watermark \
+             SET cluster_id = $1, term = $2, index = $3, log_group = $4, owner_term = $2, updated_at = now() \
+             WHERE cluster_id = $5 AND term = $6 AND index = $7",
+            &[
+                &owner.to_string(),
+                &to_sql(at.term)?,
+                &to_sql(at.index)?,
+                &group(at),
+                &found.owner,
+                &to_sql(position.term)?,
+                &to_sql(position.index)?,
+            ],
+        )
+        .await
+        .map_err(|error| failure::schema_or_unavailable("hand over", error))?;
+    if moved == 1 {
+        return Ok(());
+    }
+    Err(Error::Schema {
+        what: format!("the database is no longer at {position}: somebody writes to it"),
+    })
+}
+
+async fn row(client: &Client) -> Result<Row> {
+    client
         .query_opt(
             "SELECT cluster_id, term, index, owner_term, log_group FROM pganalytics.watermark",
             &[],
@@ -24,9 +79,7 @@ pub(super) async fn read(client: &Client, owner: StoreOwner) -> Result<Watermark
         .map_err(|error| failure::schema_or_unavailable("read the watermark of", error))?
         .ok_or_else(|| Error::Schema {
             what: "the watermark row is missing; it was removed by hand".to_owned(),
-        })?;
-    check_owner(&row, owner)?;
-    decode(&row)
+        })
 }
 
 /// Makes `term` the owner unless a newer one is.
