@@ -4,6 +4,7 @@ mod disks;
 mod http;
 mod operate;
 mod options;
+mod restore;
 mod start;
 mod status;
 

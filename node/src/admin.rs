@@ -1,8 +1,9 @@
 //! The local operator's door: a Unix socket in the data directory.
 //!
 //! Whoever may use the directory (mode 0700) may use the socket: it is how `pganalytics cluster …` acts on a running node
-//! without a password. One request and one answer per connection, each a line of JSON.
+//! without a password. One request and one answer per connection, each a line of JSON; a backup has more (`backup.rs`).
 
+mod backup;
 mod client;
 mod requests;
 mod server;
@@ -10,6 +11,7 @@ mod users;
 
 pub(crate) use self::server::{AdminServer, serve};
 pub(crate) use self::{
+    backup::{Staged, Staging},
     client::call,
     requests::{AdminAnswer, AdminRequest},
     users::{Hidden, UserLine, UserRequest},

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod backup;
 mod check_config;
 mod cluster;
 mod collect;
 mod explain;
 mod load;
+mod restore;
 mod runtime;
 mod serve;
 mod status_table;
@@ -42,6 +44,10 @@ enum Command {
     /// Add users, and look after them
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Back a running cluster up into a file, through a node on this machine; or verify such a file
+    Backup(backup::BackupArgs),
+    /// Make the files of a new cluster that begins with a backup
+    Restore(Box<restore::RestoreArgs>),
     /// Read a PostgreSQL server, and push what it finds
     Collect(Box<CollectArgs>),
     /// Show where a plan's time goes, and what is wrong with it
@@ -82,6 +88,8 @@ impl Cli {
             Command::CheckConfig(args) => check_config::run(&args),
             Command::Cluster(command) => cluster::run(command),
             Command::User(command) => user::run(command),
+            Command::Backup(args) => backup::run(&args),
+            Command::Restore(args) => restore::run(&args),
             Command::Collect(args) => collect::run(*args),
             Command::Explain(args) => explain::run(&args),
             Command::Why(args) => why::run(&args),

@@ -36,18 +36,27 @@ pub(crate) struct NewCluster {
 }
 
 impl NewCluster {
-    /// Writes all files.
+    /// Writes all files of a cluster that begins with nothing.
     pub(crate) fn write(&self) -> Result<()> {
+        let key = ClusterKey::random().map_err(pki)?;
+        let issued = self.write_identities(&key)?;
+        if let Some(first) = self.members.first() {
+            write_secrets(&issued.authority, &node_dir(&self.dir, first.id))?;
+        }
+        self.write_configurations(true)
+    }
+
+    /// Writes the data directories: a new cluster's id and authority, what that issues, and `key`.
+    pub(crate) fn write_identities(&self, key: &ClusterKey) -> Result<Issued> {
         make_private_dir(&self.dir)?;
         let cluster = ClusterId::random();
         let validity = Validity::for_next(Validity::AUTHORITY);
         let authority = CertificateAuthority::create(cluster, validity).map_err(pki)?;
-        let key = ClusterKey::random().map_err(pki)?;
         write_private(
             &self.dir.join("ca.pem"),
             authority.certificate_pem().as_bytes(),
         )?;
-        for (n, member) in self.members.iter().enumerate() {
+        for member in &self.members {
             let data = node_dir(&self.dir, member.id);
             let pki_dir = data.join("pki");
             make_private_dir(&data)?;
@@ -62,27 +71,41 @@ impl NewCluster {
             )?;
             key.write(&pki_dir.join("cluster.key")).map_err(pki)?;
             issue(&authority, member, &pki_dir)?;
-            if n == 0 {
-                self.write_secrets(&authority, &data)?;
-            }
             if let Some(url) = &self.timescale {
                 write_private(&data.join("timescale.url"), url.as_bytes())?;
             }
-            let text = node_toml::text(self, member, n == 0);
+        }
+        Ok(Issued { cluster, authority })
+    }
+
+    /// Writes the configurations, with which the nodes can be started. The first node creates the cluster, if `creates`.
+    pub(crate) fn write_configurations(&self, creates: bool) -> Result<()> {
+        for (n, member) in self.members.iter().enumerate() {
+            let text = node_toml::text(self, member, creates && n == 0);
             write_private(&node_file(&self.dir, member.id), text.as_bytes())?;
         }
         Ok(())
     }
+}
 
-    fn write_secrets(&self, authority: &CertificateAuthority, data: &Path) -> Result<()> {
-        let key = pem("PRIVATE KEY", authority.key_der());
-        write_private(&data.join("pki/ca.key"), key.as_bytes())?;
-        write_private(&data.join("admin.password"), random_text(18).as_bytes())?;
-        write_private(
-            &data.join("registration.secret"),
-            random_text(32).as_bytes(),
-        )
-    }
+/// Who a new cluster is.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    /// Its id.
+    pub(crate) cluster: ClusterId,
+    /// Its authority.
+    pub(crate) authority: CertificateAuthority,
+}
+
+/// What the first node needs once, to create the cluster.
+fn write_secrets(authority: &CertificateAuthority, data: &Path) -> Result<()> {
+    let key = pem("PRIVATE KEY", authority.key_der());
+    write_private(&data.join("pki/ca.key"), key.as_bytes())?;
+    write_private(&data.join("admin.password"), random_text(18).as_bytes())?;
+    write_private(
+        &data.join("registration.secret"),
+        random_text(32).as_bytes(),
+    )
 }
 
 /// The configuration of a node.

@@ -63,6 +63,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file is not taken for a backup.
+    #[error(transparent)]
+    Archive(#[from] crate::backup::ArchiveError),
     /// Something that the operator asked for was refused.
     #[error("{0}")]
     Refused(String),
@@ -96,6 +99,7 @@ impl Error {
                 io::ErrorKind::PermissionDenied => Exit::Permission,
                 _ => Exit::PortInUse,
             },
+            Self::Archive(error) => error.exit(),
             Self::Refused(_) => Exit::Failed,
             Self::Unavailable(_) => Exit::Unavailable,
             Self::Internal(_) => Exit::Internal,

@@ -10,6 +10,7 @@ mod actors;
 mod admin;
 mod alerting;
 mod api;
+mod backup;
 mod bootstrap;
 mod certificate_end;
 pub mod cli;
@@ -39,6 +40,7 @@ mod supervision;
 mod tasks;
 
 pub use self::{
+    backup::ArchiveError,
     data_dir::{DataDir, admin_socket},
     error::{Error, Result},
     exit::Exit,

@@ -19,7 +19,7 @@ use prometheus::Registry;
 use ractor::{Actor, ActorRef};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use self::shutdown::Parts;
@@ -112,6 +112,8 @@ impl Running {
             cluster: cluster.clone(),
             secrets: secrets.clone(),
             faults: context.faults.clone(),
+            store: Arc::clone(&context.store),
+            backups: Arc::new(Semaphore::new(1)),
         };
         admin::serve(&data.admin_socket(), door)?;
         let bootstrapping = {

@@ -6,6 +6,7 @@
 mod actors;
 mod alerts;
 mod any_node;
+mod backup;
 mod bad_input;
 mod bodies;
 mod cases;

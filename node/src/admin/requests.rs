@@ -4,6 +4,7 @@ use pga_cluster::ClusterStatus;
 use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::backup::Staged;
 use super::users::{Hidden, UserLine, UserRequest};
 
 /// What the local operator can ask for.
@@ -29,6 +30,8 @@ pub(crate) enum AdminRequest {
     },
     /// Build a snapshot now.
     Snapshot,
+    /// Make the files of a backup, and keep them until the connection ends.
+    Backup,
     /// Something with users.
     Users {
         /// What.
@@ -71,6 +74,16 @@ pub(crate) enum AdminAnswer {
     Password {
         /// It, if nobody knows it yet.
         made_up: Option<Hidden>,
+    },
+    /// Still at it.
+    Working {
+        /// What.
+        what: String,
+    },
+    /// The files of a backup are there.
+    Staged {
+        /// Where, and of what.
+        staged: Staged,
     },
     /// Not done.
     Failed {

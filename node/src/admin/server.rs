@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use pga_cluster::pki::{JoinBundle, Validity};
 use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError};
+use pga_storage::Store;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::{AdminAnswer, AdminRequest};
@@ -38,6 +40,10 @@ pub(crate) struct AdminServer {
     pub(crate) secrets: Secrets,
     /// Injected panics.
     pub(crate) faults: Faults,
+    /// What this node flushes to.
+    pub(crate) store: Arc<dyn Store>,
+    /// Held while a backup is made: one at a time.
+    pub(crate) backups: Arc<Semaphore>,
 }
 
 /// Opens the socket at `path`, in place of one that a crash left there.
@@ -80,10 +86,10 @@ pub(crate) fn serve(path: &Path, server: AdminServer) -> Result<()> {
 async fn converse(stream: UnixStream, server: &AdminServer) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(MAX_REQUEST))
-        .read_line(&mut line)
-        .await?;
+    let mut reader = BufReader::new(reader.take(MAX_REQUEST));
+    reader.read_line(&mut line).await?;
     let answer = match serde_json::from_str(&line) {
+        Ok(AdminRequest::Backup) => return server.backup(reader, writer).await,
         Ok(request) => server.answer(request).await,
         Err(error) => Err(Error::Refused(format!("not a request: {error}"))),
     };
@@ -117,6 +123,8 @@ impl AdminServer {
             AdminRequest::Snapshot => Ok(AdminAnswer::Position {
                 position: self.cluster.snapshot().await?.to_string(),
             }),
+            // It has an answer of its own kind.
+            AdminRequest::Backup => Err(Error::Internal("not answered here".to_owned())),
             AdminRequest::Users { change } => self.users(change).await,
             AdminRequest::InjectPanic { actor } => self.inject(&actor),
         }

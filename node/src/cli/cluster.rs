@@ -2,6 +2,7 @@
 
 mod init;
 mod join;
+mod new_files;
 mod status;
 
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use pga_config::{Config, NodeId, parse_duration};
 
+pub(super) use self::new_files::NewFiles;
 use crate::admin::{AdminAnswer, AdminRequest, call};
 use crate::data_dir::file_error;
 use crate::{Error, Exit, Result};
@@ -79,7 +81,8 @@ impl LocalNode {
     }
 }
 
-fn environment() -> impl Iterator<Item = (String, String)> {
+/// The settings in the environment.
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     let variables = std::env::vars_os();
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -107,6 +110,8 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         AdminAnswer::Token { token } => say(&token),
         AdminAnswer::Position { position } => say(&format!("snapshot as of {position}")),
         AdminAnswer::Status { .. }
+        | AdminAnswer::Working { .. }
+        | AdminAnswer::Staged { .. }
         | AdminAnswer::Users { .. }
         | AdminAnswer::Password { .. }
         | AdminAnswer::Failed { .. } => {
