@@ -5,7 +5,7 @@
 //! everything that the new cluster ever committed. Nothing of the old cluster's log is there.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use openraft::storage::RaftLogStorage;
@@ -69,5 +69,15 @@ pub async fn plant(dir: &Path, seed: Seed<'_>) -> Result<()> {
     let vote = Vote::new(seed.at.term, first);
     log.save_vote(&vote).await.map_err(failed)?;
     log.purge(last).await.map_err(failed)?;
-    log.log().close().map_err(failed)
+    log.log().close().map_err(failed)?;
+    // The entries of the new directories, too.
+    for path in [Some(dir), dir.parent()].into_iter().flatten() {
+        let synced = File::open(path).and_then(|dir| dir.sync_all());
+        synced.map_err(|source| Error::File {
+            action: "sync",
+            path: path.to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
 }

@@ -83,7 +83,10 @@ impl Cluster {
     pub fn members(&self) -> anyhow::Result<Vec<String>> {
         let member = |node: &super::Node| {
             let text = std::fs::read_to_string(&node.config)?;
-            let line = text.split("[quic]").nth(1).and_then(|rest| rest.split('"').nth(1));
+            let line = text
+                .split("[quic]")
+                .nth(1)
+                .and_then(|rest| rest.split('"').nth(1));
             let quic = line.context("no address in the configuration")?;
             Ok(format!("{quic},{}", node.http))
         };

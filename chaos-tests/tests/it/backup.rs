@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use http::Method;
-use pga_chaos_tests::{Cluster, ClusterOptions, Load, verified};
+use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, verified};
 use pga_node::load::{LoadArgs, PushState, Run};
 use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::stores::{Setup, Store, on_both_stores};
 on_both_stores!(what_was_acknowledged_before_a_backup_outlives_the_cluster);
 
 const PASSPHRASE: &str = "twelve bytes or more\n";
+const LIMIT: Duration = Duration::from_secs(90);
 const CONFIG: &str = "[collector]\npush_interval = 10\n";
 
 /// A backup, and what its maker said.
@@ -37,7 +38,10 @@ impl Backup {
         args.extend(["--config", text(&config)?, text(&file)?]);
         let said = cluster.program_ok(&args).await?;
         let again = cluster.program(&args).await?;
-        ensure!(again.status.code() == Some(1), "it replaced its own file: {again:?}");
+        ensure!(
+            again.status.code() == Some(1),
+            "it replaced its own file: {again:?}"
+        );
         Ok(Self {
             file,
             passphrase,
@@ -52,7 +56,11 @@ impl Backup {
 
     /// The arguments of a restore.
     fn args(&self) -> anyhow::Result<Vec<&str>> {
-        Ok(vec![text(&self.file)?, "--passphrase-file", text(&self.passphrase)?])
+        Ok(vec![
+            text(&self.file)?,
+            "--passphrase-file",
+            text(&self.passphrase)?,
+        ])
     }
 }
 
@@ -85,7 +93,11 @@ async fn change(
 ) -> anyhow::Result<Value> {
     let token = cluster.login(id).await?;
     let answer = cluster.send(id, method, path, Some(&token), body).await?;
-    ensure!(answer.status.is_success(), "{path}: {}", answer.text_start());
+    ensure!(
+        answer.status.is_success(),
+        "{path}: {}",
+        answer.text_start()
+    );
     Ok(serde_json::from_slice(&answer.body)?)
 }
 
@@ -94,7 +106,12 @@ async fn leave_marks(cluster: &Cluster, id: u64) -> anyhow::Result<Marks> {
     let password = private_file(cluster, "carol", "a password of carol\n")?;
     let config = cluster.node(id)?.config.clone();
     let mut add = vec!["user", "add", "carol", "--email", "carol@example.test"];
-    add.extend(["--password-file", text(&password)?, "--config", text(&config)?]);
+    add.extend([
+        "--password-file",
+        text(&password)?,
+        "--config",
+        text(&config)?,
+    ]);
     cluster.program_ok(&add).await?;
     let rule = json!({ "enabled": false, "for": "10m" }).to_string();
     change(cluster, id, Method::PATCH, "/api/v1/alert-rules/C1", rule).await?;
@@ -113,23 +130,43 @@ async fn leave_marks(cluster: &Cluster, id: u64) -> anyhow::Result<Marks> {
 async fn find_marks(cluster: &Cluster, marks: &Marks) -> anyhow::Result<()> {
     for id in cluster.ids() {
         let login = json!({"username": "carol", "password": "a password of carol"}).to_string();
-        let answer = cluster.send(id, Method::POST, "/api/v1/auth/login", None, login).await?;
-        ensure!(answer.status.is_success(), "carol on {id}: {}", answer.text_start());
+        let answer = cluster
+            .send(id, Method::POST, "/api/v1/auth/login", None, login)
+            .await?;
+        ensure!(
+            answer.status.is_success(),
+            "carol on {id}: {}",
+            answer.text_start()
+        );
         let rule = cluster.get_json(id, "/api/v1/alert-rules/C1").await?;
         ensure!(rule["enabled"] == json!(false), "node {id}: {rule}");
         let path = "/api/v1/config/kept";
         let token = Some(marks.collector_token.as_str());
         let pulled = cluster.send(id, Method::GET, path, token, "").await?;
-        ensure!(pulled.body == CONFIG.as_bytes(), "node {id}: {}", pulled.text_start());
-        let audit = cluster.get_json(id, "/api/v1/audit?action=cluster.restore").await?;
-        ensure!(audit.to_string().contains("cluster.restore"), "node {id}: {audit}");
-        let read = cluster.elements(id, &marks.collector, Some(&marks.at)).await?;
+        ensure!(
+            pulled.body == CONFIG.as_bytes(),
+            "node {id}: {}",
+            pulled.text_start()
+        );
+        let audit = cluster
+            .get_json(id, "/api/v1/audit?action=cluster.restore")
+            .await?;
+        ensure!(
+            audit.to_string().contains("cluster.restore"),
+            "node {id}: {audit}"
+        );
+        let read = cluster
+            .elements(id, &marks.collector, Some(&marks.at))
+            .await?;
         same_elements(&format!("node {id}"), elements(&marks.push)?, &read)?;
     }
     // A collector that never heard of its acknowledgement sends the same again, and more.
     for id in cluster.ids() {
         let again = cluster.push_ok(id, marks.push.to_string()).await?;
-        ensure!(again["metrics_inserted"] == json!(0), "to node {id}: {again}");
+        ensure!(
+            again["metrics_inserted"] == json!(0),
+            "to node {id}: {again}"
+        );
         let (collector, push) = from_new_collector(one_cycle()?);
         let answer = cluster.push_ok(id, push.to_string()).await?;
         let at = position(&answer)?;
@@ -169,9 +206,7 @@ fn now() -> Timestamp {
 }
 
 /// Loads, makes a backup through a follower meanwhile, and loads on.
-async fn back_up_under_load(
-    cluster: &Setup,
-) -> anyhow::Result<(Backup, LoadArgs, Arc<Run>)> {
+async fn back_up_under_load(cluster: &Setup) -> anyhow::Result<(Backup, LoadArgs, Arc<Run>)> {
     let mut args = cluster.load_args();
     args.interval = Duration::from_millis(50);
     args.elements = 50;
@@ -180,7 +215,11 @@ async fn back_up_under_load(
     let follower = cluster.leader().await? % 3 + 1;
     let begun = now();
     let backup = Backup::make(cluster, follower).await?;
-    ensure!(backup.report["head"]["node"] == json!(follower), "{}", backup.report);
+    ensure!(
+        backup.report["head"]["node"] == json!(follower),
+        "{}",
+        backup.report
+    );
     load.acknowledged(100).await?;
     let (args, run) = load.stop().await?;
     let run = certain_until(run, begun, backup.position()?)?;
@@ -188,7 +227,11 @@ async fn back_up_under_load(
 }
 
 /// Archives with some of their bytes changed are refused, and nothing is there afterwards.
-async fn refuses_damage(cluster: &Cluster, backup: &Backup, members: &[String]) -> anyhow::Result<()> {
+async fn refuses_damage(
+    cluster: &Cluster,
+    backup: &Backup,
+    members: &[String],
+) -> anyhow::Result<()> {
     let whole = std::fs::read(&backup.file)?;
     let damaged = cluster.directory().join("damaged.pgab");
     let step = whole.len() / 11 + 1;
@@ -198,7 +241,11 @@ async fn refuses_damage(cluster: &Cluster, backup: &Backup, members: &[String]) 
         flipped[at] ^= 0x10;
         for bytes in [flipped.as_slice(), &whole[..at]] {
             std::fs::write(&damaged, bytes)?;
-            let args = [text(&damaged)?, "--passphrase-file", text(&backup.passphrase)?];
+            let args = [
+                text(&damaged)?,
+                "--passphrase-file",
+                text(&backup.passphrase)?,
+            ];
             let (dir, refused) = cluster.restore(members, &args).await?;
             ensure!(refused.status.code() == Some(65), "byte {at}: {refused:?}");
             ensure!(!dir.exists(), "byte {at}: something was made");
@@ -227,16 +274,28 @@ async fn what_was_acknowledged_before_a_backup_outlives_the_cluster(
         // The database lived on, and has what came after the backup.
         let (dir, refused) = cluster.restore(&members, &args).await?;
         let why = String::from_utf8_lossy(&refused.stderr).into_owned();
-        ensure!(refused.status.code() == Some(1) && why.contains("beyond"), "{why}");
+        ensure!(
+            refused.status.code() == Some(1) && why.contains("beyond"),
+            "{why}"
+        );
         ensure!(!dir.exists(), "something was made");
         args.push("--any-database-position");
     }
     let (dir, made) = cluster.restore(&members, &args).await?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    ensure!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
     cluster.start_restored(&dir).await?;
     let new = cluster.status_of(1).await?.cluster_id;
     ensure!(new != old, "the cluster has its old id");
     find_marks(&cluster, &marks).await?;
+    verified(&load, &run).await?;
+    // Who joins gets the rows of the backup too, from a snapshot that was there before the cluster.
+    cluster.join().await?;
+    let mut load = load;
+    load.nodes = cluster.endpoints();
     verified(&load, &run).await?;
     let fresh = Load::start(cluster.load_args());
     fresh.acknowledged(20).await?;
@@ -258,7 +317,11 @@ async fn a_database_at_the_position_of_the_backup_goes_on_exactly_there() -> any
     let backup = Backup::make(&cluster, 3).await?;
     cluster.destroy().await?;
     let (dir, made) = cluster.restore(&members, &backup.args()?).await?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    ensure!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
     // Once it is handed over, the backup fits it no more.
     std::fs::rename(&dir, dir.with_extension("kept"))?;
     let (_, again) = cluster.restore(&members, &backup.args()?).await?;
@@ -269,4 +332,41 @@ async fn a_database_at_the_position_of_the_backup_goes_on_exactly_there() -> any
     find_marks(&cluster, &marks).await?;
     verified(&load, &run).await?;
     Ok(())
+}
+
+/// Pushes that get positions which the database holds already would be acknowledged and never stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_newer_than_the_nodes_is_not_written_to() -> anyhow::Result<()> {
+    let cluster = Store::Timescale.cluster(ClusterOptions::default()).await?;
+    let (first, push) = from_new_collector(one_cycle()?);
+    let at = position(&cluster.push_ok(1, push.to_string()).await?)?;
+    cluster.elements(1, &first, Some(&at)).await?;
+    let leader = cluster.leader().await?;
+    let database = cluster
+        .database
+        .as_ref()
+        .context("a database")?
+        .connect()
+        .await?;
+    let shift = "UPDATE pganalytics.watermark SET index = index + 1000000";
+    database.client.batch_execute(shift).await?;
+    let (second, push) = from_new_collector(one_cycle()?);
+    let at = position(&cluster.push_ok(1, push.to_string()).await?)?;
+    until("the database is not written to", LIMIT, async || {
+        let metrics = cluster
+            .metrics(leader)
+            .await
+            .map_err(|e| format!("{e:#}"))?;
+        let is_down = metrics.lines().any(|line| line == "pganalytics_store_up 0");
+        if is_down { Ok(()) } else { Err("it is up") }
+    })
+    .await?;
+    ensure!(
+        cluster.log_ends().contains("beyond this cluster's log"),
+        "nobody says why"
+    );
+    let back = "UPDATE pganalytics.watermark SET index = index - 1000000";
+    database.client.batch_execute(back).await?;
+    let read = cluster.elements(1, &second, Some(&at)).await?;
+    same_elements("once it is back", elements(&push)?, &read)
 }

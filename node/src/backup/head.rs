@@ -15,16 +15,6 @@ pub(crate) enum StoreKind {
     TimescaleDb,
 }
 
-impl StoreKind {
-    /// As people write it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::TimescaleDb => "TimescaleDB",
-        }
-    }
-}
-
 /// How the bodies of the chunks are sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Encryption {

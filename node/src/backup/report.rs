@@ -68,7 +68,10 @@ pub(crate) fn text(file: &Path, contents: &Contents) -> String {
 
 /// For programs.
 pub(crate) fn json(file: &Path, contents: &Contents) -> Value {
+    let store = contents.manifest.as_ref().and_then(|m| m.store.as_ref());
+    let range = store.and_then(|store| store.range);
     value!({
+        "time_range": range.map(|(from, to)| [from.to_string(), to.to_string()]),
         "file": file.display().to_string(),
         "size_bytes": contents.size,
         "sha256": contents.sha256,

@@ -19,6 +19,8 @@ use crate::tasks::{self, TaskKind};
 
 /// How long announcing a watermark may take before the newest one is tried.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new leader has to apply what the database holds already.
+const HEARD_LIMIT: Duration = Duration::from_secs(5);
 
 /// The flusher's hands.
 #[derive(Debug)]
@@ -61,6 +63,13 @@ impl StoreWriter {
             Ok(Err(error)) => return self.failed(term, "take over", &chain(&error)),
             Err(_) => return self.failed(term, "take over", "timed out"),
         };
+        if !self.has_heard_of(watermark).await {
+            let flushable = *self.context.replica.flushable().borrow();
+            let beyond = format!(
+                "its watermark {watermark} is beyond this cluster's log, which is at {flushable}: the database is newer than the nodes"
+            );
+            return self.failed(term, "take over", &beyond);
+        }
         self.succeeded();
         self.watermark.store(watermark.index, Ordering::Relaxed);
         let known = *self.context.replica.flushed().borrow();
@@ -73,6 +82,17 @@ impl StoreWriter {
             );
         }
         Fact::Taken { term, watermark }
+    }
+
+    /// Whether this node's log holds what a shared store holds. A leader that was just elected applies it in a moment; if the
+    /// database is newer than all nodes, pushes that get its positions again would never be flushed.
+    async fn has_heard_of(&self, watermark: Position) -> bool {
+        if !self.context.store.is_shared() {
+            return true;
+        }
+        let mut flushable = self.context.replica.flushable();
+        let reached = flushable.wait_for(|flushable| flushable.index >= watermark.index);
+        matches!(tokio::time::timeout(HEARD_LIMIT, reached).await, Ok(Ok(_)))
     }
 
     /// Flushes one batch of the pushes after `from`, up to `upto`.
