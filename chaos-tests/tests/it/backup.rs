@@ -358,7 +358,11 @@ async fn a_database_that_is_newer_than_the_nodes_is_not_written_to() -> anyhow::
             .await
             .map_err(|e| format!("{e:#}"))?;
         let is_down = metrics.lines().any(|line| line == "pganalytics_store_up 0");
-        if is_down { Ok(()) } else { Err("it is up") }
+        if is_down {
+            Ok(())
+        } else {
+            Err("it is up".to_owned())
+        }
     })
     .await?;
     ensure!(

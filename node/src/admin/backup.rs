@@ -126,7 +126,7 @@ impl AdminServer {
             tokio::select! {
                 done = &mut staging => break done,
                 _ = alive.tick() => {
-                    let what = "the node copies its state and store".to_owned();
+                    let what = self.doing();
                     tell(&mut writer, &AdminAnswer::Working { what }).await?;
                 }
                 // Whoever asked went away.
@@ -154,6 +154,17 @@ impl AdminServer {
         while reader.read(&mut nothing).await? > 0 {}
         drop(staged);
         Ok(())
+    }
+}
+
+impl AdminServer {
+    /// What a node does that stages a backup, for people.
+    fn doing(&self) -> String {
+        let status = self.cluster.own_status();
+        format!(
+            "the node waits for its store, which is at {} of {}, then copies it",
+            status.flushed, status.applied
+        )
     }
 }
 

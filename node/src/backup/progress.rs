@@ -25,8 +25,6 @@ impl Progress {
         } else {
             ProgressBar::new(0)
         };
-        let style = ProgressStyle::with_template("{msg:28} {bar:30} {bytes} of {total_bytes}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
             bar,
             is_terminal: is_quiet || std::io::stderr().is_terminal(),
@@ -36,8 +34,14 @@ impl Progress {
         }
     }
 
-    /// Another step begins, of `total` bytes, if that is known.
+    /// Another step begins, of `total` bytes; 0 if that is not known.
     pub(super) fn begin(&mut self, what: &str, total: u64) {
+        let style = match total {
+            0 => ProgressStyle::with_template("{spinner} {msg}"),
+            _ => ProgressStyle::with_template("{msg:28} {bar:30} {bytes} of {total_bytes}"),
+        };
+        self.bar
+            .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.what = what.to_owned();
         self.total = total;
         self.bar.set_length(total);
