@@ -140,9 +140,15 @@ async fn find_marks(cluster: &Cluster, marks: &Marks) -> anyhow::Result<()> {
         );
         let rule = cluster.get_json(id, "/api/v1/alert-rules/C1").await?;
         ensure!(rule["enabled"] == json!(false), "node {id}: {rule}");
-        let path = "/api/v1/config/kept";
+        let list = cluster
+            .get_json(id, "/api/v1/collectors?page_size=100")
+            .await?;
+        let mut all = list["data"].as_array().context("no list")?.iter();
+        let kept = all.find(|one| one["name"] == json!("kept"));
+        let kept = kept.and_then(|one| one["id"].as_str());
+        let path = format!("/api/v1/config/{}", kept.context("no collector")?);
         let token = Some(marks.collector_token.as_str());
-        let pulled = cluster.send(id, Method::GET, path, token, "").await?;
+        let pulled = cluster.send(id, Method::GET, &path, token, "").await?;
         ensure!(
             pulled.body == CONFIG.as_bytes(),
             "node {id}: {}",
@@ -185,10 +191,12 @@ fn certain_until(run: Arc<Run>, begun: Timestamp, position: Position) -> anyhow:
     let mut run = Arc::try_unwrap(run).map_err(|_| anyhow::anyhow!("the load is still read"))?;
     let mut certain = 0;
     for history in &mut run.histories {
-        // A collector begins a push when the one before was answered.
+        // A collector begins a push when the one before was answered; its time is in whole seconds.
         let later: Vec<Timestamp> = history.pushes.iter().skip(1).map(|(at, _)| *at).collect();
         for (n, (_, state)) in history.pushes.iter_mut().enumerate() {
-            let answered = later.get(n).is_some_and(|next| *next <= begun);
+            let answered = later
+                .get(n)
+                .is_some_and(|next| next.micros() + 1_000_000 <= begun.micros());
             if answered && *state == PushState::Acknowledged {
                 certain += 1;
             } else {
@@ -212,6 +220,7 @@ async fn back_up_under_load(cluster: &Setup) -> anyhow::Result<(Backup, LoadArgs
     args.elements = 50;
     let load = Load::start(args);
     load.acknowledged(100).await?;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let follower = cluster.leader().await? % 3 + 1;
     let begun = now();
     let backup = Backup::make(cluster, follower).await?;

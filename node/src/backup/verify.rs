@@ -12,6 +12,9 @@ use super::manifest::{Part, count};
 use super::progress::Progress;
 use crate::{Error, Result};
 
+/// Largest state that is taken into memory: a gigabyte, several times what its bounds allow.
+const MAX_STATE_BYTES: usize = 1 << 30;
+
 /// An archive that is whole, with what a restore needs in memory.
 pub(super) struct Verified {
     pub(super) contents: Contents,
@@ -48,6 +51,10 @@ pub(super) fn check(
         passphrase,
         &mut |part, piece| {
             match part {
+                Part::State if state.len() + piece.len() > MAX_STATE_BYTES => {
+                    let what = "its state is larger than any cluster's";
+                    return Err(Error::Refused(what.to_owned()));
+                }
                 Part::State => state.extend_from_slice(piece),
                 Part::ClusterKey => key.extend_from_slice(piece),
                 Part::Store | Part::Manifest => {}

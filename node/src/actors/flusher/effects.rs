@@ -64,11 +64,14 @@ impl StoreWriter {
             Err(_) => return self.failed(term, "take over", "timed out"),
         };
         if !self.has_heard_of(watermark).await {
-            let flushable = *self.context.replica.flushable().borrow();
-            let beyond = format!(
-                "its watermark {watermark} is beyond this cluster's log, which is at {flushable}: the database is newer than the nodes"
+            // Told each time: it takes a person, and other failures may have come before.
+            let known = *self.context.replica.flushable().borrow();
+            tracing::error!(
+                %watermark,
+                %known,
+                "the database is beyond this cluster's log: it is newer than the nodes, and nothing is stored in it"
             );
-            return self.failed(term, "take over", &beyond);
+            return self.failed(term, "take over", "it is beyond this cluster's log");
         }
         self.succeeded();
         self.watermark.store(watermark.index, Ordering::Relaxed);
