@@ -24,7 +24,7 @@ use crate::network::Network;
 
 pub(crate) struct Cluster {
     dir: TempDir,
-    id: ClusterId,
+    pub(crate) id: ClusterId,
     pub(crate) network: Network,
     quic: Option<Quic>,
     /// How many voters it begins with.

@@ -46,7 +46,7 @@ enum Seal {
     /// They are not sealed.
     None,
     /// They are opened.
-    Open(Cipher),
+    Open(Box<Cipher>),
     /// They stay closed: only their checksums are looked at.
     Closed,
 }
@@ -148,7 +148,9 @@ impl Archive {
             (Some(encryption), Some(passphrase)) => {
                 let cipher = Cipher::new(passphrase, encryption);
                 let what = "nobody would have encrypted it like that";
-                cipher.map(Seal::Open).ok_or_else(|| self.closed(what))
+                cipher
+                    .map(|cipher| Seal::Open(Box::new(cipher)))
+                    .ok_or_else(|| self.closed(what))
             }
         }
     }

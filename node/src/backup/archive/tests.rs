@@ -54,11 +54,14 @@ fn archive(encrypted: bool) -> Vec<u8> {
     writer.finish(manifest).unwrap().1
 }
 
-fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<(Contents, Vec<(Part, Vec<u8>)>)> {
+/// The bytes of each part.
+type Pieces = Vec<(Part, Vec<u8>)>;
+
+fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<(Contents, Pieces)> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     file.flush().unwrap();
-    let mut parts: Vec<(Part, Vec<u8>)> = Vec::new();
+    let mut parts = Pieces::new();
     let contents = Archive::open(file.path())?.read(
         passphrase,
         &mut |part, piece| {
