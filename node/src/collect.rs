@@ -5,6 +5,7 @@
 //! acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded spool, on disk where there is a
 //! state directory: `kill -9` loses the cycle that is being read, at most. At the cap the oldest go, and that is said.
 
+mod health;
 mod identity;
 mod init;
 mod once;
@@ -22,9 +23,11 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use self::health::Health;
 use self::sender::{Outgoing, Sender};
-use self::source::Source;
+use self::source::{LogPositions, Source};
 use self::spool::Spool;
 pub use self::{
     init::init,
@@ -67,11 +70,12 @@ pub enum CollectError {
 /// [`CollectError`] if it cannot begin.
 pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(), CollectError> {
     args.validate()?;
-    let mut source = Source::new(&args)?;
+    let spool = spool(&args)?;
+    let mut source = Source::new(&args, log_positions(&spool))?;
     let sender = Sender::new(&args).await?;
     let (collector, hostname) = (sender.collector().to_owned(), args.hostname());
     source.set_collector(&collector, &hostname);
-    let outgoing = Arc::new(Outgoing::new(spool(&args)?));
+    let outgoing = Arc::new(Outgoing::new(spool));
     let left = outgoing.with(|spool| spool.len());
     if left > 0 {
         tracing::info!(cycles = left, "delivering what an earlier run left");
@@ -79,6 +83,7 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
     let sending = tokio::spawn(sender.run(Arc::clone(&outgoing)));
     let mut tick = tokio::time::interval(args.interval);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut health = Health::new(Instant::now());
     let mut dropped = 0;
     loop {
         tokio::select! {
@@ -87,12 +92,18 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
             _ = tick.tick() => {}
         }
         let now = Timestamp::from(OffsetDateTime::now_utc());
-        let elements = source.collect(now).await;
+        let mut elements = source.collect(now).await;
+        elements.extend(outgoing.with(|spool| {
+            let servers = source.servers();
+            health.element(Instant::now(), &now.to_string(), spool, servers)
+        }));
         if elements.is_empty() {
             continue;
         }
         let body = envelope(&collector, &hostname, now, &elements);
-        if let Err(error) = outgoing.with(|spool| spool.add(body.into())) {
+        // The positions are kept with the events before them: each is sent once.
+        let note = serde_json::to_value(source.log_positions()).ok();
+        if let Err(error) = outgoing.with(|spool| spool.add(body.into(), note)) {
             tracing::warn!(%error, "the spool cannot be written: the cycle is kept in memory");
         }
         outgoing.ring();
@@ -107,6 +118,12 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
     }
     last_push(&outgoing, sending).await;
     Ok(())
+}
+
+/// How far an earlier run read the logs.
+fn log_positions(spool: &Spool) -> LogPositions {
+    let note = spool.note().unwrap_or_default();
+    serde_json::from_value(note).unwrap_or_default()
 }
 
 fn spool(args: &CollectArgs) -> Result<Spool, CollectError> {

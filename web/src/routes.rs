@@ -18,6 +18,7 @@ mod decision;
 mod fingerprints;
 mod index_advice;
 mod jobs;
+mod logs;
 mod ml;
 mod not_built;
 mod openapi;

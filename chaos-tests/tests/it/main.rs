@@ -20,6 +20,7 @@ mod grafana;
 mod insight;
 mod large_push;
 mod limits;
+mod logs;
 mod membership;
 mod older_disk;
 mod outage;

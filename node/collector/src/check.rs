@@ -147,7 +147,7 @@ fn role(facts: &Facts) -> Finding {
 async fn pooler(connection: &Connection) -> Result<Finding, ReadError> {
     let mut pids = Vec::new();
     for _ in 0..3 {
-        let rows = connection.rows("SELECT pg_backend_pid()").await?;
+        let rows = connection.rows("check", "SELECT pg_backend_pid()").await?;
         let row = rows
             .first()
             .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
@@ -168,6 +168,7 @@ async fn pooler(connection: &Connection) -> Result<Finding, ReadError> {
 async fn settings(connection: &Connection, facts: &Facts) -> Result<Vec<Finding>, ReadError> {
     let rows = connection
         .rows(
+            "check",
             "SELECT name::text, setting::text FROM pg_settings WHERE name IN \
                ('track_io_timing', 'track_activities', 'pg_stat_statements.track', \
                 'compute_query_id', 'log_lock_waits', 'track_activity_query_size')",

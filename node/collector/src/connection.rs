@@ -5,7 +5,8 @@ use std::time::Duration;
 use pga_pg_connect::{ConnectError, Connected, Session, Target};
 use serde_json::Value;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
 /// How this collector shows itself in `pg_stat_activity`.
 pub(crate) const APPLICATION: &str = "pganalytics-collector";
@@ -16,6 +17,8 @@ const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'; \
     SET LOCAL lock_timeout = '100ms'; SET LOCAL idle_in_transaction_session_timeout = '60s'; \
     SET LOCAL search_path = pg_catalog; SET LOCAL timezone = 'UTC'; SET LOCAL jit = off; \
     SET LOCAL DateStyle = 'ISO'";
+/// Planning takes no longer.
+const SHORT: &str = "SET LOCAL statement_timeout = '5s'";
 /// The same on this side: a server that stalls times nothing out.
 const READ_TIMEOUT: Duration = Duration::from_secs(35);
 
@@ -96,18 +99,61 @@ impl Connection {
         !self.client.is_closed()
     }
 
-    /// The rows of a query, in a transaction of its own that cannot write.
-    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<Row>, ReadError> {
+    /// The rows of a `SELECT`, in a transaction of its own that cannot write.
+    ///
+    /// The tag stands behind the first keyword, since PostgreSQL 18 drops a leading comment from
+    /// the text that `pg_stat_statements` keeps.
+    pub(crate) async fn rows(&self, tag: &str, sql: &str) -> Result<Vec<Row>, ReadError> {
+        let sql = sql.replacen("SELECT", &format!("SELECT /* pganalytics:{tag} */"), 1);
+        // Without a named statement: a pooler may have no place for one.
+        self.in_transaction(async { Ok(self.client.query_typed(&sql, &[]).await?) })
+            .await
+    }
+
+    /// What EXPLAIN says of a statement without values for its parameters, as JSON. The statement
+    /// is planned and not run, and the transaction cannot write.
+    ///
+    /// The caller makes sure that it is one statement. The simple protocol sends it: the extended
+    /// one would ask for the values.
+    pub(crate) async fn explain(
+        &self,
+        tag: &str,
+        sql: &str,
+        search_path: &str,
+    ) -> Result<String, ReadError> {
+        let path = "SELECT /* pganalytics:path */ set_config('search_path', $1, true)";
+        let sql = format!(
+            "EXPLAIN /* pganalytics:{tag} */ (GENERIC_PLAN, VERBOSE, SETTINGS, FORMAT JSON) {sql}"
+        );
+        let explain = async {
+            self.client.batch_execute(SHORT).await?;
+            let parameters: &[(&(dyn ToSql + Sync), Type)] = &[(&search_path, Type::TEXT)];
+            self.client.query_typed(path, parameters).await?;
+            let mut lines = Vec::new();
+            for message in self.client.simple_query(&sql).await? {
+                if let SimpleQueryMessage::Row(row) = message {
+                    lines.extend(row.try_get(0)?.map(str::to_owned));
+                }
+            }
+            Ok(lines.join("\n"))
+        };
+        self.in_transaction(explain).await
+    }
+
+    /// Runs `work` between the start and the end of a transaction, within a time.
+    async fn in_transaction<T>(
+        &self,
+        work: impl Future<Output = Result<T, ReadError>>,
+    ) -> Result<T, ReadError> {
         let read = async {
             self.client.batch_execute(BEGIN).await?;
-            // Without a named statement: a pooler may have no place for one.
-            let rows = self.client.query_typed(sql, &[]).await;
-            let end = match &rows {
+            let found = work.await;
+            let end = match &found {
                 Ok(_) => "COMMIT",
                 Err(_) => "ROLLBACK",
             };
             self.client.batch_execute(end).await?;
-            Ok(rows?)
+            found
         };
         tokio::time::timeout(READ_TIMEOUT, read)
             .await
@@ -115,16 +161,13 @@ impl Connection {
     }
 
     /// What the query of a source says: its rows as objects, and when they were read.
-    ///
-    /// The tag stands behind the first keyword, since PostgreSQL 18 drops a leading comment from
-    /// the text that `pg_stat_statements` keeps.
     pub(crate) async fn read(&self, tag: &str, inner: &str) -> Result<Read, ReadError> {
         let sql = format!(
-            "SELECT /* pganalytics:{tag} */ to_char(clock_timestamp(), \
+            "SELECT to_char(clock_timestamp(), \
              'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), coalesce(json_agg(r), '[]')::text \
              FROM ({inner}) r"
         );
-        let rows = self.rows(&sql).await?;
+        let rows = self.rows(tag, &sql).await?;
         let row = rows
             .first()
             .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;

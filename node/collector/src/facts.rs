@@ -41,7 +41,7 @@ pub struct Facts {
 impl Facts {
     /// Looks.
     pub(crate) async fn look(connection: &Connection) -> Result<Self, ReadError> {
-        let rows = connection.rows(SERVER).await?;
+        let rows = connection.rows("facts", SERVER).await?;
         let row = rows
             .first()
             .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
@@ -54,7 +54,7 @@ impl Facts {
             is_monitor: row.try_get(5)?,
             ..Self::default()
         };
-        for row in connection.rows(COLUMNS).await? {
+        for row in connection.rows("facts", COLUMNS).await? {
             let (schema, view, column): (String, String, String) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             if view == "pg_stat_statements" {

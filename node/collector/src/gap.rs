@@ -24,9 +24,17 @@ impl Gap {
     /// A source whose view the server does not have.
     pub(crate) fn absent(source: &str, database: &str, help: &str) -> Self {
         Self {
-            source: source.to_owned(),
             database: database.to_owned(),
-            reason: "this server does not have it".to_owned(),
+            ..Self::told(source, "this server does not have it", help)
+        }
+    }
+
+    /// What cannot be read, for a reason that no server told.
+    pub(crate) fn told(source: &str, reason: impl Into<String>, help: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            database: String::new(),
+            reason: reason.into(),
             sqlstate: None,
             help: help.to_owned(),
         }

@@ -5,7 +5,8 @@
 //! are due and answers their elements. A source is one file below `source/`: the type of its
 //! elements, how often, on which databases, and its query, which is built from the columns that
 //! the server has. [`Facts`] is what is looked up once per connection. [`check()`] says what a role
-//! is missing. [`Host`] reads the machine.
+//! is missing. [`Host`] reads the machine. [`LogOptions`] say how the server's log is read,
+//! [`LogPosition`] how far it was.
 //!
 //! # What it guarantees
 //! - One connection to the maintenance database and one more at a time for the others.
@@ -22,7 +23,8 @@ mod cost;
 mod facts;
 mod gap;
 mod host;
-mod redact;
+mod log;
+mod plan;
 mod schedule;
 mod server;
 mod source;
@@ -31,4 +33,5 @@ pub use self::check::{Finding, check};
 pub use self::facts::Facts;
 pub use self::gap::Gap;
 pub use self::host::Host;
+pub use self::log::{LogHealth, LogOptions, LogPosition};
 pub use self::server::{CollectError, Options, Server};

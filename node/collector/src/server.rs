@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Environment, Target};
+use pga_server_log::statement_without_values;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -13,7 +14,8 @@ use crate::connection::{Connection, Read, ReadError};
 use crate::cost::Cost;
 use crate::facts::Facts;
 use crate::gap::Gap;
-use crate::redact::redact;
+use crate::log::{Log, LogHealth, LogOptions, LogPosition};
+use crate::plan::GenericPlans;
 use crate::schedule::Due;
 use crate::source::{SOURCES, Scope, Shape, Source};
 
@@ -27,6 +29,9 @@ const SELF_EVERY: Duration = Duration::from_secs(60);
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Columns that hold statements as they were sent.
 const STATEMENTS: [&str; 3] = ["query", "blocked_query", "blocking_query"];
+
+/// Statements are cut here, in characters.
+const MAX_STATEMENT: usize = 2_000;
 
 /// The databases that are read, connection strings aside.
 const DATABASES: &str = "SELECT datname::text FROM pg_database WHERE datallowconn \
@@ -50,6 +55,10 @@ pub struct Options {
     pub exclude: Vec<String>,
     /// All cadences are at most this long: a short one shows everything soon.
     pub max_cadence: Option<Duration>,
+    /// The server's log is read, if they are there.
+    pub log: Option<LogOptions>,
+    /// The statements that cost most are explained (16 and later).
+    pub explains: bool,
 }
 
 impl Options {
@@ -74,6 +83,8 @@ pub struct Server {
     told_gaps: Vec<Gap>,
     told: Due,
     retry: Option<(Instant, Duration)>,
+    log: Option<Log>,
+    plans: GenericPlans,
 }
 
 /// Which rows were sent last.
@@ -91,7 +102,10 @@ impl Server {
     pub fn new(dsn: &str, options: Options) -> Result<Self, CollectError> {
         let target = Target::parse(dsn, &Environment::process())?;
         target.check_files()?;
+        let log = options.log.clone().map(|options| Log::new(options, None));
         Ok(Self {
+            log,
+            plans: GenericPlans::default(),
             target,
             options,
             main: None,
@@ -111,6 +125,24 @@ impl Server {
         self.target.to_string()
     }
 
+    /// Goes on in the log behind a position of an earlier run.
+    pub fn resume_log(&mut self, position: LogPosition) {
+        if let Some(options) = self.options.log.clone() {
+            self.log = Some(Log::new(options, Some(position)));
+        }
+    }
+
+    /// The place in the log behind what the last [`Server::collect`] answered: it is to be kept
+    /// together with those elements, so that each event is sent once.
+    pub fn log_position(&self) -> Option<&LogPosition> {
+        self.log.as_ref()?.position()
+    }
+
+    /// What came of reading the log; `None` if it is not read.
+    pub fn log_health(&self) -> Option<&LogHealth> {
+        Some(self.log.as_ref()?.health())
+    }
+
     /// What cannot be read now.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.gaps.values()
@@ -121,13 +153,77 @@ impl Server {
     pub async fn collect(&mut self, now: Instant, at: &str) -> Vec<Value> {
         let mut elements = Vec::new();
         if self.retry.is_none_or(|(at, _)| now >= at) {
-            match self.read_due(now, &mut elements).await {
+            match self.read_due(now, at, &mut elements).await {
                 Ok(()) => self.connected(),
                 Err(error) => self.disconnected(now, &error),
             }
         }
+        self.read_log(at, &mut elements).await;
         self.tell_self(now, at, &mut elements);
         elements
+    }
+
+    /// Reads the log, with or without a connection.
+    async fn read_log(&mut self, at: &str, out: &mut Vec<Value>) {
+        let Some(log) = self.log.as_mut() else {
+            return;
+        };
+        let options = &self.options;
+        let cycle = log.read(|database| options.wants(database), at).await;
+        out.extend(cycle.elements);
+        let key = (crate::log::KIND.to_owned(), String::new());
+        match cycle.gap {
+            Some(gap) => {
+                self.gaps.insert(key, gap);
+            }
+            None => {
+                self.gaps.remove(&key);
+            }
+        }
+    }
+
+    /// Explains the statements that are next.
+    async fn read_plans(
+        &mut self,
+        main: &Connection,
+        facts: &Facts,
+        (now, at): (Instant, &str),
+        out: &mut Vec<Value>,
+    ) -> Result<(), ReadError> {
+        let options = &self.options;
+        let wants = |database: &str| options.wants(database);
+        let candidates = self.plans.next(main, facts, wants, now).await?;
+        let mut other: Option<(String, Connection)> = None;
+        for candidate in candidates {
+            let database = &candidate.database;
+            if *database != facts.database
+                && other.as_ref().is_none_or(|(name, _)| name != database)
+            {
+                // Never more than one beside the main one: the last one ends first.
+                drop(other.take());
+                match Connection::open(&self.target.with_dbname(database)).await {
+                    Ok(connection) => other = Some((database.clone(), connection)),
+                    // That it cannot be read is told by its other sources.
+                    Err(_) => continue,
+                }
+            }
+            let connection = match &other {
+                Some((name, connection)) if name == database => connection,
+                _ => main,
+            };
+            let key = (crate::plan::TAG.to_owned(), database.clone());
+            match self.plans.explain(connection, &candidate, at).await {
+                Ok(None) => {}
+                Ok(Some(element)) => {
+                    self.gaps.remove(&key);
+                    out.push(element);
+                }
+                Err(gap) => {
+                    self.gaps.insert(key, gap);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn connected(&mut self) {
@@ -152,7 +248,12 @@ impl Server {
             .insert(("connection".to_owned(), String::new()), gap);
     }
 
-    async fn read_due(&mut self, now: Instant, out: &mut Vec<Value>) -> Result<(), ReadError> {
+    async fn read_due(
+        &mut self,
+        now: Instant,
+        at: &str,
+        out: &mut Vec<Value>,
+    ) -> Result<(), ReadError> {
         let main = match self.main.take() {
             Some(main) if main.is_open() => main,
             _ => Connection::open(&self.target).await?,
@@ -168,6 +269,12 @@ impl Server {
             } else {
                 self.read_other(&database, now, out).await;
             }
+        }
+        if let Some(log) = self.log.as_mut() {
+            log.ask(&main, now).await?;
+        }
+        if self.options.explains {
+            self.read_plans(&main, &facts, (now, at), out).await?;
         }
         self.main = Some(main);
         Ok(())
@@ -214,7 +321,7 @@ impl Server {
     /// The databases in which something is due.
     async fn databases(&self, main: &Connection, now: Instant) -> Result<Vec<String>, ReadError> {
         let mut found = Vec::new();
-        for row in main.rows(DATABASES).await? {
+        for row in main.rows("databases", DATABASES).await? {
             let name: String = row.try_get(0)?;
             let is_wanted = self.options.wants(&name);
             let is_due = |source: &&Source| {
@@ -393,7 +500,8 @@ fn bounded(source: &Source, sql: &str) -> String {
 fn without_values(row: &mut Value) {
     for name in STATEMENTS {
         if let Some(Value::String(text)) = row.get_mut(name) {
-            *text = redact(text);
+            let bare = statement_without_values(text);
+            *text = bare.chars().take(MAX_STATEMENT).collect();
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod activity;
 mod archiver;
+mod autovacuum;
 mod bgwriter;
+mod bloat;
 mod blocking;
 mod checkpointer;
 mod columns;
@@ -172,9 +174,11 @@ pub(crate) const SOURCES: &[Source] = &[
     columns::SOURCE,
     subscriptions::SOURCE,
     freeze::SOURCE,
+    autovacuum::SOURCE,
     settings::SOURCE,
     sequences::SOURCE,
     table_sizes::SOURCE,
+    bloat::SOURCE,
     tablespaces::SOURCE,
     extensions::SOURCE,
 ];

@@ -43,6 +43,23 @@ pub struct CollectArgs {
     /// Leave the machine's own figures out: where the collector runs on another one
     #[arg(long)]
     pub no_host: bool,
+    /// Where the server's log is on this machine, if not where the server says; once for each --dsn
+    #[arg(
+        long,
+        env = "PGANALYTICS_LOG_DIR",
+        value_delimiter = ' ',
+        value_name = "DIR"
+    )]
+    pub log_dir: Vec<PathBuf>,
+    /// Keep values in statements, messages and plans of the log: they leave this machine
+    #[arg(long, env = "PGANALYTICS_LOG_VALUES")]
+    pub log_values: bool,
+    /// Leave the server's log out
+    #[arg(long, conflicts_with = "log_dir")]
+    pub no_log: bool,
+    /// Explain no statement (EXPLAIN (GENERIC_PLAN), which runs nothing; PostgreSQL 16 and later)
+    #[arg(long)]
+    pub no_explain: bool,
     /// Read everything at least this often, for tests
     #[arg(long, hide = true, value_parser = parse_duration)]
     pub max_cadence: Option<Duration>,
@@ -159,6 +176,10 @@ impl CollectArgs {
             include_database: Vec::new(),
             exclude_database: Vec::new(),
             no_host: false,
+            log_dir: Vec::new(),
+            log_values: false,
+            no_log: false,
+            no_explain: false,
             max_cadence: None,
             interval: Duration::from_secs(10),
             collector_id: "collector-001".to_owned(),
@@ -180,6 +201,8 @@ impl CollectArgs {
             "--interval: longer than 0"
         } else if self.collector_id.is_empty() {
             "--collector-id: not empty"
+        } else if !self.log_dir.is_empty() && self.log_dir.len() != self.dsn.len() {
+            "--log-dir: write one for each --dsn, in their order, or none"
         } else {
             return Ok(());
         };

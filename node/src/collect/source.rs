@@ -1,6 +1,8 @@
 //! Where elements come from.
 
-use pga_collector::{Host, Options, Server};
+use std::collections::BTreeMap;
+
+use pga_collector::{Host, LogOptions, LogPosition, Options, Server};
 use pga_storage::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -23,8 +25,15 @@ pub(super) enum Source {
     },
 }
 
+/// How far the log of each server was read, by the server's address.
+pub(super) type LogPositions = BTreeMap<String, LogPosition>;
+
 impl Source {
-    pub(super) fn new(args: &CollectArgs) -> Result<Self, CollectError> {
+    /// What the arguments name; the logs are read on from `positions`.
+    pub(super) fn new(
+        args: &CollectArgs,
+        mut positions: LogPositions,
+    ) -> Result<Self, CollectError> {
         if args.dsn.is_empty() {
             return Ok(Self::Simulated {
                 server: SimulatedServer::new(args.seed, &args.collector_id, args.hostname()),
@@ -32,16 +41,45 @@ impl Source {
                 cycle: 0,
             });
         }
-        let options = Options {
-            include: args.include_database.clone(),
-            exclude: args.exclude_database.clone(),
-            max_cadence: args.max_cadence,
-        };
-        let servers = args.dsn.iter().map(|dsn| Server::new(dsn, options.clone()));
+        let mut servers = Vec::new();
+        for (number, dsn) in args.dsn.iter().enumerate() {
+            let log = LogOptions {
+                directory: args.log_dir.get(number).cloned(),
+                keeps_values: args.log_values,
+            };
+            let options = Options {
+                include: args.include_database.clone(),
+                exclude: args.exclude_database.clone(),
+                max_cadence: args.max_cadence,
+                log: (!args.no_log).then_some(log),
+                explains: !args.no_explain,
+            };
+            let mut server = Server::new(dsn, options)?;
+            if let Some(position) = positions.remove(&server.address()) {
+                server.resume_log(position);
+            }
+            servers.push(server);
+        }
         Ok(Self::Real {
-            servers: servers.collect::<Result<_, _>>()?,
+            servers,
             host: (!args.no_host).then(Host::default),
         })
+    }
+
+    /// The real servers; none if one is simulated.
+    pub(super) fn servers(&self) -> &[Server] {
+        match self {
+            Self::Real { servers, .. } => servers,
+            Self::Simulated { .. } => &[],
+        }
+    }
+
+    /// How far the logs were read with the last cycle.
+    pub(super) fn log_positions(&self) -> LogPositions {
+        let servers = self.servers().iter();
+        let known =
+            servers.filter_map(|server| Some((server.address(), server.log_position()?.clone())));
+        known.collect()
     }
 
     /// The names that stand in the elements, once they are known.

@@ -3,6 +3,13 @@
 //! Each body is a file of its own, named by a number that only grows, and synced with its directory
 //! before [`Spool::add`] returns. A file that a crash left half written has another name and is
 //! removed at the next start. At the cap the oldest bodies go, which is counted and said.
+//!
+//! # The note
+//! With a body a note is kept that says how far its content goes: positions in logs. `note` holds
+//! that of the last body. A new one is written beside it first, with the number of its body
+//! (`note.next`); then the body gets its name, which settles both; then the note gets its own. The
+//! lock of the spool is held meanwhile, so that no body is delivered before its note is settled. A
+//! crash in between leaves `note.next`: at the next start it counts if its body is there.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -10,9 +17,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 const SUFFIX: &str = ".json";
 const UNFINISHED: &str = "unfinished";
+const NOTE: &str = "note";
+const NEXT_NOTE: &str = "note.next";
 
 /// Bodies that wait, in memory or on disk.
 #[derive(Debug)]
@@ -33,6 +44,14 @@ struct Waiting {
     bytes: u64,
     /// The body, where there is no directory.
     body: Option<Bytes>,
+}
+
+/// What stands beside the bodies.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// The body that it was written for.
+    number: u64,
+    content: Value,
 }
 
 impl Spool {
@@ -80,7 +99,32 @@ impl Spool {
         spool.bytes = spool.waiting.iter().map(|waiting| waiting.bytes).sum();
         spool.next = spool.waiting.back().map_or(0, |last| last.number + 1);
         spool.dir = Some(dir.to_owned());
+        spool.settle_note(dir)?;
         Ok(spool)
+    }
+
+    /// Takes the next note if the body that it was written for is there, else removes it.
+    fn settle_note(&self, dir: &Path) -> io::Result<()> {
+        let next = match fs::read(dir.join(NEXT_NOTE)) {
+            Ok(next) => next,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let number = serde_json::from_slice::<Note>(&next).map(|note| note.number);
+        let is_there = |number| self.waiting.iter().any(|waiting| waiting.number == number);
+        if number.is_ok_and(is_there) {
+            fs::rename(dir.join(NEXT_NOTE), dir.join(NOTE))?;
+        } else {
+            fs::remove_file(dir.join(NEXT_NOTE))?;
+        }
+        File::open(dir)?.sync_all()
+    }
+
+    /// The note of the last body that was kept on disk; `None` if there is none that can be read.
+    pub(super) fn note(&self) -> Option<Value> {
+        let bytes = fs::read(self.dir.as_ref()?.join(NOTE)).ok()?;
+        let note: Note = serde_json::from_slice(&bytes).ok()?;
+        Some(note.content)
     }
 
     /// How many bodies wait.
@@ -88,21 +132,31 @@ impl Spool {
         self.waiting.len()
     }
 
+    /// Bytes of the bodies that wait.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// How many bodies were dropped at the cap since the start.
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Keeps a body; on return it is durable, where there is a directory. The oldest make room.
+    /// Keeps a body with its note; on return both are durable, where there is a directory. The
+    /// oldest bodies make room.
     ///
     /// # Errors
-    /// If it cannot be written: then it is kept in memory, and nothing else is lost.
-    pub(super) fn add(&mut self, body: Bytes) -> io::Result<()> {
+    /// If it cannot be written: then the body is kept in memory, and nothing else is lost. Its note
+    /// is not kept, nor that of a later body, until it is delivered: a crash would lose it.
+    pub(super) fn add(&mut self, body: Bytes, note: Option<Value>) -> io::Result<()> {
         let number = self.next;
         self.next += 1;
         let bytes = body.len() as u64;
+        let is_at_risk = self.waiting.iter().any(|waiting| waiting.body.is_some());
+        let note = note.filter(|_| !is_at_risk);
+        let note = note.map(|content| Note { number, content });
         let written = match &self.dir {
-            Some(dir) => write(dir, number, &body).map(|()| None),
+            Some(dir) => write(dir, number, &body, note.as_ref()).map(|()| None),
             None => Ok(Some(body.clone())),
         };
         let (body, outcome) = match written {
@@ -177,13 +231,26 @@ fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:020}{SUFFIX}"))
 }
 
-fn write(dir: &Path, number: u64, body: &[u8]) -> io::Result<()> {
+fn write(dir: &Path, number: u64, body: &[u8], note: Option<&Note>) -> io::Result<()> {
+    if let Some(note) = note {
+        write_whole(&dir.join(NEXT_NOTE), &serde_json::to_vec(note)?)?;
+        File::open(dir)?.sync_all()?;
+    }
     let unfinished = dir.join(UNFINISHED);
-    let mut file = File::create(&unfinished)?;
-    file.write_all(body)?;
-    file.sync_all()?;
+    write_whole(&unfinished, body)?;
     fs::rename(&unfinished, path(dir, number))?;
-    File::open(dir)?.sync_all()
+    File::open(dir)?.sync_all()?;
+    match note {
+        // The body is there: whatever comes of this, the next start takes the note.
+        Some(_) => fs::rename(dir.join(NEXT_NOTE), dir.join(NOTE)),
+        None => Ok(()),
+    }
+}
+
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -208,23 +275,62 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(dir.path(), 1_000).unwrap();
         for text in ["one", "two", "three"] {
-            spool.add(body(text)).unwrap();
+            spool.add(body(text), None).unwrap();
         }
         let (first, _) = spool.next().unwrap();
         spool.remove(first);
         drop(spool);
         fs::write(dir.path().join(UNFINISHED), "half").unwrap();
         let mut again = Spool::open(dir.path(), 1_000).unwrap();
-        again.add(body("four")).unwrap();
+        again.add(body("four"), None).unwrap();
         assert_eq!(drain(&mut again), ["four", "one", "two"]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_note_is_that_of_the_last_body_that_is_safe() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Spool::open(dir.path(), 1_000).unwrap();
+        let note = |n: i32| Some(serde_json::json!({ "at": n }));
+        let mut spool = open();
+        assert_eq!(spool.note(), None);
+        spool.add(body("one"), note(1)).unwrap();
+        drain(&mut spool);
+        assert_eq!(open().note(), note(1), "the body is gone, its note stays");
+        // Killed before the body had its name, and after.
+        let next = |number: u64| serde_json::json!({ "number": number, "content": note(2) });
+        fs::write(dir.path().join(NEXT_NOTE), next(5).to_string()).unwrap();
+        assert_eq!(open().note(), note(1), "without its body");
+        assert!(!dir.path().join(NEXT_NOTE).exists());
+        fs::write(path(dir.path(), 5), "five").unwrap();
+        fs::write(dir.path().join(NEXT_NOTE), next(5).to_string()).unwrap();
+        assert_eq!(open().note(), note(2), "with its body");
+        fs::write(dir.path().join(NEXT_NOTE), "{").unwrap();
+        assert_eq!(open().note(), note(2), "torn");
+    }
+
+    #[test]
+    fn no_note_passes_a_body_that_is_in_memory_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("spool");
+        let note = |n: i32| Some(serde_json::json!(n));
+        let mut spool = Spool::open(&at, 1_000).unwrap();
+        spool.add(body("one"), note(1)).unwrap();
+        fs::rename(&at, dir.path().join("away")).unwrap();
+        spool.add(body("two"), note(2)).unwrap_err();
+        fs::rename(dir.path().join("away"), &at).unwrap();
+        spool.add(body("three"), note(3)).unwrap();
+        assert_eq!(spool.note(), note(1), "two would be lost");
+        drain(&mut spool);
+        spool.add(body("four"), note(4)).unwrap();
+        assert_eq!(spool.note(), note(4));
     }
 
     #[test]
     fn a_backlog_and_what_is_new_take_turns() {
         let mut spool = Spool::in_memory(1_000);
         for text in ["1", "2", "3", "4", "5"] {
-            spool.add(body(text)).unwrap();
+            spool.add(body(text), None).unwrap();
         }
         assert_eq!(drain(&mut spool), ["5", "1", "4", "2", "3"]);
     }
@@ -234,7 +340,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for mut spool in [Spool::in_memory(10), Spool::open(dir.path(), 10).unwrap()] {
             for text in ["aaaa", "bbbb", "cccc"] {
-                spool.add(body(text)).unwrap();
+                spool.add(body(text), None).unwrap();
             }
             assert_eq!((spool.len(), spool.dropped()), (2, 1));
             assert_eq!(drain(&mut spool), ["cccc", "bbbb"]);
@@ -246,7 +352,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(&dir.path().join("spool"), 1_000).unwrap();
         fs::remove_dir(dir.path().join("spool")).unwrap();
-        spool.add(body("kept")).unwrap_err();
+        spool.add(body("kept"), None).unwrap_err();
         assert_eq!(drain(&mut spool), ["kept"]);
     }
 }

@@ -12,9 +12,9 @@ use super::shape::{Field, Shape};
 use super::{
     RequestContext, alert_rules, alerts, anomalies, api_tokens, audit, auth, channels,
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
-    index_advice, jobs, ml, not_built, openapi, operations, page, parameters, patterns, plans,
-    push, reads, recommendations, registration_secrets, results, rewrites, servers, silences,
-    snapshots, users, why,
+    index_advice, jobs, logs, ml, not_built, openapi, operations, page, parameters, patterns,
+    plans, push, reads, recommendations, registration_secrets, results, rewrites, servers,
+    silences, snapshots, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -206,6 +206,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         collector_config::ROUTES,
         collector_state::ROUTES,
         servers::ROUTES,
+        logs::ROUTES,
         alerts::ROUTES,
         alert_rules::ROUTES,
         silences::ROUTES,

@@ -6,24 +6,26 @@
 //! # Map
 //! [`tail::Tail`] gives the bytes of log files, [`Reader`] makes [`Record`]s of them. An [`Event`]
 //! is a record without values ([`redact()`]) and with its class ([`classify`]). [`rate::Limiter`]
-//! lets as many of them through as a server may send.
+//! lets as many of them through as a server may send. [`entry()`] is how they are sent.
 
 mod class;
+mod entry;
 mod event;
 mod format;
 pub mod rate;
 mod redact;
 pub mod tail;
 mod timestamp;
-mod v3;
 mod zones;
 
 pub use self::class::{Class, Classified, Level, classify};
+pub use self::entry::{entry, sum_entry};
 pub use self::event::Event;
 pub use self::format::{
     Counts, Format, MAX_RECORD_BYTES, Prefix, PrefixIssue, Reader, Record, Severity,
 };
-pub use self::redact::{Redacted, Values, redact};
+pub use self::redact::{
+    Redacted, Values, is_one_statement, plan_without_values, redact, statement_without_values,
+};
 pub use self::timestamp::Timestamp;
-pub use self::v3::{LogEntry, MAX_ENTRIES, v3_entries};
 pub use self::zones::Zones;

@@ -19,6 +19,9 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+pub use self::plan::plan_without_values;
+pub use self::sql::{is_one_statement, statement_without_values};
+
 use crate::Record;
 
 /// What happens to values; `collect.log.values`.

@@ -1,6 +1,8 @@
 //! Points in time.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// A point in wall-clock time: microseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -20,5 +22,15 @@ impl Timestamp {
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
+    }
+
+    /// The same as RFC 3339 in UTC; `None` beyond the years 0 to 9999.
+    #[must_use]
+    pub fn rfc3339(self) -> Option<String> {
+        let nanos = i128::from(self.0) * 1_000;
+        OffsetDateTime::from_unix_timestamp_nanos(nanos)
+            .ok()?
+            .format(&Rfc3339)
+            .ok()
     }
 }

@@ -55,7 +55,7 @@ fn sql(facts: &Facts) -> Option<String> {
 }
 
 /// What the collector runs itself is in `collector_cost`, not among the statements.
-const OTHERS: &str = "query NOT LIKE 'SELECT /* pganalytics:%' AND NOT ((query LIKE 'SET LOCAL %' \
+const OTHERS: &str = "query !~ '^(SELECT|EXPLAIN) /\\* pganalytics:' AND NOT ((query LIKE 'SET LOCAL %' \
     OR query = 'BEGIN READ ONLY') AND userid = (SELECT oid FROM pg_roles WHERE rolname = current_user))";
 
 const SUMS: [&str; 15] = [

@@ -9,7 +9,10 @@
 )]
 
 mod blocking;
+mod logs;
+mod plans;
 mod postgres;
 mod roles;
 mod standby;
 mod types;
+mod upkeep;

@@ -21,21 +21,29 @@ pub(crate) struct Postgres {
     pub(crate) major: i32,
     pub(crate) port: u16,
     pub(crate) dir: PathBuf,
+    settings: Vec<String>,
     _guard: tempfile::TempDir,
 }
 
 impl Postgres {
     pub(crate) fn start(major: i32) -> Self {
+        Self::start_with(major, &[])
+    }
+
+    /// With these settings beside those of every test.
+    pub(crate) fn start_with(major: i32, settings: &[&str]) -> Self {
         let guard = tempfile::tempdir().unwrap();
         // The servers run as another user.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(guard.path(), open).unwrap();
         let dir = guard.path().join("server");
-        let port = run_start(major, &dir);
+        let settings: Vec<String> = settings.iter().map(|set| (*set).to_owned()).collect();
+        let port = run_start(major, &dir, &settings);
         Self {
             major,
             port,
             dir,
+            settings,
             _guard: guard,
         }
     }
@@ -44,7 +52,7 @@ impl Postgres {
     pub(crate) fn restart(&mut self, between: impl FnOnce(&Path)) {
         self.stop();
         between(&self.dir);
-        self.port = run_start(self.major, &self.dir);
+        self.port = run_start(self.major, &self.dir, &self.settings);
     }
 
     fn stop(&self) {
@@ -84,10 +92,11 @@ impl Drop for Postgres {
     }
 }
 
-fn run_start(major: i32, dir: &Path) -> u16 {
+fn run_start(major: i32, dir: &Path, settings: &[String]) -> u16 {
     let output = Command::new(script())
         .args(["start", &major.to_string()])
         .arg(dir)
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .output()
         .unwrap();
     let port = String::from_utf8_lossy(&output.stdout).trim().parse();

@@ -15,12 +15,14 @@ const SETUP: &str = "CREATE EXTENSION pg_stat_statements; CREATE DATABASE app; \
     SELECT pg_create_physical_replication_slot('spare', true)";
 
 /// What every server has, whatever its version and however idle it is.
-const ALWAYS: [&str; 24] = [
+const ALWAYS: [&str; 26] = [
     "collector_cost",
     "collector_gaps",
     "pg_activity_sample",
     "pg_archiver",
+    "pg_autovacuum",
     "pg_bgwriter",
+    "pg_bloat_estimate",
     "pg_checkpointer",
     "pg_column",
     "pg_connection",

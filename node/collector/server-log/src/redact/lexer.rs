@@ -1,5 +1,5 @@
 //! Tokens of SQL as PostgreSQL's scanner separates them, for texts that must be whole: whatever is
-//! left open, or is no SQL, is an error, since a value could hide in it.
+//! left open, or is no SQL, ends them, since a value could hide in it.
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +25,24 @@ pub(super) enum Quotes {
 
 /// Separates a text into tokens; joined they are the whole. `None` if the text does not lex.
 pub(super) fn lex(text: &str, quotes: Quotes) -> Option<Vec<(Kind, &str)>> {
+    let (tokens, rest) = lex_start(text, quotes);
+    rest.is_empty().then_some(tokens)
+}
+
+/// The tokens that a text starts with, and the rest, from what does not lex.
+pub(super) fn lex_start(text: &str, quotes: Quotes) -> (Vec<(Kind, &str)>, &str) {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let (kind, length) = next(rest, first, quotes)?;
-        let (token, behind) = rest.split_at_checked(length)?;
+        let token = next(rest, first, quotes)
+            .and_then(|(kind, length)| Some((kind, rest.split_at_checked(length)?)));
+        let Some((kind, (token, behind))) = token else {
+            break;
+        };
         tokens.push((kind, token));
         rest = behind;
     }
-    Some(tokens)
+    (tokens, rest)
 }
 
 fn next(rest: &str, first: char, quotes: Quotes) -> Option<(Kind, usize)> {

@@ -31,6 +31,12 @@ const EXPRESSIONS: [&str; 9] = [
 /// An expression of a text plan is looked for in at most this many more lines.
 const MAX_LINES: usize = 64;
 
+/// The plan without values, text or JSON: as [`crate::redact()`] does it in a record.
+#[must_use]
+pub fn plan_without_values(document: &str) -> String {
+    redact(document, &mut Removed { count: 0 })
+}
+
 /// Takes the values out of a plan, text or JSON. "Query Parameters" go whole.
 pub(super) fn redact(document: &str, removed: &mut Removed) -> String {
     match serde_json::from_str::<Map<String, Value>>(document) {

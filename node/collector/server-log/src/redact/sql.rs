@@ -1,6 +1,6 @@
 //! Statements without their literals.
 
-use super::lexer::{Kind, Quotes, lex};
+use super::lexer::{Kind, Quotes, lex, lex_start};
 
 /// The statement with `$n` for each literal, counted on from its own parameters, and without
 /// comments, in which clients put values too. `None` if it does not lex.
@@ -13,12 +13,43 @@ pub(super) fn with_position(sql: &str, position: Option<u32>) -> Option<(String,
     redact(sql, Quotes::Names, position)
 }
 
+/// The statement with `$n` for each literal and without comments, as far as it lexes: what a
+/// server cut off within a literal, a comment or a quoted name is left out from there on.
+///
+/// ```
+/// use pga_server_log::statement_without_values;
+///
+/// assert_eq!(statement_without_values("SELECT a FROM t WHERE b = 'x"), "SELECT a FROM t WHERE b = ");
+/// ```
+#[must_use]
+pub fn statement_without_values(sql: &str) -> String {
+    let (tokens, _) = lex_start(sql, Quotes::Names);
+    written(tokens, None).0
+}
+
+/// Whether a text is one whole statement: it lexes, and no semicolon stands before its end.
+#[must_use]
+pub fn is_one_statement(sql: &str) -> bool {
+    let Some(tokens) = lex(sql, Quotes::Names) else {
+        return false;
+    };
+    let mut rest = tokens
+        .iter()
+        .filter(|(kind, text)| *kind != Kind::Comment && !text.trim().is_empty())
+        .skip_while(|(_, text)| *text != ";");
+    rest.all(|(_, text)| *text == ";")
+}
+
 fn redact(sql: &str, quotes: Quotes, position: Option<u32>) -> Option<(String, Option<u32>)> {
-    let tokens = lex(sql, quotes)?;
+    Some(written(lex(sql, quotes)?, position))
+}
+
+/// The tokens with parameters in place of literals, and where a character of them went.
+fn written(tokens: Vec<(Kind, &str)>, position: Option<u32>) -> (String, Option<u32>) {
     let parameters = tokens.iter().filter(|(kind, _)| *kind == Kind::Parameter);
     let numbers = parameters.filter_map(|(_, text)| text.get(1..)?.parse::<u32>().ok());
     let mut last = numbers.max().unwrap_or(0);
-    let mut out = String::with_capacity(sql.len());
+    let mut out = String::new();
     let wanted = position.and_then(|position| usize::try_from(position).ok());
     let (mut read, mut written, mut moved) = (0_usize, 0_usize, None);
     for (kind, text) in tokens {
@@ -43,7 +74,7 @@ fn redact(sql: &str, quotes: Quotes, position: Option<u32>) -> Option<(String, O
         }
         written += out.get(before..).map_or(0, |text| text.chars().count());
     }
-    Some((out, moved))
+    (out, moved)
 }
 
 #[cfg(test)]
@@ -79,6 +110,31 @@ mod tests {
                 want,
                 "{sql}"
             );
+        }
+    }
+
+    #[test]
+    fn what_was_cut_off_is_left_out_from_the_open_literal_on() {
+        for (sql, want) in [
+            ("SELECT 'a', b /* x */", "SELECT $1, b  "),
+            ("INSERT INTO t VALUES ('open", "INSERT INTO t VALUES ("),
+            ("SELECT $x$ open", "SELECT "),
+            ("SELECT a, \"na", "SELECT a, "),
+        ] {
+            assert_eq!(statement_without_values(sql), want, "{sql}");
+        }
+    }
+
+    #[test]
+    fn one_statement_has_no_semicolon_before_its_end() {
+        for (sql, want) in [
+            ("SELECT 1", true),
+            ("SELECT ';' /* ; */ ; -- ;", true),
+            ("SELECT 1; COMMIT", false),
+            ("SELECT 'open", false),
+            ("SELECT $1;\n", true),
+        ] {
+            assert_eq!(is_one_statement(sql), want, "{sql}");
         }
     }
 

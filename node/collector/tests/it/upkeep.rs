@@ -1,0 +1,38 @@
+//! Room that tables waste, and what autovacuum has to do, beside what is known of made-up tables.
+
+use crate::postgres::{Postgres, collect, element, rows};
+
+const SETUP: [&str; 5] = [
+    "CREATE TABLE b WITH (autovacuum_enabled = off) AS SELECT g AS id, g % 2 = 0 AS even, \
+        g::bigint AS big, repeat('b', 1 + g % 50) AS pad, CASE WHEN g % 3 = 0 THEN g END AS n \
+        FROM generate_series(1, 60000) g",
+    "CREATE UNIQUE INDEX b_id ON b (id)",
+    // A third of all rows is dead then, in the table and in its index.
+    "UPDATE b SET n = 1 WHERE id <= 30000",
+    "VACUUM ANALYZE b",
+    "CREATE TABLE never_analysed AS SELECT generate_series(1, 5000) AS id",
+];
+
+#[tokio::test]
+async fn wasted_room_is_estimated_and_doubt_is_said() {
+    for major in [13, 15, 18] {
+        let postgres = Postgres::start(major);
+        let client = postgres.connect().await;
+        for statement in SETUP {
+            client.batch_execute(statement).await.unwrap();
+        }
+        let mut server = postgres.server("postgres");
+        let elements = collect(&mut server).await;
+        let found = rows(element(&elements, "pg_bloat_estimate", "postgres"));
+        let of = |name: &str| found.iter().find(|row| row["relation"] == name).unwrap();
+        for name in ["b", "b_id"] {
+            let share = of(name)["wasted_share"].as_f64().unwrap();
+            assert!((share - 1.0 / 3.0).abs() < 0.04, "{major} {name}: {share}");
+            assert_eq!(of(name)["confidence"], "high", "{major} {name}");
+        }
+        assert_eq!(of("never_analysed")["confidence"], "low", "{major}");
+        let upkeep = element(&elements, "pg_autovacuum", "postgres");
+        assert_eq!(upkeep["disabled"], 1, "{major}: {upkeep}");
+        assert_eq!(upkeep["max_workers"], 3, "{major}: {upkeep}");
+    }
+}
