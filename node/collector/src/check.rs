@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::connection::{Connection, ReadError};
 use crate::facts::Facts;
 use crate::gap::chain;
+use crate::log::KIND;
+use crate::log::place::Place;
 use crate::server::CollectError;
 use crate::source::{SOURCES, Scope};
 
@@ -111,8 +113,30 @@ async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadEr
             Err(error) => findings.push(Finding::bad(name, chain(&error), source.help)),
         }
     }
+    findings.push(log(&connection, &facts).await?);
     findings.extend(settings(&connection, &facts).await?);
     Ok(())
+}
+
+/// Whether the log can be read, and how well.
+async fn log(connection: &Connection, facts: &Facts) -> Result<Finding, ReadError> {
+    let found = match Place::ask(connection, None).await? {
+        Place::Here(found) => found,
+        Place::Elsewhere(gap) => return Ok(Finding::bad(KIND, gap.reason, gap.help)),
+    };
+    let text = found.describe();
+    let Some(lack) = found.lacks() else {
+        return Ok(Finding::good(KIND, text));
+    };
+    let (name, prefix) = match facts.version {
+        150_000.. => ("jsonlog", "%m [%p] %q%u@%d/%a %e %Q %c:%l "),
+        140_000.. => ("csvlog", "%m [%p] %q%u@%d/%a %e %Q %c:%l "),
+        _ => ("csvlog", "%m [%p] %q%u@%d/%a %e %c:%l "),
+    };
+    let fix = format!(
+        "ALTER SYSTEM SET log_destination = '{name}', or log_line_prefix = '{prefix}' (reload)"
+    );
+    Ok(Finding::bad(KIND, format!("{text}: {lack}"), fix))
 }
 
 fn millis(time: Duration) -> String {
@@ -171,7 +195,7 @@ async fn settings(connection: &Connection, facts: &Facts) -> Result<Vec<Finding>
             "check",
             "SELECT name::text, setting::text FROM pg_settings WHERE name IN \
                ('track_io_timing', 'track_activities', 'pg_stat_statements.track', \
-                'compute_query_id', 'log_lock_waits', 'track_activity_query_size')",
+                'compute_query_id', 'log_lock_waits', 'log_temp_files', 'track_activity_query_size')",
         )
         .await?;
     let mut findings = Vec::new();
@@ -193,6 +217,10 @@ async fn settings(connection: &Connection, facts: &Facts) -> Result<Vec<Finding>
             ("compute_query_id", "off") => (
                 "sessions cannot be joined to statements",
                 "ALTER SYSTEM SET compute_query_id = 'auto' (reload)",
+            ),
+            ("log_temp_files", "-1") => (
+                "temporary files leave no line in the log",
+                "ALTER SYSTEM SET log_temp_files = '1MB' (reload)",
             ),
             ("log_lock_waits", "off") => (
                 "long waits for locks leave no line in the log",

@@ -2,7 +2,7 @@
 
 mod follow;
 mod notes;
-mod place;
+pub(crate) mod place;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub use self::follow::LogPosition;
 
 use self::follow::{Batch, Follower};
-use self::notes::Notes;
+use self::notes::{Notes, Unnamed};
 use self::place::Place;
 use crate::connection::{Connection, ReadError};
 use crate::gap::{Gap, chain};
@@ -68,6 +68,8 @@ pub(crate) struct Log {
 pub(crate) struct Cycle {
     /// Elements.
     pub(crate) elements: Vec<Value>,
+    /// Plans whose statements have no id in the log.
+    pub(crate) unnamed: Vec<Unnamed>,
     /// What is missing: the log cannot be read, or bytes of it are lost.
     pub(crate) gap: Option<Gap>,
 }
@@ -151,8 +153,13 @@ impl Log {
         }
     }
 
+    /// The element of a plan, now that its statement is known.
+    pub(crate) fn plan(&mut self, plan: &Unnamed, database: &str, id: i64) -> Option<Value> {
+        self.notes.plan(plan, database, id)
+    }
+
     fn take(&mut self, batch: &Batch, wants: impl Fn(&str) -> bool, at: &str) -> Cycle {
-        let elements = self.notes.elements(batch, wants, at);
+        let (elements, unnamed) = self.notes.elements(batch, wants, at);
         self.health.events += elements.iter().filter(|one| one["type"] == KIND).count() as u64;
         for (class, count) in &batch.dropped {
             *self.health.dropped.entry(*class).or_default() += count;
@@ -164,6 +171,7 @@ impl Log {
         }
         Cycle {
             elements,
+            unnamed,
             gap: batch.lost.map(lost),
         }
     }

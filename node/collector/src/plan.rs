@@ -1,6 +1,7 @@
 //! Plans of statements, from the server's log and from EXPLAIN.
 
 mod generic;
+mod names;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,8 +9,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) use self::generic::{GenericPlans, TAG};
+pub(crate) use self::generic::GenericPlans;
+pub(crate) use self::names::Names;
 
+/// Source of gaps, and tag of the statements.
+pub(crate) const TAG: &str = "pg_plan";
 /// Type of the elements: the node keeps plans that are sent to it under this one.
 const KIND: &str = "explain_plan";
 /// A larger plan is not sent, in bytes.

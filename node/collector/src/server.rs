@@ -1,8 +1,10 @@
 //! One PostgreSQL server: what is due is read, and becomes elements.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+mod changes;
+mod log;
+mod plans;
+
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Environment, Target};
@@ -10,17 +12,17 @@ use pga_server_log::statement_without_values;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use self::changes::Changes;
 use crate::connection::{Connection, Read, ReadError};
 use crate::cost::Cost;
 use crate::facts::Facts;
 use crate::gap::Gap;
-use crate::log::{Log, LogHealth, LogOptions, LogPosition};
-use crate::plan::GenericPlans;
+use crate::log::Log;
+use crate::options::Options;
+use crate::plan::{GenericPlans, Names};
 use crate::schedule::Due;
 use crate::source::{SOURCES, Scope, Shape, Source};
 
-/// How often all rows of a source are sent that otherwise sends those that changed.
-const ALL_EVERY: Duration = Duration::from_secs(3_600);
 /// How often facts are looked up again: an extension may come or go.
 const FACTS_EVERY: Duration = Duration::from_secs(3_600);
 /// How often the collector tells about itself.
@@ -46,29 +48,6 @@ pub enum CollectError {
     Target(#[from] ConnectError),
 }
 
-/// What is read of a server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Only these databases; empty for all.
-    pub include: Vec<String>,
-    /// Not these.
-    pub exclude: Vec<String>,
-    /// All cadences are at most this long: a short one shows everything soon.
-    pub max_cadence: Option<Duration>,
-    /// The server's log is read, if they are there.
-    pub log: Option<LogOptions>,
-    /// The statements that cost most are explained (16 and later).
-    pub explains: bool,
-}
-
-impl Options {
-    /// Whether a database is to be read.
-    fn wants(&self, database: &str) -> bool {
-        let is = |names: &[String]| names.iter().any(|name| name == database);
-        (self.include.is_empty() || is(&self.include)) && !is(&self.exclude)
-    }
-}
-
 /// One PostgreSQL server.
 #[derive(Debug)]
 pub struct Server {
@@ -85,13 +64,7 @@ pub struct Server {
     retry: Option<(Instant, Duration)>,
     log: Option<Log>,
     plans: GenericPlans,
-}
-
-/// Which rows were sent last.
-#[derive(Debug, Default)]
-struct Changes {
-    rows: HashMap<u64, u64>,
-    all_at: Option<Instant>,
+    names: Names,
 }
 
 impl Server {
@@ -106,6 +79,7 @@ impl Server {
         Ok(Self {
             log,
             plans: GenericPlans::default(),
+            names: Names::default(),
             target,
             options,
             main: None,
@@ -125,24 +99,6 @@ impl Server {
         self.target.to_string()
     }
 
-    /// Goes on in the log behind a position of an earlier run.
-    pub fn resume_log(&mut self, position: LogPosition) {
-        if let Some(options) = self.options.log.clone() {
-            self.log = Some(Log::new(options, Some(position)));
-        }
-    }
-
-    /// The place in the log behind what the last [`Server::collect`] answered: it is to be kept
-    /// together with those elements, so that each event is sent once.
-    pub fn log_position(&self) -> Option<&LogPosition> {
-        self.log.as_ref()?.position()
-    }
-
-    /// What came of reading the log; `None` if it is not read.
-    pub fn log_health(&self) -> Option<&LogHealth> {
-        Some(self.log.as_ref()?.health())
-    }
-
     /// What cannot be read now.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.gaps.values()
@@ -158,72 +114,9 @@ impl Server {
                 Err(error) => self.disconnected(now, &error),
             }
         }
-        self.read_log(at, &mut elements).await;
+        self.read_log(now, at, &mut elements).await;
         self.tell_self(now, at, &mut elements);
         elements
-    }
-
-    /// Reads the log, with or without a connection.
-    async fn read_log(&mut self, at: &str, out: &mut Vec<Value>) {
-        let Some(log) = self.log.as_mut() else {
-            return;
-        };
-        let options = &self.options;
-        let cycle = log.read(|database| options.wants(database), at).await;
-        out.extend(cycle.elements);
-        let key = (crate::log::KIND.to_owned(), String::new());
-        match cycle.gap {
-            Some(gap) => {
-                self.gaps.insert(key, gap);
-            }
-            None => {
-                self.gaps.remove(&key);
-            }
-        }
-    }
-
-    /// Explains the statements that are next.
-    async fn read_plans(
-        &mut self,
-        main: &Connection,
-        facts: &Facts,
-        (now, at): (Instant, &str),
-        out: &mut Vec<Value>,
-    ) -> Result<(), ReadError> {
-        let options = &self.options;
-        let wants = |database: &str| options.wants(database);
-        let candidates = self.plans.next(main, facts, wants, now).await?;
-        let mut other: Option<(String, Connection)> = None;
-        for candidate in candidates {
-            let database = &candidate.database;
-            if *database != facts.database
-                && other.as_ref().is_none_or(|(name, _)| name != database)
-            {
-                // Never more than one beside the main one: the last one ends first.
-                drop(other.take());
-                match Connection::open(&self.target.with_dbname(database)).await {
-                    Ok(connection) => other = Some((database.clone(), connection)),
-                    // That it cannot be read is told by its other sources.
-                    Err(_) => continue,
-                }
-            }
-            let connection = match &other {
-                Some((name, connection)) if name == database => connection,
-                _ => main,
-            };
-            let key = (crate::plan::TAG.to_owned(), database.clone());
-            match self.plans.explain(connection, &candidate, at).await {
-                Ok(None) => {}
-                Ok(Some(element)) => {
-                    self.gaps.remove(&key);
-                    out.push(element);
-                }
-                Err(gap) => {
-                    self.gaps.insert(key, gap);
-                }
-            }
-        }
-        Ok(())
     }
 
     fn connected(&mut self) {
@@ -506,37 +399,6 @@ fn without_values(row: &mut Value) {
     }
 }
 
-impl Changes {
-    /// Keeps the rows that changed since they were sent last; all of them once an hour. Answers
-    /// whether all were kept.
-    fn keep_changed(&mut self, source: &Source, rows: &mut Vec<Value>, now: Instant) -> bool {
-        let is_all = self.all_at.is_none_or(|at| now - at >= ALL_EVERY);
-        if is_all {
-            self.all_at = Some(now);
-        }
-        let mut seen = HashSet::with_capacity(rows.len());
-        let known = &mut self.rows;
-        rows.retain(|row| {
-            let key = hash(source.key.iter().filter_map(|name| row.get(*name)));
-            let columns = row.as_object().into_iter().flatten();
-            let stable = columns.filter(|(name, _)| !source.volatile.contains(&name.as_str()));
-            let content = hash(stable.map(|(_, value)| value));
-            seen.insert(key);
-            known.insert(key, content) != Some(content) || is_all
-        });
-        known.retain(|key, _| seen.contains(key));
-        is_all
-    }
-}
-
-fn hash<'a>(values: impl Iterator<Item = &'a Value>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for value in values {
-        value.to_string().hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -544,36 +406,6 @@ mod tests {
 
     fn source(kind: &str) -> &'static Source {
         SOURCES.iter().find(|source| source.kind == kind).unwrap()
-    }
-
-    #[test]
-    fn rows_that_changed_are_kept_and_all_once_an_hour() {
-        let source = source("pg_table");
-        let start = Instant::now();
-        let mut changes = Changes::default();
-        let row = |relid: i64, scans: i64, age: i64| json!({ "relid": relid, "seq_scan": scans, "xid_age": age });
-        for (name, seconds, rows, want) in [
-            ("first", 0, vec![row(1, 5, 10), row(2, 5, 10)], vec![1, 2]),
-            ("only ages", 60, vec![row(1, 5, 11), row(2, 5, 11)], vec![]),
-            ("one", 120, vec![row(1, 6, 12), row(2, 5, 12)], vec![1]),
-            ("new", 180, vec![row(1, 6, 12), row(3, 1, 1)], vec![3]),
-            ("back", 240, vec![row(1, 6, 12), row(2, 5, 12)], vec![2]),
-            (
-                "hourly",
-                3_600,
-                vec![row(1, 6, 12), row(2, 5, 12)],
-                vec![1, 2],
-            ),
-        ] {
-            let mut rows = rows;
-            let now = start + Duration::from_secs(seconds);
-            changes.keep_changed(source, &mut rows, now);
-            let kept: Vec<i64> = rows
-                .iter()
-                .map(|row| row["relid"].as_i64().unwrap())
-                .collect();
-            assert_eq!(kept, want, "{name}");
-        }
     }
 
     #[test]

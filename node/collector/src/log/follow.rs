@@ -46,7 +46,8 @@ pub(super) struct Batch {
     pub(super) file: Option<PathBuf>,
     /// The place behind these events; `None` before there is a file.
     pub(super) position: Option<LogPosition>,
-    bytes: usize,
+    /// Bytes of their texts.
+    pub(super) bytes: usize,
 }
 
 /// Reads one log.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use pga_server_log::tail::{FileKind, LogFiles};
-use pga_server_log::{Format, Prefix, Zones};
+use pga_server_log::{Format, Prefix, PrefixIssue, Zones};
 
 use super::KIND;
 use crate::connection::{Connection, ReadError};
@@ -41,7 +41,7 @@ pub(crate) struct Found {
 
 impl Place {
     /// Asks the server. A directory that somebody named wins over the server's.
-    pub(super) async fn ask(main: &Connection, named: Option<&Path>) -> Result<Self, ReadError> {
+    pub(crate) async fn ask(main: &Connection, named: Option<&Path>) -> Result<Self, ReadError> {
         let mut settings = HashMap::new();
         for row in main.rows(KIND, SETTINGS).await? {
             let (name, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
@@ -53,6 +53,32 @@ impl Place {
             .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
         let (is_here, offset): (bool, i32) = (row.try_get(0)?, row.try_get(1)?);
         Ok(place(&settings, is_here, offset, named))
+    }
+}
+
+impl Found {
+    /// Where it is, for a person.
+    pub(crate) fn describe(&self) -> String {
+        let format = match &self.format {
+            Format::Json => "jsonlog",
+            Format::Csv => "csvlog",
+            Format::Stderr(_) => "stderr",
+        };
+        format!("{format} in {}", self.files.directory.display())
+    }
+
+    /// What its prefix leaves out; `None` if nothing that matters.
+    pub(crate) fn lacks(&self) -> Option<&'static str> {
+        let Format::Stderr(prefix) = &self.format else {
+            return None;
+        };
+        prefix.issues().first().map(|issue| match issue {
+            PrefixIssue::Ambiguous { .. } => "two names stand side by side in log_line_prefix",
+            PrefixIssue::NoTime => "log_line_prefix has no time",
+            PrefixIssue::NoProcess => "log_line_prefix has no process",
+            PrefixIssue::NoIdentity => "log_line_prefix has no %c and %l",
+            PrefixIssue::NoSqlstate => "log_line_prefix has no %e",
+        })
     }
 }
 

@@ -8,14 +8,12 @@ use pga_server_log::{is_one_statement, plan_without_values, statement_without_va
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Plans, Source};
+use super::{Plans, Source, TAG};
 use crate::connection::{Connection, ReadError};
 use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::schedule::Due;
 
-/// Source of gaps, and tag of the statements.
-pub(crate) const TAG: &str = "pg_plan";
 /// How often statements are looked for.
 const EVERY: Duration = Duration::from_secs(60);
 /// Statements that are explained at each look.

@@ -35,7 +35,7 @@ async fn a_session_that_waits_is_seen_with_the_one_that_holds_it() {
         assert_eq!(pair["mode_held"], "ExclusiveLock", "{major}: {pair}");
         assert!(pair["wait_seconds"].as_f64() > Some(1.0), "{major}: {pair}");
         assert_eq!(
-            pair["blocked_query"], "UPDATE t SET secret = ? WHERE id = ?",
+            pair["blocked_query"], "UPDATE t SET secret = $1 WHERE id = $2",
             "{major}"
         );
         let all = serde_json::to_string(&found).unwrap();

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::postgres::{Postgres, collect, until};
 
 /// Collects until there is a plan from a source of a relation.
-async fn plan_of(server: &mut Server, source: &str, relation: &str) -> Value {
-    until(relation, async || {
+async fn plan_of(server: &mut Server, source: &str, name: &str, relation: &str) -> Value {
+    until(name, async || {
         let elements = collect(server).await;
         let is_wanted = |element: &&Value| {
             element["type"] == "explain_plan"
@@ -32,6 +32,8 @@ const SETUP: &str = "CREATE EXTENSION pg_stat_statements; CREATE SCHEMA app; \
 #[tokio::test]
 async fn a_plan_in_the_log_is_that_of_its_statement_and_has_no_values() {
     for (major, destination, format) in [
+        (13, "csvlog", "json"),
+        (14, "stderr", "text"),
         (15, "jsonlog", "json"),
         (16, "csvlog", "text"),
         (17, "stderr", "json"),
@@ -43,7 +45,11 @@ async fn a_plan_in_the_log_is_that_of_its_statement_and_has_no_values() {
             &[
                 "logging_collector=on",
                 &format!("log_destination={destination}"),
-                "log_line_prefix='%m [%p] %q%u@%d %Q '",
+                // 14 has the ids of 16 and later, and no place for them in this prefix.
+                match major {
+                    14 => "log_line_prefix='%m [%p] '",
+                    _ => "log_line_prefix='%m [%p] %q%u@%d %Q '",
+                },
                 "auto_explain.log_min_duration=0",
                 "auto_explain.log_analyze=on",
                 &format!("auto_explain.log_format={format}"),
@@ -58,7 +64,7 @@ async fn a_plan_in_the_log_is_that_of_its_statement_and_has_no_values() {
             ..Options::default()
         };
         let mut server = Server::new(&postgres.dsn("postgres"), options).unwrap();
-        let plan = plan_of(&mut server, "auto_explain", "WHERE note").await;
+        let plan = plan_of(&mut server, "auto_explain", &name, "WHERE note").await;
         let text = plan.to_string();
         assert!(!text.contains("secret"), "{name}: {text}");
         assert!(
@@ -112,6 +118,7 @@ async fn what_costs_most_is_explained_without_being_run() {
             "{major}"
         );
         let calls = "SELECT calls FROM pg_stat_statements WHERE query LIKE 'UPDATE orders%'";
+        let client = postgres.connect().await;
         let calls: i64 = client.query_one(calls, &[]).await.unwrap().get(0);
         assert_eq!(calls, 1, "{major}: it was planned only");
         let again = collect(&mut server).await;

@@ -1,0 +1,96 @@
+//! Which rows of a source changed since they were sent.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::source::Source;
+
+/// How often all rows of a source are sent that otherwise sends those that changed.
+const ALL_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Which rows were sent last.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    rows: HashMap<u64, u64>,
+    all_at: Option<Instant>,
+}
+
+impl Changes {
+    /// Keeps the rows that changed since they were sent last; all of them once an hour. Answers
+    /// whether all were kept.
+    pub(super) fn keep_changed(
+        &mut self,
+        source: &Source,
+        rows: &mut Vec<Value>,
+        now: Instant,
+    ) -> bool {
+        let is_all = self.all_at.is_none_or(|at| now - at >= ALL_EVERY);
+        if is_all {
+            self.all_at = Some(now);
+        }
+        let mut seen = HashSet::with_capacity(rows.len());
+        let known = &mut self.rows;
+        rows.retain(|row| {
+            let key = hash(source.key.iter().filter_map(|name| row.get(*name)));
+            let columns = row.as_object().into_iter().flatten();
+            let stable = columns.filter(|(name, _)| !source.volatile.contains(&name.as_str()));
+            let content = hash(stable.map(|(_, value)| value));
+            seen.insert(key);
+            known.insert(key, content) != Some(content) || is_all
+        });
+        known.retain(|key, _| seen.contains(key));
+        is_all
+    }
+}
+
+fn hash<'a>(values: impl Iterator<Item = &'a Value>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for value in values {
+        value.to_string().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::source::SOURCES;
+
+    #[test]
+    fn rows_that_changed_are_kept_and_all_once_an_hour() {
+        let mut sources = SOURCES.iter();
+        let source = sources.find(|source| source.kind == "pg_table").unwrap();
+        let start = Instant::now();
+        let mut changes = Changes::default();
+        let row = |relid: i64, scans: i64, age: i64| json!({ "relid": relid, "seq_scan": scans, "xid_age": age });
+        for (name, seconds, rows, want) in [
+            ("first", 0, vec![row(1, 5, 10), row(2, 5, 10)], vec![1, 2]),
+            ("only ages", 60, vec![row(1, 5, 11), row(2, 5, 11)], vec![]),
+            ("one", 120, vec![row(1, 6, 12), row(2, 5, 12)], vec![1]),
+            ("new", 180, vec![row(1, 6, 12), row(3, 1, 1)], vec![3]),
+            ("back", 240, vec![row(1, 6, 12), row(2, 5, 12)], vec![2]),
+            (
+                "hourly",
+                3_600,
+                vec![row(1, 6, 12), row(2, 5, 12)],
+                vec![1, 2],
+            ),
+        ] {
+            let mut rows = rows;
+            let now = start + Duration::from_secs(seconds);
+            changes.keep_changed(source, &mut rows, now);
+            let kept: Vec<i64> = rows
+                .iter()
+                .map(|row| row["relid"].as_i64().unwrap())
+                .collect();
+            assert_eq!(kept, want, "{name}");
+        }
+    }
+}
