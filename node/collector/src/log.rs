@@ -153,6 +153,11 @@ impl Log {
         }
     }
 
+    /// Whether it had a plan of a statement.
+    pub(crate) fn has_plan(&self, id: i64, database: &str) -> bool {
+        self.notes.has_plan(id, database)
+    }
+
     /// The element of a plan, now that its statement is known.
     pub(crate) fn plan(&mut self, plan: &Unnamed, database: &str, id: i64) -> Option<Value> {
         self.notes.plan(plan, database, id)

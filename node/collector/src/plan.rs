@@ -20,8 +20,10 @@ const KIND: &str = "explain_plan";
 const MAX_BYTES: usize = 256 << 10;
 /// The same structure of one statement is sent at most this often.
 const AGAIN: Duration = Duration::from_secs(3_600);
-/// Structures that are remembered; beyond them, none is.
+/// Statements that are remembered; beyond them, none is.
 const MAX_KNOWN: usize = 20_000;
+/// Structures of one statement that are sent within that time.
+const MAX_STRUCTURES: usize = 20;
 
 /// Where a plan is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +37,15 @@ pub(crate) enum Source {
 /// Which plans were sent, so that none is sent all the time.
 #[derive(Debug, Default)]
 pub(crate) struct Plans {
-    known: HashMap<(i64, String, String), Instant>,
+    known: HashMap<(i64, String), HashMap<String, Instant>>,
 }
 
 impl Plans {
+    /// Whether a plan of a statement was sent since the start.
+    pub(crate) fn has(&self, id: i64, database: &str) -> bool {
+        self.known.contains_key(&(id, database.to_owned()))
+    }
+
     /// The element of a plan of a statement, by query id and database: JSON as an object, text as
     /// a string. `None` if it is too large, or its structure was sent within the hour.
     pub(crate) fn element(
@@ -57,14 +64,15 @@ impl Plans {
             return None;
         }
         let now = Instant::now();
-        let key = (id, database.to_owned(), structure(plan));
-        if self.known.get(&key).is_some_and(|at| now - *at < AGAIN) {
-            return None;
-        }
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        self.known.insert(key, now);
+        let known = self.known.entry((id, database.to_owned())).or_default();
+        known.retain(|_, at| now - *at < AGAIN);
+        if known.len() >= MAX_STRUCTURES || known.contains_key(&structure(plan)) {
+            return None;
+        }
+        known.insert(structure(plan), now);
         let (json, text) = match plan {
             Value::String(text) => (Value::Null, json!(text)),
             document => (document.clone(), Value::Null),

@@ -109,12 +109,13 @@ impl Server {
     pub async fn collect(&mut self, now: Instant, at: &str) -> Vec<Value> {
         let mut elements = Vec::new();
         if self.retry.is_none_or(|(at, _)| now >= at) {
-            match self.read_due(now, at, &mut elements).await {
+            match self.read_due(now, &mut elements).await {
                 Ok(()) => self.connected(),
                 Err(error) => self.disconnected(now, &error),
             }
         }
         self.read_log(now, at, &mut elements).await;
+        self.read_plans(now, at, &mut elements).await;
         self.tell_self(now, at, &mut elements);
         elements
     }
@@ -141,12 +142,7 @@ impl Server {
             .insert(("connection".to_owned(), String::new()), gap);
     }
 
-    async fn read_due(
-        &mut self,
-        now: Instant,
-        at: &str,
-        out: &mut Vec<Value>,
-    ) -> Result<(), ReadError> {
+    async fn read_due(&mut self, now: Instant, out: &mut Vec<Value>) -> Result<(), ReadError> {
         let main = match self.main.take() {
             Some(main) if main.is_open() => main,
             _ => Connection::open(&self.target).await?,
@@ -165,9 +161,6 @@ impl Server {
         }
         if let Some(log) = self.log.as_mut() {
             log.ask(&main, now).await?;
-        }
-        if self.options.explains {
-            self.read_plans(&main, &facts, (now, at), out).await?;
         }
         self.main = Some(main);
         Ok(())

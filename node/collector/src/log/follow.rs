@@ -145,8 +145,8 @@ impl Follower {
         let at = record.time.unwrap_or_else(now);
         let is_own = is_own(&record);
         let event = Event::new(record, self.values);
-        // What the collector itself costs is told elsewhere.
-        if is_own && event.level() == Level::Info {
+        // What the collector itself costs, and what it may not, is told elsewhere.
+        if is_own && event.level() > Level::Error {
             return None;
         }
         self.limiter.offer(event, at)

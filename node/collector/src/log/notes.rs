@@ -69,6 +69,11 @@ impl Notes {
         (elements, unnamed)
     }
 
+    /// Whether the log had a plan of a statement.
+    pub(super) fn has_plan(&self, id: i64, database: &str) -> bool {
+        self.plans.has(id, database)
+    }
+
     /// The element of a plan, now that its statement is known.
     pub(super) fn plan(&mut self, plan: &Unnamed, database: &str, id: i64) -> Option<Value> {
         let Unnamed {

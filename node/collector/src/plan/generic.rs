@@ -50,12 +50,13 @@ pub(crate) struct GenericPlans {
 }
 
 impl GenericPlans {
-    /// The statements that are next: those with the most time among the 50 with the most time.
+    /// The statements that are next, the one with the most time first, of the 50 with the most time.
+    /// `wants` is asked with the database and the query id.
     pub(crate) async fn next(
         &mut self,
         main: &Connection,
         facts: &Facts,
-        wants: impl Fn(&str) -> bool,
+        wants: impl Fn(&str, i64) -> bool,
         now: Instant,
     ) -> Result<Vec<Candidate>, ReadError> {
         let Some(schema) = facts.statements().filter(|_| facts.version >= SINCE) else {
@@ -73,7 +74,7 @@ impl GenericPlans {
                 text: row.try_get(2)?,
                 search_path: row.try_get(3)?,
             };
-            if wants(&candidate.database)
+            if wants(&candidate.database, candidate.id)
                 && can_be_explained(&candidate.text)
                 && self.is_new(&candidate, now)
             {

@@ -4,22 +4,31 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Server;
-use crate::connection::{Connection, ReadError};
-use crate::facts::Facts;
+use crate::connection::Connection;
 use crate::plan::TAG;
 
 impl Server {
-    /// Explains the statements that are next.
-    pub(super) async fn read_plans(
-        &mut self,
-        main: &Connection,
-        facts: &Facts,
-        (now, at): (Instant, &str),
-        out: &mut Vec<Value>,
-    ) -> Result<(), ReadError> {
-        let options = &self.options;
-        let wants = |database: &str| options.wants(database);
-        let candidates = self.plans.next(main, facts, wants, now).await?;
+    /// Explains the statements that are next and have no plan in the log, which says more: that
+    /// one ran.
+    pub(super) async fn read_plans(&mut self, now: Instant, at: &str, out: &mut Vec<Value>) {
+        let facts = self.facts.get(self.target.dbname());
+        let (Some(main), Some((facts, _)), true) = (&self.main, facts, self.options.explains)
+        else {
+            return;
+        };
+        let (options, log) = (&self.options, &self.log);
+        let wants = |database: &str, id: i64| {
+            let is_known = log.as_ref().is_some_and(|log| log.has_plan(id, database));
+            options.wants(database) && !is_known
+        };
+        let candidates = match self.plans.next(main, facts, wants, now).await {
+            Ok(candidates) => candidates,
+            // The next cycle tells about a connection that is gone.
+            Err(error) => {
+                tracing::debug!(%error, "the statements to explain cannot be read");
+                return;
+            }
+        };
         let mut other: Option<(String, Connection)> = None;
         for candidate in candidates {
             let database = &candidate.database;
@@ -50,6 +59,5 @@ impl Server {
                 }
             }
         }
-        Ok(())
     }
 }
