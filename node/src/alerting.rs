@@ -9,6 +9,7 @@ mod current_values;
 mod evaluation;
 mod outbox;
 pub(crate) mod sending;
+mod smtp;
 pub(crate) mod target;
 
 pub(crate) use self::cluster_rows::ClusterRows;

@@ -13,6 +13,7 @@ mod expression;
 pub mod facts;
 mod lock_tree;
 pub mod machine;
+pub mod mail;
 mod matching;
 pub mod message;
 pub mod notify;

@@ -8,10 +8,13 @@
 //! | `slack` | incoming webhook with blocks | none |
 //! | `teams` | Workflows webhook with an Adaptive Card | none |
 //! | `pagerduty` | Events API v2, one event for each alert | `dedup_key` |
+//! | `email` | a mail, see [`mail`](crate::mail) | `Message-ID` |
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::mail::{self, MailSettings};
 
 /// How long Alertmanager believes that an alert fires without hearing of it, in seconds.
 pub const ALERTMANAGER_SECONDS: i64 = 240;
@@ -28,6 +31,7 @@ pub const KINDS: &[&str] = &[
     "slack",
     "teams",
     "pagerduty",
+    "email",
 ];
 
 /// What a channel needs to send: sealed in the state.
@@ -43,9 +47,12 @@ pub struct Settings {
     /// Bearer token, if the receiver asks for one.
     #[serde(default)]
     pub token: String,
-    /// Template of a webhook's body; without it the body is JSON.
+    /// Template of a webhook's body, which is JSON without it, or of a mail's text.
     #[serde(default)]
     pub template: String,
+    /// The mail server, sender and receivers of an e-mail channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailSettings>,
 }
 
 /// One request.
@@ -63,6 +70,18 @@ pub struct Message {
 pub fn problem(kind: &str, settings: &Settings) -> Option<String> {
     if !KINDS.contains(&kind) {
         return Some(format!("kind is {kind:?}: use one of {}", KINDS.join(", ")));
+    }
+    match (kind, &settings.mail) {
+        ("email", Some(mail)) if settings.url.is_empty() => {
+            return mail::problem(mail, &settings.template);
+        }
+        ("email", _) => {
+            return Some(
+                "mail is missing: host, from, to; and an e-mail channel has no url".to_owned(),
+            );
+        }
+        (_, Some(_)) => return Some("mail is for e-mail channels only".to_owned()),
+        (_, None) => {}
     }
     let is_url = settings.url.starts_with("https://") || settings.url.starts_with("http://");
     match kind {
@@ -243,10 +262,11 @@ fn title(content: &Value) -> String {
         (0, _) => "RESOLVED".to_owned(),
         (n, _) => format!("FIRING {n}"),
     };
-    let again = if content["is_repeat"] == Value::Bool(true) {
-        " (again)"
-    } else {
-        ""
+    let is = |name: &str| content[name] == Value::Bool(true);
+    let again = match (is("may_repeat"), is("is_repeat")) {
+        (true, _) => " (perhaps sent before)",
+        (false, true) => " (again)",
+        (false, false) => "",
     };
     format!("[{what}] {name} {}{again}", group.join(" "))
         .trim()

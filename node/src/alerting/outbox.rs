@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pga_alerts::message::Settings;
 use pga_cluster::{
-    AlertCommand, Attempt, AttemptStep, Command, ControlCommand, Notification, NotificationState,
-    State,
+    AlertCommand, Attempt, AttemptRecord, AttemptStep, Command, ControlCommand, Notification,
+    NotificationState, State,
 };
 use pga_storage::Timestamp;
 use tokio::task::JoinHandle;
@@ -109,7 +109,8 @@ async fn deliver(context: &Context, due: Due) {
     let tries = one.tries + 1;
     let outcome = match &due.settings {
         Ok(settings) => {
-            let content = serde_json::from_str(&one.content).unwrap_or_default();
+            let mut content = serde_json::from_str(&one.content).unwrap_or_default();
+            mark(&one, &mut content);
             let notify = &context.config.notify;
             sending::send(&due.kind, settings, &content, &one.key, notify).await
         }
@@ -150,6 +151,18 @@ async fn deliver(context: &Context, due: Due) {
         }
     };
     step(context, &one, tries, step_done).await;
+}
+
+/// Says in the message that it may have come before: an earlier attempt began, and nobody knows how
+/// it ended.
+fn mark(one: &Notification, content: &mut serde_json::Value) {
+    let is_unknown = |attempt: &AttemptRecord| attempt.outcome.is_empty();
+    if let Some(fields) = content
+        .as_object_mut()
+        .filter(|_| one.attempts.iter().any(is_unknown))
+    {
+        fields.insert("may_repeat".to_owned(), true.into());
+    }
 }
 
 /// Proposes a step of an attempt; whether it took effect.
@@ -207,5 +220,31 @@ mod tests {
             assert!((found / want - 1.0).abs() <= 0.1, "{tries}: {found}");
         }
         assert_eq!(pause(3, GIVE_UP), None);
+    }
+
+    #[test]
+    fn what_may_have_been_sent_before_is_marked() {
+        let attempt = |outcome: &str| AttemptRecord {
+            node: pga_config::NodeId::new(1),
+            at: Timestamp::from_micros(0),
+            outcome: outcome.into(),
+        };
+        for (outcomes, want) in [
+            (vec![], false),
+            (vec!["503"], false),
+            (vec!["503", ""], true),
+        ] {
+            let one = Notification {
+                attempts: outcomes.iter().map(|outcome| attempt(outcome)).collect(),
+                ..Notification::default()
+            };
+            let mut content = serde_json::json!({ "alerts": [] });
+            mark(&one, &mut content);
+            assert_eq!(
+                content["may_repeat"] == serde_json::json!(true),
+                want,
+                "{outcomes:?}"
+            );
+        }
     }
 }

@@ -12,31 +12,34 @@ use pga_config::Notify;
 use ring::hmac;
 use tokio_rustls::TlsConnector;
 
-use super::target;
+use super::{smtp, target};
 use crate::client::{ClientOptions, Endpoint, HttpClient};
 use crate::clock;
 use crate::error::chain;
 
 /// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// How long all of it may take.
 pub(crate) const REQUEST: Duration = Duration::from_secs(10);
+/// Bytes of a receiver's answer that are read; what comes after them is not waited for.
+pub(super) const MAX_READ: u64 = 64 << 10;
 /// Bytes of a receiver's answer that are kept.
 const MAX_ANSWER: usize = 500;
 
 /// Believes what the public internet's browsers believe.
-static PUBLIC: LazyLock<TlsConnector> = LazyLock::new(|| {
-    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    // INVARIANT: the provider has cipher suites for both versions that are named.
-    let builder =
-        builder.with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12]);
-    match builder {
-        Ok(builder) => Arc::new(builder.with_root_certificates(roots).with_no_client_auth()).into(),
-        Err(error) => unreachable!("{error}"),
-    }
+static PUBLIC: LazyLock<Result<TlsConnector, String>> = LazyLock::new(|| {
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+    trusting(rustls::RootCertStore::from_iter(roots))
 });
+
+/// Speaks TLS 1.3 or 1.2 to those whose certificate one of `roots` has signed.
+pub(super) fn trusting(roots: rustls::RootCertStore) -> Result<TlsConnector, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| error.to_string())?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()).into())
+}
 
 /// Sends a notification's content to its channel; what the receiver said.
 ///
@@ -50,6 +53,9 @@ pub(crate) async fn send(
     notify: &Notify,
 ) -> Result<String, String> {
     let now = clock::now().micros() / 1_000_000;
+    if kind == "email" {
+        return smtp::send(settings, content, key, now, notify).await;
+    }
     let mut said = "nothing to send".to_owned();
     for one in message::messages(kind, settings, content, now)? {
         said = request(settings, &one, key, now, notify).await?;
@@ -117,7 +123,9 @@ async fn request(
     }
     let body = Full::new(Bytes::from(message.body.clone()));
     let request = request.body(body).map_err(|error| error.to_string())?;
-    let options = ClientOptions::new(CONNECT, REQUEST).with_address(address, PUBLIC.clone());
+    let options = ClientOptions::new(CONNECT, REQUEST)
+        .with_address(address, PUBLIC.clone()?)
+        .with_cut_answers(MAX_READ);
     let mut client = HttpClient::new(endpoint, Arc::new(options));
     let answer = client.send_request(request).await;
     let answer = answer.map_err(|error| chain(&error))?;

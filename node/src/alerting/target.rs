@@ -58,12 +58,14 @@ pub(crate) async fn resolve(
 }
 
 fn is_allowed(address: IpAddr, settings: &Notify) -> bool {
+    is_named(address, settings) || is_public(plain(address))
+}
+
+/// Whether a network of `notify.allow-targets` holds an address.
+pub(super) fn is_named(address: IpAddr, settings: &Notify) -> bool {
     let address = plain(address);
-    let named = settings
-        .networks()
-        .flatten()
-        .any(|network| network.contains(&address));
-    named || is_public(address)
+    let mut networks = settings.networks().flatten();
+    networks.any(|network| network.contains(&address))
 }
 
 /// An IPv4 address inside an IPv6 one counts as the IPv4 one: mapped, or by NAT64 (RFC 6052).

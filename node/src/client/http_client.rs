@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::connection::Connection;
+use super::connection::{Bound, Connection};
 use super::{ClientError, Endpoint};
 
 /// How the client connects.
@@ -27,6 +27,7 @@ pub struct ClientOptions {
     pub request_timeout: Duration,
     tls: Option<TlsConnector>,
     address: Option<SocketAddr>,
+    bound: Bound,
 }
 
 impl ClientOptions {
@@ -37,6 +38,7 @@ impl ClientOptions {
             request_timeout,
             tls: None,
             address: None,
+            bound: Bound::Whole,
         }
     }
 
@@ -45,6 +47,12 @@ impl ClientOptions {
     pub(crate) fn with_address(mut self, address: SocketAddr, tls: TlsConnector) -> Self {
         self.address = Some(address);
         self.tls = Some(tls);
+        self
+    }
+
+    /// Reads no more than the first `most` bytes of an answer's body.
+    pub(crate) fn with_cut_answers(mut self, most: u64) -> Self {
+        self.bound = Bound::Cut(most);
         self
     }
 
@@ -197,14 +205,17 @@ impl HttpClient {
 
     async fn try_send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
         if let Some(mut connection) = self.connection.take().filter(Connection::is_open) {
-            match connection.exchange(request.clone()).await {
+            match connection
+                .exchange(request.clone(), self.options.bound)
+                .await
+            {
                 Ok(answer) => return Ok(self.keep(connection, answer)),
                 Err(error) => tracing::debug!(error, "kept-alive connection failed"),
             }
         }
         let mut connection = self.connect().await?;
         let answer = connection
-            .exchange(request)
+            .exchange(request, self.options.bound)
             .await
             .map_err(|source| self.exchange_failed(source))?;
         Ok(self.keep(connection, answer))

@@ -203,6 +203,9 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
 
 /// What of a target may be shown: the path of a webhook is often its secret.
 fn target(kind: &str, settings: &Settings) -> String {
+    if let Some(mail) = &settings.mail {
+        return format!("smtp://{}:{}", mail.host, mail.port());
+    }
     let url = match (kind, settings.url.as_str()) {
         ("pagerduty", "") => "https://events.pagerduty.com",
         (_, url) => url,
@@ -232,7 +235,11 @@ fn channel(
         (None, Some(before)) if before.kind == given.kind => {
             (before.settings.clone(), before.target.clone())
         }
-        (None, _) => return Err(invalid("settings is missing: url, secret, token, template")),
+        (None, _) => {
+            return Err(invalid(
+                "settings is missing: url, secret, token, template, mail",
+            ));
+        }
     };
     let severities = given
         .severities
