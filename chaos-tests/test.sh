@@ -13,6 +13,9 @@ fi
 # The collector is tried on real servers of every major that it supports.
 chaos-tests/postgres.sh prepare
 
+# Receivers of notifications.
+chaos-tests/receivers.sh prepare > /dev/null
+
 # The scenarios run the real program, which has to stand beside the test binaries. Testing the whole workspace builds
 # it; a part of it may not.
 if [ $# -gt 0 ]; then

@@ -118,7 +118,7 @@ const REFUSALS: [&str; 13] = [
 ];
 
 /// The supervised actors.
-const ACTORS: [&str; 9] = [
+pub(crate) const ACTORS: [&str; 9] = [
     "alerter",
     "analyst",
     "cluster_watcher",

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Takes what is sent to it: the key and the body of each request.
 #[derive(Clone, Default)]
-struct Receiver {
+pub(crate) struct Receiver {
     taken: Arc<Mutex<Vec<(String, Value)>>>,
     /// Requests that are refused with 503 before one is taken.
     refuse: Arc<Mutex<u32>>,
@@ -26,7 +26,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Receiver {
-    async fn start(&self) -> anyhow::Result<u16> {
+    pub(crate) async fn start(&self) -> anyhow::Result<u16> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let receiver = self.clone();
@@ -74,6 +74,14 @@ impl Receiver {
         stream.write_all(answer.as_bytes()).await.ok()
     }
 
+    /// How many of the bodies that were taken are like this.
+    pub(crate) fn count(&self, is_like: impl Fn(&Value) -> bool) -> usize {
+        held(&self.taken)
+            .iter()
+            .filter(|(_, body)| is_like(body))
+            .count()
+    }
+
     /// What was taken, each key once: status of the message, and of each alert.
     fn told(&self) -> Vec<String> {
         let taken = held(&self.taken);
@@ -94,7 +102,12 @@ impl Receiver {
     }
 }
 
-async fn change(cluster: &Cluster, id: u64, path: &str, body: &Value) -> anyhow::Result<Value> {
+pub(crate) async fn change(
+    cluster: &Cluster,
+    id: u64,
+    path: &str,
+    body: &Value,
+) -> anyhow::Result<Value> {
     let token = cluster.login(id).await?;
     let answer = cluster
         .send(id, Method::POST, path, Some(&token), body.to_string())
@@ -108,14 +121,19 @@ async fn change(cluster: &Cluster, id: u64, path: &str, body: &Value) -> anyhow:
 }
 
 /// A sequence that has used this share of its column, read now.
-async fn sequence(cluster: &Cluster, id: u64, share: f64) -> anyhow::Result<()> {
+pub(crate) async fn sequence(
+    cluster: &Cluster,
+    id: u64,
+    name: &str,
+    share: f64,
+) -> anyhow::Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let push = json!({
         "collector_id": "alerts-db", "hostname": "alerts-db", "timestamp": now.as_secs(),
         "metrics": [{
             "type": "pg_sequence", "database": "app", "timestamp": now.as_secs(), "changed_only": false,
             "rows": [{
-                "schema": "public", "name": "s", "table_name": "t", "column_name": "id",
+                "schema": "public", "name": name, "table_name": "t", "column_name": "id",
                 "column_type": "integer", "last_value": 1, "used_share": share, "cycle": false,
             }],
         }],
@@ -162,7 +180,7 @@ async fn an_alert_outlives_its_leader_and_each_turn_is_told_once() -> anyhow::Re
 
     // The receiver is away for two attempts; then it is told once.
     *held(&receiver.refuse) = 2;
-    sequence(&cluster, first, 0.9999).await?;
+    sequence(&cluster, first, "s", 0.9999).await?;
     wait_told(&receiver, &["TEST firing", "S1 firing"]).await?;
     let before = alerts(&cluster, first).await?;
     ensure!(before.len() == 1 && before[0].1 == "firing", "{before:?}");
@@ -179,7 +197,7 @@ async fn an_alert_outlives_its_leader_and_each_turn_is_told_once() -> anyhow::Re
     ensure!(after == before, "{after:?} after {before:?}");
 
     cluster.restart(first).await?;
-    sequence(&cluster, second, 0.1).await?;
+    sequence(&cluster, second, "s", 0.1).await?;
     wait_told(&receiver, &["TEST firing", "S1 firing", "S1 resolved"]).await?;
     let notifications = cluster.get_json(second, "/api/v1/notifications").await?;
     let states: Vec<_> = notifications["data"]

@@ -4,6 +4,7 @@
 //! three processes that want to be timely.
 
 mod actors;
+mod alert_kills;
 mod alerts;
 mod any_node;
 mod backup;

@@ -59,7 +59,7 @@ async fn the_alert_rules_are_rules_about_metrics_that_exist() -> anyhow::Result<
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let rules = std::fs::read_to_string(root.join("config/prometheus/pganalytics.rules.yml"))?;
     let (is_good, said) = promtool(["check", "rules"], &rules).await?;
-    let count = rules.matches("- alert:").count();
+    let count = rules.matches("- alert:").count() + rules.matches("- record:").count();
     ensure!(is_good, "{said}");
     ensure!(
         said.contains(&format!("SUCCESS: {count} rules found")),
@@ -68,9 +68,27 @@ async fn the_alert_rules_are_rules_about_metrics_that_exist() -> anyhow::Result<
     let listed = std::fs::read_to_string(root.join("docs/metrics.md"))?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     for name in rules.split(|c| !is_name(c)) {
+        let name = name.trim_end_matches("_bucket");
         if name.starts_with("pganalytics_") {
             ensure!(listed.contains(&format!("`{name}`")), "{name}");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rules_say_what_their_tests_expect() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let said = Command::new(
+        crate::alert_kills::fetched()
+            .await?
+            .join("usr/bin/promtool"),
+    )
+    .args(["test", "rules", "pganalytics.rules.test.yml"])
+    .current_dir(root.join("config/prometheus"))
+    .output()
+    .await?;
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    ensure!(said.status.success(), "{text}");
     Ok(())
 }

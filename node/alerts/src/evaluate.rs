@@ -69,7 +69,7 @@ pub fn evaluate(
             }
         },
     };
-    let keep: Vec<String> = rule.keeps().into_iter().collect();
+    let keep = rule.keeps();
     let with: Vec<String> = rule.with().into_iter().collect();
     for row in rows {
         let scope = Scope {

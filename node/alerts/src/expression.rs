@@ -11,6 +11,8 @@
 //! | `eta("field", limit)` | seconds until a number reaches `limit`, by its slope of 6 h; a number above 10^12 if it does not grow |
 //! | `lowest("field", seconds)`, `highest(…)` | least and greatest value |
 //! | `seen("field")` | seconds over which a number was seen, at most a day |
+//! | `usual("field")`, `usual_rate("field")` | level of the number, or growth of the counter a second, at this hour of earlier days |
+//! | `spread("field")`, `spread_rate("field")` | how far those hours are apart: 1.4826 × MAD |
 //! | `rows("type")` | the rows of another type of the same server |
 //! | `first("type")` | the first of them; no data if there is none |
 //! | `setting("name")` | a setting of the server, a number if it is one |
@@ -25,7 +27,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
 use pga_storage::Timestamp;
 
+use crate::baseline::{Of, Usual};
 use crate::facts::ServerFacts;
+use crate::rule::Fields;
 
 /// Steps that one expression may take.
 const FUEL: u64 = 200_000;
@@ -48,8 +52,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) identity: &'a str,
     pub(crate) row: &'a Value,
     pub(crate) now: Timestamp,
-    /// Fields of the row whose history the rule asks for.
-    pub(crate) keep: &'a [String],
+    /// Fields of the row whose history or usual level the rule asks for.
+    pub(crate) keep: &'a Fields,
     /// Types of elements that the rule asks for beside its own.
     pub(crate) with: &'a [String],
 }
@@ -59,6 +63,7 @@ pub(crate) struct Scope<'a> {
 #[derive(Debug)]
 struct Numbers {
     histories: Vec<(String, crate::facts::History)>,
+    usual: Vec<(String, Of, Usual)>,
     tables: Vec<(String, Vec<Value>)>,
 }
 
@@ -115,13 +120,25 @@ impl Context {
             let history = scope.server?.history(scope.kind, scope.identity, field)?;
             Some((field.clone(), history.clone()))
         };
+        let usual = |(field, of): (&String, Of)| {
+            let key = (
+                scope.kind.to_owned(),
+                scope.identity.to_owned(),
+                field.clone(),
+                of,
+            );
+            Some((field.clone(), of, scope.server?.usual(&key, scope.now)?))
+        };
+        let values = scope.keep.values.iter().map(|field| (field, Of::Value));
+        let growths = scope.keep.growths.iter().map(|field| (field, Of::Growth));
         let table = |kind: &String| {
             let rows = scope.server.map(|server| server.rows(kind));
             let rows = rows.unwrap_or_default().into_iter().map(|row| row.value);
             (kind.clone(), rows.collect())
         };
         let numbers = Arc::new(Numbers {
-            histories: scope.keep.iter().filter_map(history).collect(),
+            histories: scope.keep.histories.iter().filter_map(history).collect(),
+            usual: values.chain(growths).filter_map(usual).collect(),
             tables: scope.with.iter().map(table).collect(),
         });
         let now = scope.now;
@@ -208,6 +225,7 @@ fn functions(numbers: &Arc<Numbers>, all: &mut Vec<(&'static str, Value)>) {
         };
         all.push((name, Value::from_function(range)));
     }
+    usual_functions(numbers, all);
     let of = Arc::clone(numbers);
     all.push((
         "seen",
@@ -230,7 +248,29 @@ fn functions(numbers: &Arc<Numbers>, all: &mut Vec<(&'static str, Value)>) {
     ));
 }
 
+fn usual_functions(numbers: &Arc<Numbers>, all: &mut Vec<(&'static str, Value)>) {
+    for (name, kind, is_level) in [
+        ("usual", Of::Value, true),
+        ("spread", Of::Value, false),
+        ("usual_rate", Of::Growth, true),
+        ("spread_rate", Of::Growth, false),
+    ] {
+        let of = Arc::clone(numbers);
+        let usual = move |field: &str| -> Result<f64, Error> {
+            let usual = of.usual(field, kind)?;
+            Ok(if is_level { usual.level } else { usual.spread })
+        };
+        all.push((name, Value::from_function(usual)));
+    }
+}
+
 impl Numbers {
+    fn usual(&self, field: &str, of: Of) -> Result<Usual, Error> {
+        let mut found = self.usual.iter();
+        let found = found.find(|(name, kind, _)| name == field && *kind == of);
+        found.map(|(_, _, usual)| *usual).ok_or_else(no_data)
+    }
+
     fn history(&self, field: &str) -> Result<&crate::facts::History, Error> {
         let found = self.histories.iter().find(|(name, _)| name == field);
         found.map(|(_, history)| history).ok_or_else(no_data)

@@ -4,14 +4,18 @@
 //! a node that starts has them again after one round of its collectors, and an alert that fires
 //! holds until then.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use minijinja::Value;
 use pga_config::CollectorId;
-use pga_storage::{Document, Timestamp};
+use pga_storage::{Document, Sample, Timestamp};
 use serde_json::Value as Json;
 
-use crate::lock_tree;
+use crate::baseline::{Baseline, Of, Usual};
+use crate::log_events::LogEvents;
+use crate::replicas::Replicas;
+use crate::rule::Fields;
+use crate::{lock_tree, log_events, replicas};
 
 /// How long a number's samples are kept one by one.
 const RECENT: i64 = 65 * MINUTE;
@@ -22,6 +26,14 @@ const LONG_STEP: i64 = 5 * MINUTE;
 const MINUTE: i64 = 60_000_000;
 /// Numbers with a history on one server; more have none.
 const MAX_SERIES: usize = 50_000;
+/// Numbers whose usual level is learnt on one server; more have none.
+const MAX_BASELINES: usize = 5_000;
+/// Of these types only the rows with most of a number are kept: type, number, rows.
+const ONLY_THE_LARGEST: &[(&str, &str, usize)] = &[("pg_statement", "total_exec_time", 200)];
+/// Last differences of clocks that are remembered.
+const MAX_SKEWS: usize = 5;
+/// Type of the one row about the collector's clock.
+const CLOCK: &str = "clock";
 /// Types of elements of one server.
 const MAX_TYPES: usize = 200;
 /// Rows of one type of one database.
@@ -34,6 +46,7 @@ const IDENTITIES: &[(&str, &[&str])] = &[
     ("pg_index", &["indexrelid"]),
     ("pg_sequence", &["schema", "name"]),
     ("pg_setting", &["name"]),
+    ("pg_statement", &["userid", "dbid", "toplevel", "queryid"]),
     ("pg_table_size", &["relid"]),
     ("pg_io", &["backend_type", "object", "context"]),
     ("pg_slru", &["name"]),
@@ -124,37 +137,102 @@ pub struct History {
 pub struct ServerFacts {
     /// When the server was last read, by the collector's clock and by the node's.
     heard: (Timestamp, Timestamp),
+    /// When the newest element arrived.
+    now: Timestamp,
     kinds: BTreeMap<String, Kind>,
     histories: HashMap<(String, String, String), History>,
+    baselines: HashMap<BaselineKey, Baseline>,
+    events: LogEvents,
+    replicas: Replicas,
+    /// How far the collector's clock was ahead as it read its server, in microseconds; the last ones.
+    skews: VecDeque<i64>,
 }
+
+/// Type, row and field of a number, and what of it is compared.
+pub type BaselineKey = (String, String, String, Of);
 
 /// Current values of all servers.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// The types that are kept, and the fields of each that have a history.
-    keep: BTreeMap<String, BTreeSet<String>>,
+    keep: BTreeMap<String, Fields>,
     servers: BTreeMap<CollectorId, ServerFacts>,
 }
 
 impl Facts {
     /// From now on these types are kept, and these fields of them have a history; the
     /// others are not looked at.
-    pub fn keep(&mut self, keep: BTreeMap<String, BTreeSet<String>>) {
+    pub fn keep(&mut self, keep: BTreeMap<String, Fields>) {
         self.keep = keep;
     }
 
     /// Takes an element in that a collector sent.
     pub fn take(&mut self, collector: CollectorId, received_at: Timestamp, element: &Document) {
         let server = self.servers.entry(collector).or_default();
-        if element.kind == HEARTBEAT && element.time >= server.heard.0 {
+        server.now = server.now.max(received_at);
+        if element.kind == HEARTBEAT && element.time > server.heard.0 {
             server.heard = (element.time, received_at);
+            server
+                .skews
+                .push_back(element.time.micros() - received_at.micros());
+            while server.skews.len() > MAX_SKEWS {
+                server.skews.pop_front();
+            }
         }
         let Some(fields) = self.keep.get(&element.kind) else {
             server.kinds.remove(&element.kind);
             return;
         };
         if let Ok(body) = serde_json::from_slice::<Json>(&element.body) {
+            match element.kind.as_str() {
+                log_events::OF => server.events.take(&body, element.time),
+                "pg_identity" => server.replicas.identity(&body, received_at),
+                replicas::OF => server.replicas.senders(&body, element.time),
+                _ => {}
+            }
             server.take(element, received_at, &body, fields);
+            server.events.forget(server.now);
+        }
+    }
+
+    /// Takes a plain sample in. Its name is the type, and each set of labels a row of it.
+    pub fn take_sample(&mut self, collector: CollectorId, received_at: Timestamp, sample: &Sample) {
+        let server = self.servers.entry(collector).or_default();
+        server.now = server.now.max(received_at);
+        let Some(fields) = self.keep.get(&sample.name) else {
+            server.kinds.remove(&sample.name);
+            return;
+        };
+        let mut row: serde_json::Map<String, Json> = (sample.labels.iter())
+            .map(|(name, value)| (name.clone(), Json::from(value.as_str())))
+            .collect();
+        row.insert("value".to_owned(), Json::from(sample.value));
+        let labels: Vec<&str> = (sample.labels.iter())
+            .flat_map(|(name, value)| [name.as_str(), value])
+            .collect();
+        let element = Document {
+            kind: sample.name.clone(),
+            time: sample.time,
+            database: labels.join("\u{1f}"),
+            body: Vec::new(),
+        };
+        server.take(&element, received_at, &Json::Object(row), fields);
+    }
+
+    /// Hands out what was learnt about what is usual.
+    pub fn baselines(&self) -> impl Iterator<Item = (CollectorId, &BaselineKey, &Baseline)> {
+        let servers = self.servers.iter();
+        servers.flat_map(|(id, server)| {
+            let all = server.baselines.iter();
+            all.map(|(key, baseline)| (*id, key, baseline))
+        })
+    }
+
+    /// Knows again what was learnt before; what has been learnt since stays.
+    pub fn learn(&mut self, collector: CollectorId, key: BaselineKey, baseline: Baseline) {
+        let server = self.servers.entry(collector).or_default();
+        if server.baselines.len() < MAX_BASELINES {
+            server.baselines.entry(key).or_insert(baseline);
         }
     }
 
@@ -175,17 +253,14 @@ impl Facts {
 }
 
 impl ServerFacts {
-    fn take(
-        &mut self,
-        element: &Document,
-        received_at: Timestamp,
-        body: &Json,
-        keep: &BTreeSet<String>,
-    ) {
+    fn take(&mut self, element: &Document, received_at: Timestamp, body: &Json, keep: &Fields) {
         if !self.kinds.contains_key(&element.kind) && self.kinds.len() >= MAX_TYPES {
             return;
         }
         let kind = self.kinds.entry(element.kind.clone()).or_default();
+        if kind.parts.len() >= MAX_ROWS && !kind.parts.contains_key(&element.database) {
+            return;
+        }
         let part = kind.parts.entry(element.database.clone()).or_default();
         if element.time < part.at {
             // A backlog: it is history, not news.
@@ -195,25 +270,20 @@ impl ServerFacts {
             part.interval = Some(element.time.micros() - part.at.micros());
         }
         (part.at, part.received_at) = (element.time, received_at);
-        let rows = rows(&element.kind, &element.database, body);
+        let rows = largest(&element.kind, rows(&element.kind, &element.database, body));
         part.is_by_change = body.get("changed_only").is_some();
         if body.get("changed_only") != Some(&Json::Bool(true)) {
             part.rows.clear();
         }
         for (identity, row) in rows.into_iter().take(MAX_ROWS) {
-            for field in keep {
-                let pointer = format!("/{}", field.replace('.', "/"));
-                if let Some(value) = row.pointer(&pointer).and_then(Json::as_f64) {
-                    let key = (element.kind.clone(), identity.clone(), field.clone());
-                    if self.histories.len() < MAX_SERIES || self.histories.contains_key(&key) {
-                        self.histories
-                            .entry(key)
-                            .or_default()
-                            .push(element.time, value);
-                    }
-                }
-            }
-            part.rows.insert(identity, Value::from_serialize(&row));
+            part.rows
+                .insert(identity.clone(), Value::from_serialize(&row));
+            remember(
+                (&mut self.histories, &mut self.baselines),
+                (&element.kind, &identity, element.time),
+                &row,
+                keep,
+            );
         }
     }
 
@@ -222,16 +292,55 @@ impl ServerFacts {
         if kind == lock_tree::KIND {
             return lock_tree::roots(&self.rows(lock_tree::OF));
         }
+        match kind {
+            log_events::KIND => return self.events.rows(self.now),
+            replicas::STANDBY => return self.replicas.rows(self.heard.0),
+            CLOCK => return self.clock().into_iter().collect(),
+            _ => {}
+        }
         if self.is_gone(kind) {
             return Vec::new();
         }
         let parts = self.kinds.get(kind).map(|kind| &kind.parts);
-        let rows = parts.into_iter().flatten().flat_map(|(_, part)| &part.rows);
+        let parts = parts.into_iter().flatten();
+        let rows = parts
+            .filter(|(_, part)| !self.is_over(part))
+            .flat_map(|(_, part)| &part.rows);
         rows.map(|(identity, value)| FactRow {
             identity: identity.clone(),
             value: value.clone(),
         })
         .collect()
+    }
+
+    /// Whether a part has not come for a day, while others have: its labels or database are gone.
+    fn is_over(&self, part: &Part) -> bool {
+        self.now.micros() - part.received_at.micros() > 24 * 60 * MINUTE
+    }
+
+    /// What is remembered of replication.
+    pub(crate) const fn replicas(&self) -> &Replicas {
+        &self.replicas
+    }
+
+    /// How far the collector's clock is ahead of the nodes': the median of the last five readings.
+    fn clock(&self) -> Option<FactRow> {
+        let mut skews: Vec<i64> = self.skews.iter().copied().collect();
+        skews.sort_unstable();
+        let skew = skews
+            .get(MAX_SKEWS / 2)
+            .filter(|_| skews.len() == MAX_SKEWS)?;
+        Some(FactRow {
+            identity: String::new(),
+            value: Value::from_serialize(
+                serde_json::json!({ "ahead_seconds": *skew as f64 / 1e6 }),
+            ),
+        })
+    }
+
+    /// What is usual for a number at this hour.
+    pub fn usual(&self, key: &BaselineKey, now: Timestamp) -> Option<Usual> {
+        self.baselines.get(key)?.usual(now)
     }
 
     /// The history of a number.
@@ -254,6 +363,17 @@ impl ServerFacts {
     /// When the newest element of a type was read by its collector, and whether it still tells how
     /// things are: it is not older than three of its intervals.
     pub fn freshness(&self, kind: &str, now: Timestamp) -> Option<(Timestamp, bool)> {
+        match kind {
+            CLOCK | replicas::STANDBY => {
+                let age = now.micros() - self.heard.1.micros();
+                return (self.heard.1.micros() > 0).then_some((self.heard.1, age <= 90_000_000));
+            }
+            log_events::KIND => {
+                let age = now.micros() - self.now.micros();
+                return Some((self.now, age <= 90_000_000));
+            }
+            _ => {}
+        }
         let kind = if kind == lock_tree::KIND {
             lock_tree::OF
         } else {
@@ -364,6 +484,50 @@ impl History {
     }
 }
 
+/// The histories and usual levels of a row's numbers take its values in.
+fn remember(
+    (histories, baselines): (
+        &mut HashMap<(String, String, String), History>,
+        &mut HashMap<BaselineKey, Baseline>,
+    ),
+    (kind, identity, at): (&str, &str, Timestamp),
+    row: &Json,
+    keep: &Fields,
+) {
+    let number = |field: &str| {
+        let pointer = format!("/{}", field.replace('.', "/"));
+        row.pointer(&pointer).and_then(Json::as_f64)
+    };
+    for field in &keep.histories {
+        let key = (kind.to_owned(), identity.to_owned(), field.clone());
+        if let Some(value) = number(field)
+            && (histories.len() < MAX_SERIES || histories.contains_key(&key))
+        {
+            histories.entry(key).or_default().push(at, value);
+        }
+    }
+    let values = keep.values.iter().map(|field| (field, Of::Value));
+    let growths = keep.growths.iter().map(|field| (field, Of::Growth));
+    for (field, of) in values.chain(growths) {
+        let key = (kind.to_owned(), identity.to_owned(), field.clone(), of);
+        if let Some(value) = number(field)
+            && (baselines.len() < MAX_BASELINES || baselines.contains_key(&key))
+        {
+            baselines.entry(key).or_default().push(of, at, value);
+        }
+    }
+}
+
+/// Of some types only the rows that matter most.
+fn largest(kind: &str, mut rows: Vec<(String, Json)>) -> Vec<(String, Json)> {
+    if let Some((_, field, most)) = ONLY_THE_LARGEST.iter().find(|(name, _, _)| *name == kind) {
+        let number = |row: &Json| row.get(*field).and_then(Json::as_f64).unwrap_or(0.0);
+        rows.sort_by(|(_, a), (_, b)| number(b).total_cmp(&number(a)));
+        rows.truncate(*most);
+    }
+    rows
+}
+
 /// The rows of an element with what tells them apart.
 fn rows(kind: &str, database: &str, body: &Json) -> Vec<(String, Json)> {
     let arrays = ["rows", "filesystems"];
@@ -427,7 +591,11 @@ mod tests {
     fn all() -> Facts {
         let mut facts = Facts::default();
         let kinds = ["pg_setting", "pg_blocking", "pg_activity_sample", "pg_wal"];
-        facts.keep(kinds.map(|kind| (kind.to_owned(), BTreeSet::new())).into());
+        facts.keep(
+            kinds
+                .map(|kind| (kind.to_owned(), Fields::default()))
+                .into(),
+        );
         facts
     }
 

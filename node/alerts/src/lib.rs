@@ -8,19 +8,24 @@
 //!                                      alerts in the state -> notify::plan -> AlertCommand::Notify -> log
 //! ```
 
+mod baseline;
 mod evaluate;
 mod expression;
 pub mod facts;
 mod lock_tree;
+mod log_events;
 pub mod machine;
 pub mod mail;
 mod matching;
 pub mod message;
 pub mod notify;
+mod replicas;
 pub mod rule;
 
+pub use self::baseline::{Baseline, Of, Usual};
 pub use self::evaluate::{Evaluation, Reading, evaluate};
 pub use self::facts::Facts;
 pub use self::lock_tree::lock_roots;
 pub use self::matching::{holds, is_silenced, matches};
-pub use self::rule::{DEFAULT_RULES, NoData, Rule, RuleError, RuleSet, Severity};
+pub use self::replicas::{GROUP, groups};
+pub use self::rule::{DEFAULT_RULES, Fields, NoData, Rule, RuleError, RuleSet, Severity};

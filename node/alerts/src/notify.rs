@@ -22,12 +22,18 @@ const FLAPPING: usize = 6;
 /// How long a flapping alert must be quiet before it is told of again.
 const QUIET: i64 = 1_800_000_000;
 
+/// A group of which nothing fires and nothing was told for so long is forgotten.
+const IDLE: i64 = 86_400_000_000;
+/// Groups forgotten at once.
+const MAX_FORGOTTEN: usize = 100;
+
 /// What is to be proposed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// New notifications.
     pub queue: Vec<Notification>,
-    /// Groups, the number of notifications they had, and what their receivers know then.
+    /// Groups, the number of their last notification, and what their receivers know then; one that
+    /// is to be forgotten has had none.
     pub groups: Vec<(String, u64, GroupState)>,
 }
 
@@ -88,6 +94,7 @@ fn hides(rules: &RuleSet, other: &Alert, alert: &Alert) -> bool {
 pub fn plan(state: &State, rules: &RuleSet, cluster: &str, now: Timestamp) -> Plan {
     let quiet = quiet(state, rules, now);
     let mut plan = Plan::default();
+    let mut live = BTreeSet::new();
     for (id, channel) in state.channels() {
         if !channel.is_enabled {
             continue;
@@ -95,13 +102,43 @@ pub fn plan(state: &State, rules: &RuleSet, cluster: &str, now: Timestamp) -> Pl
         for group in groups(state, *id, channel, &quiet) {
             let before = state.notification_groups().get(&group.name);
             let before = before.cloned().unwrap_or_default();
-            if let Some((notification, after)) = group.next(state, channel, &before, cluster, now) {
+            let next = group.next(state, channel, &before, cluster, now);
+            if !group.firing.is_empty() || !before.firing.is_empty() {
+                live.insert(group.name.clone());
+            }
+            if let Some((notification, after)) = next {
+                live.insert(group.name.clone());
                 plan.groups.push((group.name, before.sequence, after));
                 plan.queue.push(notification);
             }
         }
     }
+    let idle = idle(state, &live, now).take(MAX_FORGOTTEN);
+    plan.groups
+        .extend(idle.map(|(name, sequence)| (name.clone(), sequence, GroupState::default())));
     plan
+}
+
+/// Groups that have been told nothing for a day and have nothing to tell, or have no channel: their
+/// names, and the number of their last notification.
+fn idle<'a>(
+    state: &'a State,
+    live: &'a BTreeSet<String>,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a String, u64)> {
+    let waiting = state
+        .notifications()
+        .values()
+        .filter(|one| !one.state.is_done());
+    let waiting: BTreeSet<&str> = waiting.map(|one| one.group.as_str()).collect();
+    let groups = state.notification_groups().iter();
+    groups
+        .filter(move |(name, group)| {
+            now.micros() - group.last_at.micros() > IDLE
+                && !live.contains(*name)
+                && !waiting.contains(name.as_str())
+        })
+        .map(|(name, group)| (name, group.sequence))
 }
 
 /// Alerts of one channel that are told together.
@@ -194,7 +231,11 @@ impl Group {
             // Nobody is told, but what has ended is not waited for.
             return None;
         }
-        after.sequence += 1;
+        // Not from 1: a group that was forgotten and comes back must not have an old key again.
+        after.sequence = match before.sequence {
+            0 => oldest.map_or(1, |at| at.micros().max(1).unsigned_abs()),
+            last => last + 1,
+        };
         after.last_at = now;
         // What was told and is only quiet now is still believed to fire: its end has to be told.
         after

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{expression, lock_tree};
+use crate::{expression, lock_tree, log_events, replicas};
 
 /// The rules that come with the program, a file for each family.
 pub const DEFAULT_RULES: &[(&str, &str)] = &[
@@ -76,7 +76,7 @@ pub struct Rule {
     /// Whether it is evaluated.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub enabled: bool,
-    /// The type of elements whose rows it looks at; not plain samples.
+    /// The type of elements whose rows it looks at, or the name of a plain sample.
     pub from: String,
     /// Which rows.
     #[serde(rename = "where", default, skip_serializing_if = "String::is_empty")]
@@ -149,6 +149,25 @@ pub struct RuleError {
     pub what: String,
 }
 
+/// The fields of one type of elements of which more than the newest value is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// Those with a history of an hour and of a day.
+    pub histories: BTreeSet<String>,
+    /// Those whose usual level is learnt.
+    pub values: BTreeSet<String>,
+    /// Counters whose usual growth is learnt.
+    pub growths: BTreeSet<String>,
+}
+
+impl Fields {
+    fn add(&mut self, other: Self) {
+        self.histories.extend(other.histories);
+        self.values.extend(other.values);
+        self.growths.extend(other.growths);
+    }
+}
+
 /// Some rules, by key.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
@@ -200,10 +219,14 @@ impl Rule {
             .chain(labels)
     }
 
-    /// The fields whose history it asks for.
-    pub fn keeps(&self) -> BTreeSet<String> {
+    /// The fields whose history or usual level it asks for.
+    pub fn keeps(&self) -> Fields {
         let functions = ["delta", "rate", "slope", "eta", "lowest", "highest", "seen"];
-        self.asked(&functions)
+        Fields {
+            histories: self.asked(&functions),
+            values: self.asked(&["usual", "spread"]),
+            growths: self.asked(&["usual_rate", "spread_rate"]),
+        }
     }
 
     /// The types of elements that it asks for beside its own.
@@ -222,7 +245,12 @@ impl Rule {
             for function in functions {
                 for quote in ['"', '\''] {
                     let call = format!("{function}({quote}");
-                    for (_, tail) in text.match_indices(&call).map(|(at, _)| text.split_at(at)) {
+                    let is_start = |at: &usize| {
+                        let before = text.get(..*at).unwrap_or_default().chars().next_back();
+                        before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_')
+                    };
+                    let calls = text.match_indices(&call).map(|(at, _)| at).filter(is_start);
+                    for (_, tail) in calls.map(|at| text.split_at(at)) {
                         let argument = tail.get(call.len()..).unwrap_or_default();
                         let end = argument.find(quote).unwrap_or(0);
                         found.extend(argument.get(..end).map(str::to_owned));
@@ -349,11 +377,11 @@ impl RuleSet {
     }
 
     /// The types of elements that they look at, and the fields whose history they ask for.
-    pub fn keeps(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut keeps: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    pub fn keeps(&self) -> BTreeMap<String, Fields> {
+        let mut keeps: BTreeMap<String, Fields> = BTreeMap::new();
         for rule in self.rules.values().filter(|rule| rule.enabled) {
             let from = source(&rule.from).to_owned();
-            keeps.entry(from).or_default().extend(rule.keeps());
+            keeps.entry(from).or_default().add(rule.keeps());
             for kind in rule.with() {
                 keeps.entry(source(&kind).to_owned()).or_default();
             }
@@ -366,6 +394,8 @@ impl RuleSet {
 pub fn source(kind: &str) -> &str {
     match kind {
         lock_tree::KIND => lock_tree::OF,
+        log_events::KIND => log_events::OF,
+        replicas::STANDBY => replicas::OF,
         other => other,
     }
 }
@@ -411,7 +441,10 @@ mod tests {
     fn a_rule_says_what_it_needs() {
         let rules = RuleSet::parse(RULE).unwrap();
         let keeps = rules.keeps();
-        assert_eq!(keeps["pg_wal"], BTreeSet::from(["wal_bytes".to_owned()]));
+        assert_eq!(
+            keeps["pg_wal"].histories,
+            BTreeSet::from(["wal_bytes".to_owned()])
+        );
         let kinds: Vec<_> = keeps.into_keys().collect();
         assert_eq!(kinds, ["pg_setting", "pg_slot", "pg_wal"]);
     }

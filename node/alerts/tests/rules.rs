@@ -9,10 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use pga_alerts::{Facts, Rule, RuleSet, evaluate, machine};
+use pga_alerts::{Facts, GROUP, Rule, RuleSet, evaluate, groups, machine};
 use pga_cluster::Alert;
 use pga_config::CollectorId;
-use pga_storage::{Document, Timestamp};
+use pga_storage::{Document, Sample, SampleForm, Timestamp};
 use serde_json::{Value, json};
 
 /// The samples of one history begin here.
@@ -622,12 +622,14 @@ fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
         "may_lose": 0, "reachable": 2, "voters": 3, "missing": "node 2",
         "lag_seconds": 301, "buffer_share": 0.9, "node": 1, "used_share": 0.95,
         "failed_running": 5, "dead": 0, "last_error": "503", "id": 1,
+        "restarts": 4, "days_left": 2, "ends_at": "2026-12-01T00:00:00Z",
     });
     let under = json!({
         "name": "db-1", "is_active": true, "interval_seconds": 10, "silent_seconds": 80,
         "may_lose": 1, "reachable": 3, "voters": 3, "missing": "",
         "lag_seconds": 40, "buffer_share": 0.1, "node": 1, "used_share": 0.85,
         "failed_running": 4, "dead": 0, "last_error": "503", "id": 1,
+        "restarts": 3, "days_left": 30, "ends_at": "2026-12-29T00:00:00Z",
     });
     let (over, under) = (
         minijinja::Value::from_serialize(row),
@@ -636,7 +638,7 @@ fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
     let rules = rules();
     let of_cluster = rules
         .iter()
-        .filter(|rule| rule.from.starts_with("cluster_"));
+        .filter(|rule| rule.from.starts_with("cluster_") && rule.from != GROUP);
     for rule in of_cluster {
         for (row, want) in [(&over, true), (&under, rule.id == "N6")] {
             let rows = [row.clone()];
@@ -650,6 +652,506 @@ fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
             assert_eq!(fire, [want], "{}", rule.key());
         }
     }
+}
+
+/// Elements of the server's log: at each of these seconds so many events.
+fn log<'a>(at_seconds: &'a [(i64, usize)], event: fn(usize) -> Value) -> Samples<'a> {
+    samples("pg_log_event", 10, 3_900, move |seconds| {
+        let here = at_seconds.iter().filter(|(when, _)| *when == seconds);
+        let events = here.flat_map(|(when, count)| {
+            (0..*count).map(move |n| {
+                let mut event = event(n);
+                event["time"] = json!(time(*when));
+                event
+            })
+        });
+        rows(events.collect())
+    })
+}
+
+#[test]
+fn the_log_of_the_server() {
+    let from_one: fn(usize) -> Value = |n| json!({ "class": "auth_failed", "severity": "FATAL", "message": "no", "user": format!("u{n}"), "host": "10.0.0.1" });
+    let from_all: fn(usize) -> Value = |n| json!({ "class": "auth_failed", "severity": "FATAL", "message": "no", "user": format!("u{n}"), "host": format!("10.0.0.{n}") });
+    check(
+        "D3",
+        &[log(&[(60, 20)], from_one)],
+        &[log(&[(60, 20)], from_all)],
+    );
+    check(
+        "D3",
+        &[log(&[(60, 20)], from_one)],
+        &[log(&[(60, 10), (130, 10)], from_one)],
+    );
+    let panic: fn(usize) -> Value =
+        |_| json!({ "class": "panic", "severity": "PANIC", "message": "x" });
+    let fatal: fn(usize) -> Value =
+        |_| json!({ "class": "other", "severity": "FATAL", "message": "x" });
+    check("D2", &[log(&[(60, 1)], panic)], &[log(&[(60, 1)], fatal)]);
+    check(
+        "D2.fatal",
+        &[log(&[(60, 20)], fatal)],
+        &[log(&[(60, 300)], from_all)],
+    );
+    check(
+        "D2.fatal",
+        &[log(&[(60, 20)], fatal)],
+        &[log(&[(60, 10), (400, 10)], fatal)],
+    );
+    let full: fn(usize) -> Value =
+        |_| json!({ "class": "too_many_connections", "severity": "FATAL", "message": "x" });
+    check("C1.log", &[log(&[(60, 3)], full)], &[log(&[(60, 2)], full)]);
+    let canceled: fn(usize) -> Value = |_| json!({ "class": "autovacuum_canceled", "severity": "ERROR", "message": "x", "fields": { "table": "app.public.t" } });
+    check(
+        "V2.canceled",
+        &[log(&[(60, 1), (900, 1), (3_600, 1)], canceled)],
+        &[log(&[(60, 1), (900, 1), (3_700, 1)], canceled)],
+    );
+    let often: fn(usize) -> Value =
+        |_| json!({ "class": "checkpoints_too_frequent", "severity": "LOG", "message": "x" });
+    check(
+        "W1.log",
+        &[log(&[(60, 3)], often)],
+        &[log(&[(60, 2)], often)],
+    );
+    let oom: fn(usize) -> Value =
+        |_| json!({ "class": "oom_killed", "severity": "LOG", "message": "x" });
+    check("H2.oom", &[log(&[(60, 1)], oom)], &[log(&[(60, 1)], panic)]);
+    let wrong: fn(usize) -> Value =
+        |_| json!({ "class": "config_error", "severity": "LOG", "message": "x" });
+    check(
+        "G1.error",
+        &[log(&[(60, 1)], wrong)],
+        &[log(&[(60, 1)], fatal)],
+    );
+    let damaged: fn(usize) -> Value =
+        |_| json!({ "class": "data_corruption", "severity": "ERROR", "message": "x" });
+    let end: fn(usize) -> Value =
+        |_| json!({ "class": "wal_end_in_recovery", "severity": "LOG", "message": "x" });
+    check(
+        "D1.log",
+        &[log(&[(60, 1)], damaged)],
+        &[log(&[(60, 1)], end)],
+    );
+}
+
+#[test]
+fn an_unclean_restart_is_told_from_a_planned_one_by_the_log() {
+    let identity = |start: i64| {
+        samples(
+            "pg_identity",
+            60,
+            600,
+            move |_| json!({ "postmaster_start_time": time(start) }),
+        )
+    };
+    let recovery: fn(usize) -> Value = |_| json!({ "class": "crash_recovery", "severity": "LOG", "message": "not properly shut down" });
+    let stopped: fn(usize) -> Value =
+        |_| json!({ "class": "shutdown", "severity": "LOG", "message": "fast" });
+    check(
+        "A2.unclean",
+        &[identity(30), log(&[(60, 1)], recovery)],
+        &[identity(30), log(&[(60, 1)], stopped)],
+    );
+    assert!(!fires(
+        "A2.unclean",
+        &[identity(-7_200), log(&[(60, 1)], recovery)]
+    ));
+    let crashed: fn(usize) -> Value = |_| json!({ "class": "process_crashed", "severity": "LOG", "message": "signal 11", "detail": "Failed process was running: x" });
+    check(
+        "A2.backend_crash",
+        &[log(&[(60, 1)], crashed)],
+        &[log(&[(60, 1)], recovery)],
+    );
+}
+
+/// A counter that grows by `usual` a second for 25 hours, and by `then` after that.
+fn grown(seconds: i64, usual: f64, then: f64) -> f64 {
+    let turn = 90_000;
+    usual * seconds.min(turn) as f64 + then * (seconds - turn).max(0) as f64
+}
+
+/// A day, and 40 minutes of the next one that are like it or not.
+const LONG: i64 = 92_400;
+
+#[test]
+fn what_is_not_usual_at_this_hour() {
+    let sessions = |usual: f64, then: f64| {
+        samples("pg_database", 60, LONG, move |seconds| {
+            rows(json!([{ "datname": "app", "sessions": grown(seconds, usual, then) }]))
+        })
+    };
+    check("C3", &[sessions(2.0, 188.0)], &[sessions(10.0, 15.0)]);
+    assert!(
+        !fires(
+            "C3",
+            &[samples("pg_database", 60, 3_600, |seconds| {
+                rows(json!([{ "datname": "app", "sessions": seconds * 188 }]))
+            })]
+        ),
+        "nothing is usual on the first day"
+    );
+    let mib = f64::from(1 << 20);
+    let wal = |usual: f64, then: f64| {
+        samples(
+            "pg_wal",
+            60,
+            LONG,
+            move |seconds| json!({ "wal_bytes": grown(seconds, usual * mib, then * mib) }),
+        )
+    };
+    check("W2", &[wal(5.0, 60.0)], &[wal(20.0, 60.0)]);
+    check("W2", &[wal(5.0, 60.0)], &[wal(0.1, 4.0)]);
+    let io = |reads: f64, usual: f64, then: f64| {
+        samples("pg_io", 60, LONG, move |seconds| {
+            rows(json!([{
+                "backend_type": "client backend", "object": "relation", "context": "normal",
+                "reads": grown(seconds, reads, reads), "read_time": grown(seconds, reads * usual, reads * then),
+            }]))
+        })
+    };
+    check("I1", &[io(500.0, 0.5, 8.0)], &[io(3.0, 0.5, 8.0)]);
+    check("I1", &[io(500.0, 0.5, 8.0)], &[io(500.0, 3.0, 8.0)]);
+    let cache = |hit: f64, read: f64| {
+        samples("pg_database", 60, LONG, move |seconds| {
+            rows(json!([{
+                "datname": "app", "blks_hit": grown(seconds, 9_800.0, hit), "blks_read": grown(seconds, 200.0, read),
+            }]))
+        })
+    };
+    check("I2", &[cache(22_600.0, 4_000.0)], &[cache(20.0, 20.0)]);
+    let statement = |calls: f64, usual: f64, then: f64| {
+        samples("pg_statement", 60, LONG, move |seconds| {
+            rows(json!([{
+                "userid": "10", "dbid": "5", "toplevel": true, "queryid": "77", "database": "app", "user": "u",
+                "calls": grown(seconds, calls, calls), "total_exec_time": grown(seconds, calls * usual, calls * then),
+            }]))
+        })
+    };
+    check(
+        "Q1",
+        &[statement(10.0, 10.0, 30.0)],
+        &[statement(10.0, 10.0, 19.0)],
+    );
+    check(
+        "Q1",
+        &[statement(10.0, 10.0, 30.0)],
+        &[statement(10.0, 0.01, 0.05)],
+    );
+}
+
+#[test]
+fn clocks_and_standbys() {
+    let rules = rules();
+    let far = |ahead: i64, key: &str| {
+        let collector = CollectorId::from_external("db-1");
+        let mut facts = Facts::default();
+        facts.keep(rules.keeps());
+        let (mut alerts, mut has_fired) = (BTreeMap::new(), false);
+        for seconds in (0..=600).step_by(10) {
+            let element = Document {
+                kind: "pg_activity_sample".into(),
+                time: at(seconds + ahead),
+                database: String::new(),
+                body: rows(json!([])).to_string().into_bytes(),
+            };
+            facts.take(collector, at(seconds), &element);
+            has_fired |= step(
+                rules.get(key).unwrap(),
+                &facts,
+                collector,
+                &mut alerts,
+                seconds,
+            );
+        }
+        has_fired
+    };
+    assert!(far(3, "A4") && !far(1, "A4") && far(-31, "A4") && !far(-20, "A4"));
+    assert!(far(61, "A4.far") && !far(59, "A4.far"));
+    let heard = |length| samples("pg_activity_sample", 60, length, |_| rows(json!([])));
+    let sender = |length, sync: &'static str| {
+        samples("pg_sender", 60, length, move |_| {
+            rows(json!([{ "application": "s1", "state": "streaming", "sync_state": sync }]))
+        })
+    };
+    check(
+        "R2",
+        &[heard(87_000), sender(86_400, "async")],
+        &[heard(87_000), sender(86_940, "async")],
+    );
+    check(
+        "R2",
+        &[heard(87_000), sender(86_400, "async")],
+        &[heard(80_000), sender(3_600, "async")],
+    );
+    check(
+        "R2.last",
+        &[heard(87_000), sender(86_400, "sync")],
+        &[heard(87_000), sender(87_000, "sync")],
+    );
+}
+
+#[test]
+fn two_primaries_and_none() {
+    let rules = rules();
+    let names = ["a", "b"].map(|name| (CollectorId::from_external(name), name.to_owned()));
+    // The roles of two servers, minute by minute.
+    let fires = |key: &str, roles: &[[&str; 2]]| {
+        let mut facts = Facts::default();
+        facts.keep(rules.keeps());
+        let (rule, mut alerts, mut has_fired) = (
+            rules.get(key).unwrap(),
+            BTreeMap::<u64, Alert>::new(),
+            false,
+        );
+        for (minute, roles) in (0_i64..).zip(roles) {
+            let now = at(minute * 60);
+            for ((id, _), role) in names.iter().zip(roles).filter(|(_, role)| !role.is_empty()) {
+                let element = Document {
+                    kind: "pg_identity".into(),
+                    time: now,
+                    database: String::new(),
+                    body: json!({ "system_identifier": "7", "role": role })
+                        .to_string()
+                        .into_bytes(),
+                };
+                facts.take(*id, now, &element);
+            }
+            let rows = groups(&facts, &names, now);
+            for reading in evaluate(rule, None, "", Some(&rows), now).readings {
+                let fingerprint = machine::fingerprint(&reading.labels);
+                if let Some(alert) = machine::step(rule, alerts.get(&fingerprint), &reading, now) {
+                    has_fired |= alert.is_firing();
+                    alerts.insert(fingerprint, alert);
+                }
+            }
+        }
+        has_fired
+    };
+    let (one, both) = (["primary", "standby"], ["primary", "primary"]);
+    assert!(fires("A5.two_primaries", &[one, both, both]));
+    assert!(
+        !fires("A5.two_primaries", &[both, both, both]),
+        "a clone that was never a standby"
+    );
+    assert!(!fires(
+        "A5.two_primaries",
+        &[one, ["", "primary"], ["", "primary"], ["", "primary"]].repeat(2)[..4]
+    ));
+    let gone = ["", "standby"];
+    assert!(fires("A5.no_primary", &[one, gone, gone, gone, gone, gone]));
+    assert!(
+        !fires("A5.no_primary", &[["", "standby"]; 6]),
+        "its primary was never seen"
+    );
+}
+
+#[test]
+fn more_about_vacuum_slots_and_indexes() {
+    let age = |field: &'static str, start: i64, a_day: i64| {
+        samples("pg_database", 300, 72_000, move |seconds| {
+            let mut row = json!({ "datname": "app", "xid_age": 0, "mxid_age": 0 });
+            row[field] = json!(start + a_day * seconds / 86_400);
+            rows(json!([row]))
+        })
+    };
+    check(
+        "X2.days",
+        &[age("xid_age", 1_200_000_000, 50_000_000)],
+        &[age("xid_age", 1_200_000_000, 5_000_000)],
+    );
+    check(
+        "X2.days",
+        &[age("xid_age", 1_200_000_000, 50_000_000)],
+        &[age("xid_age", 190_000_000, 900_000_000 / 400)],
+    );
+    check(
+        "X2.week",
+        &[age("xid_age", 1_900_000_000, 50_000_000)],
+        &[age("xid_age", 1_200_000_000, 50_000_000)],
+    );
+    let limit = || {
+        samples("pg_setting", 300, 72_000, |_| {
+            let setting = |name: &str, setting: &str| json!({ "name": name, "setting": setting });
+            rows(json!([
+                setting("autovacuum_multixact_freeze_max_age", "400000000"),
+                setting("autovacuum_max_workers", "3"),
+            ]))
+        })
+    };
+    check(
+        "X3",
+        &[age("mxid_age", 500_000_000, 900_000), limit()],
+        &[age("mxid_age", 3_000_000, 900_000), limit()],
+    );
+    let workers = |count: i64| {
+        samples("pg_activity_sample", 10, 2_400, move |_| {
+            rows(
+                json!([{ "backend_type": "autovacuum worker", "state": "active", "sessions": count }]),
+            )
+        })
+    };
+    let tables = |count: i64| {
+        samples("pg_table", 60, 2_400, move |_| {
+            rows(
+                (0..count)
+                    .map(|n| json!({ "relid": n.to_string(), "n_dead_tup": 200_000 }))
+                    .collect(),
+            )
+        })
+    };
+    check(
+        "V2",
+        &[workers(3), tables(4), limit()],
+        &[workers(3), tables(0), limit()],
+    );
+    check(
+        "V2",
+        &[workers(3), tables(4), limit()],
+        &[workers(2), tables(4), limit()],
+    );
+    let off = |pages: i64, options: Value| {
+        samples("pg_table", 60, 60, move |_| {
+            rows(
+                json!([{ "relid": "1", "database": "app", "schemaname": "s", "relname": "t", "relpages": pages, "reloptions": options.clone() }]),
+            )
+        })
+    };
+    check(
+        "V2.table_off",
+        &[off(200_000, json!(["autovacuum_enabled=false"]))],
+        &[off(1_280, json!(["autovacuum_enabled=false"]))],
+    );
+    check(
+        "V2.table_off",
+        &[off(200_000, json!(["autovacuum_enabled=false"]))],
+        &[off(200_000, json!(null))],
+    );
+    let gib = 1_i64 << 30;
+    let bloat = |confidence: &'static str, wasted: i64, size: i64| {
+        samples("pg_bloat_estimate", 3_600, 10_800, move |_| {
+            rows(
+                json!([{ "database": "app", "kind": "table", "schema": "s", "name": "t", "confidence": confidence, "wasted_bytes": wasted, "size_bytes": size }]),
+            )
+        })
+    };
+    check(
+        "V3",
+        &[bloat("high", 16 * gib / 10, 4 * gib)],
+        &[bloat("low", 16 * gib / 10, 4 * gib)],
+    );
+    check(
+        "V3",
+        &[bloat("high", 16 * gib / 10, 4 * gib)],
+        &[bloat("high", gib / 10, gib / 5)],
+    );
+    let slot = |retained: i64| {
+        samples("pg_slot", 60, 900, move |_| {
+            rows(
+                json!([{ "slot_name": "s", "active": true, "wal_status": "reserved", "retained_bytes": retained }]),
+            )
+        })
+    };
+    let disk = || {
+        samples(
+            "disk_usage",
+            60,
+            900,
+            |_| json!({ "filesystems": [{ "mount": "/", "free_gb": 10.0 }, { "mount": "/boot", "free_gb": 0.1 }] }),
+        )
+    };
+    check(
+        "R3.disk",
+        &[slot(3 * gib), disk()],
+        &[slot(3 * gib / 2), disk()],
+    );
+    assert!(!fires("R3.disk", &[slot(900 * gib)]), "no disk is known");
+    let indexes = |pages: i64, unique: bool| {
+        samples("pg_index", 300, 600, move |_| {
+            let index = |n: i64| json!({ "database": "app", "indexrelid": n.to_string(), "idx_scan": 0, "is_unique": unique, "is_exclusion": false, "relpages": pages, "is_valid": true, "is_ready": true });
+            rows((0..3).map(index).collect())
+        })
+    };
+    let reset = |days: i64| {
+        samples("pg_database", 60, 600, move |_| {
+            rows(json!([{ "datname": "app", "stats_reset": time(-86_400 * days) }]))
+        })
+    };
+    check(
+        "S3",
+        &[indexes(48_000, false), reset(60)],
+        &[indexes(48_000, true), reset(60)],
+    );
+    check(
+        "S3",
+        &[indexes(48_000, false), reset(60)],
+        &[indexes(48_000, false), reset(3)],
+    );
+    let standby = samples("pg_sender", 10, 600, |_| {
+        rows(json!([{ "application": "s1" }]))
+    });
+    assert!(
+        !fires("S3", &[indexes(48_000, false), reset(60), standby]),
+        "a standby may use them"
+    );
+}
+
+#[test]
+fn a_rule_looks_at_plain_samples_too() {
+    let text = r#"
+        [[rule]]
+        id = "T1"
+        name = "queue_long"
+        severity = "w"
+        from = "queue_length"
+        where = 'row.queue != "test"'
+        value = "num(row.value)"
+        fire = 'value > 100 and lowest("value", 60) > 100'
+        labels = { queue = "row.queue" }
+        summary = "{{ row.queue }} has {{ value }} jobs."
+        first_step = "Look."
+    "#;
+    let rules = RuleSet::parse(text).unwrap();
+    let rule = rules.get("T1").unwrap();
+    let collector = CollectorId::from_external("jobs");
+    let mut facts = Facts::default();
+    facts.keep(rules.keeps());
+    let mut told = Vec::new();
+    for seconds in (0..=300).step_by(10) {
+        for (queue, value) in [
+            ("mail", if seconds < 100 { 5.0 } else { 500.0 }),
+            ("test", 900.0),
+        ] {
+            let sample = Sample {
+                name: "queue_length".into(),
+                labels: vec![("queue".into(), queue.into())],
+                time: at(seconds),
+                value,
+                form: SampleForm::default(),
+            };
+            facts.take_sample(collector, at(seconds), &sample);
+        }
+        let evaluation = evaluate(rule, facts.server(collector), "jobs", None, at(seconds));
+        assert_eq!(
+            (evaluation.error.clone(), evaluation.is_stale),
+            (None, false)
+        );
+        told.extend(
+            evaluation
+                .readings
+                .iter()
+                .filter(|one| one.fire)
+                .map(|one| {
+                    (
+                        seconds,
+                        one.labels["queue"].clone(),
+                        one.annotations["summary"].clone(),
+                    )
+                }),
+        );
+    }
+    assert_eq!(told[0], (160, "mail".into(), "mail has 500.0 jobs.".into()));
+    assert!(told.iter().all(|(_, queue, _)| queue == "mail"));
 }
 
 /// Prints how long one evaluation takes, with `--release -- --ignored --nocapture cost`.

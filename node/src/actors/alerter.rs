@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pga_alerts::notify;
+use pga_alerts::{GROUP, groups, notify};
 use pga_cluster::{
     AlertCommand, ClusterNode, Command, ControlCommand, FeatureLevel, ProposeError, Reply, State,
 };
@@ -74,9 +74,11 @@ impl Actor for Alerter {
         args: AlerterArgs,
     ) -> Result<AlerterState, ActorProcessingErr> {
         myself.send_after(TICK, || AlerterMsg::Tick);
+        let values = Arc::new(CurrentValues::default());
+        values.restore(&args.context);
         Ok(AlerterState {
             args,
-            values: Arc::default(),
+            values,
             evaluator: Evaluator::default(),
             rows: ClusterRows::default(),
             outbox: Outbox::default(),
@@ -107,6 +109,7 @@ impl AlerterState {
             self.values.follow(self.evaluator.rules());
         }
         self.values.read(&context).await;
+        self.values.save(&context, clock::now()).await;
         let leads = context.replica.leadership().borrow().is_leader
             && cluster.with_state(State::feature_level) >= FeatureLevel::ALERTS;
         if !leads {
@@ -125,7 +128,7 @@ impl AlerterState {
             let id = self.args.secrets.cluster.to_string();
             notify::plan(state, self.evaluator.rules(), &id, clock::now())
         });
-        if !plan.queue.is_empty() {
+        if !plan.queue.is_empty() || !plan.groups.is_empty() {
             let (queue, groups) = (plan.queue, plan.groups);
             propose(&context, AlertCommand::Notify { queue, groups }).await;
         }
@@ -135,13 +138,14 @@ impl AlerterState {
     }
 
     async fn evaluate(&mut self, context: &Context, cluster: &ClusterNode) {
-        let rows = self.rows.collect(context, cluster, clock::now()).await;
+        let mut rows = self.rows.collect(context, cluster, clock::now()).await;
         let started = Instant::now();
         let names = cluster.with_state(servers);
         let (values, rules) = (Arc::clone(&self.values), Arc::clone(self.evaluator.rules()));
         let round = tokio::task::spawn_blocking(move || {
             let mut facts = values.facts();
             facts.retain(|id| names.iter().any(|(known, _)| *known == id));
+            rows.insert(GROUP, groups(&facts, &names, clock::now()));
             Round::of(&rules, &facts, &names, &rows, clock::now())
         });
         let Ok(round) = round.await else {

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use minijinja::Value;
+use pga_cluster::pki::Identity;
 use pga_cluster::{ClusterNode, ClusterStatus, NodeRole, NotificationState, State};
 use pga_storage::Timestamp;
 use serde_json::json;
 
 use crate::context::Context;
+use crate::metrics::ACTORS;
 
 /// How long a node waits for its peers' part of the cluster status.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
@@ -16,6 +18,8 @@ const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
 const FORGOTTEN_SECONDS: i64 = 30 * 86_400;
 /// A new leader waits so long before it calls a collector silent: pushes were refused before.
 const NEW_LEADER_SECONDS: i64 = 60;
+const TEN_MINUTES: i64 = 600_000_000;
+const HOUR: i64 = 3_600_000_000;
 /// Positions remembered to tell how far the store is behind.
 const MAX_MARKS: usize = 10_000;
 
@@ -25,6 +29,10 @@ pub(crate) struct ClusterRows {
     leads_since: Option<Timestamp>,
     /// What could be flushed, and when it could.
     marks: VecDeque<(Timestamp, u64)>,
+    /// How often this node's actors had been restarted, in the last ten minutes.
+    restarts: VecDeque<(Timestamp, u64)>,
+    /// When this node's certificate ends, and when that was read.
+    certificate: Option<(Timestamp, Timestamp)>,
 }
 
 impl ClusterRows {
@@ -43,6 +51,11 @@ impl ClusterRows {
             vec![quorum(&cluster.status(STATUS_TIMEOUT).await)],
         );
         rows.insert("cluster_disk", disk(context).into_iter().collect());
+        rows.insert("cluster_node", vec![self.node(context, now)]);
+        rows.insert(
+            "cluster_certificate",
+            self.certificate(context, now).into_iter().collect(),
+        );
         cluster.with_state(|state| {
             rows.insert("cluster_channel", channels(state, now));
             if now.micros() - since.micros() >= NEW_LEADER_SECONDS * 1_000_000 {
@@ -55,6 +68,35 @@ impl ClusterRows {
     /// Forgets what was seen while this node led.
     pub(crate) fn resign(&mut self) {
         *self = Self::default();
+    }
+
+    /// How this node itself is: the one that leads.
+    fn node(&mut self, context: &Context, now: Timestamp) -> Value {
+        let count = |actor: &&str| context.metrics.restarts.with_label_values(&[actor]).get();
+        let total: u64 = ACTORS.iter().map(count).sum();
+        self.restarts.push_back((now, total));
+        let is_old = |at: &Timestamp| now.micros() - at.micros() > TEN_MINUTES;
+        while self.restarts.front().is_some_and(|(at, _)| is_old(at)) {
+            self.restarts.pop_front();
+        }
+        let before = self.restarts.front().map_or(total, |(_, before)| *before);
+        row(&json!({ "node": context.node.to_string(), "restarts": total.saturating_sub(before) }))
+    }
+
+    /// When the certificate that this node's files hold ends; read once an hour.
+    fn certificate(&mut self, context: &Context, now: Timestamp) -> Option<Value> {
+        let is_fresh = |(_, read): &(Timestamp, Timestamp)| now.micros() - read.micros() < HOUR;
+        if !self.certificate.as_ref().is_some_and(is_fresh) {
+            let config = &context.config;
+            let identity = Identity::read(&config.cert_file(), &config.key_file()).ok()?;
+            self.certificate = Some((identity.not_after().ok()?, now));
+        }
+        let (ends, _) = self.certificate?;
+        Some(row(&json!({
+            "node": context.node.to_string(),
+            "ends_at": ends.to_string(),
+            "days_left": (ends.micros() - now.micros()) as f64 / 86_400e6,
+        })))
     }
 
     fn flush(&mut self, context: &Context, now: Timestamp) -> Value {

@@ -166,7 +166,11 @@ impl Notifications {
             return Err(Refusal::Rule(text));
         }
         for (name, _, group) in groups {
-            self.groups.insert(name.clone(), group.clone());
+            // A group without a notification is as good as none: so one is forgotten.
+            match group.sequence {
+                0 => drop(self.groups.remove(name)),
+                _ => drop(self.groups.insert(name.clone(), group.clone())),
+            }
         }
         for one in queue {
             if !self.by_id.values().any(|known| known.key == one.key) {
@@ -286,6 +290,22 @@ mod tests {
         assert!(!is_done(&mut outbox, &notify(0)), "a second leader");
         assert!(is_done(&mut outbox, &notify(1)));
         assert_eq!(outbox.by_id.len(), 2);
+    }
+
+    #[test]
+    fn a_group_is_forgotten_by_the_leader_that_knows_its_last_notification() {
+        let forget = |base: u64| {
+            let groups = vec![("1/db".into(), base, GroupState::default())];
+            let queue = Vec::new();
+            ControlCommand::Alert(Box::new(AlertCommand::Notify { queue, groups }))
+        };
+        let mut outbox = Notifications::default();
+        assert!(is_done(&mut outbox, &notify(0)));
+        assert!(!is_done(&mut outbox, &forget(7)), "it was told meanwhile");
+        assert_eq!(outbox.groups.len(), 1);
+        assert!(is_done(&mut outbox, &forget(1)));
+        assert!(outbox.groups.is_empty());
+        assert!(is_done(&mut outbox, &notify(0)), "it begins anew");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl World {
             })
         });
         let told = told.collect();
-        if !plan.queue.is_empty() {
+        if !plan.queue.is_empty() || !plan.groups.is_empty() {
             self.apply(ControlCommand::Alert(Box::new(AlertCommand::Notify {
                 queue: plan.queue,
                 groups: plan.groups,
@@ -209,4 +209,49 @@ fn what_somebody_takes_care_of_is_not_repeated() {
     assert_eq!(world.told(20_000), NOTHING);
     world.alert(Some(1), "C2", "w", AlertState::Resolved, 20_010);
     assert_eq!(world.told(20_020), ["C2:resolved"], "its end is told");
+}
+
+#[test]
+fn a_group_without_news_for_a_day_is_forgotten_and_comes_back_under_another_key() {
+    let mut world = World::new();
+    world.alert(None, "C2", "w", AlertState::Firing, 10);
+    let first = plan(&world.state, &world.rules, "cluster", at(40)).queue[0]
+        .key
+        .clone();
+    assert_eq!(world.told(40), ["C2:firing"]);
+    world.alert(Some(1), "C2", "w", AlertState::Resolved, 50);
+    assert_eq!(world.told(400), ["C2:resolved"]);
+    send_all(&mut world);
+    assert_eq!(world.told(86_700), NOTHING);
+    assert_eq!(world.state.notification_groups().len(), 1);
+    assert_eq!(world.told(86_900), NOTHING);
+    assert!(world.state.notification_groups().is_empty());
+    world.alert(Some(1), "C2", "w", AlertState::Firing, 90_000);
+    let again = plan(&world.state, &world.rules, "cluster", at(90_040));
+    assert_ne!(again.queue[0].key, first);
+}
+
+/// All notifications of the outbox are sent.
+fn send_all(world: &mut World) {
+    let keys: Vec<String> = (world.state.notifications().values())
+        .map(|one| one.key.clone())
+        .collect();
+    for key in keys {
+        let begin = pga_cluster::AttemptStep::Begin;
+        let sent = pga_cluster::AttemptStep::Sent {
+            outcome: "204".into(),
+        };
+        for (tries, step) in [(0, begin), (1, sent)] {
+            let attempt = pga_cluster::Attempt {
+                key: key.clone(),
+                tries,
+                node: pga_config::NodeId::new(1),
+                at: at(0),
+                step,
+            };
+            world.apply(ControlCommand::Alert(Box::new(AlertCommand::Attempt(
+                attempt,
+            ))));
+        }
+    }
 }

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Real receivers of notifications, for the tests: Debian's Alertmanager and Prometheus, and aiosmtpd from PyPI.
+#
+#   receivers.sh prepare   fetches them, if missing, below the build directory; prints where they are
+#   receivers.sh smtp PORT runs a mail server on loopback that prints each mail's key as a line of JSON
+#
+# PGANALYTICS_TEST_RECEIVERS puts them elsewhere. Needs apt-get, dpkg-deb and python3 with venv, not root.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+place="${PGANALYTICS_TEST_RECEIVERS:-${CARGO_TARGET_DIR:-$here/../target}/test-receivers}"
+
+prepare() {
+    mkdir -p "$place"
+    exec 9>"$place/lock"
+    flock 9
+    if [ ! -x "$place/usr/bin/prometheus-alertmanager" ] || [ ! -x "$place/usr/bin/promtool" ]; then
+        echo "fetching prometheus-alertmanager and prometheus" >&2
+        (cd "$place" && apt-get download -q prometheus-alertmanager prometheus >&2 && for file in *.deb; do dpkg-deb -x "$file" .; done)
+    fi
+    if ! "$place/venv/bin/python" -c 'import aiosmtpd' 2>/dev/null; then
+        echo "fetching aiosmtpd" >&2
+        python3 -m venv "$place/venv" >&2
+        "$place/venv/bin/pip" install -q 'aiosmtpd==1.4.6' >&2
+    fi
+    (cd "$place" && pwd)
+}
+
+case "${1:-}" in
+prepare) prepare ;;
+smtp) exec "$place/venv/bin/python" "$here/smtp.py" "${2:?port}" ;;
+*) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+esac
