@@ -340,8 +340,8 @@ impl ClusterNode {
         self.core.snapshot_and_purge().await
     }
 
-    /// Makes the files of a backup: everything that was acknowledged before the call is in it, on any node. `store` is
-    /// the one this node flushes to. The cluster goes on meanwhile.
+    /// Makes the files of a backup: everything that was acknowledged before the call is in it, on
+    /// any node. `store` is the one this node flushes to. The cluster goes on meanwhile.
     ///
     /// # Errors
     /// [`BackupError`], also if that takes longer than `deadline`.

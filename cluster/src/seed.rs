@@ -1,8 +1,9 @@
 //! The files with which a node of a restored cluster starts.
 //!
-//! To consensus they are those of a node that was there all along and purged its log: a snapshot with the state, the members
-//! and a copy of the store, and an empty log that goes on behind it. All nodes get the same, so that each of them has
-//! everything that the new cluster ever committed. Nothing of the old cluster's log is there.
+//! To consensus they are those of a node that was there all along and purged its log: a snapshot
+//! with the state, the members and a copy of the store, and an empty log that goes on behind it.
+//! All nodes get the same, so that each of them has everything that the new cluster ever committed.
+//! Nothing of the old cluster's log is there.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

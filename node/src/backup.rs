@@ -7,16 +7,17 @@
 //! chunk*              part: u8, number: u64 le from 0, length: u32 le, crc: u32 le of these and of body, body
 //! end                 magic "PGAEND01", chunks: u64 le, bytes before the end: u64 le, their SHA-256
 //! ```
-//! Parts come in the order of [`Part`], the manifest last. A body is a zstd frame of at most 1 MiB; with a passphrase it is
-//! sealed (AES-256-GCM, see `cipher.rs`). CRCs are CRC32C.
+//! Parts come in the order of `manifest.rs`, the manifest last. A body is a zstd frame of at most 1
+//! MiB; with a passphrase it is sealed (AES-256-GCM, see `cipher.rs`). CRCs are CRC32C.
 //!
 //! # Who writes
-//! `pganalytics backup`, from what a node staged for it (`admin/backup.rs`): to `FILE.new` with mode 0600, synced, read back
-//! and compared, then renamed.
+//! `pganalytics backup`, from what a node staged for it (`admin/backup.rs`): to `FILE.new` with
+//! mode 0600, synced, read back and compared, then renamed.
 //!
 //! # What a crash leaves
-//! `FILE.new`, which the next backup replaces; a node removes what it staged at its next start. A restore writes the nodes'
-//! configurations last: a directory without them cannot be started, and can be deleted.
+//! `FILE.new`, which the next backup replaces; a node removes what it staged at its next start. A
+//! restore writes the nodes' configurations last: a directory without them cannot be started, and
+//! can be deleted.
 
 mod archive;
 mod cipher;

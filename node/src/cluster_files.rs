@@ -78,7 +78,8 @@ impl NewCluster {
         Ok(Issued { cluster, authority })
     }
 
-    /// Writes the configurations, with which the nodes can be started. The first node creates the cluster, if `creates`.
+    /// Writes the configurations, with which the nodes can be started. The first node creates the
+    /// cluster, if `creates`.
     pub(crate) fn write_configurations(&self, creates: bool) -> Result<()> {
         for (n, member) in self.members.iter().enumerate() {
             let text = node_toml::text(self, member, creates && n == 0);

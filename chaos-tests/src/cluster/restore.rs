@@ -52,8 +52,9 @@ impl Cluster {
         Ok(())
     }
 
-    /// Runs `pganalytics restore` for as many nodes at the same addresses, with these arguments besides; where the new
-    /// files are. The members are those that the nodes had, so that it can be called after [`Cluster::destroy`].
+    /// Runs `pganalytics restore` for as many nodes at the same addresses, with these arguments
+    /// besides; where the new files are. The members are those that the nodes had, so that it can
+    /// be called after [`Cluster::destroy`].
     ///
     /// # Errors
     /// If the program cannot be started.
@@ -93,8 +94,8 @@ impl Cluster {
         self.nodes.iter().map(member).collect()
     }
 
-    /// Starts the nodes whose files `restore` made in `dir`, in the place of those that are dead, and waits until they are
-    /// ready.
+    /// Starts the nodes whose files `restore` made in `dir`, in the place of those that are dead,
+    /// and waits until they are ready.
     ///
     /// # Errors
     /// If one does not become ready; with the end of its log.

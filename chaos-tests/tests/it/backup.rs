@@ -1,4 +1,5 @@
-//! A backup made under load, the end of the whole cluster, and another one that begins with the backup.
+//! A backup made under load, the end of the whole cluster, and another one that begins with the
+//! backup.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -186,7 +187,8 @@ async fn find_marks(cluster: &Cluster, marks: &Marks) -> anyhow::Result<()> {
     same_elements("after it was sent again", elements(&marks.push)?, &read)
 }
 
-/// A load, of which all is certain that was acknowledged before `begun`: of the rest each push is there whole, or not at all.
+/// A load, of which all is certain that was acknowledged before `begun`: of the rest each push is
+/// there whole, or not at all.
 fn certain_until(run: Arc<Run>, begun: Timestamp, position: Position) -> anyhow::Result<Arc<Run>> {
     let mut run = Arc::try_unwrap(run).map_err(|_| anyhow::anyhow!("the load is still read"))?;
     let mut certain = 0;
@@ -312,7 +314,8 @@ async fn what_was_acknowledged_before_a_backup_outlives_the_cluster(
     Ok(())
 }
 
-/// The database was put back to where the backup is: it is taken without further words, and all that was acknowledged is there.
+/// The database was put back to where the backup is: it is taken without further words, and all
+/// that was acknowledged is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_at_the_position_of_the_backup_goes_on_exactly_there() -> anyhow::Result<()> {
     let mut cluster = Store::Timescale.cluster(ClusterOptions::default()).await?;
@@ -343,7 +346,8 @@ async fn a_database_at_the_position_of_the_backup_goes_on_exactly_there() -> any
     Ok(())
 }
 
-/// Pushes that get positions which the database holds already would be acknowledged and never stored.
+/// Pushes that get positions which the database holds already would be acknowledged and never
+/// stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_newer_than_the_nodes_is_not_written_to() -> anyhow::Result<()> {
     let cluster = Store::Timescale.cluster(ClusterOptions::default()).await?;

@@ -1,4 +1,5 @@
-//! What a backup holds: the replicated state as of one position, and a store that holds every push up to it.
+//! What a backup holds: the replicated state as of one position, and a store that holds every push
+//! up to it.
 
 use std::path::PathBuf;
 
@@ -86,7 +87,8 @@ impl StagedBackup {
 }
 
 impl Core {
-    /// Waits until the store holds every push that was acknowledged before the call: up to the position that is returned.
+    /// Waits until the store holds every push that was acknowledged before the call: up to the
+    /// position that is returned.
     pub(crate) async fn stored_position(&self, deadline: Instant) -> Result<Position, BackupError> {
         let goal = self.linearizable(deadline).await;
         let goal = goal.map_err(BackupError::NotCurrent)?;

@@ -10,7 +10,8 @@ use super::{ImageError, State, StateLimits};
 use crate::feature_level::{FeatureLevel, Outdated};
 
 impl State {
-    /// The state in `bytes` ([`State::to_bytes`]), if a program that knows `known` may go on with it.
+    /// The state in `bytes` ([`State::to_bytes`]), if a program that knows `known` may go on with
+    /// it.
     ///
     /// # Errors
     /// [`ImageError`] if the bytes are damaged or from a newer version.
@@ -20,7 +21,8 @@ impl State {
         Ok(state)
     }
 
-    /// Whether a program that knows `known` may go on with a cluster at `level`, which version `since` brought.
+    /// Whether a program that knows `known` may go on with a cluster at `level`, which version
+    /// `since` brought.
     ///
     /// # Errors
     /// [`Outdated`] names the level and the version that it needs.
@@ -33,10 +35,11 @@ impl State {
         crate::feature_level::ClusterLevel { level, since }.check(known)
     }
 
-    /// Makes this the state with which another cluster begins, at `at`, with these members and an authority of its own,
-    /// whose key is sealed with the cluster key that opens all else. What belongs to the old cluster's nodes goes: their
-    /// addresses, retired ids and join tokens; large pushes that were under way, of which nothing was acknowledged; and the
-    /// sessions of users, since some of them may have ended after the backup.
+    /// Makes this the state with which another cluster begins, at `at`, with these members and an
+    /// authority of its own, whose key is sealed with the cluster key that opens all else. What
+    /// belongs to the old cluster's nodes goes: their addresses, retired ids and join tokens; large
+    /// pushes that were under way, of which nothing was acknowledged; and the sessions of users,
+    /// since some of them may have ended after the backup.
     pub fn begin_anew(
         &mut self,
         at: Position,

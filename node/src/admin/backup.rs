@@ -1,7 +1,9 @@
-//! A backup's files: the node makes them, and keeps them until the operator's program has read them.
+//! A backup's files: the node makes them, and keeps them until the operator's program has read
+//! them.
 //!
-//! The node answers with a line a second while it makes them, then with where they are; it removes them when the connection
-//! ends, whoever ends it. The program reads them in the data directory, which it may, as it may use the socket.
+//! The node answers with a line a second while it makes them, then with where they are; it removes
+//! them when the connection ends, whoever ends it. The program reads them in the data directory,
+//! which it may, as it may use the socket.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::Shutdown;

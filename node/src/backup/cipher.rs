@@ -1,9 +1,10 @@
 //! Archives under a passphrase.
 //!
-//! The key is Argon2id of the passphrase and a salt of the archive's own (RFC 9106), so that it seals this archive alone.
-//! A chunk is sealed with AES-256-GCM, its number as the nonce; its part and the SHA-256 of the archive's head are
-//! associated data. So no chunk can be changed, moved, left out or taken from another archive; the manifest comes last and
-//! tells that nothing is missing at the end.
+//! The key is Argon2id of the passphrase and a salt of the archive's own (RFC 9106), so that it
+//! seals this archive alone. A chunk is sealed with AES-256-GCM, its number as the nonce; its part
+//! and the SHA-256 of the archive's head are associated data. So no chunk can be changed, moved,
+//! left out or taken from another archive; the manifest comes last and tells that nothing is
+//! missing at the end.
 
 use std::path::Path;
 
@@ -102,7 +103,8 @@ impl Encryption {
 }
 
 impl Cipher {
-    /// Derives the key; takes tens of milliseconds. `None` if nobody would have written such parameters.
+    /// Derives the key; takes tens of milliseconds. `None` if nobody would have written such
+    /// parameters.
     pub(crate) fn new(passphrase: &Passphrase, encryption: &Encryption) -> Option<Self> {
         if encryption.memory_kib > MAX_MEMORY_KIB || encryption.passes > MAX_PASSES {
             return None;

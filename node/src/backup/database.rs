@@ -50,7 +50,8 @@ impl<'a> Database<'a> {
     }
 }
 
-/// Where the log of the new cluster begins: at the backup's position, or at a later one that the database has.
+/// Where the log of the new cluster begins: at the backup's position, or at a later one that the
+/// database has.
 fn begin_at(found: Option<&Holding>, head: &Head, any_position: bool) -> Result<Position, String> {
     let (need, last) = (head.watermark.0, head.position.0);
     let hint = format!("restore the database to position {need}, or pass --any-database-position");

@@ -1,8 +1,9 @@
 //! A new cluster that begins with a backup.
 //!
-//! Everything is looked at before anything is written: the archive from its first byte to its last, the key, the database.
-//! The new cluster has an id, an authority and certificates of its own, so that no node of the old one can talk to it, and
-//! the old cluster key, which opens what the state holds sealed.
+//! Everything is looked at before anything is written: the archive from its first byte to its last,
+//! the key, the database. The new cluster has an id, an authority and certificates of its own, so
+//! that no node of the old one can talk to it, and the old cluster key, which opens what the state
+//! holds sealed.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -55,7 +56,8 @@ pub(crate) struct Restored {
     pub(crate) at: Position,
 }
 
-/// Makes the files of a new cluster that begins with the archive. If that fails, none of them is left.
+/// Makes the files of a new cluster that begins with the archive. If that fails, none of them is
+/// left.
 ///
 /// # Errors
 /// [`Error`]; a refused archive, key or database was not touched, and neither was anything else.
@@ -198,7 +200,8 @@ fn raft_dir(dir: &Path, node: NodeId) -> PathBuf {
     node_dir(dir, node).join("raft")
 }
 
-/// Takes the copy of the store out of the archive, looks at all of it, and hands it over to the new cluster.
+/// Takes the copy of the store out of the archive, looks at all of it, and hands it over to the new
+/// cluster.
 fn unpack(
     options: &RestoreOptions<'_>,
     contents: &Contents,

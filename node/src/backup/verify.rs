@@ -101,7 +101,8 @@ pub(super) fn check(
     })
 }
 
-/// Refuses the archive of a cluster that is ahead of this program, before anything else of it is looked at.
+/// Refuses the archive of a cluster that is ahead of this program, before anything else of it is
+/// looked at.
 fn level(path: &Path, head: &Head) -> Result<()> {
     let checked = State::check_level(head.feature_level, &head.since, FeatureLevel::CURRENT);
     checked.map_err(|source| {

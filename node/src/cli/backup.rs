@@ -38,8 +38,9 @@ pub(crate) struct CreateArgs {
     /// Configuration file of a node that runs on this machine; any node will do
     #[arg(long, short, value_name = "FILE")]
     config: PathBuf,
-    /// File with a passphrase (first line, mode 0600): encrypts the backup, and puts the cluster key in. Without it the cluster
-    /// key is not in the backup, and restoring takes pki/cluster.key of a node
+    /// File with a passphrase (first line, mode 0600): encrypts the backup, and puts the cluster
+    /// key in. Without it the cluster key is not in the backup, and restoring takes pki/cluster.key
+    /// of a node
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Replace the file if it is there
@@ -55,7 +56,8 @@ pub(crate) struct CreateArgs {
 pub(crate) struct VerifyArgs {
     /// The backup
     file: PathBuf,
-    /// File with its passphrase; without it the content of an encrypted one stays closed, and its checksums are compared
+    /// File with its passphrase; without it the content of an encrypted one stays closed, and its
+    /// checksums are compared
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// One line of JSON, and nothing meanwhile

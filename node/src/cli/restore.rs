@@ -29,8 +29,8 @@ pub(crate) struct RestoreArgs {
     cluster_key_file: Option<PathBuf>,
     #[command(flatten)]
     files: NewFiles,
-    /// Take the database as it is, whatever position it is at: rows that are not there are lost, and what is newer than the
-    /// backup stays
+    /// Take the database as it is, whatever position it is at: rows that are not there are lost,
+    /// and what is newer than the backup stays
     #[arg(long)]
     any_database_position: bool,
     /// One line of JSON, and nothing meanwhile

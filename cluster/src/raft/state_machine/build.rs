@@ -17,8 +17,8 @@ use crate::state::{Effect, State};
 const REPLAY_BYTES: usize = 4 << 20;
 
 impl Inner {
-    /// Replays the log onto the newest snapshot up to `upto`: the state as of then, and its place. `None` if the newest
-    /// snapshot is later, or a push after `stored` took effect.
+    /// Replays the log onto the newest snapshot up to `upto`: the state as of then, and its place.
+    /// `None` if the newest snapshot is later, or a push after `stored` took effect.
     fn replay_to(&self, upto: u64, stored: u64) -> Result<Option<(State, Meta)>> {
         let current = self
             .current
@@ -127,8 +127,8 @@ impl Inner {
         Ok(Some((meta, dir)))
     }
 
-    /// Makes the files of a backup: what the store holds, and the state as of then or of `goal`, up to which the store holds
-    /// every push.
+    /// Makes the files of a backup: what the store holds, and the state as of then or of `goal`, up
+    /// to which the store holds every push.
     pub(crate) async fn stage(
         self: &Arc<Self>,
         store: &dyn Store,

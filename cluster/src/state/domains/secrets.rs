@@ -42,7 +42,8 @@ impl Secrets {
         self.0.get_or_insert(sealed);
     }
 
-    /// Takes another authority's key, if there are secrets: those of a cluster that begins with another's state.
+    /// Takes another authority's key, if there are secrets: those of a cluster that begins with
+    /// another's state.
     pub(in crate::state) fn replace_ca_key(&mut self, ca_key: Bytes) {
         if let Some(sealed) = &mut self.0 {
             sealed.ca_key = ca_key;

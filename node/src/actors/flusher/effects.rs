@@ -87,8 +87,9 @@ impl StoreWriter {
         Fact::Taken { term, watermark }
     }
 
-    /// Whether this node's log holds what a shared store holds. A leader that was just elected applies it in a moment; if the
-    /// database is newer than all nodes, pushes that get its positions again would never be flushed.
+    /// Whether this node's log holds what a shared store holds. A leader that was just elected
+    /// applies it in a moment; if the database is newer than all nodes, pushes that get its
+    /// positions again would never be flushed.
     async fn has_heard_of(&self, watermark: Position) -> bool {
         if !self.context.store.is_shared() {
             return true;

@@ -108,8 +108,9 @@ impl Archive {
         self.size
     }
 
-    /// Reads all of it, and checks every byte. `sink` takes the parts as they come, before the end of the archive is known to
-    /// be whole; it is not asked if the archive is encrypted and there is no passphrase. `told` hears how many bytes were read.
+    /// Reads all of it, and checks every byte. `sink` takes the parts as they come, before the end
+    /// of the archive is known to be whole; it is not asked if the archive is encrypted and there
+    /// is no passphrase. `told` hears how many bytes were read.
     pub(in crate::backup) fn read(
         mut self,
         passphrase: Option<&Passphrase>,

@@ -78,7 +78,8 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(())
     }
 
-    /// Writes the manifest, of which `manifest` makes the rest, and the end; gives back the parts and what was written to.
+    /// Writes the manifest, of which `manifest` makes the rest, and the end; gives back the parts
+    /// and what was written to.
     pub(in crate::backup) fn finish(
         mut self,
         manifest: impl FnOnce(Vec<PartSum>) -> Manifest,

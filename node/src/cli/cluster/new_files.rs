@@ -16,7 +16,8 @@ pub(crate) struct NewFiles {
     /// New directory for the files
     #[arg(long)]
     dir: PathBuf,
-    /// A node as QUIC address and URL: 10.0.0.1:7080,https://10.0.0.1:8080 (once per node; the first creates the cluster)
+    /// A node as QUIC address and URL: 10.0.0.1:7080,https://10.0.0.1:8080 (once per node; the
+    /// first creates the cluster)
     #[arg(long = "member", required = true, value_name = "HOST:PORT,URL")]
     members: Vec<String>,
     /// Data directory on the machines of the nodes

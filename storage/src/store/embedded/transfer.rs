@@ -1,4 +1,5 @@
-//! Copies of the store that leave their cluster: what is in one, and handing one over to another cluster.
+//! Copies of the store that leave their cluster: what is in one, and handing one over to another
+//! cluster.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,11 +41,12 @@ impl CopySummary {
     }
 }
 
-/// Checks the copy at `path` (made by [`crate::Store::copy_to`]) from its first page to its last, and tells what it holds.
-/// Blocks.
+/// Checks the copy at `path` (made by [`crate::Store::copy_to`]) from its first page to its last,
+/// and tells what it holds. Blocks.
 ///
 /// # Errors
-/// `Damaged` if it is no whole copy of a store, `NewerFormat` if a newer program wrote it, `OtherCluster`.
+/// `Damaged` if it is no whole copy of a store, `NewerFormat` if a newer program wrote it,
+/// `OtherCluster`.
 pub fn inspect_copy(path: &Path, cluster: Uuid) -> Result<(Watermark, CopySummary)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
@@ -55,8 +57,8 @@ pub fn inspect_copy(path: &Path, cluster: Uuid) -> Result<(Watermark, CopySummar
     ))
 }
 
-/// Makes the copy at `path`, which belongs to cluster `from`, one of cluster `to` that holds everything up to `at`.
-/// Durable on return. Blocks.
+/// Makes the copy at `path`, which belongs to cluster `from`, one of cluster `to` that holds
+/// everything up to `at`. Durable on return. Blocks.
 ///
 /// # Errors
 /// As [`inspect_copy`].

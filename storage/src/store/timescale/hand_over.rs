@@ -41,8 +41,8 @@ impl TimescaleStore {
         within("read the watermark of", self.limit(), read).await
     }
 
-    /// Makes the database, which is as `found` says, one of this store's cluster that holds everything up to `at`. The old
-    /// cluster's nodes can write to it no more. In one statement.
+    /// Makes the database, which is as `found` says, one of this store's cluster that holds
+    /// everything up to `at`. The old cluster's nodes can write to it no more. In one statement.
     ///
     /// # Errors
     /// `Schema` if it is no longer as found, `Unavailable`: then the outcome is unknown.
