@@ -17,7 +17,7 @@
 //! # What a crash leaves
 //! `FILE.new`, which the next backup replaces; a node removes what it staged at its next start. A
 //! restore writes the nodes' configurations last: a directory without them cannot be started, and
-//! can be deleted.
+//! can be deleted. A database is handed over last; until then the new nodes refuse it.
 
 mod archive;
 mod cipher;

@@ -17,7 +17,7 @@ pub(crate) struct NewFiles {
     #[arg(long)]
     dir: PathBuf,
     /// A node as QUIC address and URL: 10.0.0.1:7080,https://10.0.0.1:8080 (once per node; the
-    /// first creates the cluster)
+    /// first creates a cluster that begins with nothing)
     #[arg(long = "member", required = true, value_name = "HOST:PORT,URL")]
     members: Vec<String>,
     /// Data directory on the machines of the nodes
