@@ -97,6 +97,8 @@ pub(super) const ROUTES: &[Route] = &[
     page("/servers/{id}/queries/{hash}"),
     page("/servers/{id}/tables"),
     page("/servers/{id}/advice"),
+    page("/servers/{id}/unusual"),
+    page("/servers/{id}/logs"),
     page("/servers/{id}/replication"),
     Route::get("/ui/{build}/{file}", "page_file", Access::Anyone)
         .does(

@@ -90,6 +90,8 @@ fn the_routes_that_need_no_token_are_these() {
         "/servers/{id}/queries/{hash}",
         "/servers/{id}/tables",
         "/servers/{id}/advice",
+        "/servers/{id}/unusual",
+        "/servers/{id}/logs",
         "/servers/{id}/replication",
         "/ui/{build}/{file}",
         "/api/v1/auth/login",

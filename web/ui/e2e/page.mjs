@@ -92,6 +92,8 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     queries: ["/servers/1/queries", "Statement"],
     query: [`/servers/1/queries/${hash}`, "Mean time of a call"],
     advice: ["/servers/1/advice", "Judge now"],
+    unusual: ["/servers/1/unusual", "What is not usual"],
+    logs: ["/servers/1/logs", "No lines"],
     tables: ["/servers/1/tables", "Dead rows"],
     replication: ["/servers/1/replication", "Standbys"],
     alerts: ["/alerts", "Over"],

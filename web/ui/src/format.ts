@@ -31,6 +31,13 @@ export function percent(share: number | null | undefined): string {
   return share === null || share === undefined || Number.isNaN(share) ? "–" : `${(share * 100).toFixed(1)} %`;
 }
 
+/** A time in the reader's zone: with the day if it is another one. */
+export function clock(time: string, now = Date.now()): string {
+  const at = new Date(time);
+  const isToday = at.toDateString() === new Date(now).toDateString();
+  return isToday ? at.toLocaleTimeString() : at.toLocaleString();
+}
+
 /** How long ago. */
 export function ago(time: string | null | undefined, now = Date.now()): string {
   if (!time) return "never";

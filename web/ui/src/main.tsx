@@ -3,6 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { login, logout, nodes, offline, user, whoami } from "./api";
 import { Activity } from "./pages/activity";
 import { Advice } from "./pages/advice";
+import { Logs } from "./pages/logs";
+import { Unusual } from "./pages/unusual";
 import { Alerts, Channels, Rules } from "./pages/alerts";
 import { Audit, Collectors, People } from "./pages/administration";
 import { Cluster } from "./pages/cluster";
@@ -27,6 +29,8 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/servers/:id/queries/:hash", ({ id, hash }) => <Query id={id} hash={hash} />],
   ["/servers/:id/tables", ({ id }) => <Tables id={id} />],
   ["/servers/:id/advice", ({ id }) => <Advice id={id} />],
+  ["/servers/:id/unusual", ({ id }) => <Unusual id={id} />],
+  ["/servers/:id/logs", ({ id }) => <Logs id={id} />],
   ["/servers/:id/replication", ({ id }) => <Replication id={id} />],
   ["/alerts", () => <Alerts />],
   ["/alerts/rules", () => <Rules />],

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useData } from "../data";
 import { ago, percent } from "../format";
-import { Link, Show } from "../parts";
+import { Link, Show, Status } from "../parts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Recommendation {
@@ -36,6 +36,43 @@ function duration(seconds: number): string {
   return seconds < 5400 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+interface Result {
+  implementation_id: number;
+  recommendation_text: string;
+  status: string;
+  status_reason: string;
+  implementation_timestamp: string;
+  actual_improvement_signed?: number;
+  actual_improvement_interval?: [number, number];
+  actual_improvement_seconds?: number;
+  collector_id: string;
+}
+
+/** What was done, and whether it has helped. */
+function Results({ server }: { server: ServerDetail }) {
+  const found = useData<Result[]>("/api/v1/optimization-results?limit=500", 60);
+  const mine = (found.data ?? []).filter((one) => one.collector_id === server.collector_id || one.collector_id === "");
+  if (mine.length === 0) return null;
+  const change = (one: Result) => {
+    const [low, high] = one.actual_improvement_interval ?? [0, 0];
+    if (one.actual_improvement_signed === undefined) return "";
+    const range = `90 %: ${low.toFixed(0)} to ${high.toFixed(0)} %`;
+    return `${one.actual_improvement_signed.toFixed(0)} % less time (${range}), ${duration(one.actual_improvement_seconds ?? 0)} a day`;
+  };
+  return (
+    <>
+      <h2>What was done</h2>
+      <ul>
+        {mine.map((one) => (
+          <li key={one.implementation_id}>
+            <Status of={one.status} /> {one.recommendation_text || `advice ${one.implementation_id}`}: {change(one)} <span class="muted">{one.status_reason} · {ago(one.implementation_timestamp)}</span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
 /** What is changed, and what it is worth. */
 function Card({ id, one, changed }: { id: string; one: Recommendation; changed: () => void }) {
   const [reason, setReason] = useState("");
@@ -48,18 +85,27 @@ function Card({ id, one, changed }: { id: string; one: Recommendation; changed: 
       setError((fault as Error).message);
     }
   };
-  const isIndex = one.source_type === "index";
+  const done = async () => {
+    try {
+      const body = { query_hash: 0, notes: reason };
+      await call("POST", `/api/v1/optimization-recommendations/${one.id}/implement`, body);
+      changed();
+    } catch (fault) {
+      setError((fault as Error).message);
+    }
+  };
+  const isIndex = one.source_type !== "rewrite";
   const facts = [
     one.saved_seconds_per_day ? `saves ${duration(one.saved_seconds_per_day)} a day` : null,
     one.estimated_improvement_percent ? `${percent(one.estimated_improvement_percent / 100)} of the statements' time` : null,
     `confidence ${percent(one.confidence_score)}`,
     `${one.implementation_complexity} effort`,
-    `database ${one.database_name}`,
+    one.database_name ? `database ${one.database_name}` : null,
     `found ${ago(one.created_at)}`,
   ];
   return (
     <article class="card" aria-label={isIndex ? one.recommendation_text : `Rewrite: ${one.recommendation_text}`}>
-      <h2>{isIndex ? "Index" : one.recommendation_text}</h2>
+      <h2>{one.source_type === "index" ? "Index" : isIndex ? "Setting" : one.recommendation_text}</h2>
       {one.detailed_explanation && <p>{one.detailed_explanation}.</p>}
       {isIndex && <pre class="sql">{[one.recommendation_text, ...(one.then ?? [])].join("\n")}</pre>}
       {!isIndex && one.original_query && <pre class="sql">{one.original_query}</pre>}
@@ -79,6 +125,7 @@ function Card({ id, one, changed }: { id: string; one: Recommendation; changed: 
         <div class="tools">
           <input aria-label="Reason" placeholder="Reason" value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
           <button type="button" onClick={() => void dismiss()}>Dismiss</button>
+          <button type="button" onClick={() => void done()}>It is done</button>
           {error && <span class="error" role="alert">{error}</span>}
         </div>
       )}
@@ -120,6 +167,7 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
           );
         }}
       </Show>
+      <Results server={server} />
     </>
   );
 }

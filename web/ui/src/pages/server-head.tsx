@@ -15,9 +15,11 @@ const TABS: [string, string][] = [
   ["/why", "Why slow now"],
   ["/activity", "Activity and locks"],
   ["/queries", "Queries"],
+  ["/unusual", "Unusual"],
   ["/advice", "Advice"],
   ["/tables", "Tables and vacuum"],
   ["/replication", "Replication"],
+  ["/logs", "Logs"],
 ];
 
 /** What fires on a server, the worst first. */

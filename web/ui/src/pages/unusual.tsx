@@ -1,0 +1,155 @@
+import { useState } from "preact/hooks";
+import { call, user } from "../api";
+import { useData } from "../data";
+import { ago, clock, count, percent } from "../format";
+import { Link, Show, Status } from "../parts";
+import { type ServerDetail, ServerHead } from "./server-head";
+
+interface Anomaly {
+  id: number;
+  query_hash: string | number;
+  anomaly_type: string;
+  severity: "low" | "medium" | "high";
+  metric_name: string;
+  metric_value: number;
+  baseline_value: number;
+  z_score: number;
+  raw_metrics_json: { values: (number | null)[]; factor: number; load_share: number | null; tier: string; causes: { text: string }[] };
+  subject: string;
+  database_name: string;
+  started_at: string;
+  ended_at: string | null;
+  ended_by: string | null;
+  resolved: boolean;
+  members: Anomaly[];
+}
+
+interface Pattern {
+  id: number;
+  pattern_type: string;
+  database_name: string;
+  description: string;
+  collector_id: string;
+  pattern_metadata: { confidence: number; next_occurrence?: string; last_seen?: string; is_overdue?: boolean; query_hashes?: (string | number)[] };
+}
+
+const COMPARED: Record<string, string> = {
+  hour_of_week: "the same hour of the last weeks",
+  hour_of_workday: "the same hour of the last days of its kind",
+  hour_of_day: "the same hour of the last days",
+  recent: "the last six hours",
+};
+
+/** The last half hour, with what is usual as a line. */
+function Spark({ of }: { of: Anomaly }) {
+  const values = of.raw_metrics_json.values;
+  const most = Math.max(of.baseline_value, ...values.map((value) => value ?? 0), 1e-9);
+  const y = (value: number) => 38 - (36 * value) / most;
+  const x = (place: number) => (200 * place) / Math.max(1, values.length - 1);
+  const points = values.map((value, place) => (value === null ? null : `${x(place).toFixed(1)},${y(value).toFixed(1)}`));
+  return (
+    <svg class="spark" viewBox="0 0 200 40" width="200" height="40" role="img" aria-label={`${of.metric_name}: ${count(of.metric_value)}, usually ${count(of.baseline_value)}`}>
+      <line x1="0" x2="200" y1={y(of.baseline_value)} y2={y(of.baseline_value)} stroke="currentColor" stroke-dasharray="3 3" opacity="0.5" />
+      <polyline points={points.filter(Boolean).join(" ")} fill="none" stroke="currentColor" stroke-width="1.5" />
+    </svg>
+  );
+}
+
+const name = (one: Anomaly) => one.metric_name.replaceAll("_", " ");
+
+/** What is not usual, and what else happened. */
+function Card({ id, one, changed }: { id: string; one: Anomaly; changed: () => void }) {
+  const [error, setError] = useState("");
+  const resolve = async () => {
+    try {
+      await call("POST", `/api/v1/anomalies/${one.id}/resolve`);
+      changed();
+    } catch (fault) {
+      setError((fault as Error).message);
+    }
+  };
+  const raw = one.raw_metrics_json;
+  const isStatement = String(one.query_hash) !== "0";
+  const facts = [
+    `since ${clock(one.started_at)}`,
+    one.ended_at ? `over since ${clock(one.ended_at)}` : null,
+    raw.load_share === null ? null : `${percent(raw.load_share)} of the server's load`,
+    one.database_name ? `database ${one.database_name}` : null,
+    `compared with ${COMPARED[raw.tier] ?? raw.tier}`,
+  ];
+  return (
+    <article class="card" aria-label={`${name(one)} of ${one.subject}`}>
+      <h2>
+        <Status of={one.severity} /> {one.members.length > 0 ? one.subject : `${name(one)}: ${count(one.metric_value)}, usually ${count(one.baseline_value)}`}
+      </h2>
+      <p>
+        {isStatement ? <Link href={`/servers/${id}/queries/${one.query_hash}`}>Statement {String(one.query_hash)}</Link> : one.subject}
+      </p>
+      <Spark of={one} />
+      {raw.causes.length === 0 ? <p class="muted">Nothing else was seen to happen at that time.</p> : <ul>{raw.causes.map((cause) => <li key={cause.text}>{cause.text}.</li>)}</ul>}
+      {one.members.length > 0 && (
+        <details>
+          <summary>{one.members.length} series began together</summary>
+          <ul>{one.members.map((member) => <li key={member.id}>{member.subject}: {name(member)} {count(member.metric_value)}, usually {count(member.baseline_value)}</li>)}</ul>
+        </details>
+      )}
+      <p class="muted">{facts.filter(Boolean).join(" · ")}</p>
+      {!one.resolved && user.value?.role !== "viewer" && (
+        <div class="tools">
+          <button type="button" onClick={() => void resolve()}>Resolve</button>
+          {error && <span class="error" role="alert">{error}</span>}
+        </div>
+      )}
+    </article>
+  );
+}
+
+function Body({ server, id }: { server: ServerDetail; id: string }) {
+  const [round, setRound] = useState(0);
+  const [isAll, setAll] = useState(false);
+  const own = encodeURIComponent(server.collector_id);
+  const state = isAll ? "&state=all" : "";
+  const found = useData<{ anomalies: Anomaly[] }>(`/api/v1/anomalies?severity=all&limit=100&collector_id=${own}${state}&round=${round}`, 30);
+  const patterns = useData<Pattern[]>("/api/v1/workload-patterns?limit=1000", 300);
+  return (
+    <>
+      <div class="tools">
+        <label><input type="checkbox" checked={isAll} onChange={() => setAll(!isAll)} /> Also what is over, of the last week</label>
+      </div>
+      <h2>What is not usual</h2>
+      <Show of={found}>
+        {({ anomalies }) =>
+          anomalies.length === 0 ? (
+            <p class="empty">Nothing. Statements that take most time, databases and waits are compared with what is usual, once there are six hours of samples.</p>
+          ) : (
+            <>{anomalies.map((one) => <Card key={one.id} id={id} one={one} changed={() => setRound(round + 1)} />)}</>
+          )
+        }
+      </Show>
+      <h2>What comes back</h2>
+      <Show of={patterns}>
+        {(all) => {
+          const mine = all.filter((one) => one.collector_id === server.collector_id);
+          return mine.length === 0 ? (
+            <p class="empty">No pattern yet. It is looked for once a day, and needs a week.</p>
+          ) : (
+            <ul>
+              {mine.map((one) => (
+                <li key={one.id}>
+                  {one.description} <span class="muted">
+                    {one.database_name} · confidence {percent(one.pattern_metadata.confidence)}
+                    {one.pattern_metadata.is_overdue && one.pattern_metadata.last_seen ? ` · overdue, last seen ${ago(one.pattern_metadata.last_seen)}` : one.pattern_metadata.next_occurrence && ` · next ${clock(one.pattern_metadata.next_occurrence)}`}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          );
+        }}
+      </Show>
+    </>
+  );
+}
+
+export function Unusual({ id }: { id: string }) {
+  return <ServerHead id={id}>{(server) => <Body server={server} id={id} />}</ServerHead>;
+}
