@@ -2,9 +2,10 @@
 # Real receivers of notifications, for the tests: Debian's Alertmanager and Prometheus, and aiosmtpd from PyPI.
 #
 #   receivers.sh prepare   fetches them, if missing, below the build directory; prints where they are
+#   receivers.sh alertmanager ARG…  runs Alertmanager
 #   receivers.sh smtp PORT runs a mail server on loopback that prints each mail's key as a line of JSON
 #
-# PGANALYTICS_TEST_RECEIVERS puts them elsewhere. Needs apt-get, dpkg-deb and python3 with venv, not root.
+# PGANALYTICS_TEST_RECEIVERS puts them elsewhere. Needs apt-get, dpkg-deb, unshare and python3 with venv, not root.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -28,6 +29,10 @@ prepare() {
 
 case "${1:-}" in
 prepare) prepare ;;
+alertmanager)
+    # It looks for its templates below /usr/share: there it sees those that were fetched.
+    exec unshare --user --map-root-user --mount sh -c 'mount --bind "$0/usr/share" /usr/share && exec "$0/usr/bin/prometheus-alertmanager" "$@"' "$(cd "$place" && pwd)" "${@:2}"
+    ;;
 smtp) exec "$place/venv/bin/python" "$here/smtp.py" "${2:?port}" ;;
 *) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64 ;;
 esac

@@ -178,47 +178,57 @@ async fn a_leader_dies_at_each_step_and_every_key_is_told_once() -> anyhow::Resu
     }
     // Alertmanager waits a second before it tells; what is told twice would come by now.
     tokio::time::sleep(Duration::from_secs(15)).await;
-    let mut report =
-        String::from("| Step | Channel | Kills | Keys | Messages | Marked as repeats |\n");
-    let mut wrong = Vec::new();
-    for step in STEPS {
-        for (channel, name) in CHANNELS.iter().enumerate() {
-            let mut count = Count::default();
-            for (_, _, label) in labels
-                .iter()
-                .filter(|(s, c, _)| *s == step && *c == channel)
-            {
-                count.rounds += 1;
-                let mails = world.receivers.mails(label);
-                let told = world.receivers.notifications(label);
-                let mut ids: Vec<&String> = mails.iter().map(|(id, _)| id).collect();
-                ids.dedup();
-                let is_marked = mails.iter().skip(1).all(|(_, is_marked)| *is_marked);
-                if ids.len() != 1 || mails.len() > 2 || told != 1 || !is_marked {
-                    wrong.push(format!(
-                        "{step:?} {name} {label}: {mails:?}, {told} by Alertmanager"
-                    ));
-                }
-                match channel {
-                    0 => {
-                        count.keys += ids.len();
-                        count.messages += mails.len();
-                        count.marked += mails.iter().filter(|(_, is_marked)| *is_marked).count();
-                    }
-                    _ => {
-                        count.keys += usize::from(told > 0);
-                        count.messages += told;
-                    }
-                }
-            }
-            writeln!(
-                report,
-                "| {step:?} | {name} | {} | {} | {} | {} |",
-                count.rounds, count.keys, count.messages, count.marked
-            )?;
-        }
-    }
+    let (report, wrong) = world.receivers.report(&labels)?;
     eprintln!("{report}");
     ensure!(wrong.is_empty(), "{wrong:#?}\n{report}");
     Ok(())
+}
+
+impl Receivers {
+    /// What the receivers got, as a table, and what is wrong with it.
+    fn report(&self, labels: &[(Step, usize, String)]) -> anyhow::Result<(String, Vec<String>)> {
+        let head = "| Step | Channel | Kills | Keys | Messages | Marked as repeats |\n";
+        let (mut report, mut wrong) = (head.to_owned(), Vec::new());
+        for step in STEPS {
+            for (channel, name) in CHANNELS.iter().enumerate() {
+                let mut count = Count::default();
+                for (_, _, label) in labels
+                    .iter()
+                    .filter(|(s, c, _)| *s == step && *c == channel)
+                {
+                    wrong.extend(self.count(&mut count, channel, label));
+                }
+                let Count {
+                    rounds,
+                    keys,
+                    messages,
+                    marked,
+                } = count;
+                writeln!(
+                    report,
+                    "| {step:?} | {name} | {rounds} | {keys} | {messages} | {marked} |"
+                )?;
+            }
+        }
+        Ok((report, wrong))
+    }
+
+    /// Counts one round; what is wrong with it.
+    fn count(&self, count: &mut Count, channel: usize, label: &str) -> Option<String> {
+        let (mails, told) = (self.mails(label), self.notifications(label));
+        let mut ids: Vec<&String> = mails.iter().map(|(id, _)| id).collect();
+        ids.dedup();
+        count.rounds += 1;
+        if channel == 0 {
+            count.keys += ids.len();
+            count.messages += mails.len();
+            count.marked += mails.iter().filter(|(_, is_marked)| *is_marked).count();
+        } else {
+            count.keys += usize::from(told > 0);
+            count.messages += told;
+        }
+        let is_marked = mails.iter().skip(1).all(|(_, is_marked)| *is_marked);
+        let is_right = ids.len() == 1 && mails.len() <= 2 && told == 1 && is_marked;
+        (!is_right).then(|| format!("{label}: {mails:?}, {told} by Alertmanager"))
+    }
 }

@@ -140,14 +140,17 @@ pub struct ServerFacts {
     /// When the newest element arrived.
     now: Timestamp,
     kinds: BTreeMap<String, Kind>,
-    histories: HashMap<(String, String, String), History>,
-    baselines: HashMap<BaselineKey, Baseline>,
+    histories: Histories,
+    baselines: Baselines,
     events: LogEvents,
     replicas: Replicas,
     /// How far the collector's clock was ahead as it read its server, in microseconds; the last ones.
     skews: VecDeque<i64>,
 }
 
+/// By type, row and field of a number.
+type Histories = HashMap<(String, String, String), History>;
+type Baselines = HashMap<BaselineKey, Baseline>;
 /// Type, row and field of a number, and what of it is compared.
 pub type BaselineKey = (String, String, String, Of);
 
@@ -486,10 +489,7 @@ impl History {
 
 /// The histories and usual levels of a row's numbers take its values in.
 fn remember(
-    (histories, baselines): (
-        &mut HashMap<(String, String, String), History>,
-        &mut HashMap<BaselineKey, Baseline>,
-    ),
+    (histories, baselines): (&mut Histories, &mut Baselines),
     (kind, identity, at): (&str, &str, Timestamp),
     row: &Json,
     keep: &Fields,

@@ -38,6 +38,8 @@ pub(crate) struct Replicas {
     is_primary: bool,
     /// When the role was read, by the node's clock.
     read_at: Timestamp,
+    /// Since when it is primary, and when it was last.
+    primary_since: Option<Timestamp>,
     was_primary: Option<Timestamp>,
     was_standby: Option<Timestamp>,
 }
@@ -79,8 +81,14 @@ impl Replicas {
         self.is_primary = text("role") == "primary";
         self.read_at = received_at;
         match self.is_primary {
-            true => self.was_primary = Some(received_at),
-            false => self.was_standby = Some(received_at),
+            true => {
+                self.primary_since.get_or_insert(received_at);
+                self.was_primary = Some(received_at);
+            }
+            false => {
+                self.primary_since = None;
+                self.was_standby = Some(received_at);
+            }
         }
     }
 
@@ -118,7 +126,11 @@ pub fn groups(facts: &Facts, names: &[(CollectorId, String)], now: Timestamp) ->
         |at: Option<Timestamp>| at.is_some_and(|at| now.micros() - at.micros() < REMEMBER);
     let row = |(id, members): (&&str, &Vec<(&str, &Replicas)>)| {
         let is_fresh = |one: &Replicas| now.micros() - one.read_at.micros() < STALE;
-        let fresh = members.iter().filter(|(_, one)| is_fresh(one));
+        let fresh = || members.iter().filter(|(_, one)| is_fresh(one));
+        // After a failover the old primary counts only if it is read once more as one.
+        let newest = fresh().filter_map(|(_, one)| one.primary_since).max();
+        let is_now = |one: &Replicas| !one.is_primary || Some(one.read_at) >= newest;
+        let fresh = fresh().filter(|(_, one)| is_now(one));
         let (primaries, standbys): (Vec<_>, Vec<_>) = fresh.partition(|(_, one)| one.is_primary);
         let names = |members: &[&(&str, &Replicas)]| {
             members

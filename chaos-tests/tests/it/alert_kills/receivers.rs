@@ -48,7 +48,7 @@ pub(crate) async fn fetched() -> anyhow::Result<PathBuf> {
 
 impl Receivers {
     pub(super) async fn start() -> anyhow::Result<Self> {
-        let place = fetched().await?;
+        fetched().await?;
         let port = pga_chaos_tests::free_ports(2)?;
         let (smtp, alertmanager) = (port, port + 1);
         let mut mail_server = Command::new(script())
@@ -79,8 +79,8 @@ impl Receivers {
              receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: false}}]}}]\n"
         );
         std::fs::write(&config, text)?;
-        let program = place.join("usr/bin/prometheus-alertmanager");
-        let process = Command::new(program)
+        let process = Command::new(script())
+            .arg("alertmanager")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!(
                 "--storage.path={}",
