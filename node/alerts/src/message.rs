@@ -8,7 +8,7 @@
 //! | `slack` | incoming webhook with blocks | none |
 //! | `teams` | Workflows webhook with an Adaptive Card | none |
 //! | `pagerduty` | Events API v2, one event for each alert | `dedup_key` |
-//! | `email` | a mail, see [`mail`](crate::mail) | `Message-ID` |
+//! | `email` | a mail, see [`mail`] | `Message-ID` |
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
