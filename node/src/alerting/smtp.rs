@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{
@@ -25,6 +26,9 @@ use tokio_rustls::TlsConnector;
 use super::sending::{CONNECT, MAX_READ, REQUEST, trusting};
 use super::target;
 use crate::error::chain;
+
+/// How long the end of a connection may take.
+const QUIT: Duration = Duration::from_millis(500);
 
 /// The name that this machine says it has.
 static HELLO: LazyLock<ClientId> = LazyLock::new(|| {
@@ -78,8 +82,8 @@ async fn deliver(
     }
     let mut connection = connect(server, address).await?;
     let said = say(server, message, &mut connection).await;
-    // The mail is taken, or is not: what the server says to QUIT changes nothing.
-    connection.abort().await;
+    // The mail is taken, or is not: what the server says to QUIT, and when, changes nothing.
+    drop(tokio::time::timeout(QUIT, connection.abort()).await);
     said
 }
 
