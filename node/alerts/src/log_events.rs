@@ -1,6 +1,6 @@
 //! Events of the server's log, counted: how many of a class came lately, and about whom.
 //!
-//! `log_class` has a row for each class and severity of `pg_log_event`. Failed log-ins have one for
+//! `log_class` has a row for each class of `pg_log` and severity (the server's word, `PANIC` included). Failed log-ins have one for
 //! each `user` and one for each `host` too, and cancelled autovacuums one for each `table`: `by` says
 //! which, `subject` whom. `in_1m`, `in_5m`, `in_15m`, `in_30m` and `in_1h` count the events up to the
 //! newest element of the server, by their own times. The other fields are those of the newest event.
@@ -17,7 +17,7 @@ use crate::matching;
 /// Type of the rows that this makes.
 pub(crate) const KIND: &str = "log_class";
 /// Type of the elements that this reads.
-pub(crate) const OF: &str = "pg_log_event";
+pub(crate) const OF: &str = "pg_log";
 /// Rows of one server; more are not counted.
 const MAX_KEYS: usize = 2_000;
 /// Events of one row that are remembered.
@@ -48,6 +48,26 @@ const SHOWN: &[&str] = &[
 /// Class, severity, what the row is by, and whom it is about.
 type Key = (String, String, &'static str, String);
 
+/// An entry of `pg_log` under the names that rows have. A `PANIC` is told as `FATAL` in v3; its class
+/// tells it.
+fn named(entry: &Json, database: &Json) -> Json {
+    let mut event = entry.clone();
+    for (name, of) in [
+        ("time", "timestamp"),
+        ("user", "user_name"),
+        ("host", "client"),
+        ("application", "application_name"),
+    ] {
+        event[name] = entry[of].clone();
+    }
+    event["database"] = database.clone();
+    event["severity"] = match entry["class"] == "panic" {
+        true => "PANIC".into(),
+        false => entry["level"].clone(),
+    };
+    event
+}
+
 #[derive(Clone, Debug, Default)]
 struct Seen {
     times: VecDeque<Timestamp>,
@@ -61,11 +81,11 @@ pub(crate) struct LogEvents {
 }
 
 impl LogEvents {
-    /// Takes in the events of one element: `rows`, or the element itself.
+    /// Takes in the entries of one element.
     pub(crate) fn take(&mut self, body: &Json, at: Timestamp) {
-        match body.get("rows").and_then(Json::as_array) {
-            Some(rows) => rows.iter().for_each(|event| self.one(event, at)),
-            None => self.one(body, at),
+        let entries = body.get("entries").and_then(Json::as_array);
+        for entry in entries.into_iter().flatten() {
+            self.one(&named(entry, &body["database"]), at);
         }
     }
 

@@ -658,16 +658,24 @@ fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
 
 /// Elements of the server's log: at each of these seconds so many events.
 fn log<'a>(at_seconds: &'a [(i64, usize)], event: fn(usize) -> Value) -> Samples<'a> {
-    samples("pg_log_event", 10, 3_900, move |seconds| {
+    samples("pg_log", 10, 3_900, move |seconds| {
         let here = at_seconds.iter().filter(|(when, _)| *when == seconds);
         let events = here.flat_map(|(when, count)| {
             (0..*count).map(move |n| {
                 let mut event = event(n);
-                event["time"] = json!(time(*when));
+                event["timestamp"] = json!(time(*when));
+                for (name, of) in [
+                    ("level", "severity"),
+                    ("user_name", "user"),
+                    ("client", "host"),
+                ] {
+                    event[name] = event[of].clone();
+                }
+                event["severity"] = json!("error");
                 event
             })
         });
-        rows(events.collect())
+        json!({ "database": "", "entries": events.collect::<Vec<Value>>() })
     })
 }
 
@@ -686,7 +694,7 @@ fn the_log_of_the_server() {
         &[log(&[(60, 10), (130, 10)], from_one)],
     );
     let panic: fn(usize) -> Value =
-        |_| json!({ "class": "panic", "severity": "PANIC", "message": "x" });
+        |_| json!({ "class": "panic", "severity": "FATAL", "message": "x" });
     let fatal: fn(usize) -> Value =
         |_| json!({ "class": "other", "severity": "FATAL", "message": "x" });
     check("D2", &[log(&[(60, 1)], panic)], &[log(&[(60, 1)], fatal)]);
@@ -1033,7 +1041,7 @@ fn more_about_vacuum_slots_and_indexes() {
     let bloat = |confidence: &'static str, wasted: i64, size: i64| {
         samples("pg_bloat_estimate", 3_600, 10_800, move |_| {
             rows(
-                json!([{ "database": "app", "kind": "table", "schema": "s", "name": "t", "confidence": confidence, "wasted_bytes": wasted, "size_bytes": size }]),
+                json!([{ "database": "app", "kind": "table", "schema": "s", "relation": "t", "confidence": confidence, "wasted_bytes": wasted, "wasted_share": wasted as f64 / size as f64 }]),
             )
         })
     };

@@ -165,7 +165,7 @@ async fn a_rule_is_changed_written_exported_and_forgotten() {
     }
     let own = json!({
         "id": "X9", "name": "my_rule", "severity": "warning", "from": "my_metric", "value": "num(row.value)",
-        "fire": "value > 3", "summary": "{{ value }}",
+        "fire": "value > 3.25", "summary": "{{ value }}",
     });
     assert_eq!(
         send(&server, "PUT", "/api/v1/alert-rules/X8", &admin, &own)
@@ -195,7 +195,7 @@ async fn a_rule_is_changed_written_exported_and_forgotten() {
             .starts_with("0 rules stored"),
         "{again}"
     );
-    let changed = text.replace("fire = \"value > 3\"", "fire = \"value > 4\"");
+    let changed = text.replace("fire = \"value > 3.25\"", "fire = \"value > 4\"");
     let again = send(
         &server,
         "PUT",

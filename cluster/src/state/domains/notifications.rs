@@ -166,12 +166,11 @@ impl Notifications {
             return Err(Refusal::Rule(text));
         }
         for (name, _, group) in groups {
-            // A group without a notification is as good as none: so one is forgotten.
-            match group.sequence {
-                0 => drop(self.groups.remove(name)),
-                _ => drop(self.groups.insert(name.clone(), group.clone())),
-            }
+            self.groups.insert(name.clone(), group.clone());
         }
+        // A group without a notification is as good as none: so one is forgotten. Those that an older
+        // program kept go with the next notification, so that states are alike after an upgrade.
+        self.groups.retain(|_, group| group.sequence > 0);
         for one in queue {
             if !self.by_id.values().any(|known| known.key == one.key) {
                 self.last_id += 1;

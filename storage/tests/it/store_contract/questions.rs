@@ -164,6 +164,15 @@ async fn sample(store: &dyn Store) {
         .unwrap();
 }
 
+/// Statement, second, and calls, milliseconds, rows, seconds.
+fn told(seconds: Vec<StatementSecond>) -> Vec<(i64, i64, [f64; 4])> {
+    let one = |one: StatementSecond| {
+        let figures = [one.calls, one.total_ms, one.rows, one.interval_seconds];
+        (one.query_hash, one.second, figures)
+    };
+    seconds.into_iter().map(one).collect()
+}
+
 pub(crate) async fn samples_of_statements_are_told_with_their_interval(
     store: &dyn Store,
     _other: &dyn Store,
@@ -175,13 +184,6 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         from: at(600),
         to: at(10_000),
         limit: 10,
-    };
-    let told = |seconds: Vec<StatementSecond>| -> Vec<(i64, i64, [f64; 4])> {
-        let one = |one: StatementSecond| {
-            let figures = [one.calls, one.total_ms, one.rows, one.interval_seconds];
-            (one.query_hash, one.second, figures)
-        };
-        seconds.into_iter().map(one).collect()
     };
     let one = told(ask(store, &asked).await.unwrap());
     let of_two = [
