@@ -316,7 +316,7 @@ fn regular() -> Vec<Value> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = i64::try_from(now.unwrap_or_default().as_secs()).unwrap_or(0);
         let hour = (now - five * 300).div_euclid(3_600).rem_euclid(24);
-        let busy = if (8..18).contains(&hour) { 500 } else { 100 };
+        let busy = if (9..13).contains(&hour) { 500 } else { 100 };
         calls += busy;
         total += busy * (10 + hour);
         json!({ "type": "pg_query_stats", "timestamp": ago(five * 300), "database": "even",
@@ -389,7 +389,7 @@ async fn patterns(client: &Client<'_>) -> anyhow::Result<()> {
         let path = "/workload-patterns?database_name=even&pattern_type=hourly_peak";
         let listed = client.get(node, path).await?;
         let hours = &listed[0]["pattern_metadata"]["hours"];
-        ensure!(*hours == json!((8..18).collect::<Vec<_>>()), "{listed}");
+        ensure!(*hours == json!((9..13).collect::<Vec<_>>()), "{listed}");
     }
     let body = json!({ "database_name": "even", "lookback_days": 3 });
     let (status, _) = client.ask(1, Method::POST, path, &body).await?;
