@@ -115,7 +115,7 @@ mod tests {
                 lifetime: [1.0, 2.0, 3.0],
                 counters,
             };
-            rollup.add(&difference, span(630_000_000, 300));
+            rollup.add(&difference, span(600, 300));
         }
         let encoded = rollup.encode().unwrap().unwrap();
         let columns = Columns::decode(&encoded).unwrap();
