@@ -37,6 +37,8 @@ const OVERLAP: i64 = 20;
 const HISTORY: i64 = 7 * 60;
 /// Minutes that are judged at once when a watch begins.
 const PAST: i64 = 60;
+/// How far back anomalies are left out of what is usual: eight weeks.
+const WEEKS: i64 = 56 * 86_400_000_000;
 /// Minutes after which what has not come is not waited for.
 const LATE: i64 = 10;
 
@@ -103,6 +105,11 @@ impl AnomalyWatch {
             [one] => history::hours(api, Some(*one), now).await?,
             _ => history::hours(api, None, now).await?,
         };
+        let weeks = Timestamp::from_micros(now.micros() - WEEKS);
+        let past = match new.is_empty() {
+            true => Vec::new(),
+            false => since(api, weeks).await?,
+        };
         for id in all {
             let wanted = read::wanted(api, *id, now).await?;
             if let Some((server, old)) = self.servers.get_mut(id) {
@@ -113,7 +120,7 @@ impl AnomalyWatch {
             let own: Vec<_> = hours
                 .extract_if(.., |(server, ..), _| server == id)
                 .collect();
-            let server = begin(api, *id, &wanted, own, now).await?;
+            let server = begin(api, *id, &wanted, (own, &past), now).await?;
             self.servers.insert(*id, (server, wanted));
         }
         Ok(())
@@ -147,7 +154,7 @@ async fn begin(
     api: &dyn NodeApi,
     id: CollectorId,
     wanted: &BTreeSet<(String, i64)>,
-    hours: OwnHours,
+    (hours, past): (OwnHours, &[Record]),
     now: Timestamp,
 ) -> Result<Server, ApiError> {
     let minute = Minute::of_micros(now.micros());
@@ -160,14 +167,11 @@ async fn begin(
             series.remember_peaks(peaks);
         }
     }
-    let weeks = Timestamp::from_micros(now.micros() - 56 * 86_400_000_000);
-    for record in since(api, weeks).await? {
+    let name = id.to_string();
+    for record in past.iter().filter(|record| record.collector_id == name) {
         let (Some(subject), Some(ended)) = (Subject::parse(&record.subject), record.ended) else {
             continue;
         };
-        if record.collector_id != id.to_string() {
-            continue;
-        }
         if let Some(series) = server.series(&subject, record.kind()) {
             match record.ended_by.as_deref() {
                 Some("new_level") => series.begin_anew(ended),

@@ -124,8 +124,12 @@ pub(crate) async fn run(api: &dyn NodeApi, job: &Job, order: &Order) -> Result<D
 /// Runs the jobs that are due, one after the other. The leader calls it; a job that ran on another
 /// node counts.
 pub async fn run_due_jobs(api: &dyn NodeApi) {
-    let Ok(runs) = last_runs(api).await else {
-        return;
+    let runs = match last_runs(api).await {
+        Ok(runs) => runs,
+        Err(error) => {
+            tracing::warn!(%error, "it cannot be read which analyses are due: tried again");
+            return;
+        }
     };
     for job in &JOBS {
         let at = now();

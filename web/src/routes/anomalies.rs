@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use pga_insight::anomalies::Kind;
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -109,15 +110,41 @@ pub(super) const ROUTES: &[Route] = &[
         ]))),
 ];
 
-/// Rows of anomalies: those that began together on one server are one row with its members.
+/// Minutes that two anomalies of a statement may begin apart and still be one.
+const APART: i64 = 15;
+
+/// The anomaly that says what this one says too: a statement that takes longer also takes more of
+/// the server's time, and often reads more.
+fn said_by<'a>(record: &Record, all: &'a [Record]) -> Option<&'a Record> {
+    let causes: &[Kind] = match record.kind() {
+        Kind::StatementTime => &[Kind::StatementMeanMs, Kind::StatementCalls],
+        Kind::StatementReads | Kind::StatementIoMs => &[Kind::StatementMeanMs],
+        _ => return None,
+    };
+    let is_cause = |one: &&Record| {
+        causes.contains(&one.kind())
+            && one.subject == record.subject
+            && one.collector_id == record.collector_id
+            && one.ended.is_none() == record.ended.is_none()
+            && one.started.since(record.started).abs() <= APART
+    };
+    all.iter().find(is_cause)
+}
+
+/// Rows of anomalies: those that began together on one server are one row with its members, and so
+/// are those of one statement that say the same.
 fn rows(ask: &RequestContext, records: &[Record]) -> Result<Vec<Value>, Refusal> {
     let mut together = BTreeMap::<u64, Vec<&Record>>::new();
     let mut rows = Vec::new();
     for record in records {
         match record.part_of {
+            None if said_by(record, records).is_some() => {}
             None => {
+                let same =
+                    |one: &&Record| said_by(one, records).map(|one| one.id) == Some(record.id);
+                let members = records.iter().filter(same);
                 let mut row = record.show();
-                row["members"] = json!([]);
+                row["members"] = members.map(Record::show).collect();
                 rows.push(row);
             }
             Some(whole) => together.entry(whole).or_default().push(record),

@@ -70,6 +70,7 @@ function Card({ id, one, changed }: { id: string; one: Anomaly; changed: () => v
   };
   const raw = one.raw_metrics_json;
   const isStatement = String(one.query_hash) !== "0";
+  const isServer = one.members.length > 20;
   const facts = [
     `since ${clock(one.started_at)}`,
     one.ended_at ? `over since ${clock(one.ended_at)}` : null,
@@ -80,7 +81,7 @@ function Card({ id, one, changed }: { id: string; one: Anomaly; changed: () => v
   return (
     <article class="card" aria-label={`${name(one)} of ${one.subject}`}>
       <h2>
-        <Status of={one.severity} /> {one.members.length > 0 ? one.subject : `${name(one)}: ${count(one.metric_value)}, usually ${count(one.baseline_value)}`}
+        <Status of={one.severity} /> {isServer ? one.subject : `${name(one)}: ${count(one.metric_value)}, usually ${count(one.baseline_value)}`}
       </h2>
       <p>
         {isStatement ? <Link href={`/servers/${id}/queries/${one.query_hash}`}>Statement {String(one.query_hash)}</Link> : one.subject}
@@ -89,7 +90,7 @@ function Card({ id, one, changed }: { id: string; one: Anomaly; changed: () => v
       {raw.causes.length === 0 ? <p class="muted">Nothing else was seen to happen at that time.</p> : <ul>{raw.causes.map((cause) => <li key={cause.text}>{cause.text}.</li>)}</ul>}
       {one.members.length > 0 && (
         <details>
-          <summary>{one.members.length} series began together</summary>
+          <summary>{isServer ? `${one.members.length} series began together` : "What else changed of it"}</summary>
           <ul>{one.members.map((member) => <li key={member.id}>{member.subject}: {name(member)} {count(member.metric_value)}, usually {count(member.baseline_value)}</li>)}</ul>
         </details>
       )}
