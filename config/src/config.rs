@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::section::Key;
 use crate::sections::{
-    Auth, Buffer, Cluster, Http, Limits, Log, Logging, Node, Notify, Quic, Raft, Replication,
+    Auth, Buffer, Cluster, Http, Limits, Log, Logging, Ml, Node, Notify, Quic, Raft, Replication,
     Sessions, Store,
 };
 use crate::{Error, Values, Violation, relations};
@@ -25,6 +25,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub limits: Limits,
     pub auth: Auth,
+    pub ml: Ml,
     pub notify: Notify,
     pub logging: Logging,
     warnings: Vec<Violation>,
@@ -82,6 +83,7 @@ impl Config {
         let sessions = Sessions::take(values);
         let limits = Limits::take(values);
         let auth = Auth::take(values);
+        let ml = Ml::take(values);
         let notify = Notify::take(values);
         let logging = Logging::take(values);
         Some(Self {
@@ -97,6 +99,7 @@ impl Config {
             sessions: sessions?,
             limits: limits?,
             auth: auth?,
+            ml: ml?,
             notify: notify?,
             logging: logging?,
             warnings: Vec::new(),
@@ -118,6 +121,7 @@ impl Config {
             Sessions::keys(),
             Limits::keys(),
             Auth::keys(),
+            Ml::keys(),
             Notify::keys(),
             Logging::keys(),
         ]

@@ -32,8 +32,8 @@ pub use self::{
     secret::Secret,
     section::Key,
     sections::{
-        Auth, Buffer, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Node, Notify,
-        Quic, Raft, Replication, Sessions, Store, StoreKind,
+        Auth, Buffer, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Ml, Node,
+        Notify, Quic, Raft, Replication, Sessions, Store, StoreKind,
     },
     values::{ENV_PREFIX, Values},
     violation::{Error, Violation},

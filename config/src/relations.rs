@@ -29,6 +29,7 @@ pub(crate) fn violations(config: &Config) -> Vec<Violation> {
     exposure(config, &mut found);
     store(config, &mut found);
     secrets(config, &mut found);
+    ml(config, &mut found);
     notify(config, &mut found);
     found.0
 }
@@ -46,6 +47,14 @@ pub(crate) fn warnings(config: &Config) -> Vec<Violation> {
         );
     }
     found.0
+}
+
+fn ml(config: &Config, found: &mut Found) {
+    let url = &config.ml.url;
+    if !url.is_empty() && !url.starts_with("http://") {
+        let fix = "write it as http://host:port";
+        found.add("ml.url", Some(url), "it is no address", fix);
+    }
 }
 
 fn notify(config: &Config, found: &mut Found) {

@@ -7,6 +7,7 @@ mod http;
 mod limits;
 mod log;
 mod logging;
+mod ml;
 mod node;
 mod notify;
 mod quic;
@@ -23,6 +24,7 @@ pub use self::{
     limits::Limits,
     log::Log,
     logging::{LogFormat, LogRotation, Logging},
+    ml::Ml,
     node::Node,
     notify::Notify,
     quic::Quic,

@@ -11,17 +11,19 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
+use pga_insight::prediction::Answer;
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Store};
 use pga_web::{
-    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations, Push,
-    PushAck, ReadScope, Reads, Registered, Registration,
+    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
+    Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
 };
 use tokio::time::Instant;
 
 use crate::actors::sessions::SessionsHandle;
 use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};
+use crate::ml_service::MlService;
 use crate::replica::Replica;
 use crate::replicator::{Replicator, propose_reason};
 use crate::secrets::Secrets;
@@ -46,6 +48,7 @@ pub(crate) struct NodeApiImpl {
     pub(crate) secrets: Secrets,
     pub(crate) config: Arc<Config>,
     pub(crate) token_key: OnceLock<Vec<u8>>,
+    pub(crate) ml: Option<MlService>,
 }
 
 impl fmt::Debug for NodeApiImpl {
@@ -164,6 +167,30 @@ impl Reads for NodeApiImpl {
 
     fn view_age(&self) -> Option<Duration> {
         self.cluster.view_age()
+    }
+}
+
+impl Predictor for NodeApiImpl {
+    fn predictor(&self) -> Option<&'static str> {
+        self.ml.as_ref().map(MlService::state)
+    }
+
+    fn predict(&self, body: serde_json::Value) -> BoxFuture<'_, Result<Answer, String>> {
+        Box::pin(async move {
+            match &self.ml {
+                Some(service) => service.predict(&body).await,
+                None => Err("no service is configured".to_owned()),
+            }
+        })
+    }
+
+    fn is_predictor_healthy(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            match &self.ml {
+                Some(service) => service.is_healthy().await,
+                None => false,
+            }
+        })
     }
 }
 

@@ -31,6 +31,7 @@ mod join_service;
 pub mod load;
 mod logging;
 mod metrics;
+mod ml_service;
 mod replica;
 mod replicator;
 mod restart_policy;

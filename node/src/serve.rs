@@ -39,6 +39,7 @@ use crate::data_dir::{DataDir, file_error};
 use crate::faults::Faults;
 use crate::join_service::JoinService;
 use crate::metrics::Metrics;
+use crate::ml_service::MlService;
 use crate::replica::Replica;
 use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
@@ -199,6 +200,7 @@ fn front(
         secrets: secrets.clone(),
         config: Arc::clone(&context.config),
         token_key: OnceLock::new(),
+        ml: MlService::new(&context.config.ml.url),
     }
 }
 

@@ -41,7 +41,7 @@ pub use self::{
     metrics::WebMetrics,
     node_api::{
         ApiError, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
-        Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, Via,
+        Predictor, Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::Channel;
 use pga_config::CollectorId;
+use pga_insight::prediction::Answer;
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Element, Idempotency, Position, Timestamp};
@@ -247,6 +248,22 @@ pub trait Channels: Debug + Send + Sync + 'static {
     fn test_channel(&self, channel: Channel) -> BoxFuture<'_, Result<ChannelTest, ApiError>>;
 }
 
+/// An external service that predicts, if one is configured.
+pub trait Predictor: Debug + Send + Sync + 'static {
+    /// State of the breaker before the service: `closed`, `open` or `half-open`; `None` if no
+    /// service is configured.
+    fn predictor(&self) -> Option<&'static str>;
+
+    /// Asks the service for a prediction.
+    ///
+    /// # Errors
+    /// Why there is none, for people.
+    fn predict(&self, body: serde_json::Value) -> BoxFuture<'_, Result<Answer, String>>;
+
+    /// Whether the service says that it is well.
+    fn is_predictor_healthy(&self) -> BoxFuture<'_, bool>;
+}
+
 /// What came of a test of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelTest {
@@ -257,9 +274,15 @@ pub struct ChannelTest {
 }
 
 /// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
-pub trait NodeApi: ControlPlane + Ingest + Reads + Credentials + Operations + Channels {}
+pub trait NodeApi:
+    ControlPlane + Ingest + Reads + Credentials + Operations + Channels + Predictor
+{
+}
 
-impl<T: ControlPlane + Ingest + Reads + Credentials + Operations + Channels> NodeApi for T {}
+impl<T> NodeApi for T where
+    T: ControlPlane + Ingest + Reads + Credentials + Operations + Channels + Predictor
+{
+}
 
 /// What `/readyz` and `/api/v1/health` tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ mod tests;
 mod train;
 
 pub use self::answer::{
-    Answer, MIN_CALLS, Range, Source, Validation, fallback, insufficient, validate,
+    Answer, MIN_CALLS, Range, Source, Validation, external, fallback, insufficient, validate,
 };
 pub use self::conformal::{Intervals, adapt};
 pub use self::feature::{Feature, Features};

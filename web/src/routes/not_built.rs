@@ -6,8 +6,4 @@ const fn get(path: &'static str) -> Route {
     Route::not_built("GET", path, Access::Viewer)
 }
 
-pub(super) const ROUTES: &[Route] = &[
-    get("/api/v1/metrics/cache"),
-    get("/api/v1/ml/health"),
-    get("/api/v1/ml/circuit-breaker"),
-];
+pub(super) const ROUTES: &[Route] = &[get("/api/v1/metrics/cache")];

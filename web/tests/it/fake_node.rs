@@ -15,13 +15,15 @@ use pga_cluster::{
     ProposalId, Reply, State, StateLimits,
 };
 use pga_config::CollectorId;
+use pga_insight::prediction::Answer;
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Timestamp};
 use pga_web::{
-    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations, Push,
-    PushAck, ReadScope, Reads, Registered, Registration,
+    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
+    Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
 };
+use serde_json::Value;
 
 pub(crate) const SECRET: &str = "registration-secret";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -176,6 +178,20 @@ impl Channels for FakeNode {
         let outcome = Ok(format!("200 {}", channel.target));
         let latency = Duration::from_millis(7);
         async move { Ok(ChannelTest { outcome, latency }) }.boxed()
+    }
+}
+
+impl Predictor for FakeNode {
+    fn predictor(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn predict(&self, _body: Value) -> BoxFuture<'_, Result<Answer, String>> {
+        async { Err("there is none".to_owned()) }.boxed()
+    }
+
+    fn is_predictor_healthy(&self) -> BoxFuture<'_, bool> {
+        async { false }.boxed()
     }
 }
 

@@ -100,6 +100,8 @@ fn the_routes_that_need_no_token_are_these() {
         "/api/v1/auth/setup",
         "/api/v1/collectors/register",
         "/api/v1/collectors/refresh-token",
+        "/api/v1/ml/health",
+        "/api/v1/ml/circuit-breaker",
     ];
     assert_eq!(paths, want);
 }

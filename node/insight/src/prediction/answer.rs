@@ -19,6 +19,8 @@ pub enum Source {
     Native,
     /// The statement's history.
     Fallback,
+    /// A service that somebody else runs.
+    External,
 }
 
 /// Milliseconds.
@@ -114,6 +116,33 @@ pub fn fallback(hours: &[(f64, f64)], warning: &str) -> Answer {
         insufficient_data: false,
         missing: Vec::new(),
     }
+}
+
+/// Reads the reply of an external service, in either of its two spellings; none if it lacks the
+/// number, or one is negative or not finite.
+#[must_use]
+pub fn external(reply: &serde_json::Value) -> Option<Answer> {
+    let figure = |value: &serde_json::Value| {
+        let figure = value.as_f64()?;
+        (figure.is_finite() && figure >= 0.0).then_some(figure)
+    };
+    let either = |names: [&str; 2]| names.iter().find_map(|name| reply.pointer(name));
+    let value = figure(&reply["predicted_execution_time_ms"])?;
+    let confidence = either(["/confidence", "/confidence_score"]).and_then(figure)?;
+    let bound = |names| either(names).and_then(figure);
+    let low = bound(["/range/min", "/confidence_interval/lower_bound_ms"]);
+    let high = bound(["/range/max", "/confidence_interval/upper_bound_ms"]);
+    let range = low.zip(high).filter(|(low, high)| low <= high);
+    Some(Answer {
+        predicted_execution_time_ms: Some(value),
+        confidence: confidence.min(1.0),
+        range: range.map(|(min, max)| Range { min, max }),
+        source: Some(Source::External),
+        warning: None,
+        extrapolated: false,
+        insufficient_data: false,
+        missing: Vec::new(),
+    })
 }
 
 /// How right a prediction was, by the contract's arithmetic.
