@@ -93,7 +93,7 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     query: [`/servers/1/queries/${hash}`, "Mean time of a call"],
     advice: ["/servers/1/advice", "Judge now"],
     unusual: ["/servers/1/unusual", "What is not usual"],
-    logs: ["/servers/1/logs", "No lines"],
+    logs: ["/servers/1/logs", "Class"],
     tables: ["/servers/1/tables", "Dead rows"],
     replication: ["/servers/1/replication", "Standbys"],
     alerts: ["/alerts", "Over"],
