@@ -17,11 +17,20 @@ prepare() {
     flock 9
     if [ ! -x "$place/usr/bin/prometheus-alertmanager" ] || [ ! -x "$place/usr/bin/promtool" ]; then
         echo "fetching prometheus-alertmanager and prometheus" >&2
-        (cd "$place" && apt-get download -q prometheus-alertmanager prometheus >&2 && for file in *.deb; do dpkg-deb -x "$file" .; done)
+        # A new machine has no lists of packages yet.
+        (
+            cd "$place"
+            fetch() { apt-get download -q prometheus-alertmanager prometheus >&2; }
+            fetch || { apt-get update -q >&2 && fetch; }
+            for file in *.deb; do dpkg-deb -x "$file" .; done
+        )
     fi
     if ! "$place/venv/bin/python" -c 'import aiosmtpd' 2>/dev/null; then
         echo "fetching aiosmtpd" >&2
-        python3 -m venv "$place/venv" >&2
+        python3 -m venv "$place/venv" >&2 || {
+            apt-get update -q >&2 && apt-get install -qy --no-install-recommends python3-venv >&2
+            python3 -m venv --clear "$place/venv" >&2
+        }
         "$place/venv/bin/pip" install -q 'aiosmtpd==1.4.6' >&2
     fi
     (cd "$place" && pwd)
