@@ -110,6 +110,29 @@ struct Why {
     reason: String,
 }
 
+/// Whether an analysis of these kinds has found something of this id.
+pub(super) async fn is_found(
+    ask: &RequestContext,
+    id: u64,
+    kinds: &[&str],
+) -> Result<bool, Refusal> {
+    let holds = |run: &Value| {
+        let found = run["findings"].as_array();
+        let is_it = |one: &Value| {
+            ["id", "part_of"]
+                .iter()
+                .any(|key| one[key].as_u64() == Some(id))
+        };
+        found.is_some_and(|all| all.iter().any(is_it))
+    };
+    let mut is_known = false;
+    for kind in kinds {
+        let runs = findings::newest(&*ask.context.api, kind, None, holds).await?;
+        is_known |= !runs.is_empty();
+    }
+    Ok(is_known)
+}
+
 /// Dismisses the finding that a path names, if an analysis of these kinds has found it.
 pub(super) async fn dismiss_one(
     ask: &RequestContext,
@@ -134,21 +157,7 @@ pub(super) async fn decide_one(
     if reason.chars().count() > MAX_REASON {
         return Err(invalid("reason is longer than 2000 characters"));
     }
-    let holds = |run: &Value| {
-        let found = run["findings"].as_array();
-        let is_it = |one: &Value| {
-            ["id", "part_of"]
-                .iter()
-                .any(|key| one[key].as_u64() == Some(id))
-        };
-        found.is_some_and(|all| all.iter().any(is_it))
-    };
-    let mut is_known = false;
-    for kind in kinds {
-        let runs = findings::newest(&*ask.context.api, kind, None, holds).await?;
-        is_known |= !runs.is_empty();
-    }
-    if !is_known {
+    if !is_found(ask, id, kinds).await? {
         let text = "Nothing of this id was found";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     }

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::RequestContext;
-use super::analyses::given;
+use super::analyses::{given, is_found};
 use super::decision::Note;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
 use crate::analyses::results::{self, Outcome};
-use crate::analyses::{findings, indexes, parameters, rewrites};
+use crate::analyses::{indexes, parameters, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -110,16 +110,8 @@ async fn implement(ask: RequestContext, body: BodyStream) -> Result<Response, Re
             "notes is longer than 2000 characters",
         ));
     }
-    let is_it = |run: &Value| {
-        let found = run["findings"].as_array();
-        found.is_some_and(|all| all.iter().any(|one| one["id"].as_u64() == Some(id)))
-    };
-    let mut is_known = false;
-    for kind in [indexes::KIND, rewrites::KIND, parameters::KIND] {
-        let runs = findings::newest(&*ask.context.api, kind, None, is_it).await?;
-        is_known |= !runs.is_empty();
-    }
-    if !is_known {
+    let kinds = [indexes::KIND, rewrites::KIND, parameters::KIND];
+    if !is_found(&ask, id, &kinds).await? {
         let text = "No recommendation of this id is known";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     }

@@ -324,9 +324,6 @@ struct Io {
 }
 
 async fn io(reader: &Reader<'_>) -> Result<Option<(Vec<Io>, f64)>, ApiError> {
-    let Some((_, newest, _)) = reader.pair("pg_io").await? else {
-        return Ok(None);
-    };
     // Rows come when they change: the newest of each against its oldest.
     let mut rows = BTreeMap::<(String, String, String), (Value, Value)>::new();
     let (mut first, mut last) = (i64::MAX, 0);
@@ -343,7 +340,6 @@ async fn io(reader: &Reader<'_>) -> Result<Option<(Vec<Io>, f64)>, ApiError> {
             rows.entry(key).or_insert(newest).0 = row.clone();
         }
     }
-    drop(newest);
     let seconds = (last - first) as f64 / 1e6;
     let grew = rows
         .into_iter()
