@@ -61,7 +61,8 @@ impl Node {
     }
 }
 
-/// A cluster of one process per node in a temporary directory. All processes end with this value, however a test ends.
+/// A cluster of one process per node in a temporary directory. All processes end with this value,
+/// however a test ends.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Node>,
@@ -171,7 +172,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills a node in the middle of other work on the cluster; [`Cluster::kill`] waits until it is dead.
+    /// Kills a node in the middle of other work on the cluster; [`Cluster::kill`] waits until it is
+    /// dead.
     ///
     /// # Errors
     /// If it cannot be signalled.
@@ -279,7 +281,8 @@ impl Cluster {
         start::log_ends(self.directory.path())
     }
 
-    /// Stops a node's process (SIGSTOP), and waits until it has stopped: it keeps its sockets and does nothing.
+    /// Stops a node's process (SIGSTOP), and waits until it has stopped: it keeps its sockets and
+    /// does nothing.
     ///
     /// # Errors
     /// If it cannot be signalled.

@@ -1,15 +1,16 @@
 //! Disks whose power can be cut: a file system of its own per node, in an image file.
 //!
 //! # How a cut works
-//! The processes are frozen, then comes ext4's own shutdown without a flush of its journal (`EXT4_IOC_SHUTDOWN`, `NOLOGFLUSH`): from there on nothing reaches
-//! the image, as if the machine had lost its power. Once the processes are dead the image is mounted again, and the
+//! The processes are frozen, then comes ext4's own shutdown without a flush of its journal
+//! (`EXT4_IOC_SHUTDOWN`, `NOLOGFLUSH`): from there on nothing reaches the image, as if the machine
+//! had lost its power. Once the processes are dead the image is mounted again, and the
 //! kernel replays the journal; what was not synced is gone.
 //! # How an fsync fails
-//! The image is sparse, on a file system in memory. When that is full, the file system in the image, which does not know, takes writes
-//! and fails when it writes them back.
+//! The image is sparse, on a file system in memory. When that is full, the file system in the
+//! image, which does not know, takes writes and fails when it writes them back.
 //! # What a killed test leaves
-//! Mounts, below a directory whose name holds the process id of the test. The next one that makes disks takes away those of
-//! dead processes.
+//! Mounts, below a directory whose name holds the process id of the test. The next one that makes
+//! disks takes away those of dead processes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -25,7 +26,8 @@ use crate::until;
 
 /// What directories with mounts begin with; the process id of their test follows.
 const PREFIX: &str = "pganalytics-test-";
-/// Shuts file systems down, all of them within a millisecond. In Perl, which every Debian has: an ioctl is unsafe code in Rust.
+/// Shuts file systems down, all of them within a millisecond. In Perl, which every Debian has: an
+/// ioctl is unsafe code in Rust.
 const CUT: &str = r#"
 use Fcntl;
 my @roots = map { sysopen(my $root, $_, O_RDONLY) or die "$_: $!"; $root } @ARGV;

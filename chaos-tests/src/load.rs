@@ -82,10 +82,12 @@ impl Load {
         verified(&args, &run).await
     }
 
-    /// Ends it, and checks through every node (and in the database) that exactly what was acknowledged is stored.
+    /// Ends it, and checks through every node (and in the database) that exactly what was
+    /// acknowledged is stored.
     ///
     /// # Errors
-    /// If anything is lost, duplicated or phantom, or too little was acknowledged for the run to mean anything.
+    /// If anything is lost, duplicated or phantom, or too little was acknowledged for the run to
+    /// mean anything.
     pub async fn verify(self) -> anyhow::Result<Report> {
         let (args, run) = self.stop().await?;
         verified(&args, &run).await

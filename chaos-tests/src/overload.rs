@@ -23,11 +23,13 @@ pub struct Offer {
     pub elements: u32,
     /// How long each load lasts.
     pub duration: Duration,
-    /// How often both loads are compared, one right after the other: a machine is not always equally fast.
+    /// How often both loads are compared, one right after the other: a machine is not always
+    /// equally fast.
     pub rounds: u32,
 }
 
-/// What became of it. Nothing acknowledged was lost or stored twice, or there is no value of this type.
+/// What became of it. Nothing acknowledged was lost or stored twice, or there is no value of this
+/// type.
 #[derive(Clone, Debug)]
 pub struct Overload {
     /// As many collectors as the cluster serves best.
@@ -57,7 +59,8 @@ impl Overload {
 }
 
 impl Cluster {
-    /// Finds the greatest rate the cluster sustains, offers a multiple of it, and reads everything back.
+    /// Finds the greatest rate the cluster sustains, offers a multiple of it, and reads everything
+    /// back.
     ///
     /// # Errors
     /// If something acknowledged is lost or stored twice, or a node cannot be asked.

@@ -3,14 +3,15 @@
 use std::net::{TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range from which the kernel takes ports by itself, and beside that of the database servers.
+/// Below the range from which the kernel takes ports by itself, and beside that of the database
+/// servers.
 const RANGE: std::ops::Range<u16> = 10_000..19_000;
 
 /// The next port to try in this process; 0 before the first.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// The first of `count` consecutive ports that are free for TCP and UDP on loopback, not given out before by this
-/// process.
+/// The first of `count` consecutive ports that are free for TCP and UDP on loopback, not given out
+/// before by this process.
 ///
 /// # Errors
 /// If there are none.

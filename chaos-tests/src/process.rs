@@ -21,9 +21,11 @@ impl Process {
         self.0
     }
 
-    /// Whether any of it runs: it is neither gone, nor dead and waiting for its parent, nor another program under the same pid.
+    /// Whether any of it runs: it is neither gone, nor dead and waiting for its parent, nor another
+    /// program under the same pid.
     ///
-    /// A thread that is inside a system call outlives the first thread, and holds the files open that long.
+    /// A thread that is inside a system call outlives the first thread, and holds the files open
+    /// that long.
     pub(crate) fn is_alive(self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
         let mut fields = stat
@@ -46,7 +48,8 @@ impl Process {
         kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.0))
     }
 
-    /// Stops it (SIGSTOP), and waits until none of its threads runs; one that is inside a system call is stopped at its end.
+    /// Stops it (SIGSTOP), and waits until none of its threads runs; one that is inside a system
+    /// call is stopped at its end.
     pub(crate) async fn freeze(self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)?;
         until("process is stopped", Duration::from_secs(10), async || {

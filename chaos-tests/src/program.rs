@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-/// The built `pganalytics`: what `PGANALYTICS_TEST_PROGRAM` names, else the one beside this executable.
+/// The built `pganalytics`: what `PGANALYTICS_TEST_PROGRAM` names, else the one beside this
+/// executable.
 ///
 /// # Errors
 /// If it has not been built, with the command that does.

@@ -13,8 +13,8 @@ const READY_SERVER: &str = "PGANALYTICS_TEST_TIMESCALE_URL";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-/// An empty database, on a server of its own unless `PGANALYTICS_TEST_TIMESCALE_URL` names one and the test does not
-/// crash it. Deleted with this value.
+/// An empty database, on a server of its own unless `PGANALYTICS_TEST_TIMESCALE_URL` names one and
+/// the test does not crash it. Deleted with this value.
 #[derive(Debug)]
 pub struct Timescale {
     /// Name of the own server; `None` is the ready one.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Identity of one cluster: 128 random bits drawn at bootstrap, never reused (ID-1). Written as a UUID.
+/// Identity of one cluster: 128 random bits drawn at bootstrap, never reused (ID-1). Written as a
+/// UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClusterId(Uuid);

@@ -19,9 +19,11 @@ use crate::state::{
 #[serde(transparent)]
 pub struct UploadId(pub u128);
 
-/// Name of one proposal: random, drawn where it is proposed, the same in every attempt to get it into the log.
+/// Name of one proposal: random, drawn where it is proposed, the same in every attempt to get it
+/// into the log.
 ///
-/// If an attempt's outcome is lost and the proposal is repeated, the second copy has no effect and answers as the first.
+/// If an attempt's outcome is lost and the proposal is repeated, the second copy has no effect and
+/// answers as the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProposalId(pub u128);
@@ -31,7 +33,8 @@ pub struct ProposalId(pub u128);
 /// Encoded with a leading format version; fields are positional and frozen (`tests/golden/`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Pushes of several sessions, each an encoded [`pga_storage::PushRecord`]; each is all or nothing by itself.
+    /// Pushes of several sessions, each an encoded [`pga_storage::PushRecord`]; each is all or
+    /// nothing by itself.
     Ingest(Vec<Bytes>),
     /// A part of a large push: takes effect with its [`Command::CommitUpload`] only.
     UploadPart {
@@ -168,7 +171,8 @@ pub enum ControlCommand {
         /// Which.
         node: NodeId,
     },
-    /// From here on, no collector more becomes known if there are so many (LIM-1). Those there are stay.
+    /// From here on, no collector more becomes known if there are so many (LIM-1). Those there are
+    /// stay.
     LimitCollectors {
         /// How many.
         max: u64,

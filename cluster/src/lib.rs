@@ -1,10 +1,11 @@
 //! Raft over QUIC: the replicated state machine, its transport, and membership.
 //!
 //! # What it guarantees
-//! A proposal that was acknowledged is fsynced on a majority of voters (ACK-1) and takes effect once on every node,
-//! in the same order (SM-1, DEDUP-1).
+//! A proposal that was acknowledged is fsynced on a majority of voters (ACK-1) and takes effect
+//! once on every node, in the same order (SM-1, DEDUP-1).
 //! # Map
-//! [`ClusterNode`] is the entry point, [`Command`] what is proposed, [`State`] what it changes, [`transport`] how nodes talk.
+//! [`ClusterNode`] is the entry point, [`Command`] what is proposed, [`State`] what it changes,
+//! [`transport`] how nodes talk.
 
 mod cluster_id;
 mod command;

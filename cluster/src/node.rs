@@ -68,15 +68,15 @@ pub struct ClusterNode {
 }
 
 impl ClusterNode {
-    /// Opens the node's log, state and buffer under `options`, re-applies what the log holds above the snapshot, and
-    /// starts to take part in the cluster.
+    /// Opens the node's log, state and buffer under `options`, re-applies what the log holds above
+    /// the snapshot, and starts to take part in the cluster.
     ///
-    /// `connect` makes the transport, and has it serve the service it is given to peers; calls that come before the node
-    /// is open are refused.
+    /// `connect` makes the transport, and has it serve the service it is given to peers; calls that
+    /// come before the node is open are refused.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the log must not be used for voting (LOG-1) and there is nobody who could take this node in again;
-    /// others say what could not be opened.
+    /// [`Error::Damaged`] if the log must not be used for voting (LOG-1) and there is nobody who
+    /// could take this node in again; others say what could not be opened.
     pub async fn start(
         options: ClusterOptions,
         connect: impl FnOnce(Arc<dyn Service>) -> Result<SharedTransport>,
@@ -105,7 +105,8 @@ impl ClusterNode {
         self.core.node
     }
 
-    /// Makes the first cluster of `members`. Called once, on one of them. Waits until it is known that there is none yet.
+    /// Makes the first cluster of `members`. Called once, on one of them. Waits until it is known
+    /// that there is none yet.
     ///
     /// # Errors
     /// [`Error::Initialized`] if there is a log already.
@@ -137,7 +138,8 @@ impl ClusterNode {
         }
     }
 
-    /// Whether this node takes part in consensus: it does not while it recovers, nor at its start until its peers told that it lost nothing.
+    /// Whether this node takes part in consensus: it does not while it recovers, nor at its start
+    /// until its peers told that it lost nothing.
     pub fn takes_part(&self) -> bool {
         self.core.takes_part()
     }
@@ -162,11 +164,13 @@ impl ClusterNode {
         self.core.log.log().last().is_some() || self.core.log.log().purged().is_some()
     }
 
-    /// Proposes `command`, on any node: followers forward to the leader. Waits through elections until `deadline`.
+    /// Proposes `command`, on any node: followers forward to the leader. Waits through elections
+    /// until `deadline`.
     ///
-    /// The same proposal may reach the log more than once, when an attempt's outcome was lost; it takes effect once
-    /// and answers once, as long as the copies are fewer than some 30,000 pushes apart (then repeats are found by
-    /// their content, DEDUP-1). A dropped call may still take effect.
+    /// The same proposal may reach the log more than once, when an attempt's outcome was lost; it
+    /// takes effect once and answers once, as long as the copies are fewer than some 30,000
+    /// pushes apart (then repeats are found by their content, DEDUP-1). A dropped call may
+    /// still take effect.
     ///
     /// # Errors
     /// [`ProposeError::Refused`], also if not all members know the command yet
@@ -183,11 +187,13 @@ impl ClusterNode {
         self.core.propose_bytes(entry, deadline).await
     }
 
-    /// Makes one push durable: `record` is an encoded `PushRecord`. Pushes of all callers are coalesced into few
-    /// entries, several of which are in flight. A dropped call may still take effect.
+    /// Makes one push durable: `record` is an encoded `PushRecord`. Pushes of all callers are
+    /// coalesced into few entries, several of which are in flight. A dropped call may still
+    /// take effect.
     ///
     /// # Errors
-    /// [`ProposeError::Overloaded`] certainly had no effect: too many pushes wait. Else as for [`ClusterNode::propose`].
+    /// [`ProposeError::Overloaded`] certainly had no effect: too many pushes wait. Else as for
+    /// [`ClusterNode::propose`].
     pub async fn push(
         &self,
         record: Bytes,
@@ -206,18 +212,20 @@ impl ClusterNode {
         self.core.machine.applied.subscribe()
     }
 
-    /// The last position a flush may reach: applied, in the buffer, and before the first open upload.
+    /// The last position a flush may reach: applied, in the buffer, and before the first open
+    /// upload.
     pub fn flushable(&self) -> tokio_watch::Receiver<Position> {
         self.core.machine.flushable.subscribe()
     }
 
-    /// The flush watermark: by [`Command::Flushed`] for a shared store, by [`ClusterNode::set_flushed`] for this node's own.
+    /// The flush watermark: by [`Command::Flushed`] for a shared store, by
+    /// [`ClusterNode::set_flushed`] for this node's own.
     pub fn flushed(&self) -> tokio_watch::Receiver<Position> {
         self.core.machine.flushed.subscribe()
     }
 
-    /// Notes that this node's own store holds everything up to `position`. For a shared store propose
-    /// [`Command::Flushed`] in its place.
+    /// Notes that this node's own store holds everything up to `position`. For a shared store
+    /// propose [`Command::Flushed`] in its place.
     pub fn set_flushed(&self, position: Position) {
         self.core.machine.set_own_flushed(position);
     }
@@ -232,13 +240,14 @@ impl ClusterNode {
         self.core.log.log().size_bytes()
     }
 
-    /// Reads the replicated state, as far as this node has applied. `read` must be short: it holds up apply.
+    /// Reads the replicated state, as far as this node has applied. `read` must be short: it holds
+    /// up apply.
     pub fn with_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         self.core.machine.with_state(read)
     }
 
-    /// Waits until this node has applied everything that was committed when the call began: a read of the state
-    /// after it is linearizable.
+    /// Waits until this node has applied everything that was committed when the call began: a read
+    /// of the state after it is linearizable.
     ///
     /// # Errors
     /// [`ProposeError::NoQuorum`] if no leader with a quorum answers before `deadline`;
@@ -308,15 +317,18 @@ impl ClusterNode {
             .await
     }
 
-    /// Adds a node: as a learner, and as a voter once it has caught up. On any node; again has no further effect.
+    /// Adds a node: as a learner, and as a voter once it has caught up. On any node; again has no
+    /// further effect.
     ///
     /// # Errors
-    /// [`ProposeError::Membership`] if it cannot be; [`ProposeError::Unknown`] if it was not done before `deadline`.
+    /// [`ProposeError::Membership`] if it cannot be; [`ProposeError::Unknown`] if it was not done
+    /// before `deadline`.
     pub async fn add_node(&self, member: Member, deadline: Instant) -> Result<(), ProposeError> {
         self.core.change(&Change::Add(member), deadline).await
     }
 
-    /// Takes a node out of the cluster and retires its id (ID-1). On any node; again has no further effect.
+    /// Takes a node out of the cluster and retires its id (ID-1). On any node; again has no further
+    /// effect.
     ///
     /// # Errors
     /// As [`ClusterNode::add_node`].
@@ -324,7 +336,8 @@ impl ClusterNode {
         self.core.change(&Change::Remove(node), deadline).await
     }
 
-    /// Hands the leadership to `to`, a voter, once it has caught up, and waits until it leads. On any node.
+    /// Hands the leadership to `to`, a voter, once it has caught up, and waits until it leads. On
+    /// any node.
     ///
     /// # Errors
     /// As [`ClusterNode::add_node`].
@@ -353,7 +366,8 @@ impl ClusterNode {
         self.core.stage_backup(store, deadline).await
     }
 
-    /// Becomes `Some` when consensus had to stop (a failed fsync, a damaged file): the process must exit.
+    /// Becomes `Some` when consensus had to stop (a failed fsync, a damaged file): the process must
+    /// exit.
     pub fn fatal(&self) -> tokio_watch::Receiver<Option<Fatal>> {
         self.core.fatal.subscribe()
     }

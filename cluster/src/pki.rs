@@ -1,9 +1,10 @@
-//! Identities and secrets of a cluster (design D9): its certificate authority, the certificates issued by it, the cluster key
-//! that seals what is replicated, and what a new node needs to join.
+//! Identities and secrets of a cluster (design D9): its certificate authority, the certificates
+//! issued by it, the cluster key that seals what is replicated, and what a new node needs to join.
 //!
-//! Who is who stands in the subject alternative name of a certificate, under the reserved suffix `.cluster`:
-//! `node-<id>.cluster` is a node, `join-<hex>.cluster` the holder of a join token. Certificates for other purposes (HTTPS,
-//! collectors) come from the same authority and cannot carry such a name, so they open nothing on the peer port.
+//! Who is who stands in the subject alternative name of a certificate, under the reserved suffix
+//! `.cluster`: `node-<id>.cluster` is a node, `join-<hex>.cluster` the holder of a join token.
+//! Certificates for other purposes (HTTPS, collectors) come from the same authority and cannot
+//! carry such a name, so they open nothing on the peer port.
 
 mod authority;
 mod certificate;

@@ -1,4 +1,5 @@
-//! Adapters between openraft and this crate's log, state, buffer and transport. No type of openraft leaves this crate.
+//! Adapters between openraft and this crate's log, state, buffer and transport. No type of openraft
+//! leaves this crate.
 
 pub(crate) mod address_book;
 pub(crate) mod log_store;

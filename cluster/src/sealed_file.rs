@@ -52,7 +52,8 @@ impl SealedFile {
         Ok(Some(body))
     }
 
-    /// Replaces the file. A power cut may leave the old one until the directory is synced, but never a part of the new one.
+    /// Replaces the file. A power cut may leave the old one until the directory is synced, but
+    /// never a part of the new one.
     pub(crate) fn write(&self, body: &[u8]) -> io::Result<()> {
         let draft = self.path.with_extension("new");
         let mut file = File::create(&draft)?;

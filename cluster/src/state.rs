@@ -1,7 +1,7 @@
 //! The replicated state: what equal logs make equal on every node (SM-1).
 //!
-//! [`State::apply`] is pure: no clock, no randomness, no I/O, no hash order. What has to be written down elsewhere comes out as
-//! an [`Effect`].
+//! [`State::apply`] is pure: no clock, no randomness, no I/O, no hash order. What has to be written
+//! down elsewhere comes out as an [`Effect`].
 
 mod anew;
 mod control;
@@ -88,7 +88,8 @@ impl State {
         }
     }
 
-    /// Applies the proposal `id` at `position`. The second copy of a proposal has no effect, and answers as the first.
+    /// Applies the proposal `id` at `position`. The second copy of a proposal has no effect, and
+    /// answers as the first.
     pub fn apply(&mut self, position: Position, id: ProposalId, command: &Command) -> Applied {
         if let Some(reply) = self.recent.reply(id) {
             let reply = reply.clone();
@@ -174,7 +175,8 @@ impl State {
         self.applied
     }
 
-    /// The last position a flush may reach: the last applied, or the one before the first open upload.
+    /// The last position a flush may reach: the last applied, or the one before the first open
+    /// upload.
     pub fn flushable(&self) -> Position {
         self.uploads.before_first().unwrap_or(self.applied)
     }

@@ -1,12 +1,13 @@
 //! How nodes talk to each other: the ports, without any type of the consensus library.
 //!
-//! [`Transport`] is the client side, [`Service`] what a node serves. Real nodes use [`QuicTransport`], simulations
-//! [`MemoryNetwork`]; both keep the same contract:
+//! [`Transport`] is the client side, [`Service`] what a node serves. Real nodes use
+//! [`QuicTransport`], simulations [`MemoryNetwork`]; both keep the same contract:
 //!
-//! - [`Transport::call`] is one request and one answer, [`Transport::open_stream`] an ordered stream of frames in each direction,
-//!   [`Transport::send_snapshot`] a checked transfer of files.
-//! - Every operation has a deadline. [`TransportError::Unreachable`] and [`TransportError::Refused`] mean that nothing happened;
-//!   [`TransportError::Timeout`] and [`TransportError::Broken`] mean **unknown**.
+//! - [`Transport::call`] is one request and one answer, [`Transport::open_stream`] an ordered
+//!   stream of frames in each direction, [`Transport::send_snapshot`] a checked transfer of files.
+//! - Every operation has a deadline. [`TransportError::Unreachable`] and
+//!   [`TransportError::Refused`] mean that nothing happened; [`TransportError::Timeout`] and
+//!   [`TransportError::Broken`] mean **unknown**.
 //! - The [`Peer`] a service sees was authenticated: it never comes from the message.
 //! - Dropping a future gives the operation up; the other side may still have carried it out.
 
@@ -47,8 +48,8 @@ pub const MAX_FRAME_BYTES: usize = 16 << 20;
 pub trait Transport: Send + Sync + 'static {
     /// Sends one request and waits for its answer.
     ///
-    /// `addr` is where `peer` is thought to listen now (`host:port`); if it changed since the last call a new connection is made
-    /// there. `timeout` covers everything, connecting included.
+    /// `addr` is where `peer` is thought to listen now (`host:port`); if it changed since the last
+    /// call a new connection is made there. `timeout` covers everything, connecting included.
     ///
     /// # Errors
     /// [`TransportError`]; see its variants for what is known about the effect.
@@ -63,7 +64,8 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Opens an ordered stream of frames in both directions, for pipelined appends.
     ///
-    /// The halves are independent: a writer task may own one while a reader owns the other. `timeout` covers the opening alone.
+    /// The halves are independent: a writer task may own one while a reader owns the other.
+    /// `timeout` covers the opening alone.
     ///
     /// # Errors
     /// [`TransportError`]
@@ -74,11 +76,12 @@ pub trait Transport: Send + Sync + 'static {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<(FrameSender, FrameReceiver), TransportError>>;
 
-    /// Sends files with an opaque header, in checked chunks and below the priority of everything else, and waits for the answer
-    /// of [`Service::snapshot`].
+    /// Sends files with an opaque header, in checked chunks and below the priority of everything
+    /// else, and waits for the answer of [`Service::snapshot`].
     ///
-    /// `stall_timeout` is the longest time without any progress, not the length of the transfer; it also bounds how long the
-    /// receiver may take to install what it got. Dropping the future aborts the transfer, and the receiver discards what it has.
+    /// `stall_timeout` is the longest time without any progress, not the length of the transfer; it
+    /// also bounds how long the receiver may take to install what it got. Dropping the future
+    /// aborts the transfer, and the receiver discards what it has.
     ///
     /// # Errors
     /// [`TransportError`]

@@ -7,14 +7,15 @@ use uuid::Uuid;
 
 /// Identity of one collector: a UUID, whatever text the collector calls itself by.
 ///
-/// Clients often send ids that are no UUID (`collector-001`); those map to the UUIDv5 of the text in
-/// the all-zero namespace, so that every node and every restart computes the same id.
+/// Clients often send ids that are no UUID (`collector-001`); those map to the UUIDv5 of the text
+/// in the all-zero namespace, so that every node and every restart computes the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CollectorId(Uuid);
 
 impl CollectorId {
-    /// Under which the cluster keeps what it found out itself (design D13); nobody else pushes as it.
+    /// Under which the cluster keeps what it found out itself (design D13); nobody else pushes as
+    /// it.
     pub const FINDINGS: Self = Self(Uuid::from_u128(0x7067_616e_616c_8974_8963_7366_696e_6473));
 
     /// Wraps an id that is already a UUID.
@@ -22,7 +23,8 @@ impl CollectorId {
         Self(id)
     }
 
-    /// The id behind the text a client sent: the UUID it spells, else its UUIDv5 (RFC 9562, section 5.5).
+    /// The id behind the text a client sent: the UUID it spells, else its UUIDv5 (RFC 9562, section
+    /// 5.5).
     pub fn from_external(text: &str) -> Self {
         Self(Uuid::try_parse(text).unwrap_or_else(|_| Uuid::new_v5(&Uuid::nil(), text.as_bytes())))
     }

@@ -51,7 +51,8 @@ impl TryFrom<Values> for Config {
 }
 
 impl Config {
-    /// Loads the settings: defaults, then the file, then environment variables, then flags (dotted key, text).
+    /// Loads the settings: defaults, then the file, then environment variables, then flags (dotted
+    /// key, text).
     ///
     /// # Errors
     /// `Missing` or `Unreadable` for the file; `Invalid` with every violation.

@@ -1,10 +1,11 @@
 //! Typed, validated settings of a pgAnalytics node, and the identities every crate shares.
 //!
 //! # What it guarantees
-//! Nothing runs on settings that were not validated (CFG-1): a [`Config`] is made from [`Values`] only, and making it
-//! reports every violation at once.
+//! Nothing runs on settings that were not validated (CFG-1): a [`Config`] is made from [`Values`]
+//! only, and making it reports every violation at once.
 //! # Map
-//! [`Config::load`] is the entry point; [`Violation`] says what is wrong; the sections hold the settings.
+//! [`Config::load`] is the entry point; [`Violation`] says what is wrong; the sections hold the
+//! settings.
 
 mod byte_size;
 mod collector_id;

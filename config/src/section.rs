@@ -27,10 +27,11 @@ pub(crate) fn key_name(section: &str, field: &str) -> String {
     format!("{section}.{}", field.replace('_', "-"))
 }
 
-/// Declares a section: its struct, its keys with their defaults, and how it is read from [`crate::Values`].
+/// Declares a section: its struct, its keys with their defaults, and how it is read from
+/// [`crate::Values`].
 ///
-/// `field: Type = "default"` has a default, `field: Option<Type>` has none, `secret field` is an optional secret that may
-/// also come from the file in `<key>-file`.
+/// `field: Type = "default"` has a default, `field: Option<Type>` has none, `secret field` is an
+/// optional secret that may also come from the file in `<key>-file`.
 macro_rules! section {
     (
         $(#[doc = $doc:literal])*
@@ -71,7 +72,8 @@ macro_rules! section {
                 ]
             }
 
-            /// Takes the section's values; bad ones are noted, and `None` is answered if a needed one is missing.
+            /// Takes the section's values; bad ones are noted, and `None` is answered if a needed
+            /// one is missing.
             pub(crate) fn take(values: &mut $crate::Values) -> Option<Self> {
                 $( let $field = $crate::section::Field::<$ty>::take(
                     values,

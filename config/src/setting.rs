@@ -13,7 +13,8 @@ pub(crate) trait Setting: Sized {
     /// Name of the type in the reference.
     const KIND: &'static str;
 
-    /// Reads a value of the file, or text from environment or flags; the error says what to write instead.
+    /// Reads a value of the file, or text from environment or flags; the error says what to write
+    /// instead.
     fn read(value: &Value) -> Result<Self, String>;
 }
 

@@ -28,7 +28,8 @@ struct Given {
     origin: Origin,
 }
 
-/// Values by their dotted key (`raft.heartbeat`), later sources over earlier ones, and the violations found so far.
+/// Values by their dotted key (`raft.heartbeat`), later sources over earlier ones, and the
+/// violations found so far.
 #[derive(Debug, Default)]
 pub struct Values {
     given: BTreeMap<String, Given>,
@@ -116,7 +117,8 @@ impl Values {
         self.given.contains_key(key)
     }
 
-    /// Takes the value of `key`, else its default; a bad one is a violation, and answers the default.
+    /// Takes the value of `key`, else its default; a bad one is a violation, and answers the
+    /// default.
     pub(crate) fn take<T: Setting>(&mut self, key: &str, default: Option<&str>) -> Option<T> {
         if let Some(given) = self.given.remove(key) {
             match T::read(&given.value) {
@@ -131,7 +133,8 @@ impl Values {
         default.and_then(|text| T::read(&Value::String(text.to_owned())).ok())
     }
 
-    /// Takes a secret: from `key` itself (a private file or the environment) or from the file named in `<key>-file`.
+    /// Takes a secret: from `key` itself (a private file or the environment) or from the file named
+    /// in `<key>-file`.
     pub(crate) fn take_secret(&mut self, key: &str) -> Option<Secret> {
         let file_key = format!("{key}-file");
         let direct = self.given.remove(key);

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 /// One rule that a setting breaks, with the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The key as the operator wrote it: `raft.heartbeat`, `PGANALYTICS_RAFT__HEARTBEAT`, or a file's path.
+    /// The key as the operator wrote it: `raft.heartbeat`, `PGANALYTICS_RAFT__HEARTBEAT`, or a
+    /// file's path.
     pub key: String,
     /// The value, unless it is a secret or there is none.
     pub value: Option<String>,

@@ -1,8 +1,8 @@
 //! Alerts on a node: current values, evaluation, notifications.
 //!
 //! Every node keeps current values from the pushes that it applies. The leader evaluates the rules
-//! over them, and proposes what changed; the state refuses a second leader's. What is to be told goes
-//! into the outbox with an entry of its own before it is sent (design D17 to D19).
+//! over them, and proposes what changed; the state refuses a second leader's. What is to be told
+//! goes into the outbox with an entry of its own before it is sent (design D17 to D19).
 
 mod cluster_rows;
 mod current_values;

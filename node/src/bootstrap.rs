@@ -20,7 +20,8 @@ use crate::{Error, Result, clock};
 /// How long one attempt to propose the secrets may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// Creates the cluster if this node is to and there is none, and sees to it that its secrets are in the log.
+/// Creates the cluster if this node is to and there is none, and sees to it that its secrets are in
+/// the log.
 pub(crate) async fn run(node: ClusterNode, config: &Config, secrets: &Secrets) -> Result<()> {
     if !config.cluster.bootstrap {
         return Ok(());

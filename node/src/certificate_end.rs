@@ -1,4 +1,5 @@
-//! How long this node's certificate still holds: a metric, and a warning 30 days, 7 days and a day before the end.
+//! How long this node's certificate still holds: a metric, and a warning 30 days, 7 days and a day
+//! before the end.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ const LOOK: Duration = Duration::from_secs(3_600);
 const NAME: &str = "pganalytics_certificate_expiry_seconds";
 const HELP: &str = "Seconds until the certificate this node runs with ends; without a new one its peers refuse it then";
 
-/// Shows how long the certificate that ends at `not_after` holds, and warns as its end comes nearer; the start has warned already.
+/// Shows how long the certificate that ends at `not_after` holds, and warns as its end comes
+/// nearer; the start has warned already.
 ///
 /// # Errors
 /// The name of the metric is taken.

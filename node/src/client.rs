@@ -1,8 +1,9 @@
-//! The HTTP/1.1 client of the command line tools: one kept-alive connection to one node, and the push that fails
-//! over between nodes.
+//! The HTTP/1.1 client of the command line tools: one kept-alive connection to one node, and the
+//! push that fails over between nodes.
 //!
-//! It is made to cost little: a load generator shares its machine with the nodes it measures. The connection is driven
-//! by the request that waits for it, so that there is no task per connection and no hand-over between threads.
+//! It is made to cost little: a load generator shares its machine with the nodes it measures. The
+//! connection is driven by the request that waits for it, so that there is no task per connection
+//! and no hand-over between threads.
 
 mod connection;
 mod endpoint;

@@ -1,8 +1,10 @@
-//! The files a new cluster starts from: certificates, keys, secrets, and one configuration per node.
+//! The files a new cluster starts from: certificates, keys, secrets, and one configuration per
+//! node.
 //!
 //! # Layout
-//! `node-1.toml`, `node-2.toml`, … and beside each its data directory `node-1/` with `pki/`. The first node, which creates the
-//! cluster, also has `pki/ca.key`, `admin.password` and `registration.secret`; they are needed once. All files have mode 0600.
+//! `node-1.toml`, `node-2.toml`, … and beside each its data directory `node-1/` with `pki/`. The
+//! first node, which creates the cluster, also has `pki/ca.key`, `admin.password` and
+//! `registration.secret`; they are needed once. All files have mode 0600.
 
 mod node_toml;
 

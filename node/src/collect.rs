@@ -1,9 +1,10 @@
-//! The collector (`pganalytics collect`): reads a PostgreSQL server, or makes one up, and pushes what it finds to the
-//! cluster.
+//! The collector (`pganalytics collect`): reads a PostgreSQL server, or makes one up, and pushes
+//! what it finds to the cluster.
 //!
-//! A cycle's elements become one push body, which is resent unchanged, to one node after the other, until it is
-//! acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded spool, on disk where there is a
-//! state directory: `kill -9` loses the cycle that is being read, at most. At the cap the oldest go, and that is said.
+//! A cycle's elements become one push body, which is resent unchanged, to one node after the other,
+//! until it is acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded
+//! spool, on disk where there is a state directory: `kill -9` loses the cycle that is being read,
+//! at most. At the cap the oldest go, and that is said.
 
 mod health;
 mod identity;
@@ -63,8 +64,8 @@ pub enum CollectError {
 
 /// Collects and pushes until `stop` holds true.
 ///
-/// A database that cannot be reached is left out of its cycle and tried again in the next one; nodes that cannot be
-/// reached cost nothing but room in the spool.
+/// A database that cannot be reached is left out of its cycle and tried again in the next one;
+/// nodes that cannot be reached cost nothing but room in the spool.
 ///
 /// # Errors
 /// [`CollectError`] if it cannot begin.

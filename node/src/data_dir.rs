@@ -1,9 +1,10 @@
 //! The data directory of a node.
 //!
 //! # Layout
-//! `lock` (held while the process runs), `identity` (node and cluster id, written once), `pki/`, `raft/` (log, snapshots,
-//! buffer), `store/` (embedded store), `admin.sock` (local operator). The directory has mode 0700 and belongs to the
-//! user that runs the node; a crash leaves only `admin.sock` behind, which the next start replaces.
+//! `lock` (held while the process runs), `identity` (node and cluster id, written once), `pki/`,
+//! `raft/` (log, snapshots, buffer), `store/` (embedded store), `admin.sock` (local operator). The
+//! directory has mode 0700 and belongs to the user that runs the node; a crash leaves only
+//! `admin.sock` behind, which the next start replaces.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -24,7 +25,8 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if it is not there, checks its rights, and locks it until this value is dropped.
+    /// Makes the directory if it is not there, checks its rights, and locks it until this value is
+    /// dropped.
     ///
     /// # Errors
     /// `Permission` for another mode or owner, `Locked` if another process has it, `File`.
@@ -49,7 +51,8 @@ impl DataDir {
         }
     }
 
-    /// Notes whose directory this is, or refuses one that belongs to another node or cluster (ID-1).
+    /// Notes whose directory this is, or refuses one that belongs to another node or cluster
+    /// (ID-1).
     ///
     /// # Errors
     /// `Foreign`, `File`.

@@ -1,7 +1,8 @@
 //! `pganalytics demo`: a whole cluster on loopback, from nothing to a live feed.
 //!
-//! The nodes are processes of their own, started with `serve`; they end when this process does, however it ends, as each
-//! watches its standard input. A node that dies is reported and not started again: that is left to whoever tries it out.
+//! The nodes are processes of their own, started with `serve`; they end when this process does,
+//! however it ends, as each watches its standard input. A node that dies is reported and not
+//! started again: that is left to whoever tries it out.
 
 mod feed;
 mod layout;

@@ -1,4 +1,5 @@
-//! Panics on demand, to show that a restart loses nothing. Only a build with the feature `fault-injection` has them.
+//! Panics on demand, to show that a restart loses nothing. Only a build with the feature
+//! `fault-injection` has them.
 
 /// The armed faults of one node.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,9 @@
 //! When to flush: the flusher's decisions, without clock, tasks or I/O.
 //!
-//! For a shared store only the leader flushes: it takes the store over for its term, goes on from the store's own
-//! watermark, and announces each new watermark through the log. With a store of its own every node flushes, and tells
-//! only itself. After any failure the watermark is read again before the next flush, as the outcome is unknown (FLUSH-1).
+//! For a shared store only the leader flushes: it takes the store over for its term, goes on from
+//! the store's own watermark, and announces each new watermark through the log. With a store of its
+//! own every node flushes, and tells only itself. After any failure the watermark is read again
+//! before the next flush, as the outcome is unknown (FLUSH-1).
 
 use std::time::Duration;
 

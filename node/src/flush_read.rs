@@ -1,4 +1,5 @@
-//! From buffered records to what a store takes: decoding, and dropping of repeated elements (DEDUP-1).
+//! From buffered records to what a store takes: decoding, and dropping of repeated elements
+//! (DEDUP-1).
 
 use pga_storage::store::{FlushBatch, FlushElement};
 use pga_storage::{DecodeError, Position, PushRecord};

@@ -1,4 +1,5 @@
-//! Lets new nodes in: spends their token, gives them an identity and the cluster key, and adds them when they are up.
+//! Lets new nodes in: spends their token, gives them an identity and the cluster key, and adds them
+//! when they are up.
 
 use std::sync::OnceLock;
 use std::time::Duration;

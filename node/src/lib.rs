@@ -1,9 +1,9 @@
 //! The pganalytics program: actors, wiring and the command line.
 //!
 //! # What it guarantees
-//! A crash of any actor loses nothing that was acknowledged (SESS-1): what counts is in the replicated log before the
-//! client hears of it. Refusals happen before anything is proposed (ACK-2).
-//! # Map
+//! A crash of any actor loses nothing that was acknowledged (SESS-1): what counts is in the
+//! replicated log before the client hears of it. Refusals happen before anything is proposed
+//! (ACK-2). # Map
 //! [`cli`] is the entry point, [`Error`] what can go wrong and with which exit code.
 
 mod actors;

@@ -1,11 +1,12 @@
 //! Load generator and verifier (`pganalytics load`).
 //!
-//! Simulated collectors push to a list of nodes, each with its own connection, and fail over between them: the same body
-//! goes to the next node until one acknowledges it. Every element says which collector sent it and as which
-//! number, so that reading back tells what was lost, stored twice, or never sent (ACK-1, DEDUP-1).
+//! Simulated collectors push to a list of nodes, each with its own connection, and fail over
+//! between them: the same body goes to the next node until one acknowledges it. Every element says
+//! which collector sent it and as which number, so that reading back tells what was lost, stored
+//! twice, or never sent (ACK-1, DEDUP-1).
 //!
-//! [`run()`] makes the load and gives back what it did as [`Run`]; [`verify()`] reads everything back through each node.
-//! [`execute`] is both, with a progress bar, and the report.
+//! [`run()`] makes the load and gives back what it did as [`Run`]; [`verify()`] reads everything
+//! back through each node. [`execute`] is both, with a progress bar, and the report.
 
 mod api;
 mod check;
@@ -69,8 +70,8 @@ pub enum LoadError {
     Output(#[from] std::io::Error),
 }
 
-/// Makes the load, verifies it if asked to, and writes the report to stdout; `stop` ends the load early.
-/// The result tells whether every acknowledged element is stored once, and nothing else.
+/// Makes the load, verifies it if asked to, and writes the report to stdout; `stop` ends the load
+/// early. The result tells whether every acknowledged element is stored once, and nothing else.
 ///
 /// # Errors
 /// [`LoadError`] if the options are wrong, or something could not be read back.

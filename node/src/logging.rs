@@ -1,4 +1,5 @@
-//! Structured logs: text or JSON, to standard error or to rolling files with a limit on their number.
+//! Structured logs: text or JSON, to standard error or to rolling files with a limit on their
+//! number.
 
 use pga_config::{LogFormat, LogRotation, Logging};
 use tracing_appender::non_blocking::WorkerGuard;
@@ -16,7 +17,8 @@ pub struct LogGuard(#[expect(dead_code, reason = "held for its Drop")] Option<Wo
 /// Turns logging on for the whole process, once.
 ///
 /// # Errors
-/// `Refused` for a level that is none, `File` if the directory cannot be written, `Internal` if logging is on already.
+/// `Refused` for a level that is none, `File` if the directory cannot be written, `Internal` if
+/// logging is on already.
 pub fn start(settings: &Logging) -> Result<LogGuard> {
     let filter = EnvFilter::try_new(&settings.level)
         .map_err(|error| Error::Refused(format!("logging.level: {error}")))?;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use pga_node::cli::Cli;
 
-/// Memory of a large push goes back to the system when the push is done. Its settings are in `.cargo/config.toml`.
+/// Memory of a large push goes back to the system when the push is done. Its settings are in
+/// `.cargo/config.toml`.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

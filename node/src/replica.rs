@@ -1,4 +1,5 @@
-//! The port to the replicated log: what actors need of the cluster, so that they can be tested without one.
+//! The port to the replicated log: what actors need of the cluster, so that they can be tested
+//! without one.
 
 use std::fmt::Debug;
 
@@ -28,7 +29,8 @@ pub(crate) struct BufferedRange {
     pub(crate) pushes: Vec<BufferedPush>,
     /// Everything up to here is in `pushes`.
     pub(crate) upto: Position,
-    /// First position from which the buffer still holds everything; later than asked for if entries were released.
+    /// First position from which the buffer still holds everything; later than asked for if
+    /// entries were released.
     pub(crate) held_from: Position,
 }
 

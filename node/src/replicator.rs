@@ -1,7 +1,9 @@
-//! From a decoded push to an acknowledgement by a quorum: admission, encoding, splitting, mapping of outcomes.
+//! From a decoded push to an acknowledgement by a quorum: admission, encoding, splitting, mapping
+//! of outcomes.
 //!
-//! Small pushes are coalesced with those of other sessions by the cluster's proposer. A push whose record is larger than
-//! the split size becomes several parts and one commit, which makes all of it effective at once or nothing (ACK-2).
+//! Small pushes are coalesced with those of other sessions by the cluster's proposer. A push whose
+//! record is larger than the split size becomes several parts and one commit, which makes all of it
+//! effective at once or nothing (ACK-2).
 
 mod admission;
 mod split;
@@ -58,8 +60,8 @@ impl Replicator {
         }
     }
 
-    /// Whether this node takes pushes on at all: what [`Replicator::replicate`] refuses whatever a push holds, before anything is
-    /// spent on it.
+    /// Whether this node takes pushes on at all: what [`Replicator::replicate`] refuses whatever a
+    /// push holds, before anything is spent on it.
     pub(crate) fn admits(&self) -> Result<(), ApiError> {
         self.admission.check(0, self.held())
     }
@@ -160,7 +162,8 @@ impl Replicator {
             replica.propose(command, deadline).await.map(drop)
         };
         let mut parts = (0u32..).zip(parts);
-        // The first part opens the upload; one that overtook it would be refused, as those of an aborted upload are.
+        // The first part opens the upload; one that overtook it would be refused, as those of an
+        // aborted upload are.
         if let Some(first) = parts.next() {
             send(first).await?;
         }
@@ -205,7 +208,8 @@ impl Replicator {
         }
     }
 
-    /// Counts a push that was not acknowledged: as refused if it certainly has no effect, else as unknown (ACK-2).
+    /// Counts a push that was not acknowledged: as refused if it certainly has no effect, else as
+    /// unknown (ACK-2).
     fn refuse(&self, error: &ProposeError) -> ApiError {
         let reason = propose_reason(error);
         if matches!(error, ProposeError::Unknown) {

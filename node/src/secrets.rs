@@ -1,4 +1,5 @@
-//! The cluster's secrets on one node: sealed in the replicated state, opened with the node's cluster key.
+//! The cluster's secrets on one node: sealed in the replicated state, opened with the node's
+//! cluster key.
 
 use pga_cluster::pki::{CertificateAuthority, ClusterKey, PkiError};
 use pga_cluster::{ClusterId, ClusterNode};

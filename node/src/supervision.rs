@@ -14,9 +14,10 @@
 //! | `cluster_watcher`, `sessions`, `flusher`, `alerter`, `analyst`, `maintenance`, `web` | always, with new state | 100 ms, doubling to 5 s | 10 in 60 s | the process ends with code 70 |
 //! | `collector_session` | with its next push | 50 ms, doubling to 5 s, while the collector is refused with 503 | none | - |
 //!
-//! An actor that stops although nobody asked it to counts as failed. A start that fails is a failure like any other.
-//! Consensus is a task of its own (`pga_cluster`): its fatal error ends the process. Durability depends on no actor: what
-//! was acknowledged is in the log (SESS-1), and the flusher goes on from the store's watermark (FLUSH-1).
+//! An actor that stops although nobody asked it to counts as failed. A start that fails is a
+//! failure like any other. Consensus is a task of its own (`pga_cluster`): its fatal error ends the
+//! process. Durability depends on no actor: what was acknowledged is in the log (SESS-1), and the
+//! flusher goes on from the store's watermark (FLUSH-1).
 
 use std::time::Duration;
 

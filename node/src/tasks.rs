@@ -8,7 +8,8 @@ use tracing::Instrument;
 /// What a task is for: its name in traces, and what its end means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskKind {
-    /// Carries out one effect of an actor and reports back to it; a panic is seen as a missing report.
+    /// Carries out one effect of an actor and reports back to it; a panic is seen as a missing
+    /// report.
     Effect,
     /// Watches a value and reports changes to an actor; ends with the actor.
     Watch,

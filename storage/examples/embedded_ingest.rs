@@ -1,5 +1,5 @@
-//! How many plain samples per second the embedded store takes: `cargo run --release -p pga-storage --example
-//! embedded_ingest [samples]`. Prints samples, seconds, rate and bytes on disk.
+//! How many plain samples per second the embedded store takes: `cargo run --release -p pga-storage
+//! --example embedded_ingest [samples]`. Prints samples, seconds, rate and bytes on disk.
 
 use std::error::Error;
 use std::io::Write;

@@ -1,7 +1,8 @@
 //! Compares a flush of plain samples with a raw binary COPY of the same rows into the same table.
 //!
-//! `flush_bench <URL of an empty database> [rounds] [samples per batch]`. Both sides run in turns, in the same
-//! process and database, each on one connection; the flush also resolves series, encodes, and moves the watermark.
+//! `flush_bench <URL of an empty database> [rounds] [samples per batch]`. Both sides run in turns,
+//! in the same process and database, each on one connection; the flush also resolves series,
+//! encodes, and moves the watermark.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! Measures appends to the Raft log: entries per second and latency until durable, by entry size and appends in flight.
+//! Measures appends to the Raft log: entries per second and latency until durable, by entry size
+//! and appends in flight.
 //!
 //! `cargo run --release -p pga-storage --example log_throughput [directory]`
 

@@ -1,9 +1,10 @@
 //! The flush buffer: what was applied and is not yet in a store, in sled, by log position.
 //!
 //! # Limits
-//! [`BufferOptions::cap_bytes`] bounds what waits for the flush: whoever proposes asks [`Buffer::admits`] first (BUF-1). What is
-//! flushed and merely kept is given up, oldest first, before the total passes the cap. Memory: the newest
-//! [`BufferOptions::tail_bytes`], 16 bytes per entry, and at most two open sled databases (cache 1 MiB each).
+//! [`BufferOptions::cap_bytes`] bounds what waits for the flush: whoever proposes asks
+//! [`Buffer::admits`] first (BUF-1). What is flushed and merely kept is given up, oldest first,
+//! before the total passes the cap. Memory: the newest [`BufferOptions::tail_bytes`], 16 bytes per
+//! entry, and at most two open sled databases (cache 1 MiB each).
 //!
 //! # Layout (format 1, integers big-endian)
 //! ```text
@@ -15,15 +16,18 @@
 //! ```
 //!
 //! # Who writes, who deletes
-//! The state machine puts entries in log order, one at a time; the flusher reads. Entries go by range only: a drained range is a
-//! deleted directory, because sled never gives space back otherwise.
+//! The state machine puts entries in log order, one at a time; the flusher reads. Entries go by
+//! range only: a drained range is a deleted directory, because sled never gives space back
+//! otherwise.
 //!
 //! # What a crash leaves, how start-up repairs it
-//! Nothing here is the truth. sled is never flushed nor synced; [`Buffer::open`] deletes whatever it finds and the state machine
-//! puts the log above its snapshot again. A database that fails while in use is moved aside and every call fails until
-//! [`Buffer::clear`]; then the log must be put again.
+//! Nothing here is the truth. sled is never flushed nor synced; [`Buffer::open`] deletes whatever
+//! it finds and the state machine puts the log above its snapshot again. A database that fails
+//! while in use is moved aside and every call fails until [`Buffer::clear`]; then the log must be
+//! put again.
 //!
-//! sled blocks: apart from [`Buffer::admits`], [`Buffer::usage`] and [`Buffer::set_flushed`], call nothing here on an async thread.
+//! sled blocks: apart from [`Buffer::admits`], [`Buffer::usage`] and [`Buffer::set_flushed`], call
+//! nothing here on an async thread.
 
 mod accepted;
 mod entry;

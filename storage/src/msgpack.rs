@@ -10,8 +10,8 @@ const MAX_DEPTH: usize = 64;
 
 /// The value at the start of `bytes`.
 ///
-/// What is nested deeper than 64 levels is refused, so that the bytes cannot use up the stack: an unknown field may hold anything,
-/// and is read to be skipped.
+/// What is nested deeper than 64 levels is refused, so that the bytes cannot use up the stack: an
+/// unknown field may hold anything, and is read to be skipped.
 ///
 /// # Errors
 /// If there is no such value.
@@ -26,7 +26,8 @@ pub fn from_msgpack<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error>
 pub fn from_whole_msgpack<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     let mut input = input(bytes);
     let value = T::deserialize(&mut input)?;
-    // What is asked for takes one byte: a longer value is of another type, which its first byte tells.
+    // What is asked for takes one byte: a longer value is of another type, which its first byte
+    // tells.
     match bool::deserialize(&mut input) {
         // Not even one byte.
         Err(Error::InvalidMarkerRead(_)) => Ok(value),

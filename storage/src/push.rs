@@ -1,7 +1,8 @@
 //! What a collector pushes: elements, their content keys, and the record that travels through Raft.
 //!
-//! A [`PushRecord`] is split into a small head (who, when, one [`ContentKey`] per element) and the encoded
-//! elements. Apply needs the head alone; the elements stay compressed until a store takes them.
+//! A [`PushRecord`] is split into a small head (who, when, one [`ContentKey`] per element) and the
+//! encoded elements. Apply needs the head alone; the elements stay compressed until a store takes
+//! them.
 
 mod content_key;
 mod element;

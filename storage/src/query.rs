@@ -10,8 +10,8 @@
 //! `[table]` stands for a typed table, whose schema SQLite does not have, or for `elements`,
 //! which SQLite keeps under numbers of collectors; and `[bucket N]` for the number of the bucket of
 //! `N` microseconds that a row's `time` falls into, `[hex column]` for bytes as text,
-//! `[query_rollups]` and its `[rollup collector]` for the sums of statements. A query builder such as
-//! `sea-query` was tried on paper and left out: it hides none of them, and makes SQL that one
+//! `[query_rollups]` and its `[rollup collector]` for the sums of statements. A query builder such
+//! as `sea-query` was tried on paper and left out: it hides none of them, and makes SQL that one
 //! reads into code that one decodes.
 
 mod kinds;

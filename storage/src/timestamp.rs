@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A point in wall-clock time: microseconds since 1970-01-01T00:00:00Z, as PostgreSQL resolves time.
+/// A point in wall-clock time: microseconds since 1970-01-01T00:00:00Z, as PostgreSQL resolves
+/// time.
 ///
 /// Wall time is data here (design D8): nothing in the cluster orders or expires by it.
 #[derive(

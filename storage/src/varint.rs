@@ -1,4 +1,5 @@
-//! Unsigned LEB128 (DWARF 5, 7.6): seven bits a byte, the lowest first; the high bit says that more follow.
+//! Unsigned LEB128 (DWARF 5, 7.6): seven bits a byte, the lowest first; the high bit says that more
+//! follow.
 
 /// Appends `n`, 1 to 10 bytes.
 pub(crate) fn put(out: &mut Vec<u8>, mut n: u64) {

@@ -43,7 +43,8 @@ pub(crate) const CSRF_COOKIE: &str = "csrf_token";
 /// What proves that a request with a cookie was meant.
 pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 
-/// The bearer token in the `Authorization` header: exactly `Bearer ` and a token, once (contract 4.1).
+/// The bearer token in the `Authorization` header: exactly `Bearer ` and a token, once (contract
+/// 4.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -177,8 +178,8 @@ fn lower_role<'a>(a: &'a str, b: &'a str) -> &'a str {
 
 /// The collector whose token a push carries; `None` if it needs none.
 ///
-/// Known before the body is read. Where pushing without a token is allowed, a bad token must not fail the push
-/// either (contract Q19).
+/// Known before the body is read. Where pushing without a token is allowed, a bad token must not
+/// fail the push either (contract Q19).
 pub(crate) fn pushing_collector(
     context: &Context,
     headers: &HeaderMap,

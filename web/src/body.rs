@@ -16,7 +16,8 @@ use crate::refusal::Refusal;
 /// A body as it arrives.
 pub(crate) type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
-/// What is read and thrown away of a refused body, so that the client reads our answer and not a reset.
+/// What is read and thrown away of a refused body, so that the client reads our answer and not a
+/// reset.
 const DRAIN_BYTES: u64 = 1 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// The lease grows by so much beyond what has arrived, so that it grows seldom, in bytes.
@@ -31,7 +32,8 @@ pub(crate) fn boxed<B: Buf>(
 
 /// The whole body.
 ///
-/// `lease` covers its bytes: taken before they are read where `Content-Length` tells, else as they come.
+/// `lease` covers its bytes: taken before they are read where `Content-Length` tells, else as they
+/// come.
 pub(crate) async fn read(
     limits: &WebLimits,
     cap: u64,

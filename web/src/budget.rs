@@ -64,8 +64,8 @@ impl Lease {
         self.hold(grown)
     }
 
-    /// Makes the lease hold at least `bytes`. One request alone is always admitted: it never asks for more than
-    /// the whole budget.
+    /// Makes the lease hold at least `bytes`. One request alone is always admitted: it never asks
+    /// for more than the whole budget.
     pub(crate) fn hold(&mut self, bytes: u64) -> Result<(), Refusal> {
         let want = u32::try_from(bytes.div_ceil(UNIT))
             .unwrap_or(u32::MAX)

@@ -1,8 +1,9 @@
 //! One client connection below HTTP: bytes are counted, and a client that stalls is cut off.
 //!
-//! hyper's own header timeout also runs while a kept-alive connection is idle, and does not cover the first bytes
-//! (its version detection waits for ever), so the phases are timed here. Heads that hyper takes and a proxy may read
-//! in another way are refused here, and what hyper refuses by itself gets our answer.
+//! hyper's own header timeout also runs while a kept-alive connection is idle, and does not cover
+//! the first bytes (its version detection waits for ever), so the phases are timed here. Heads that
+//! hyper takes and a proxy may read in another way are refused here, and what hyper refuses by
+//! itself gets our answer.
 
 mod head_guard;
 mod own_answer;
@@ -62,7 +63,8 @@ impl Phase {
         self.set(IDLE);
     }
 
-    /// How many requests there were, if the last one is answered and nothing of another has arrived.
+    /// How many requests there were, if the last one is answered and nothing of another has
+    /// arrived.
     ///
     /// Asked between two polls of hyper, which writes a whole body in one.
     pub(crate) fn idle_after(&self) -> Option<u64> {
@@ -86,7 +88,8 @@ impl Phase {
     }
 }
 
-/// Tells a client that there are too many connections, as far as that is possible without waiting, and closes.
+/// Tells a client that there are too many connections, as far as that is possible without waiting,
+/// and closes.
 pub(crate) fn refuse(tcp: TcpStream) {
     let told = tcp.into_std().and_then(|mut tcp| {
         tcp.write_all(&own_answer::over_limit())?;
@@ -271,8 +274,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedStream<S> {
 }
 
 impl<S: AsyncWrite + Unpin> TimedStream<S> {
-    /// Answers without hyper, which does not know yet that there is a request. A client that has not read earlier
-    /// answers may not get this one.
+    /// Answers without hyper, which does not know yet that there is a request. A client that has
+    /// not read earlier answers may not get this one.
     fn answer_alone(&mut self, cx: &mut Context<'_>, answer: &[u8]) {
         let mut stream = Pin::new(&mut self.stream);
         if stream.as_mut().poll_write(cx, answer).is_ready() && stream.poll_flush(cx).is_ready() {

@@ -1,7 +1,8 @@
 //! From the bytes of a push to its elements.
 //!
-//! What a body is, its first bytes tell, never its headers: clients label wrongly (contract 2.1). One layer of
-//! gzip, zlib or zstd is taken off, then a binary frame becomes JSON text, and the first JSON value is the push.
+//! What a body is, its first bytes tell, never its headers: clients label wrongly (contract 2.1).
+//! One layer of gzip, zlib or zstd is taken off, then a binary frame becomes JSON text, and the
+//! first JSON value is the push.
 
 mod canonical;
 mod cursor;
@@ -29,8 +30,8 @@ use crate::options::WebLimits;
 
 /// Memory that the elements take for each byte of JSON text, roughly.
 const ELEMENT_FACTOR: u64 = 2;
-/// The lease grows by an eighth of what the elements take, within these bounds, in bytes: seldom for a large push, and
-/// little for a small one, of which there are many at once.
+/// The lease grows by an eighth of what the elements take, within these bounds, in bytes: seldom
+/// for a large push, and little for a small one, of which there are many at once.
 const ELEMENT_STEP: (u64, u64) = (4 << 10, 256 << 10);
 
 /// Which route a body came by.
@@ -55,8 +56,9 @@ pub fn decode_push(
     decode_within(body, route, limits, now, None)
 }
 
-/// The same, with the memory it takes added to `lease`. Afterwards the lease holds what the push takes until it is
-/// acknowledged: its elements, and the record they become, which is no larger than the text they were.
+/// The same, with the memory it takes added to `lease`. Afterwards the lease holds what the push
+/// takes until it is acknowledged: its elements, and the record they become, which is no larger
+/// than the text they were.
 pub(crate) fn decode_within(
     body: &[u8],
     route: PushRoute,
@@ -143,8 +145,8 @@ impl Memory<'_> {
 
 /// What `error` becomes if the headers announce something that is not spoken here.
 ///
-/// Headers are otherwise ignored, so this is about bodies that are no JSON anyway: an encoding such as `br`, or a
-/// media type such as `image/png`.
+/// Headers are otherwise ignored, so this is about bodies that are no JSON anyway: an encoding such
+/// as `br`, or a media type such as `image/png`.
 pub(crate) fn blame_headers(error: DecodeError, headers: &HeaderMap) -> DecodeError {
     if !matches!(error.reason, "json" | "utf8") {
         return error;

@@ -1,8 +1,8 @@
 //! HTTP front of a pgAnalytics node: decodes what clients send, asks the node, maps the answer.
 //!
 //! # What it guarantees
-//! Every request has a bound on its size, its time and the memory it takes; a client error never reaches the
-//! node (ACK-2); a panic in a handler is an answer with 500, and the server lives on.
+//! Every request has a bound on its size, its time and the memory it takes; a client error never
+//! reaches the node (ACK-2); a panic in a handler is an answer with 500, and the server lives on.
 //! # Map
 //! [`serve()`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
 //! [`routes()`] the table of its routes, those that are not built included.

@@ -1,5 +1,5 @@
-//! What a user may be called, and what a password must have: the same over HTTP and from the command
-//! line. Each check answers what to correct.
+//! What a user may be called, and what a password must have: the same over HTTP and from the
+//! command line. Each check answers what to correct.
 
 use rand::seq::IndexedRandom;
 

@@ -31,7 +31,8 @@ pub struct Push {
     pub idempotency: Option<Idempotency>,
     /// In the order they were sent; empty is a heartbeat.
     pub elements: Vec<Element>,
-    /// Encoded size of the request body as received, in bytes; accounted against the in-flight limits.
+    /// Encoded size of the request body as received, in bytes; accounted against the in-flight
+    /// limits.
     pub body_bytes: u64,
 }
 
@@ -105,10 +106,12 @@ pub struct Registered {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// Cannot be served now; nothing is known to be wrong with the request. After propose: outcome unknown.
+    /// Cannot be served now; nothing is known to be wrong with the request. After propose: outcome
+    /// unknown.
     #[error("{reason}")]
     Unavailable {
-        /// Which limit or state, for the metric and the message: `no_quorum`, `buffer_full`, `overloaded`, `store`, …
+        /// Which limit or state, for the metric and the message: `no_quorum`, `buffer_full`,
+        /// `overloaded`, `store`, …
         reason: &'static str,
         /// When to try again.
         retry_after: Duration,

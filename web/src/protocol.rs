@@ -1,8 +1,9 @@
 //! HTTP/1.1 or HTTP/2 on one connection.
 //!
-//! hyper keeps two buffers of 8 KiB and a header map for each HTTP/1.1 connection from its first request on. Most
-//! collectors are silent most of the time, so a connection that has been idle for a while is taken back from hyper and
-//! *parked*: until its next byte arrives it is a socket and a timer.
+//! hyper keeps two buffers of 8 KiB and a header map for each HTTP/1.1 connection from its first
+//! request on. Most collectors are silent most of the time, so a connection that has been idle for
+//! a while is taken back from hyper and *parked*: until its next byte arrives it is a socket and a
+//! timer.
 
 use std::error::Error;
 use std::time::Duration;
@@ -79,7 +80,8 @@ impl Protocols {
         }
     }
 
-    /// Serves a connection until it ends, or until `stopping` changes and its open requests have been answered.
+    /// Serves a connection until it ends, or until `stopping` changes and its open requests have
+    /// been answered.
     ///
     /// # Errors
     /// Of the connection or of its protocol; it is closed then too.

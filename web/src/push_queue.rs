@@ -1,7 +1,8 @@
-//! The queue in front of the work on pushes: so many at once, the others in the order they came, none for too long.
+//! The queue in front of the work on pushes: so many at once, the others in the order they came,
+//! none for too long.
 //!
-//! What waits here is a body as it came. Beyond a few hundred pushes more at once make nothing faster, and what each holds once
-//! it is decoded is several times its body.
+//! What waits here is a body as it came. Beyond a few hundred pushes more at once make nothing
+//! faster, and what each holds once it is decoded is several times its body.
 
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ impl PushQueue {
     /// Waits for a turn, which lasts until the answer is dropped.
     ///
     /// # Errors
-    /// 503 `queue_wait` once it waited for too long: clients would give up before their answer, and send the push again.
+    /// 503 `queue_wait` once it waited for too long: clients would give up before their answer, and
+    /// send the push again.
     pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         if let Ok(turn) = self.turns.try_acquire() {
             return Ok(turn);

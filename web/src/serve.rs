@@ -42,10 +42,11 @@ pub(crate) struct Peer {
     pub(crate) certificate: Option<CertificateDer<'static>>,
 }
 
-/// Serves HTTP on `listener` until `stop` resolves, then lets open requests end within the drain timeout.
+/// Serves HTTP on `listener` until `stop` resolves, then lets open requests end within the drain
+/// timeout.
 ///
-/// `registries` are what `/metrics` shows, merged. Handlers call `api` and nothing else. A panic in a handler is
-/// answered with 500 and counted; the server lives on.
+/// `registries` are what `/metrics` shows, merged. Handlers call `api` and nothing else. A panic in
+/// a handler is answered with 500 and counted; the server lives on.
 #[expect(
     clippy::too_many_lines,
     reason = "one loop, whose parts share its state"

@@ -8,8 +8,8 @@ use rustls::{RootCertStore, ServerConfig};
 
 /// TLS 1.2 and 1.3 with HTTP/1.1 and HTTP/2, as collectors need it (contract 2.3).
 ///
-/// With `client_roots`, clients may show a certificate, which must then chain to one of the roots; without one
-/// they are served all the same.
+/// With `client_roots`, clients may show a certificate, which must then chain to one of the roots;
+/// without one they are served all the same.
 ///
 /// # Errors
 /// If the key does not fit the certificate, or a root is unusable.

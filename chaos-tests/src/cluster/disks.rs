@@ -20,11 +20,13 @@ pub(super) fn make(options: &ClusterOptions, directory: &Path) -> anyhow::Result
 }
 
 impl Cluster {
-    /// Cuts the power of nodes at the same moment: they do nothing more, nothing reaches their disks, and their processes
-    /// end. Their disks are on again when this returns; what was not synced is gone.
+    /// Cuts the power of nodes at the same moment: they do nothing more, nothing reaches their
+    /// disks, and their processes end. Their disks are on again when this returns; what was not
+    /// synced is gone.
     ///
-    /// The processes are frozen first. For some milliseconds after its shutdown ext4 may call an fdatasync done that is not
-    /// (a program that does nothing else saw it in 3 of 60 cuts), and without power nobody would hear of it.
+    /// The processes are frozen first. For some milliseconds after its shutdown ext4 may call an
+    /// fdatasync done that is not (a program that does nothing else saw it in 3 of 60 cuts),
+    /// and without power nobody would hear of it.
     ///
     /// # Errors
     /// If the nodes have no disks, or a step fails.
@@ -44,8 +46,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Lets every write of a node fail that needs new space on its disk, once the file system writes it back: the write
-    /// itself goes well, and the fsync does not.
+    /// Lets every write of a node fail that needs new space on its disk, once the file system
+    /// writes it back: the write itself goes well, and the fsync does not.
     ///
     /// # Errors
     /// If the node has no disk of its own.

@@ -118,7 +118,8 @@ impl Cluster {
         Ok(token.to_owned())
     }
 
-    /// Posts `body` to the push route of one node, with these headers besides; whatever the answer is.
+    /// Posts `body` to the push route of one node, with these headers besides; whatever the answer
+    /// is.
     ///
     /// # Errors
     /// If there is no answer.
@@ -154,8 +155,9 @@ impl Cluster {
         Ok(serde_json::from_slice(&answer.body)?)
     }
 
-    /// All elements of a collector, as node `id` reads them, at `position` (`<group>.<term>.<index>`) or later;
-    /// asks again for a while if the node's store is not there yet.
+    /// All elements of a collector, as node `id` reads them, at `position`
+    /// (`<group>.<term>.<index>`) or later; asks again for a while if the node's store is not
+    /// there yet.
     ///
     /// # Errors
     /// If they cannot be read.

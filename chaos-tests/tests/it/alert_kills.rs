@@ -157,7 +157,8 @@ impl World {
     }
 }
 
-/// Kills as many leaders as `PGANALYTICS_TEST_KILLS` says, at each step in turn; ten if it says nothing.
+/// Kills as many leaders as `PGANALYTICS_TEST_KILLS` says, at each step in turn; ten if it says
+/// nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_dies_at_each_step_and_every_key_is_told_once() -> anyhow::Result<()> {
     let kills = std::env::var("PGANALYTICS_TEST_KILLS").ok();

@@ -1,4 +1,5 @@
-//! An alert and its notifications, with real processes and a real receiver, while leaders are killed.
+//! An alert and its notifications, with real processes and a real receiver, while leaders are
+//! killed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

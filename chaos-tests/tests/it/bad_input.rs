@@ -1,5 +1,5 @@
-//! Bad input to a running cluster (`docs/bad-input.md`): the right refusal, and afterwards the same process, the
-//! same memory within 5 %, nothing stored, and a good push that succeeds.
+//! Bad input to a running cluster (`docs/bad-input.md`): the right refusal, and afterwards the same
+//! process, the same memory within 5 %, nothing stored, and a good push that succeeds.
 //!
 //! A row's name begins with its number in `docs/bad-input.md`, which a test compares.
 

@@ -1,10 +1,11 @@
 //! Small inputs that users' reports led to, with the right values: `tests/cases/*.json`.
 //!
-//! A case is a list of steps. A `push` goes to the next node in turn; a `request` goes to every node,
-//! again for up to ten seconds until the answer is right. Texts hold placeholders: `@-60` is a minute
-//! ago as RFC 3339, `@s-60` in Unix seconds, `@cid1` a fresh collector id, `@pos:p` the position that
-//! a push saved. An expected value is found by a JSON pointer, whose steps may pick the one row of a
-//! list (`/queries[query_hash=42]/calls`), or by `#` and a pointer the length of a list.
+//! A case is a list of steps. A `push` goes to the next node in turn; a `request` goes to every
+//! node, again for up to ten seconds until the answer is right. Texts hold placeholders: `@-60` is
+//! a minute ago as RFC 3339, `@s-60` in Unix seconds, `@cid1` a fresh collector id, `@pos:p` the
+//! position that a push saved. An expected value is found by a JSON pointer, whose steps may pick
+//! the one row of a list (`/queries[query_hash=42]/calls`), or by `#` and a pointer the length of a
+//! list.
 
 mod expect;
 mod fill;

@@ -1,5 +1,5 @@
-//! A node's disk fails, or comes back with less than the node confirmed: it does not vote, says so, and comes back as a learner that
-//! catches up. Nothing acknowledged is lost.
+//! A node's disk fails, or comes back with less than the node confirmed: it does not vote, says so,
+//! and comes back as a learner that catches up. Nothing acknowledged is lost.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, why_no_disks};
 /// Bounds a hang.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// How soon a node is gone whose log cannot be written: five seconds, on a machine three times slower.
+/// How soon a node is gone whose log cannot be written: five seconds, on a machine three times
+/// slower.
 const PROMPTLY: Duration = Duration::from_secs(15);
 
 /// The segment that a young log consists of.

@@ -39,7 +39,8 @@ async fn a_push_resent_inside_a_bigger_one_is_stored_once(store: Store) -> anyho
     let cluster = store.cluster(ClusterOptions::default()).await?;
     let collector = Uuid::new_v4().to_string();
     let mut at = String::new();
-    // A collector whose answer was lost sends what it had again, with what came since, and a new envelope time.
+    // A collector whose answer was lost sends what it had again, with what came since, and a new
+    // envelope time.
     for (to, until, inserted, repeated) in [(1, 10, 10, 0), (2, 25, 15, 10), (3, 25, 0, 25)] {
         let mut push = samples(&collector, 0..until);
         push["timestamp"] = json!(format!("2026-09-21T14:{to:02}:00Z"));

@@ -8,8 +8,8 @@ use pga_node::load::Kind;
 
 use crate::stores::{Store, on_both_stores};
 
-/// Longest time without an acknowledgement that a client may see when the leader dies: a debug build on a machine
-/// that runs other tests. The goal of a release build is 2 s.
+/// Longest time without an acknowledgement that a client may see when the leader dies: a debug
+/// build on a machine that runs other tests. The goal of a release build is 2 s.
 const MAX_GAP: Duration = Duration::from_secs(10);
 
 /// How long all nodes are down at once.

@@ -207,7 +207,8 @@ async fn try_query(
             "{column} is listed as empty and is not"
         );
     }
-    // Where there is nothing to choose, as slots where there are none, a panel is empty, not broken.
+    // Where there is nothing to choose, as slots where there are none, a panel is empty, not
+    // broken.
     let nothing = reader.rows(&variables.without_values().expand(sql)?).await;
     nothing.map(drop).context("with no value chosen")
 }

@@ -1,7 +1,7 @@
 //! Scenarios with real processes, real databases and real faults.
 //!
-//! Each has a cluster of its own, on its own ports and in its own directory; few run at the same time, since each is
-//! three processes that want to be timely.
+//! Each has a cluster of its own, on its own ports and in its own directory; few run at the same
+//! time, since each is three processes that want to be timely.
 
 mod actors;
 mod alert_kills;

@@ -1,4 +1,5 @@
-//! An older copy of a node's directory is put back while no node runs: what the others saw of it, they have to know from their disks.
+//! An older copy of a node's directory is put back while no node runs: what the others saw of it,
+//! they have to know from their disks.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +23,8 @@ async fn an_older_copy_does_not_vote_though_all_nodes_were_stopped() -> anyhow::
     Ok(())
 }
 
-/// The leader and the node with the older disk alone have the last pushes; the third node and the older disk must not go on without them.
+/// The leader and the node with the older disk alone have the last pushes; the third node and the
+/// older disk must not go on without them.
 async fn after_kills(cluster: &mut Cluster, load: &Load) -> anyhow::Result<()> {
     let (leader, older, third) = roles(cluster).await?;
     let data = cluster.node(older)?.data.clone();

@@ -140,7 +140,8 @@ fn log_lines(collector: &str, n: u32) -> Bytes {
     Bytes::from(push.to_string())
 }
 
-/// Rows were stored in the order of the log: a row that was written later never has a smaller index.
+/// Rows were stored in the order of the log: a row that was written later never has a smaller
+/// index.
 async fn in_log_order(database: &pga_chaos_tests::Timescale) -> anyhow::Result<()> {
     let session = database.connect().await?;
     let sql = "SELECT count(*) FROM (SELECT log_index, lag(log_index) OVER (ORDER BY xmin::text::int8, ctid) AS before

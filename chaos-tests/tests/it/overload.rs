@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::ensure;
 use pga_chaos_tests::{Cluster, ClusterOptions, Offer};
 
-/// The goal. It is far away here: 64 collectors wait for their answers most of the time, ten times as many make more of the
-/// machine. What the greatest rate becomes under overload is a row of the benchmark program.
+/// The goal. It is far away here: 64 collectors wait for their answers most of the time, ten times
+/// as many make more of the machine. What the greatest rate becomes under overload is a row of the
+/// benchmark program.
 const LEAST_SHARE: f64 = 0.8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

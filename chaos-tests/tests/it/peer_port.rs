@@ -1,4 +1,6 @@
-//! The peer port of a running node against hostile input (its rows of `docs/bad-input.md`): after each row the same processes run, in the same term, with the memory they had within 5 %, and take the next push.
+//! The peer port of a running node against hostile input (its rows of `docs/bad-input.md`): after
+//! each row the same processes run, in the same term, with the memory they had within 5 %, and take
+//! the next push.
 //!
 //! Elections are slow here, so that a busy machine is not taken for an attack that succeeded.
 

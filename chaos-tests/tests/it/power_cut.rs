@@ -1,4 +1,5 @@
-//! The power is cut under load: of one node after the other, and of all at once. Nothing acknowledged is lost.
+//! The power is cut under load: of one node after the other, and of all at once. Nothing
+//! acknowledged is lost.
 //!
 //! `PGANALYTICS_POWER_CUTS` says how often, 20 if it is not set; before a release it is 200.
 
@@ -32,7 +33,8 @@ async fn cutting_the_power_of_all_nodes_at_once_loses_nothing() -> anyhow::Resul
     cut_under_load(async |cluster, _| Ok(cluster.ids())).await
 }
 
-/// Cuts the power of the nodes that `choose` names, round after round, under load; then checks what is stored.
+/// Cuts the power of the nodes that `choose` names, round after round, under load; then checks what
+/// is stored.
 async fn cut_under_load(
     choose: impl AsyncFn(&Cluster, u64) -> anyhow::Result<Vec<u64>>,
 ) -> anyhow::Result<()> {

@@ -10,15 +10,17 @@ use pga_chaos_tests::until;
 const MORE_PERCENT: u64 = 5;
 /// How long memory may take to go back; bounds a hang.
 const RETURN: Duration = Duration::from_secs(60);
-/// Memory has settled when it has not become less for so long: the allocator gives back after one second what nobody uses.
+/// Memory has settled when it has not become less for so long: the allocator gives back after one
+/// second what nobody uses.
 const SETTLED: Duration = Duration::from_secs(3);
 /// Clock ticks of `/proc/*/stat`: 100 a second on every Linux.
 const TICK: Duration = Duration::from_millis(10);
 
 /// The resident memory that a process had.
 ///
-/// While it is measured the process is asked for something again and again, as every node is: the allocator's own thread may miss
-/// that there is memory to give back until more is freed (it never makes a thread that frees wait for it).
+/// While it is measured the process is asked for something again and again, as every node is: the
+/// allocator's own thread may miss that there is memory to give back until more is freed (it never
+/// makes a thread that frees wait for it).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
     pid: u32,
@@ -26,8 +28,9 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Of a process that has gone through its start and has its caches filled; waits until it has given back what it does not need.
-    /// It is the most of the last seconds: a lucky low reading is nothing to hold a process to.
+    /// Of a process that has gone through its start and has its caches filled; waits until it has
+    /// given back what it does not need. It is the most of the last seconds: a lucky low
+    /// reading is nothing to hold a process to.
     pub(crate) async fn settled(
         pid: u32,
         mut ask: impl AsyncFnMut() -> anyhow::Result<()>,

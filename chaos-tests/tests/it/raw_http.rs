@@ -73,7 +73,8 @@ pub(crate) async fn exchange(address: (&str, u16), bytes: &[u8]) -> anyhow::Resu
 /// As [`exchange`], whatever came back.
 pub(crate) async fn raw(address: (&str, u16), bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let (mut reader, mut writer) = TcpStream::connect(address).await?.into_split();
-    // The node may answer and close before it has read everything: then writing fails, and reading tells.
+    // The node may answer and close before it has read everything: then writing fails, and reading
+    // tells.
     let writing = async {
         let written = writer.write_all(bytes).await;
         written.is_ok().then_some(writer)

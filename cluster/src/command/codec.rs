@@ -11,7 +11,8 @@
 //! kind 5  control:       MessagePack of `ControlCommand` (`rmp_serde::to_vec`: positional, frozen)
 //! kind 6  raise level:   level: u32 le, since: UTF-8 to the end (frozen for all versions)
 //! ```
-//! Records are slices of the entry: neither encoding nor decoding looks into them. Golden files are in `tests/golden/`.
+//! Records are slices of the entry: neither encoding nor decoding looks into them. Golden files are
+//! in `tests/golden/`.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pga_storage::{GroupId, Position};

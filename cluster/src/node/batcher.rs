@@ -1,6 +1,7 @@
 //! Coalescing pushes of all sessions into few proposals.
 //!
-//! A batch leaves as soon as fewer than [`Batching::in_flight`] are under way: alone on an idle node, large under load, without any timer.
+//! A batch leaves as soon as fewer than [`Batching::in_flight`] are under way: alone on an idle
+//! node, large under load, without any timer.
 
 use std::sync::Arc;
 
@@ -89,7 +90,8 @@ async fn run(core: Arc<Core>, batching: Batching, mut queue: mpsc::Receiver<Wait
     }
 }
 
-/// Takes what waits, up to the bounds of a batch; what does not fit is carried over. Those that nobody waits for are left out.
+/// Takes what waits, up to the bounds of a batch; what does not fit is carried over. Those that
+/// nobody waits for are left out.
 fn collect(
     first: Waiting,
     batching: Batching,

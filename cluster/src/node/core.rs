@@ -95,7 +95,8 @@ impl Core {
             .collect()
     }
 
-    /// Waits until another leader is known than `than`, but not longer than `pause` or to `deadline`.
+    /// Waits until another leader is known than `than`, but not longer than `pause` or to
+    /// `deadline`.
     pub(crate) async fn pause(&self, than: Option<NodeId>, pause: Duration, deadline: Instant) {
         let mut leadership = self.leadership.subscribe();
         let until = deadline.min(Instant::now() + pause);

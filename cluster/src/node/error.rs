@@ -64,7 +64,8 @@ pub enum Fatal {
     /// This program is too old for the cluster.
     #[error(transparent)]
     Outdated(Outdated),
-    /// The log is damaged, and no majority of the other nodes is left that could take this one in again.
+    /// The log is damaged, and no majority of the other nodes is left that could take this one in
+    /// again.
     #[error("{0}")]
     Damaged(Arc<str>),
 }

@@ -68,8 +68,8 @@ impl Core {
         })
     }
 
-    /// A store of this node never comes back with an older watermark: what it holds leaves the buffer at once. For a shared
-    /// store the buffer holds as much as the log.
+    /// A store of this node never comes back with an older watermark: what it holds leaves the
+    /// buffer at once. For a shared store the buffer holds as much as the log.
     async fn release_buffer(&self) {
         let flushed = self.machine.flushed.borrow().index;
         let upto = if self.machine.has_own_store() {
@@ -117,7 +117,8 @@ impl Core {
         Ok(flushed)
     }
 
-    /// Waits for the purge: entries that were sent to a peer go only once it answered, or its stream was given up.
+    /// Waits for the purge: entries that were sent to a peer go only once it answered, or its
+    /// stream was given up.
     async fn wait_purged(&self, upto: u64) {
         let deadline = Instant::now() + 3 * self.timings.rpc_timeout;
         while Instant::now() < deadline {
@@ -132,7 +133,8 @@ impl Core {
         }
     }
 
-    /// Waits until consensus knows the new snapshot; an unfinished upload may keep it from being built.
+    /// Waits until consensus knows the new snapshot; an unfinished upload may keep it from being
+    /// built.
     async fn wait_snapshot(&self, index: u64, deadline: Instant) -> Result<()> {
         while Instant::now() < deadline && !*self.stopped.borrow() {
             let known = self.raft_metrics().snapshot.map_or(0, |id| id.index);

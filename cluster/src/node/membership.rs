@@ -50,7 +50,8 @@ pub(crate) enum Changed {
 }
 
 impl Core {
-    /// Has the leader make a change; on any node. A change is idempotent, so that it is asked for until it is done.
+    /// Has the leader make a change; on any node. A change is idempotent, so that it is asked for
+    /// until it is done.
     pub(crate) async fn change(
         &self,
         change: &Change,
@@ -173,7 +174,8 @@ impl Core {
         done.map(drop).map_err(changed)
     }
 
-    /// Takes a node out without retiring it, and waits until a membership without it is committed; answers which entry that is.
+    /// Takes a node out without retiring it, and waits until a membership without it is committed;
+    /// answers which entry that is.
     async fn take_out(&self, node: NodeId) -> Result<Changed, Changed> {
         let id = node.get();
         let is_in = |members: &Membership| members.nodes().any(|(member, _)| *member == id);
@@ -251,7 +253,8 @@ impl Core {
         }
     }
 
-    /// Hands the leadership over: a transfer to a node that is behind would leave the cluster without a leader.
+    /// Hands the leadership over: a transfer to a node that is behind would leave the cluster
+    /// without a leader.
     async fn hand_over(&self, to: NodeId) -> Result<(), Changed> {
         if to == self.node {
             return Ok(());

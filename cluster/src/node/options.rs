@@ -22,7 +22,8 @@ pub struct ClusterOptions {
     pub cluster: ClusterId,
     /// Directory for `log/`, `snapshots/` and `buffer/`.
     pub dir: PathBuf,
-    /// The members as configured, itself among them: whom it asks before it votes with an empty log, or after a loss. Empty: nobody.
+    /// The members as configured, itself among them: whom it asks before it votes with an empty
+    /// log, or after a loss. Empty: nobody.
     pub members: Vec<Member>,
     /// Intervals.
     pub timings: RaftTimings,
@@ -40,7 +41,8 @@ pub struct ClusterOptions {
     pub flushed: Position,
     /// Answers for the layer above; `None` refuses.
     pub app: Option<Arc<dyn AppService>>,
-    /// What the program knows: [`FeatureLevel::CURRENT`], or another in tests of a rolling upgrade.
+    /// What the program knows: [`FeatureLevel::CURRENT`], or another in tests of a rolling
+    /// upgrade.
     pub feature_level: FeatureLevel,
     /// Where metrics are registered.
     pub registry: prometheus::Registry,
@@ -61,21 +63,25 @@ impl std::fmt::Debug for ClusterOptions {
 pub struct RaftTimings {
     /// Between two heartbeats of an idle leader.
     pub heartbeat: Duration,
-    /// Shortest time a follower waits after the leader's lease has run out before it asks for votes.
+    /// Shortest time a follower waits after the leader's lease has run out before it asks for
+    /// votes.
     pub election_min: Duration,
-    /// Longest such time, and the length of a leader's lease; must be above `election_min`, which must be above two heartbeats.
+    /// Longest such time, and the length of a leader's lease; must be above `election_min`, which
+    /// must be above two heartbeats.
     pub election_max: Duration,
     /// How long a peer may owe the answer to an append before its stream is given up.
     pub rpc_timeout: Duration,
     /// Longest time without progress while a snapshot is sent or installed.
     pub snapshot_stall: Duration,
-    /// Age at which the leader aborts a large push that is neither committed nor aborted: it holds back every flush.
+    /// Age at which the leader aborts a large push that is neither committed nor aborted: it holds
+    /// back every flush.
     pub upload_expiry: Duration,
 }
 
 impl Default for RaftTimings {
-    /// A follower asks for votes after a silence of `election_max` (the leader's lease) and then a random time between
-    /// `election_min` and `election_max`: a leader that dies is replaced after 0.75 to 0.9 s.
+    /// A follower asks for votes after a silence of `election_max` (the leader's lease) and then a
+    /// random time between `election_min` and `election_max`: a leader that dies is replaced
+    /// after 0.75 to 0.9 s.
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_millis(100),
@@ -91,7 +97,8 @@ impl Default for RaftTimings {
 /// Bounds of the log and of the flush buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferLimits {
-    /// Bytes of pushes that may wait for a flush; above it pushes are refused by the layer above (BUF-1).
+    /// Bytes of pushes that may wait for a flush; above it pushes are refused by the layer above
+    /// (BUF-1).
     pub max_bytes: u64,
     /// Size at which a log segment is sealed, in bytes.
     pub segment_bytes: u64,

@@ -16,7 +16,8 @@ use crate::raft::payload::Payload;
 use crate::raft::type_config::position;
 use crate::transport::RpcKind;
 
-/// Pause before the leader is asked again that had no lease yet, or before an unknown leader is looked for again.
+/// Pause before the leader is asked again that had no lease yet, or before an unknown leader is
+/// looked for again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Longest time a forwarded proposal is given before it is sent again.
 const FORWARD: Duration = Duration::from_secs(10);

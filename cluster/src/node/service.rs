@@ -22,7 +22,8 @@ use crate::transport::{
     ServiceError,
 };
 
-/// The server side of a node: made before the node is open, because consensus needs the transport that serves it.
+/// The server side of a node: made before the node is open, because consensus needs the transport
+/// that serves it.
 #[derive(Default)]
 pub(crate) struct NodeService {
     core: OnceLock<Weak<Core>>,
@@ -163,7 +164,8 @@ impl NodeService {
 
     /// Pipelined appends: answers leave in the order of the requests.
     ///
-    /// Whatever is wrong with a request ends the stream: the sender opens another when it has something better to say.
+    /// Whatever is wrong with a request ends the stream: the sender opens another when it has
+    /// something better to say.
     async fn append_stream(&self, from: NodeId, mut answers: FrameSender, requests: FrameReceiver) {
         let Ok(core) = self.consensus("append") else {
             return;

@@ -253,7 +253,8 @@ async fn close(log: LogStore) -> Result<()> {
     .await
 }
 
-/// Opens the state machine; if its snapshot is damaged or gone, the log without it is worth nothing either.
+/// Opens the state machine; if its snapshot is damaged or gone, the log without it is worth nothing
+/// either.
 async fn open_machine(
     options: &ClusterOptions,
     files: &Files,
@@ -309,7 +310,8 @@ fn config(options: &ClusterOptions, takes_part: bool) -> Result<Arc<Config>> {
         heartbeat_interval: millis(heartbeat),
         election_timeout_min: millis(election_min),
         election_timeout_max: millis(election_max),
-        // The time of a whole snapshot; a transfer without progress ends by the transport's own stall timeout.
+        // The time of a whole snapshot; a transfer without progress ends by the transport's own
+        // stall timeout.
         install_snapshot_timeout: millis(snapshot_stall).saturating_mul(100),
         // Snapshots and purging follow the flush watermark: see `node/maintenance.rs`.
         snapshot_policy: RaftSnapshotPolicy::Never,
@@ -319,8 +321,8 @@ fn config(options: &ClusterOptions, takes_part: bool) -> Result<Arc<Config>> {
         enable_pre_vote: Some(true),
         // LOG-1: see `Core::take_part`.
         enable_elect: takes_part,
-        // LOG-1: entries go to the followers before they are durable here. A leader that lost some in a crash and led on in
-        // the same term would give their places to others.
+        // LOG-1: entries go to the followers before they are durable here. A leader that lost some
+        // in a crash and led on in the same term would give their places to others.
         enable_leader_restore: Some(false),
         ..Config::default()
     };

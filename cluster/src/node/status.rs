@@ -44,7 +44,8 @@ pub enum NodeRole {
     Candidate,
     /// It receives the log and does not vote.
     Learner,
-    /// It takes no part: it lost what it confirmed and asks to be taken in again, or its peers have not yet told whether it did.
+    /// It takes no part: it lost what it confirmed and asks to be taken in again, or its peers have
+    /// not yet told whether it did.
     Recovering,
     /// It does not answer.
     Unknown,
@@ -88,7 +89,8 @@ pub struct NodeStatus {
 }
 
 impl ClusterNode {
-    /// The cluster as its nodes see themselves; who does not answer within `timeout` is marked unreachable.
+    /// The cluster as its nodes see themselves; who does not answer within `timeout` is marked
+    /// unreachable.
     pub async fn status(&self, timeout: Duration) -> ClusterStatus {
         let members = self.core.members();
         let nodes = members

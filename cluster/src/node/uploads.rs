@@ -12,7 +12,8 @@ use crate::command::{Command, UploadId};
 const INTERVAL: Duration = Duration::from_secs(1);
 const PROPOSE: Duration = Duration::from_secs(10);
 
-/// As the leader, aborts uploads that have been open for too long by this node's monotonic clock (design D8).
+/// As the leader, aborts uploads that have been open for too long by this node's monotonic clock
+/// (design D8).
 pub(crate) async fn run(core: Arc<Core>) {
     let mut stopped = core.stopped.subscribe();
     let mut tick = tokio::time::interval(INTERVAL);

@@ -1,15 +1,17 @@
 //! Whose messages consensus may see.
 //!
-//! TLS and the hello have proven which node speaks. Whether that node has a say is decided here, before openraft looks at a message,
-//! because a vote for a high term changes this node's term even where it is denied:
+//! TLS and the hello have proven which node speaks. Whether that node has a say is decided here,
+//! before openraft looks at a message, because a vote for a high term changes this node's term even
+//! where it is denied:
 //!
 //! - A retired node has no say, ever (RAFT-4: ids are never reused).
 //! - Nobody speaks in the name of another node.
-//! - A term far above any that elections can have reached is refused from everybody: a term never goes down again, and after the last one
-//!   there are no elections.
-//! - A node that is not in this node's membership has no say while this node hears a leader, nor as a candidate if its log ends no later
-//!   than this one's: what it could know that this node does not is that it was added. Without a leader, and with more log, it may be such a
-//!   member, and is heard: refusing it could leave the cluster without a leader.
+//! - A term far above any that elections can have reached is refused from everybody: a term never
+//!   goes down again, and after the last one there are no elections.
+//! - A node that is not in this node's membership has no say while this node hears a leader, nor as
+//!   a candidate if its log ends no later than this one's: what it could know that this node does
+//!   not is that it was added. Without a leader, and with more log, it may be such a member, and is
+//!   heard: refusing it could leave the cluster without a leader.
 //! - A node without any membership is joining, and hears everybody else.
 
 use std::sync::{Mutex, PoisonError};

@@ -13,7 +13,8 @@ use super::certificate::{RESERVED_SUFFIX, join_server_name, node_server_name};
 use super::{Identity, PkiError, Validity, identity};
 use crate::ClusterId;
 
-/// The authority that issues every certificate of one cluster. Whoever holds its key can become any node.
+/// The authority that issues every certificate of one cluster. Whoever holds its key can become any
+/// node.
 ///
 /// Its key is kept sealed in the replicated state, and opened on the node that issues.
 pub struct CertificateAuthority {
@@ -40,7 +41,8 @@ impl CertificateAuthority {
     /// The authority of an existing cluster, from its certificate and its key (PKCS#8).
     ///
     /// # Errors
-    /// [`PkiError::KeyMismatch`] if they do not belong together, [`PkiError::Issue`] if the key is malformed.
+    /// [`PkiError::KeyMismatch`] if they do not belong together, [`PkiError::Issue`] if the key is
+    /// malformed.
     pub fn restore(
         cluster: ClusterId,
         certificate: CertificateDer<'static>,
@@ -102,7 +104,8 @@ impl CertificateAuthority {
         )
     }
 
-    /// A certificate for a collector: client only, the host's name as common name, no alternative names.
+    /// A certificate for a collector: client only, the host's name as common name, no alternative
+    /// names.
     ///
     /// # Errors
     /// [`PkiError::Issue`]
@@ -122,7 +125,8 @@ impl CertificateAuthority {
     /// A certificate for the HTTPS side: server only, for these DNS names and IP addresses.
     ///
     /// # Errors
-    /// [`PkiError::Name`] for a name under `.cluster` or without any name, [`PkiError::Issue`] for one that is no DNS name.
+    /// [`PkiError::Name`] for a name under `.cluster` or without any name, [`PkiError::Issue`] for
+    /// one that is no DNS name.
     pub fn issue_https(&self, names: &[String], validity: Validity) -> Result<Identity, PkiError> {
         let reserved = |name: &&String| {
             name.trim_end_matches('.')

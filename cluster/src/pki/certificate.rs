@@ -30,7 +30,8 @@ pub fn thumbprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     out
 }
 
-/// Whether the subject alternative names of a certificate hold `name`. Says nothing about who signed it.
+/// Whether the subject alternative names of a certificate hold `name`. Says nothing about who
+/// signed it.
 pub fn is_for_name(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let (Ok(parsed), Ok(name)) = (
         EndEntityCert::try_from(certificate),
@@ -50,7 +51,8 @@ pub fn not_after(certificate: &CertificateDer<'_>) -> Result<Timestamp, PkiError
         what: "certificate",
     };
     let parsed = EndEntityCert::try_from(certificate).map_err(|_| malformed())?;
-    // The verifier tells the end of a certificate when asked about the end of time; it looks at it before the (empty) chain.
+    // The verifier tells the end of a certificate when asked about the end of time; it looks at it
+    // before the (empty) chain.
     let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX / 4));
     let verdict = parsed.verify_for_usage(
         webpki::ALL_VERIFICATION_ALGS,

@@ -1,7 +1,8 @@
-//! The key that seals what the cluster replicates but nobody may read from a log file, a snapshot or a backup.
+//! The key that seals what the cluster replicates but nobody may read from a log file, a snapshot
+//! or a backup.
 //!
-//! Sealed form: format version (1 byte), nonce (12 random bytes), ciphertext, tag (16 bytes); AES-256-GCM, the context
-//! as associated data.
+//! Sealed form: format version (1 byte), nonce (12 random bytes), ciphertext, tag (16 bytes);
+//! AES-256-GCM, the context as associated data.
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +15,8 @@ use super::{PkiError, read_private_file, write_private_file};
 const FORMAT: u8 = 1;
 const HEAD: usize = 1 + NONCE_LEN;
 
-/// 32 random bytes each node of the cluster holds in a file of its own. `Debug` prints nothing of them.
+/// 32 random bytes each node of the cluster holds in a file of its own. `Debug` prints nothing of
+/// them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClusterKey([u8; 32]);
 

@@ -1,4 +1,5 @@
-//! What `cluster token` prints: everything a new node needs to find and trust the cluster, and to be let in once.
+//! What `cluster token` prints: everything a new node needs to find and trust the cluster, and to
+//! be let in once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +16,8 @@ use crate::{ClusterId, Member};
 
 const PREFIX: &str = "pgajoin1.";
 
-/// A join token as one line of text: `pgajoin1.` and base64url. Whoever holds it can join once; `Debug` prints no secret.
+/// A join token as one line of text: `pgajoin1.` and base64url. Whoever holds it can join once;
+/// `Debug` prints no secret.
 #[derive(Clone)]
 pub struct JoinBundle {
     /// The cluster.
@@ -24,7 +26,8 @@ pub struct JoinBundle {
     pub authority: CertificateDer<'static>,
     /// The join certificate and its key.
     pub identity: Identity,
-    /// The part of the join certificate's name that is its own: see [`join_server_name`](super::join_server_name).
+    /// The part of the join certificate's name that is its own: see
+    /// [`join_server_name`](super::join_server_name).
     pub token: [u8; 16],
     /// Nodes to ask, any of them.
     pub members: Vec<Member>,

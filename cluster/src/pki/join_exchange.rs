@@ -1,4 +1,5 @@
-//! The join call: what a new node says, and what it is given over the mutually authenticated connection.
+//! The join call: what a new node says, and what it is given over the mutually authenticated
+//! connection.
 
 use std::fmt;
 

@@ -19,7 +19,8 @@ pub fn create_private_dir(dir: &Path) -> Result<(), PkiError> {
         .map_err(|source| failed("create", dir, source))
 }
 
-/// Writes a file with mode 0600 so that a crash leaves the old content or the new one: written beside, fsynced, renamed.
+/// Writes a file with mode 0600 so that a crash leaves the old content or the new one: written
+/// beside, fsynced, renamed.
 ///
 /// # Errors
 /// [`PkiError::File`]
@@ -50,7 +51,8 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), PkiError> {
 /// Reads a file with a secret.
 ///
 /// # Errors
-/// [`PkiError::Exposed`] if group or others have any right on it, [`PkiError::File`] if it cannot be read.
+/// [`PkiError::Exposed`] if group or others have any right on it, [`PkiError::File`] if it cannot
+/// be read.
 pub fn read_private_file(path: &Path) -> Result<Vec<u8>, PkiError> {
     let metadata = fs::metadata(path).map_err(|source| failed("read", path, source))?;
     let mode = metadata.permissions().mode() & 0o777;

@@ -7,8 +7,8 @@ use pga_config::NodeId;
 
 use crate::member::Member;
 
-/// Where each node listens now: fed by the membership and by `SetNode`, asked at each call, so that a node that moved is found
-/// again although openraft's clients live as long as a leadership.
+/// Where each node listens now: fed by the membership and by `SetNode`, asked at each call, so that
+/// a node that moved is found again although openraft's clients live as long as a leadership.
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook(RwLock<BTreeMap<NodeId, Member>>);
 

@@ -1,7 +1,7 @@
 //! openraft's log storage over [`pga_storage::log::Log`].
 //!
-//! Votes and entries go through the log's one writer thread, so that they reach the disk in the order in which consensus
-//! issued them (LOG-1).
+//! Votes and entries go through the log's one writer thread, so that they reach the disk in the
+//! order in which consensus issued them (LOG-1).
 
 use std::fmt::Debug;
 use std::io;

@@ -1,12 +1,13 @@
 //! What peers proved to have on their disks.
 //!
 //! # Layout
-//! `<dir>/sightings`, a [`SealedFile`]: a MessagePack map from node to [`Seen`]. Written every few seconds if something changed, soon
-//! after a vote, and at the ordered end.
+//! `<dir>/sightings`, a [`SealedFile`]: a MessagePack map from node to [`Seen`]. Written every few
+//! seconds if something changed, soon after a vote, and at the ordered end.
 //!
 //! # Why late is good enough
-//! A sighting is a lower bound: a file that is late, old, or missing finds fewer losses, and accuses nobody. A peer that begins anew, with
-//! the others' consent, begins another life (see `node/recovery/life.rs`); what was seen of an earlier life says nothing about it.
+//! A sighting is a lower bound: a file that is late, old, or missing finds fewer losses, and
+//! accuses nobody. A peer that begins anew, with the others' consent, begins another life (see
+//! `node/recovery/life.rs`); what was seen of an earlier life says nothing about it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,8 @@ use crate::sealed_file::SealedFile;
 
 const MAGIC: &[u8; 8] = b"PGASEEN1";
 
-/// The most that a node proved to have had on its disk, by what it answered, asked for, or said itself.
+/// The most that a node proved to have had on its disk, by what it answered, asked for, or said
+/// itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
     /// The last entry it said to be durable.

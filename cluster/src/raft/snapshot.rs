@@ -10,11 +10,11 @@
 //! <dir>/new-*                           being made
 //! ```
 //! # Who writes, who deletes
-//! The builder, and the installer of a snapshot that came from the leader; each makes `new-*` and renames it when all of it is durable.
-//! An older snapshot goes when the last reader has let it go.
+//! The builder, and the installer of a snapshot that came from the leader; each makes `new-*` and
+//! renames it when all of it is durable. An older snapshot goes when the last reader has let it go.
 //! # What a crash leaves
-//! `new-*` directories, removed at start; two snapshots, of which the newer counts. A damaged newest one is an error: the log below it
-//! is gone.
+//! `new-*` directories, removed at start; two snapshots, of which the newer counts. A damaged
+//! newest one is an error: the log below it is gone.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -159,7 +159,8 @@ impl Snapshots {
         Ok((snapshots, Some((meta, state, dir))))
     }
 
-    /// An empty directory for a snapshot that is being made; it goes with its last handle unless it is published.
+    /// An empty directory for a snapshot that is being made; it goes with its last handle unless it
+    /// is published.
     pub(crate) fn prepare(&self) -> Result<SnapshotDir> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.dir.join(format!("new-{number}"));
@@ -243,8 +244,8 @@ pub(crate) fn parse_state(path: &Path, mut bytes: Vec<u8>) -> Result<(Meta, Vec<
     Ok((meta, state))
 }
 
-/// Checks the file of a state that came from a peer: whole, of this version, and of the place the peer says. What is installed has to
-/// be readable, or this node would be left without any state.
+/// Checks the file of a state that came from a peer: whole, of this version, and of the place the
+/// peer says. What is installed has to be readable, or this node would be left without any state.
 pub(crate) fn check_received(path: &Path, meta: &Meta, knows: Knows) -> Result<()> {
     let (found, state) = read_state_file(path)?;
     if found.last_log_id != meta.last_log_id || found.last_membership != meta.last_membership {

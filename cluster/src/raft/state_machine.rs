@@ -1,4 +1,5 @@
-//! openraft's state machine: the replicated [`State`] in memory, the flush buffer beside it, snapshots on disk.
+//! openraft's state machine: the replicated [`State`] in memory, the flush buffer beside it,
+//! snapshots on disk.
 
 mod build;
 
@@ -223,7 +224,8 @@ impl Inner {
         if changed_members {
             self.note_members();
         }
-        // The buffer is filled: who sees a flushable position finds it there. `applied` comes last, and implies the others.
+        // The buffer is filled: who sees a flushable position finds it there. `applied` comes last,
+        // and implies the others.
         self.flushable.send_if_modified(|old| {
             let newer = old.index != flushable.index;
             *old = flushable;
@@ -275,7 +277,8 @@ impl Inner {
         .await
         .map_err(|error| crate::node::Error::Fatal(error.to_string()))??;
         let mut flushed = at;
-        // The snapshot is durable before the store changes: a crash in between is repaired at start.
+        // The snapshot is durable before the store changes: a crash in between is repaired at
+        // start.
         if let Some(store) = &self.own_store
             && store.watermark().await?.position.index < at.index
             && let Some(copy) = dir.store_file()

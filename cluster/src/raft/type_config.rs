@@ -25,8 +25,8 @@ pub(crate) type Vote = VoteOf<TypeConfig>;
 pub(crate) type Membership = StoredMembershipOf<TypeConfig>;
 pub(crate) type Raft = openraft::Raft<TypeConfig, StateMachine>;
 
-/// The position of a log id. openraft counts from 0, where the first membership stands: no push is ever there, so that
-/// index 0 may also mean "before the first entry" in a [`Position`].
+/// The position of a log id. openraft counts from 0, where the first membership stands: no push is
+/// ever there, so that index 0 may also mean "before the first entry" in a [`Position`].
 pub(crate) fn position(id: &LogId) -> Position {
     Position::new(*id.leader_id, id.index)
 }

@@ -1,8 +1,9 @@
 //! Windows of content keys: what makes a repeated element known (DEDUP-1).
 //!
-//! Per collector a queue for age and a table for look-up: about 17 bytes per key. Keys are forgotten oldest first: beyond
-//! the collector's bound one by one, beyond the bound of all collectors and beyond the age limit by runs (the new keys of
-//! one push). Ages compare times that stand in pushes, never a clock (SM-1).
+//! Per collector a queue for age and a table for look-up: about 17 bytes per key. Keys are
+//! forgotten oldest first: beyond the collector's bound one by one, beyond the bound of all
+//! collectors and beyond the age limit by runs (the new keys of one push). Ages compare times that
+//! stand in pushes, never a clock (SM-1).
 
 mod known_keys;
 
@@ -51,7 +52,8 @@ pub(super) struct WindowImage {
 }
 
 impl Windows {
-    /// Takes the keys of one push: which of them are new, in their order. They are known afterwards.
+    /// Takes the keys of one push: which of them are new, in their order. They are known
+    /// afterwards.
     pub(super) fn admit(
         &mut self,
         collector: CollectorId,

@@ -7,7 +7,8 @@ pub struct StateLimits {
     pub keys_per_collector: usize,
     /// Content keys remembered for all collectors; beyond it the oldest are forgotten first.
     pub keys_total: usize,
-    /// Age beyond which a content key or an idempotency key is forgotten, by the times in the pushes, in seconds.
+    /// Age beyond which a content key or an idempotency key is forgotten, by the times in the
+    /// pushes, in seconds.
     pub key_age_seconds: u32,
     /// Idempotency keys remembered.
     pub idempotency_keys: usize,

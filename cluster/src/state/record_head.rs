@@ -5,7 +5,8 @@ use pga_config::CollectorId;
 use pga_storage::{ContentKey, Idempotency, PushRecord, Timestamp};
 use serde::Deserialize;
 
-/// A [`pga_storage::PushRecord`] whose texts and elements stay where they are: apply never decodes elements.
+/// A [`pga_storage::PushRecord`] whose texts and elements stay where they are: apply never decodes
+/// elements.
 ///
 /// Fields are positional, as in the record's own layout.
 #[derive(Debug, Deserialize)]

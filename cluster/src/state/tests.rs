@@ -441,7 +441,8 @@ fn limit_collectors(log: &mut Log, max: u64) {
     assert_eq!(log.apply(&Command::Control(limit)).reply, Reply::Done);
 }
 
-/// However many proposals of however many nodes were under way when the last place was taken: the log puts them in an order.
+/// However many proposals of however many nodes were under way when the last place was taken: the
+/// log puts them in an order.
 #[test]
 fn no_collector_becomes_known_beyond_the_limit() {
     let full = Reply::Refused(Refusal::CollectorsFull);

@@ -1,7 +1,7 @@
 //! Large pushes under way: parts are staged in the log, and take effect at once with their commit.
 //!
-//! An upload ends by its commit or its abort alone, both entries of the log; the leader aborts those whose node or client went
-//! away (`node/uploads.rs`).
+//! An upload ends by its commit or its abort alone, both entries of the log; the leader aborts
+//! those whose node or client went away (`node/uploads.rs`).
 
 use std::collections::BTreeMap;
 

@@ -58,7 +58,8 @@ pub enum RefusalReason {
     VersionMismatch,
     /// The other side's certificate does not allow this.
     Forbidden,
-    /// The request is larger than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES) or not of a known form.
+    /// The request is larger than [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES) or not of a known
+    /// form.
     Malformed,
     /// The other side has no room for this request now; retry later.
     Overloaded,

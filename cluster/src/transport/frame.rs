@@ -12,7 +12,8 @@ pub trait FrameSink: Send {
     /// Hands one frame to the network; waits while the other side is not keeping up.
     ///
     /// # Errors
-    /// [`TransportError::Broken`] once the stream is dead; [`TransportError::Refused`] for a frame over the cap.
+    /// [`TransportError::Broken`] once the stream is dead; [`TransportError::Refused`] for a frame
+    /// over the cap.
     fn send(&mut self, frame: Bytes) -> BoxFuture<'_, Result<(), TransportError>>;
 
     /// Ends the stream in an orderly way: the other side reads all frames, then `None`.
@@ -24,14 +25,16 @@ pub trait FrameSink: Send {
 
 /// What a transport implements for the receiving half of a stream.
 pub trait FrameSource: Send {
-    /// The next frame; `None` after the other side finished. Cancel safe: no frame is lost when the future is dropped.
+    /// The next frame; `None` after the other side finished. Cancel safe: no frame is lost when the
+    /// future is dropped.
     ///
     /// # Errors
     /// [`TransportError::Broken`] if the stream ended in any other way.
     fn recv(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, TransportError>>;
 }
 
-/// The sending half of a stream. Dropped without [`FrameSender::finish`], the other side sees a broken stream.
+/// The sending half of a stream. Dropped without [`FrameSender::finish`], the other side sees a
+/// broken stream.
 pub struct FrameSender(Box<dyn FrameSink>);
 
 impl FrameSender {
@@ -40,11 +43,13 @@ impl FrameSender {
         Self(Box::new(sink))
     }
 
-    /// Hands one frame, up to [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES), to the network; waits while the other side is not
-    /// keeping up. Not cancel safe: a dropped future may have sent a part of the frame, after which the stream is broken.
+    /// Hands one frame, up to [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES), to the network; waits
+    /// while the other side is not keeping up. Not cancel safe: a dropped future may have sent
+    /// a part of the frame, after which the stream is broken.
     ///
     /// # Errors
-    /// [`TransportError::Broken`] once the stream is dead; [`TransportError::Refused`] for a frame over the cap.
+    /// [`TransportError::Broken`] once the stream is dead; [`TransportError::Refused`] for a frame
+    /// over the cap.
     pub async fn send(&mut self, frame: Bytes) -> Result<(), TransportError> {
         self.0.send(frame).await
     }
@@ -76,7 +81,8 @@ impl FrameReceiver {
     /// The next frame; `None` after the other side finished. Cancel safe.
     ///
     /// # Errors
-    /// [`TransportError::Broken`] if the stream ended in any other way; every later call answers the same or `None`.
+    /// [`TransportError::Broken`] if the stream ended in any other way; every later call answers
+    /// the same or `None`.
     pub async fn recv(&mut self) -> Result<Option<Bytes>, TransportError> {
         self.0.recv().await
     }

@@ -155,7 +155,8 @@ impl TransportMetrics {
         self.refused.with_label_values(&[side.name(), reason]).inc();
     }
 
-    /// How many connections were refused for `reason` by the end that was dialled; for tests and status pages.
+    /// How many connections were refused for `reason` by the end that was dialled; for tests and
+    /// status pages.
     pub fn refused_by_server(&self, reason: &str) -> u64 {
         self.refused
             .with_label_values(&[Side::Server.name(), reason])

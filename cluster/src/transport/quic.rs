@@ -1,11 +1,14 @@
-//! Peers over QUIC: TLS 1.3 with certificates on both sides, one connection in each direction, one stream per request.
+//! Peers over QUIC: TLS 1.3 with certificates on both sides, one connection in each direction, one
+//! stream per request.
 //!
-//! After TLS the end that dialled says hello on the first stream: protocol version, cluster, who it is, whom it means; nothing
-//! else is served before. The node id must stand in the verified certificate (ID-1). What the holder of any other certificate of
-//! the same authority sends never reaches the [`Service`].
+//! After TLS the end that dialled says hello on the first stream: protocol version, cluster, who it
+//! is, whom it means; nothing else is served before. The node id must stand in the verified
+//! certificate (ID-1). What the holder of any other certificate of the same authority sends never
+//! reaches the [`Service`].
 //!
-//! Limits are in [`QuicLimits`]; a peer that exceeds one is told so (`overloaded`) or its stream is reset, never queued without
-//! bound. Consensus calls have places of their own, so that votes pass while forwarded work waits.
+//! Limits are in [`QuicLimits`]; a peer that exceeds one is told so (`overloaded`) or its stream is
+//! reset, never queued without bound. Consensus calls have places of their own, so that votes pass
+//! while forwarded work waits.
 
 mod dialer;
 mod exchange;
@@ -64,9 +67,11 @@ pub struct QuicOptions {
     pub listen: SocketAddr,
     /// Certificate and key of this node.
     pub identity: Identity,
-    /// Certificates of the authorities that are trusted; more than one while one replaces the other.
+    /// Certificates of the authorities that are trusted; more than one while one replaces the
+    /// other.
     pub trusted: Vec<CertificateDer<'static>>,
-    /// Directory for snapshots while they arrive; on the file system of the snapshots, so that they can be renamed.
+    /// Directory for snapshots while they arrive; on the file system of the snapshots, so that
+    /// they can be renamed.
     pub spool: PathBuf,
     /// Bounds.
     pub limits: QuicLimits,

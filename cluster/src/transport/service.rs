@@ -5,7 +5,8 @@ use futures::future::BoxFuture;
 
 use super::{FrameReceiver, FrameSender, Peer, ReceivedSnapshot, RpcKind, ServiceError};
 
-/// The server side: called by the transport for authenticated peers, with bounded concurrency per connection.
+/// The server side: called by the transport for authenticated peers, with bounded concurrency per
+/// connection.
 ///
 /// A future may be dropped at any await when its peer goes away.
 pub trait Service: Send + Sync + 'static {
@@ -28,8 +29,8 @@ pub trait Service: Send + Sync + 'static {
         requests: FrameReceiver,
     ) -> BoxFuture<'_, ()>;
 
-    /// Takes a snapshot that has arrived completely, all checksums right. Its directory is removed when `snapshot` is dropped,
-    /// unless it is kept.
+    /// Takes a snapshot that has arrived completely, all checksums right. Its directory is removed
+    /// when `snapshot` is dropped, unless it is kept.
     ///
     /// # Errors
     /// [`ServiceError`]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 /// A file to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotFile {
-    /// Name at the receiver: letters, digits, `.`, `_` and `-`, not starting with a dot, at most 128 bytes.
+    /// Name at the receiver: letters, digits, `.`, `_` and `-`, not starting with a dot, at most
+    /// 128 bytes.
     pub name: String,
     /// Where its bytes are now.
     pub path: PathBuf,
@@ -23,7 +24,8 @@ pub struct ReceivedFile {
     pub bytes: u64,
 }
 
-/// A snapshot that has arrived completely, in a directory of its own. Not fsynced. Dropping removes the directory.
+/// A snapshot that has arrived completely, in a directory of its own. Not fsynced. Dropping removes
+/// the directory.
 #[derive(Debug)]
 pub struct ReceivedSnapshot {
     dir: PathBuf,

@@ -1,4 +1,5 @@
-//! A cluster of real nodes on one disk, with their logs and buffers, over the in-process network or over QUIC.
+//! A cluster of real nodes on one disk, with their logs and buffers, over the in-process network or
+//! over QUIC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -23,7 +23,8 @@ async fn pushes_go_on_when_the_leader_dies() {
         async move {
             let (mut n, mut gap, mut last) = (0u64, Duration::ZERO, Instant::now());
             while !stop.load(Ordering::Relaxed) {
-                // Each push fails the test if it is not acknowledged, or finds itself in the window.
+                // Each push fails the test if it is not acknowledged, or finds itself in the
+                // window.
                 let outcome = node.push(record("c", [n]), soon()).await.unwrap();
                 assert!(
                     matches!(
@@ -115,7 +116,8 @@ async fn all_nodes_restart_from_disk() {
     assert_eq!(accepted(&before), accepted(&after));
 }
 
-/// It may have lost entries that its followers have: in the old term they would get other entries in the same places.
+/// It may have lost entries that its followers have: in the old term they would get other entries
+/// in the same places.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_leader_leads_in_a_new_term_only() {
     let mut cluster = Cluster::start(3).await;

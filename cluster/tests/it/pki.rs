@@ -1,4 +1,5 @@
-//! Identities: what the authority issues is accepted for what it is meant for, and for nothing else.
+//! Identities: what the authority issues is accepted for what it is meant for, and for nothing
+//! else.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
-//! Nodes that lost what they confirmed: they do not vote, are taken out and in again, and nothing acknowledged is lost (LOG-1).
+//! Nodes that lost what they confirmed: they do not vote, are taken out and in again, and nothing
+//! acknowledged is lost (LOG-1).
 
 use std::fs;
 use std::path::Path;
@@ -126,7 +127,8 @@ async fn an_older_copy_of_the_directory_is_found_out_by_the_peers() {
     cluster.settle(position).await;
 }
 
-/// Nobody has anything in memory any more. And what others saw of the life before says nothing about the new one.
+/// Nobody has anything in memory any more. And what others saw of the life before says nothing
+/// about the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_is_found_out_after_all_nodes_were_restarted() {
     let mut cluster = Cluster::start(3).await;
@@ -243,7 +245,8 @@ async fn stop_all(cluster: &mut Cluster) {
     }
 }
 
-/// The entry is on the damaged node and on one that is down: the third alone must not be able to elect anybody.
+/// The entry is on the damaged node and on one that is down: the third alone must not be able to
+/// elect anybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_node_helps_nobody_to_a_majority() {
     let mut cluster = Cluster::start(3).await;

@@ -1,4 +1,5 @@
-//! The simulated network: the same seed gives the same run, and each fault shows as the real one would.
+//! The simulated network: the same seed gives the same run, and each fault shows as the real one
+//! would.
 
 use std::sync::Arc;
 use std::time::Duration;

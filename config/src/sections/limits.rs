@@ -26,17 +26,22 @@ section! {
         max_ratio: u64 = "1000",
         /// Elements in one push.
         max_elements: u64 = "500000",
-        /// Bytes of pushes being decoded and replicated on this node; beyond it pushes are refused with 503.
+        /// Bytes of pushes being decoded and replicated on this node; beyond it pushes are refused
+        /// with 503.
         max_in_flight: ByteSize = "256MiB",
-        /// Pushes being decoded and replicated on this node at once; others wait for their turn in the order they came.
+        /// Pushes being decoded and replicated on this node at once; others wait for their turn in
+        /// the order they came.
         max_pushes: u64 = "512",
-        /// How long a push waits for its turn before it is refused with 503. Clients give up on an answer after 5 s, and
+        /// How long a push waits for its turn before it is refused with 503. Clients give up on an
+        /// answer after 5 s, and
         /// send the push again; a fail-over takes 1 s.
         max_push_wait: Duration = "4s",
-        /// Collectors the cluster knows; the push or registration of one more is refused with 503. The
+        /// Collectors the cluster knows; the push or registration of one more is refused with 503.
+        /// The
         /// leader's value holds for all nodes.
         max_collectors: u64 = "100000",
-        /// Different series of plain samples of one collector; beyond it its pushes are refused with 429. Each node
+        /// Different series of plain samples of one collector; beyond it its pushes are refused
+        /// with 429. Each node
         /// counts what a collector sent to it since its session there began.
         max_series_per_collector: u64 = "100000",
         /// Wrong registration secrets per minute and address before 429.

@@ -10,7 +10,8 @@ section! {
         segment_size: ByteSize = "32MiB",
         /// How many bytes of flushed entries stay at most; never more than a quarter of `max-size`.
         retain_after_flush_size: ByteSize = "256MiB",
-        /// Largest size of the log; pushes are refused with 503 when it is reached, until a flush lets some of it go.
+        /// Largest size of the log; pushes are refused with 503 when it is reached, until a flush
+        /// lets some of it go.
         max_size: ByteSize = "8GiB",
     }
 }

@@ -30,7 +30,8 @@ words! {
 section! {
     /// What the node writes about itself.
     Logging = "logging" {
-        /// Least level: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,pga_cluster=debug`.
+        /// Least level: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+        /// `info,pga_cluster=debug`.
         level: String = "info",
         /// `text` or `json`.
         format: LogFormat = "text",

@@ -7,7 +7,8 @@ use crate::section::section;
 section! {
     /// Notifications about alerts.
     Notify = "notify" {
-        /// Networks beside the public internet that notifications may go to, as `address/bits` with commas between; loopback, private and link-local addresses are refused without it.
+        /// Networks beside the public internet that notifications may go to, as `address/bits` with
+        /// commas between; loopback, private and link-local addresses are refused without it.
         allow_targets: String = "",
     }
 }

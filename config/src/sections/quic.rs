@@ -19,7 +19,8 @@ section! {
         cert_file: Option<PathBuf>,
         /// Private key of this node (PEM, mode 0600); default `<data-dir>/pki/node.key`.
         key_file: Option<PathBuf>,
-        /// Key that opens the cluster's replicated secrets (mode 0600); default `<data-dir>/pki/cluster.key`.
+        /// Key that opens the cluster's replicated secrets (mode 0600); default
+        /// `<data-dir>/pki/cluster.key`.
         cluster_key_file: Option<PathBuf>,
         /// How long a peer may be silent before its connection is given up.
         idle_timeout: Duration = "3s",

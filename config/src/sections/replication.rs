@@ -16,7 +16,8 @@ section! {
         in_flight: u64 = "4",
         /// Pushes larger than this are split over several entries, and are still all or nothing.
         split_size: ByteSize = "1MiB",
-        /// How long a push waits for a quorum, fail-over included; then its outcome is unknown to the client.
+        /// How long a push waits for a quorum, fail-over included; then its outcome is unknown to
+        /// the client.
         timeout: Duration = "10s",
     }
 }

@@ -1,8 +1,9 @@
 //! What is usual: the levels of a number at this hour of earlier days.
 //!
-//! Each hour is kept as one number: the mean of a gauge, or the growth a second of a counter. Usual is
-//! the median of the same hour, the one before it and the one after it, of the last two weeks' same
-//! day. Until a week was seen it is those of the last days, at most six. Hours are those of UTC.
+//! Each hour is kept as one number: the mean of a gauge, or the growth a second of a counter. Usual
+//! is the median of the same hour, the one before it and the one after it, of the last two weeks'
+//! same day. Until a week was seen it is those of the last days, at most six. Hours are those of
+//! UTC.
 
 use std::collections::VecDeque;
 

@@ -1,8 +1,8 @@
 //! Current values: the newest elements of each server, and the recent history of some numbers.
 //!
-//! Every node keeps them, from the pushes that it applies. They are no part of the replicated state:
-//! a node that starts has them again after one round of its collectors, and an alert that fires
-//! holds until then.
+//! Every node keeps them, from the pushes that it applies. They are no part of the replicated
+//! state: a node that starts has them again after one round of its collectors, and an alert that
+//! fires holds until then.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -79,7 +79,8 @@ pub const ONLY_IF_ANY: &[(&str, i64)] = &[
     ("pg_slru", 60),
     ("pg_subscription", 60),
 ];
-/// What a collector sends whenever it could read its server: while the server is down nothing is gone.
+/// What a collector sends whenever it could read its server: while the server is down nothing is
+/// gone.
 const HEARTBEAT: &str = "pg_activity_sample";
 /// Fields that tell the rows of other types apart.
 const COMMON_IDENTITY: &[&str] = &[
@@ -144,7 +145,8 @@ pub struct ServerFacts {
     baselines: Baselines,
     events: LogEvents,
     replicas: Replicas,
-    /// How far the collector's clock was ahead as it read its server, in microseconds; the last ones.
+    /// How far the collector's clock was ahead as it read its server, in microseconds; the last
+    /// ones.
     skews: VecDeque<i64>,
 }
 
@@ -352,7 +354,8 @@ impl ServerFacts {
         self.histories.get(&key)
     }
 
-    /// Whether a type that comes only while there are rows has not come, although the server is heard.
+    /// Whether a type that comes only while there are rows has not come, although the server is
+    /// heard.
     fn is_gone(&self, kind: &str) -> bool {
         let Some((_, every)) = ONLY_IF_ANY.iter().find(|(name, _)| *name == kind) else {
             return false;

@@ -1,7 +1,7 @@
 //! Alerts: rules over current values, the states of what they find, and what is said about it.
 //!
-//! Everything here is a function of what it is given: no clock, no I/O, no randomness. The leader of
-//! the cluster calls it and proposes what changed (design D13, D17, D18).
+//! Everything here is a function of what it is given: no clock, no I/O, no randomness. The leader
+//! of the cluster calls it and proposes what changed (design D13, D17, D18).
 //!
 //! ```text
 //! pushes -> Facts -> Rule::evaluate -> machine::step -> AlertCommand::Evaluated -> log

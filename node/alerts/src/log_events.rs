@@ -1,9 +1,10 @@
 //! Events of the server's log, counted: how many of a class came lately, and about whom.
 //!
-//! `log_class` has a row for each class of `pg_log` and severity (the server's word, `PANIC` included). Failed log-ins have one for
-//! each `user` and one for each `host` too, and cancelled autovacuums one for each `table`: `by` says
-//! which, `subject` whom. `in_1m`, `in_5m`, `in_15m`, `in_30m` and `in_1h` count the events up to the
-//! newest element of the server, by their own times. The other fields are those of the newest event.
+//! `log_class` has a row for each class of `pg_log` and severity (the server's word, `PANIC`
+//! included). Failed log-ins have one for each `user` and one for each `host` too, and cancelled
+//! autovacuums one for each `table`: `by` says which, `subject` whom. `in_1m`, `in_5m`, `in_15m`,
+//! `in_30m` and `in_1h` count the events up to the newest element of the server, by their own
+//! times. The other fields are those of the newest event.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -48,8 +49,8 @@ const SHOWN: &[&str] = &[
 /// Class, severity, what the row is by, and whom it is about.
 type Key = (String, String, &'static str, String);
 
-/// An entry of `pg_log` under the names that rows have. A `PANIC` is told as `FATAL` in v3; its class
-/// tells it.
+/// An entry of `pg_log` under the names that rows have. A `PANIC` is told as `FATAL` in v3; its
+/// class tells it.
 fn named(entry: &Json, database: &Json) -> Json {
     let mut event = entry.clone();
     for (name, of) in [

@@ -1,8 +1,8 @@
 //! Mails: a notification as a message of RFC 5322, in plain text and in HTML.
 //!
-//! The `Message-ID` is made of the notification's key, which is the same in every attempt and on every
-//! node: mail programs and servers that know it already recognise a repeat. All mails of a group have
-//! one `References`, so that they are shown as one thread.
+//! The `Message-ID` is made of the notification's key, which is the same in every attempt and on
+//! every node: mail programs and servers that know it already recognise a repeat. All mails of a
+//! group have one `References`, so that they are shown as one thread.
 
 use std::time::{Duration, SystemTime};
 
@@ -141,7 +141,8 @@ pub(crate) fn problem(settings: &MailSettings, template: &str) -> Option<String>
     made.err().map(|error| format!("mail.{error}"))
 }
 
-/// The mail that carries a notification. `key` is the notification's, `now` is in seconds since 1970.
+/// The mail that carries a notification. `key` is the notification's, `now` is in seconds since
+/// 1970.
 ///
 /// # Errors
 /// What is wrong with an address, the zone or a template.

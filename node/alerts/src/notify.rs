@@ -1,9 +1,10 @@
 //! Who is to be told what: from the alerts of the state to notifications for the outbox.
 //!
 //! A channel's alerts are grouped by some of their labels. A group's first message waits
-//! `group_wait`, so that what begins together is told together; later ones wait `group_interval`, and
-//! what has not changed is told again after `repeat_interval`, unless somebody takes care of it. What
-//! is silenced or hidden by another alert is not told; when that ends and it still fires, it is.
+//! `group_wait`, so that what begins together is told together; later ones wait `group_interval`,
+//! and what has not changed is told again after `repeat_interval`, unless somebody takes care of
+//! it. What is silenced or hidden by another alert is not told; when that ends and it still fires,
+//! it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! What is remembered of replication: standbys that a primary had, and who was primary in a group of
-//! servers with one system identifier.
+//! What is remembered of replication: standbys that a primary had, and who was primary in a group
+//! of servers with one system identifier.
 
 use std::collections::BTreeMap;
 

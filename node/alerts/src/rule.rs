@@ -100,7 +100,8 @@ pub struct Rule {
     /// What it is about: a name and an expression each.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Ids of rules that say nothing about the same server while this one fires; `*` is all others.
+    /// Ids of rules that say nothing about the same server while this one fires; `*` is all
+    /// others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hides: Vec<String>,
     /// What happened, as a template.

@@ -1,10 +1,10 @@
 //! Quiet by default: a day and an hour of a healthy server fire no default rule.
 //!
-//! `data/healthy-server.json` holds two readings of one real server by the collector, a minute apart,
-//! under load. What grew between them goes on growing, in waves over the day and with noise; other
-//! numbers stray around what was read. The server was one for tests, on a machine that was busy with
-//! other things: `fsync` was off, and pressure (PSI) grew ten times as fast as the data says.
-//! The second day has usual levels to be compared with.
+//! `data/healthy-server.json` holds two readings of one real server by the collector, a minute
+//! apart, under load. What grew between them goes on growing, in waves over the day and with noise;
+//! other numbers stray around what was read. The server was one for tests, on a machine that was
+//! busy with other things: `fsync` was off, and pressure (PSI) grew ten times as fast as the data
+//! says. The second day has usual levels to be compared with.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

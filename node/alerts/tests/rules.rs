@@ -1,4 +1,5 @@
-//! Each default rule over stored data: a history that fires it, and one just under it that does not.
+//! Each default rule over stored data: a history that fires it, and one just under it that does
+//! not.
 
 #![expect(
     clippy::unwrap_used,

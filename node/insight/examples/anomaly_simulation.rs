@@ -67,8 +67,8 @@ pub(crate) struct Tally {
     pub(crate) false_alarms: f64,
     /// Steps of each size.
     pub(crate) steps: f64,
-    /// Steps of 2 ×, of 3 ×, of max(2 ×, 4 s₁) that were found when ten minutes were over; the last
-    /// again, one minute later.
+    /// Steps of 2 ×, of 3 ×, of max(2 ×, 4 s₁) that were found when ten minutes were over; the
+    /// last again, one minute later.
     pub(crate) found: [f64; 4],
 }
 

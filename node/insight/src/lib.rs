@@ -5,11 +5,11 @@
 //! output.
 //! # Map
 //! [`fingerprint()`] answers which statements are the same one. [`plan`] reads plans, finds what is
-//! wrong with them and what changed between two of them. [`rewrites`] offers statements that give the
-//! same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`] finds
-//! what is not usual, [`patterns`] what comes back, [`comparison`] what changed between two windows of
-//! time, and [`results`] whether what was done has helped; [`prediction`] says what a statement will
-//! take.
+//! wrong with them and what changed between two of them. [`rewrites`] offers statements that give
+//! the same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`]
+//! finds what is not usual, [`patterns`] what comes back, [`comparison`] what changed between two
+//! windows of time, and [`results`] whether what was done has helped; [`prediction`] says what a
+//! statement will take.
 
 pub mod anomalies;
 pub mod comparison;

@@ -8,8 +8,8 @@
 //!
 //! # How a caller feeds it
 //! Each hour and statement make one [`Row`]: [`Features`] as they were known at a time, and the
-//! mean that the hour after it had. [`train()`] makes a [`Model`] of at least 100 rows over 24 hours;
-//! [`Model::predict`] answers. Without a model [`fallback`] answers from history.
+//! mean that the hour after it had. [`train()`] makes a [`Model`] of at least 100 rows over 24
+//! hours; [`Model::predict`] answers. Without a model [`fallback`] answers from history.
 
 mod answer;
 mod conformal;

@@ -112,8 +112,8 @@ pub fn measure(touched: &[Change], control: &[Change]) -> Option<Measured> {
     })
 }
 
-/// Judges what was measured. `lost` are the seconds a day that other statements on the same relation
-/// certainly take longer.
+/// Judges what was measured. `lost` are the seconds a day that other statements on the same
+/// relation certainly take longer.
 #[must_use]
 pub fn judge(measured: &Measured, lost: f64) -> Verdict {
     let saved = measured.saved_seconds_per_day;

@@ -10,8 +10,8 @@
 //! Functions and views are not looked into. What W2 and W5 write may have the statement's own
 //! fingerprint: equalities, a list and an array are one family.
 //! # Map
-//! [`rewrites`] judges one statement; [`n_plus_one()`] and [`single_inserts()`] judge how statements
-//! are called. [`Facts`] is what they know beside the text.
+//! [`rewrites`] judges one statement; [`n_plus_one()`] and [`single_inserts()`] judge how
+//! statements are called. [`Facts`] is what they know beside the text.
 
 mod facts;
 mod finding;

@@ -2,12 +2,12 @@
 //! another time, in plain sentences.
 //!
 //! *Load* is the mean number of sessions that work or wait at a moment (Oracle's average active
-//! sessions): those of `pg_stat_activity` that are active. From samples every ten seconds what lasts
-//! less than a second is seldom seen; with n samples a load of L is known to about √(L/n).
+//! sessions): those of `pg_stat_activity` that are active. From samples every ten seconds what
+//! lasts less than a second is seldom seen; with n samples a load of L is known to about √(L/n).
 //!
-//! The increase is given to groups greedily: in each round the group of any dimension that grew most
-//! is taken, its sessions are put aside, and the rest is looked at again. Sessions that wait for a
-//! lock are not the cause: the root that they wait for is.
+//! The increase is given to groups greedily: in each round the group of any dimension that grew
+//! most is taken, its sessions are put aside, and the rest is looked at again. Sessions that wait
+//! for a lock are not the cause: the root that they wait for is.
 
 mod explain;
 #[cfg(test)]

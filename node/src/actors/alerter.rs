@@ -1,9 +1,10 @@
-//! Keeps current values on every node; on the leader, evaluates the alert rules and sends what is to be
-//! told.
+//! Keeps current values on every node; on the leader, evaluates the alert rules and sends what is
+//! to be told.
 //!
-//! Role: a leader's job (design D18) that reads what was applied every second, evaluates every ten, and
-//! plans and sends notifications every second. Owner: the node's root. Failure: a new one reads the
-//! current values from the buffer again; what fires and what waits to be sent stands in the state.
+//! Role: a leader's job (design D18) that reads what was applied every second, evaluates every ten,
+//! and plans and sends notifications every second. Owner: the node's root. Failure: a new one reads
+//! the current values from the buffer again; what fires and what waits to be sent stands in the
+//! state.
 
 use std::sync::Arc;
 use std::time::Duration;

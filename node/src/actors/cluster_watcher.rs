@@ -1,6 +1,7 @@
 //! Watches who leads.
 //!
-//! Role: logs changes of leadership. Owner: the node's root. Failure: a new one starts watching from now.
+//! Role: logs changes of leadership. Owner: the node's root. Failure: a new one starts watching
+//! from now.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! The session of one collector on this node.
 //!
-//! Role: holds what belongs to one collector here (its pushes under way, its series) and hands each push to the
-//! replicator. Owner: [`super::sessions`]. Failure: a panic ends the session and drops the pushes it had not handed over;
-//! their callers open a new session and hand them over again, which is safe as repeats are found (SESS-1, DEDUP-1).
+//! Role: holds what belongs to one collector here (its pushes under way, its series) and hands each
+//! push to the replicator. Owner: [`super::sessions`]. Failure: a panic ends the session and drops
+//! the pushes it had not handed over; their callers open a new session and hand them over again,
+//! which is safe as repeats are found (SESS-1, DEDUP-1).
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};

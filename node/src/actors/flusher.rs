@@ -1,8 +1,9 @@
 //! Moves applied pushes from the buffer into the store.
 //!
-//! Role: runs the effects that [`FlushPlan`] decides; each is a task of its own that reports back, so that the mailbox
-//! stays prompt. Owner: the node's root. Failure: a new flusher takes the store over again and goes on from its watermark,
-//! so that a batch whose outcome nobody knows is neither lost nor stored twice (FLUSH-1, FLUSH-2).
+//! Role: runs the effects that [`FlushPlan`] decides; each is a task of its own that reports back,
+//! so that the mailbox stays prompt. Owner: the node's root. Failure: a new flusher takes the store
+//! over again and goes on from its watermark, so that a batch whose outcome nobody knows is neither
+//! lost nor stored twice (FLUSH-1, FLUSH-2).
 
 mod effects;
 

@@ -1,8 +1,11 @@
-//! Makes the cluster what it should be: adds nodes that were let in, as soon as they are up, and sets its limits.
+//! Makes the cluster what it should be: adds nodes that were let in, as soon as they are up, and
+//! sets its limits.
 //!
-//! Role: on the leader, looks at the address book for nodes that are no members yet and adds one at a time: as a learner,
-//! then as a voter. Where the log has another limit of collectors than the configuration of this node, it proposes its own:
-//! the limit is decided where pushes are applied, so all nodes need the same (LIM-1). Owner: the node's root. Failure: the next look, also by the next leader, finds them again.
+//! Role: on the leader, looks at the address book for nodes that are no members yet and adds one at
+//! a time: as a learner, then as a voter. Where the log has another limit of collectors than the
+//! configuration of this node, it proposes its own: the limit is decided where pushes are applied,
+//! so all nodes need the same (LIM-1). Owner: the node's root. Failure: the next look, also by the
+//! next leader, finds them again.
 
 use std::sync::Arc;
 use std::time::Duration;

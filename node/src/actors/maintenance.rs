@@ -1,7 +1,7 @@
 //! Drops what is older than the retention.
 //!
-//! Role: calls the store once per interval; for a shared store on the leader alone. Owner: the node's root. Failure: the
-//! next round does it.
+//! Role: calls the store once per interval; for a shared store on the leader alone. Owner: the
+//! node's root. Failure: the next round does it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The supervisor of sessions, and the handle through which pushes reach them.
 //!
-//! Role: opens one [`CollectorSession`] per collector seen here, at most as many as configured, and ends idle ones.
-//! Owner: the node's root. Failure: its sessions end with it, and open again with their next push.
+//! Role: opens one [`CollectorSession`] per collector seen here, at most as many as configured, and
+//! ends idle ones. Owner: the node's root. Failure: its sessions end with it, and open again with
+//! their next push.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,7 +158,8 @@ impl SessionsHandle {
         }
     }
 
-    /// Hands a push to its session and waits for the outcome. Not cancel safe: a dropped call may still take effect.
+    /// Hands a push to its session and waits for the outcome. Not cancel safe: a dropped call may
+    /// still take effect.
     pub(crate) async fn push(&self, push: Push) -> Result<PushAck, ApiError> {
         let push = Arc::new(push);
         for attempt in 0..ATTEMPTS {
@@ -179,7 +181,8 @@ impl SessionsHandle {
             match session.call(message, Some(self.deadline)).await {
                 Ok(CallResult::Success(outcome)) => return outcome,
                 Ok(CallResult::Timeout) => return Err(unavailable("outcome_unknown")),
-                // The session died. Whatever became of this push, handing it over again stores it once (DEDUP-1).
+                // The session died. Whatever became of this push, handing it over again stores it
+                // once (DEDUP-1).
                 Ok(CallResult::SenderError) | Err(_) => {
                     tracing::debug!(collector_id = %push.collector, attempt, "session died");
                     self.table.forget(push.collector, session.get_id());
@@ -308,7 +311,8 @@ impl SessionsState {
         if self.table.len() as u64 >= config.sessions.max {
             return Err(self.full("sessions_full", RETRY_SESSIONS));
         }
-        // An early answer; of several new collectors under way at once, the log decides who is one too many.
+        // An early answer; of several new collectors under way at once, the log decides who is one
+        // too many.
         let (is_known, collectors) = self.context.replica.known(collector);
         if !is_known && collectors as u64 >= config.limits.max_collectors {
             return Err(self.full(COLLECTORS_FULL, RETRY_COLLECTORS));

@@ -1,8 +1,9 @@
 //! Runs the HTTP front.
 //!
-//! Role: serves on the node's listening socket, which outlives this actor, so that connections wait while it restarts.
-//! Owner: the node's root. Failure: requests under way are cut off and their clients ask again (their outcome is unknown to
-//! them, DEDUP-1); the next server takes over the same socket.
+//! Role: serves on the node's listening socket, which outlives this actor, so that connections wait
+//! while it restarts. Owner: the node's root. Failure: requests under way are cut off and their
+//! clients ask again (their outcome is unknown to them, DEDUP-1); the next server takes over the
+//! same socket.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Current values of this node: read from the buffer of applied pushes, as the flush reads them.
 //!
-//! What is usual takes weeks to learn, so each node keeps it in a file of its data directory, written
-//! once an hour. It is no part of the replicated state and needs no store: a node without the file, or
-//! with one of another version, learns again.
+//! What is usual takes weeks to learn, so each node keeps it in a file of its data directory,
+//! written once an hour. It is no part of the replicated state and needs no store: a node without
+//! the file, or with one of another version, learns again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -42,8 +42,8 @@ static HELLO: LazyLock<ClientId> = LazyLock::new(|| {
 /// Sends a notification's content; what the server said after the data.
 ///
 /// # Errors
-/// What went wrong, for people to read. If it went wrong after the data was sent, the server may have
-/// taken the mail.
+/// What went wrong, for people to read. If it went wrong after the data was sent, the server may
+/// have taken the mail.
 pub(super) async fn send(
     settings: &Settings,
     content: &serde_json::Value,

@@ -15,7 +15,8 @@ use crate::error::chain;
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl NodeApiImpl {
-    /// Refuses a position that the cluster has not committed. Without a quorum nobody knows: then it passes.
+    /// Refuses a position that the cluster has not committed. Without a quorum nobody knows: then
+    /// it passes.
     async fn not_ahead(&self, wanted: Position, deadline: Instant) -> Result<(), ApiError> {
         let now = Instant::now();
         if self.cluster.wait_applied(wanted, now).await.is_ok() {
@@ -49,7 +50,8 @@ impl NodeApiImpl {
         Err(ApiError::NotFound("collector"))
     }
 
-    /// Waits, bounded, until this node's store holds `min_position`; answers the position a read reflects.
+    /// Waits, bounded, until this node's store holds `min_position`; answers the position a read
+    /// reflects.
     async fn wait_for(&self, min_position: Option<Position>) -> Result<Position, ApiError> {
         let mut flushed = self.replica.flushed();
         let Some(wanted) = min_position else {

@@ -39,8 +39,8 @@ pub(crate) struct CreateArgs {
     #[arg(long, short, value_name = "FILE")]
     config: PathBuf,
     /// File with a passphrase (first line, mode 0600): encrypts the backup, and puts the cluster
-    /// key in. Without it the cluster key is not in the backup, and restoring takes pki/cluster.key
-    /// of a node
+    /// key in. Without it the cluster key is not in the backup, and restoring takes
+    /// pki/cluster.key of a node
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Replace the file if it is there

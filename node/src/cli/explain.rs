@@ -17,7 +17,8 @@ const MAX_PLAN: u64 = 64 << 20;
 /// What is explained.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
-    /// File with the output of EXPLAIN (ANALYZE, BUFFERS), as text or JSON, or of auto_explain; - is standard input
+    /// File with the output of EXPLAIN (ANALYZE, BUFFERS), as text or JSON, or of auto_explain; -
+    /// is standard input
     file: PathBuf,
     /// Print JSON: the tree and the findings
     #[arg(long)]

@@ -76,7 +76,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     outcome.map(|()| Exit::Ok)
 }
 
-/// Resolves when a signal asks this process to stop, or, if it is to end with its parent, when that is gone.
+/// Resolves when a signal asks this process to stop, or, if it is to end with its parent, when that
+/// is gone.
 pub(crate) async fn stop_or_parent_gone(exit_with_parent: bool) {
     if !exit_with_parent {
         return stop_signal().await;

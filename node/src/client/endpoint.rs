@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// Where one node serves HTTP: `http://127.0.0.1:8081`, `https://db1.example:8443`, or without the scheme (`http`).
+/// Where one node serves HTTP: `http://127.0.0.1:8081`, `https://db1.example:8443`, or without the
+/// scheme (`http`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     is_tls: bool,

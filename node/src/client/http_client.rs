@@ -56,7 +56,8 @@ impl ClientOptions {
         self
     }
 
-    /// Speaks TLS to `https://` addresses, and believes the CA certificates in the PEM file at `path`.
+    /// Speaks TLS to `https://` addresses, and believes the CA certificates in the PEM file at
+    /// `path`.
     ///
     /// # Errors
     /// [`ClientError::CaFile`] if the file cannot be read or holds no certificate.
@@ -155,8 +156,9 @@ impl HttpClient {
 
     /// Sends a JSON request and waits for the whole answer, whatever its status.
     ///
-    /// A connection that the node closed while it was idle is opened again, so the request may reach the node twice:
-    /// use it for requests that may be repeated. Not cancel safe in that a dropped request costs the connection.
+    /// A connection that the node closed while it was idle is opened again, so the request may
+    /// reach the node twice: use it for requests that may be repeated. Not cancel safe in that
+    /// a dropped request costs the connection.
     ///
     /// # Errors
     /// [`ClientError`] if there is no answer; the outcome is unknown then.
@@ -178,7 +180,8 @@ impl HttpClient {
         self.send_request(request.body(Full::new(body))?).await
     }
 
-    /// As [`HttpClient::send`], for a request with its own headers. `Host` is added if it is missing.
+    /// As [`HttpClient::send`], for a request with its own headers. `Host` is added if it is
+    /// missing.
     ///
     /// # Errors
     /// As [`HttpClient::send`].

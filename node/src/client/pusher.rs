@@ -21,7 +21,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// How long a push is tried for.
 #[derive(Clone, Copy, Debug)]
 pub struct PushPolicy {
-    /// After this long without an acknowledgement the push counts as failed, its outcome as unknown.
+    /// After this long without an acknowledgement the push counts as failed, its outcome as
+    /// unknown.
     pub give_up: Duration,
 }
 
@@ -79,9 +80,11 @@ enum Attempt {
     },
 }
 
-/// Pushes bodies to one of several nodes: the same body goes to the next node until one acknowledges it.
+/// Pushes bodies to one of several nodes: the same body goes to the next node until one
+/// acknowledges it.
 ///
-/// Safe to repeat, since repeated elements are found by the cluster (DEDUP-1). It stays with the node that answered.
+/// Safe to repeat, since repeated elements are found by the cluster (DEDUP-1). It stays with the
+/// node that answered.
 pub struct Pusher {
     clients: Vec<HttpClient>,
     current: usize,
@@ -116,8 +119,8 @@ impl Pusher {
         self.clients.get(self.current).map(HttpClient::endpoint)
     }
 
-    /// Pushes `body` (JSON, in any encoding the contract allows) until it is acknowledged, refused, or given up.
-    /// Dropped before its end, the outcome is unknown.
+    /// Pushes `body` (JSON, in any encoding the contract allows) until it is acknowledged, refused,
+    /// or given up. Dropped before its end, the outcome is unknown.
     pub async fn push(&mut self, body: Bytes) -> Pushed {
         let begun = Instant::now();
         let mut attempts = 0;
@@ -187,7 +190,8 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
                 after: None,
             },
         },
-        // A request before this one may have taken effect, so only the first refusal is a certain one.
+        // A request before this one may have taken effect, so only the first refusal is a certain
+        // one.
         400..=499 if status != 429 && status != 408 => {
             let message = answer.text_start();
             Attempt::Done(if is_first {

@@ -23,7 +23,8 @@ pub struct CollectArgs {
         default_value = "http://127.0.0.1:8081,http://127.0.0.1:8082,http://127.0.0.1:8083"
     )]
     pub nodes: Vec<Endpoint>,
-    /// A server to read (postgres://user@host/database); once for each. Without it one is simulated
+    /// A server to read (postgres://user@host/database); once for each. Without it one is
+    /// simulated
     #[arg(
         long,
         env = "PGANALYTICS_COLLECT_DSN",
@@ -43,7 +44,8 @@ pub struct CollectArgs {
     /// Leave the machine's own figures out: where the collector runs on another one
     #[arg(long)]
     pub no_host: bool,
-    /// Where the server's log is on this machine, if not where the server says; once for each --dsn
+    /// Where the server's log is on this machine, if not where the server says; once for each
+    /// --dsn
     #[arg(
         long,
         env = "PGANALYTICS_LOG_DIR",
@@ -69,7 +71,8 @@ pub struct CollectArgs {
     /// Host name it reports; the machine's by default
     #[arg(long)]
     pub hostname: Option<String>,
-    /// Registers with this secret at the start: the cluster gives the collector its id and its token
+    /// Registers with this secret at the start: the cluster gives the collector its id and its
+    /// token
     #[arg(long, env = "PGANALYTICS_REGISTRATION_SECRET", hide_env_values = true)]
     pub registration_secret: Option<String>,
     /// Token of this collector, from an earlier registration

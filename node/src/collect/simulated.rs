@@ -1,7 +1,8 @@
 //! A PostgreSQL server that does not exist: what a collector would read from it, cycle by cycle.
 //!
-//! Everything is a function of (seed, cycle, time), so that a reader can tell what was sent without having kept it.
-//! Counters only grow, levels move slowly, inventory (schema, extensions) never changes.
+//! Everything is a function of (seed, cycle, time), so that a reader can tell what was sent without
+//! having kept it. Counters only grow, levels move slowly, inventory (schema, extensions) never
+//! changes.
 
 mod activity;
 mod host;
@@ -39,8 +40,8 @@ impl SimulatedServer {
         }
     }
 
-    /// What collection number `cycle` (from 0) finds at time `at`: fourteen elements of twelve types, in the forms a
-    /// stock collector sends (contract 3), all with the timestamp `at`.
+    /// What collection number `cycle` (from 0) finds at time `at`: fourteen elements of twelve
+    /// types, in the forms a stock collector sends (contract 3), all with the timestamp `at`.
     pub fn cycle(&self, cycle: u64, at: Timestamp) -> Vec<Value> {
         let numbers = Numbers::new(self.seed, cycle);
         let at = at.to_string();
@@ -89,7 +90,8 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// An element of one of the types that carry the collector and an object by database (contract 3.8).
+    /// An element of one of the types that carry the collector and an object by database (contract
+    /// 3.8).
     fn by_database(&self, kind: &str, content: impl Fn(&str) -> Value) -> Value {
         let databases: serde_json::Map<String, Value> = DATABASES
             .iter()

@@ -1,4 +1,5 @@
-//! Something to look at: a collector that pushes to the demo's nodes, of a real server or of a simulated one.
+//! Something to look at: a collector that pushes to the demo's nodes, of a real server or of a
+//! simulated one.
 
 use std::time::Duration;
 

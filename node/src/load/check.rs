@@ -20,7 +20,8 @@ pub struct Verdict {
     pub lost: u64,
     /// Found more often than once: how many too many.
     pub duplicated: u64,
-    /// Found, and never sent; or sent and refused; or part of an unanswered push of which another part is missing.
+    /// Found, and never sent; or sent and refused; or part of an unanswered push of which another
+    /// part is missing.
     pub phantom: u64,
 }
 

@@ -1,10 +1,11 @@
-//! What is pushed: bodies that carry (collector, sequence) in every element, and the way back from an element.
+//! What is pushed: bodies that carry (collector, sequence) in every element, and the way back from
+//! an element.
 //!
 //! # Samples
-//! `value` is the sequence plus a fraction that depends on the seed; the sequence picks one of a push's series.
-//! # Cycles
-//! A push is as many rounds of a simulated collection as are needed; round `r` of a push has the push's time plus
-//! `r` milliseconds, so (time, type, database) names one element of the collector.
+//! `value` is the sequence plus a fraction that depends on the seed; the sequence picks one of a
+//! push's series. # Cycles
+//! A push is as many rounds of a simulated collection as are needed; round `r` of a push has the
+//! push's time plus `r` milliseconds, so (time, type, database) names one element of the collector.
 
 use std::fmt::Write;
 
@@ -82,7 +83,8 @@ impl Kind {
         body.into_bytes()
     }
 
-    /// Which sequence `element` has, if it is an element that `history`'s collector sent, unchanged.
+    /// Which sequence `element` has, if it is an element that `history`'s collector sent,
+    /// unchanged.
     pub(super) fn sequence(
         self,
         history: &History,

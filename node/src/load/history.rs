@@ -13,7 +13,8 @@ pub enum PushState {
     Unknown,
 }
 
-/// The pushes of one collector, in their order; element `n` of push `p` has the sequence `p * elements + n`.
+/// The pushes of one collector, in their order; element `n` of push `p` has the sequence `p *
+/// elements + n`.
 #[derive(Clone, Debug)]
 pub struct History {
     /// The collector id as it was sent.

@@ -57,7 +57,8 @@ pub struct LoadArgs {
     /// What is pushed: plain samples, or the elements of whole collection cycles
     #[arg(long, value_enum, default_value_t = Kind::Samples)]
     pub kind: Kind,
-    /// `max` pushes without a pause; a number is pushes per second over all collectors. Overrides --interval
+    /// `max` pushes without a pause; a number is pushes per second over all collectors. Overrides
+    /// --interval
     #[arg(long)]
     pub rate: Option<Rate>,
     /// Read everything back through each node, and count what is lost, duplicated or phantom

@@ -48,7 +48,8 @@ pub struct Pushes {
     pub failed: u64,
 }
 
-/// Counts of elements: the worst of all views; all but `acknowledged` are null if nothing was read back.
+/// Counts of elements: the worst of all views; all but `acknowledged` are null if nothing was read
+/// back.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[expect(
     missing_docs,

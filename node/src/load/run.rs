@@ -32,7 +32,8 @@ pub struct Run {
     pub succeeded: u64,
     /// Pushes that were refused, or given up.
     pub failed: u64,
-    /// Of the acknowledged pushes, from the first try to the acknowledgement, with the time of that try; ascending.
+    /// Of the acknowledged pushes, from the first try to the acknowledgement, with the time of
+    /// that try; ascending.
     pub latencies: Vec<(Duration, Instant)>,
     /// Longest time without any acknowledgement.
     pub longest_gap: Duration,
@@ -44,10 +45,12 @@ pub struct Run {
     pub first_failure: Option<String>,
 }
 
-/// Makes the load: one task per collector, until the duration is over or `stop` holds true. `tally` counts meanwhile.
+/// Makes the load: one task per collector, until the duration is over or `stop` holds true. `tally`
+/// counts meanwhile.
 ///
 /// # Errors
-/// [`LoadError`] if the options are wrong or the collectors cannot be registered. Failed pushes are no error.
+/// [`LoadError`] if the options are wrong or the collectors cannot be registered. Failed pushes are
+/// no error.
 pub async fn run(
     args: &LoadArgs,
     stop: watch::Receiver<bool>,

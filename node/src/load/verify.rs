@@ -18,7 +18,8 @@ const READERS: usize = 4;
 /// Longest wait for a node that is asked before the load.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads everything that `run` pushed back through each node, and from the database if one is given; one view each.
+/// Reads everything that `run` pushed back through each node, and from the database if one is
+/// given; one view each.
 ///
 /// # Errors
 /// [`LoadError`] if a node or the database gives no answer within `verify_timeout`.
@@ -41,8 +42,8 @@ pub async fn verify(args: &LoadArgs, run: &Arc<Run>) -> Result<Vec<View>, LoadEr
     Ok(views)
 }
 
-/// Whether the nodes let this program read back, asked before anything is pushed. A node that gives no answer is not asked again:
-/// it may be there when it is read from.
+/// Whether the nodes let this program read back, asked before anything is pushed. A node that gives
+/// no answer is not asked again: it may be there when it is read from.
 ///
 /// # Errors
 /// `Options` if a node refuses: the credentials are missing or wrong.

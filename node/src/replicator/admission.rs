@@ -68,7 +68,8 @@ impl Admission {
         }
     }
 
-    /// Whether a push of `bytes` or more would be admitted while `held` is on this node. Costs nothing, and takes nothing.
+    /// Whether a push of `bytes` or more would be admitted while `held` is on this node. Costs
+    /// nothing, and takes nothing.
     pub(crate) fn check(&self, bytes: u64, held: Held) -> Result<(), ApiError> {
         if held.backlog.saturating_add(bytes) > self.buffer_bytes {
             return Err(self.refuse("buffer_full", RETRY_BUFFER));
@@ -79,7 +80,8 @@ impl Admission {
         Ok(())
     }
 
-    /// Admits a push of `bytes` while `held` is on this node; the answer holds its share until it is dropped.
+    /// Admits a push of `bytes` while `held` is on this node; the answer holds its share until it
+    /// is dropped.
     pub(crate) fn admit(&self, bytes: u64, held: Held) -> Result<Admitted, ApiError> {
         self.check(bytes, held)?;
         let before = self.under_way.add(bytes);

@@ -7,7 +7,8 @@ use pga_web::{ApiError, Push};
 /// A record must fit into a message between nodes, with room around it, in bytes.
 const MAX_RECORD_BYTES: usize = 12 << 20;
 
-/// Encodes `push`: one record if it is at most `split_bytes`, else one per part, in the elements' order.
+/// Encodes `push`: one record if it is at most `split_bytes`, else one per part, in the elements'
+/// order.
 pub(super) fn encode(push: &Push, split_bytes: usize) -> Result<Vec<Bytes>, ApiError> {
     let whole = Bytes::from(record(push, &push.elements));
     if whole.len() <= split_bytes {

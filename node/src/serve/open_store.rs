@@ -20,7 +20,8 @@ const START_WAIT: Duration = Duration::from_secs(3);
 /// Between two attempts to bring the database's schema up to date.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Opens the store, and brings its schema up to date: at once if it is the node's own, else as soon as the database answers.
+/// Opens the store, and brings its schema up to date: at once if it is the node's own, else as soon
+/// as the database answers.
 pub(super) async fn open(
     config: &Config,
     data: &DataDir,
@@ -79,7 +80,8 @@ async fn migrate(store: Arc<dyn Store>) {
     }
 }
 
-/// Where the store is, if it can be asked: what the log holds up to there need not be buffered again.
+/// Where the store is, if it can be asked: what the log holds up to there need not be buffered
+/// again.
 pub(super) async fn watermark(store: &dyn Store) -> Position {
     match tokio::time::timeout(START_WAIT, store.watermark()).await {
         Ok(Ok(watermark)) => watermark.position,

@@ -1,4 +1,5 @@
-//! The ordered end of a node: hand over the leadership, drain HTTP, stop the actors, stop consensus, close the port.
+//! The ordered end of a node: hand over the leadership, drain HTTP, stop the actors, stop
+//! consensus, close the port.
 //!
 //! Each step has a deadline, as nothing acknowledged depends on any of them.
 
@@ -57,7 +58,8 @@ pub(super) async fn run(mut parts: Parts, config: &Config, is_planned: bool) {
     tracing::info!("node stopped");
 }
 
-/// Gives the leadership to the follower that is furthest, so that nobody has to wait for an election.
+/// Gives the leadership to the follower that is furthest, so that nobody has to wait for an
+/// election.
 async fn hand_over(cluster: &ClusterNode, config: &Config) {
     if !cluster.leadership().borrow().is_leader {
         return;

@@ -12,7 +12,8 @@ const PORT: u16 = 5432;
 /// One host of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
-    /// The name in the server's certificate and in the password file, or the directory of a socket.
+    /// The name in the server's certificate and in the password file, or the directory of a
+    /// socket.
     pub(crate) name: String,
     /// Where to connect to in place of the name's addresses.
     pub(crate) address: Option<IpAddr>,

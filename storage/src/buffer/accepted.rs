@@ -3,7 +3,8 @@
 use bytes::{Buf, BufMut};
 use serde::{Deserialize, Serialize};
 
-/// One bit per element of a record, in the elements' order: set if the element is to be stored, clear if it is a repeat.
+/// One bit per element of a record, in the elements' order: set if the element is to be stored,
+/// clear if it is a repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Accepted {
     elements: u32,

@@ -63,8 +63,8 @@ pub struct BufferBatch {
     pub upto: u64,
     /// Position of the last buffered entry at or below `upto`, if there is one in the batch.
     pub last: Option<Position>,
-    /// The pushes of each entry that has some, in log order: encoded records and their new elements. The pushes of an
-    /// upload stand at its commit.
+    /// The pushes of each entry that has some, in log order: encoded records and their new
+    /// elements. The pushes of an upload stand at its commit.
     pub pushes: Vec<(Position, Vec<(Bytes, Accepted)>)>,
 }
 
@@ -112,8 +112,8 @@ impl Buffer {
     /// Stores what the entry at `position` brings. Blocks.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the index is not above the last one; [`Error::Buffer`] if sled fails, and then every call
-    /// fails until [`Buffer::clear`].
+    /// [`Error::Argument`] if the index is not above the last one; [`Error::Buffer`] if sled fails,
+    /// and then every call fails until [`Buffer::clear`].
     pub fn put(&self, position: Position, entry: &BufferedEntry) -> Result<()> {
         let mut writing = held(&self.inner.writing);
         self.check()?;
@@ -152,14 +152,16 @@ impl Buffer {
         Ok(())
     }
 
-    /// Reads the entries after index `after` up to index `upto`: about `max_bytes` of them, at least one if there is one.
+    /// Reads the entries after index `after` up to index `upto`: about `max_bytes` of them, at
+    /// least one if there is one.
     ///
-    /// A batch ends outside every upload: between a staged entry and its commit or abort it does not end, even if it grows
-    /// above `max_bytes`, and it stops before an upload that is open at `upto`. Blocks unless the entries are
-    /// among the newest.
+    /// A batch ends outside every upload: between a staged entry and its commit or abort it does
+    /// not end, even if it grows above `max_bytes`, and it stops before an upload that is open
+    /// at `upto`. Blocks unless the entries are among the newest.
     ///
     /// # Errors
-    /// [`Error::Argument`] if entries after `after` were released; [`Error::Buffer`] and [`Error::Damaged`] if sled fails.
+    /// [`Error::Argument`] if entries after `after` were released; [`Error::Buffer`] and
+    /// [`Error::Damaged`] if sled fails.
     pub fn read_batch(&self, after: u64, upto: u64, max_bytes: usize) -> Result<BufferBatch> {
         self.check()?;
         let known = held(&self.inner.index);
@@ -199,7 +201,8 @@ impl Buffer {
         Ok(batch)
     }
 
-    /// Notes that the stores hold everything up to `index`; it may go back, with the store's watermark. Does not block.
+    /// Notes that the stores hold everything up to `index`; it may go back, with the store's
+    /// watermark. Does not block.
     pub fn set_flushed(&self, index: u64) {
         held(&self.inner.index).set_flushed(index);
         self.report();

@@ -1,4 +1,5 @@
-//! What memory knows of each buffered entry: enough to count bytes and to end batches, without reading sled.
+//! What memory knows of each buffered entry: enough to count bytes and to end batches, without
+//! reading sled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -164,7 +165,8 @@ impl Index {
         Some(self.started + std::time::Duration::from_millis(note.put_ms.into()))
     }
 
-    /// The entries after `after`, up to `upto` and about `max_bytes`, that end outside every upload.
+    /// The entries after `after`, up to `upto` and about `max_bytes`, that end outside every
+    /// upload.
     pub(super) fn plan(&self, after: u64, upto: u64, max_bytes: u64) -> Plan {
         let from = self.notes.partition_point(|note| note.index <= after);
         let mut plan = Plan {

@@ -82,7 +82,8 @@ impl Range {
         }
     }
 
-    /// Runs `work` on the open database. sled panics where it finds its files damaged; that is an error here.
+    /// Runs `work` on the open database. sled panics where it finds its files damaged; that is an
+    /// error here.
     fn with<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> sled::Result<T> {
         let attempt = || {
             if let Some(db) = &*self.db.read().unwrap_or_else(PoisonError::into_inner) {

@@ -1,4 +1,5 @@
-//! The log against a model, with a power cut at any operation and any part of what was not synced lost.
+//! The log against a model, with a power cut at any operation and any part of what was not synced
+//! lost.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -41,8 +41,8 @@ pub struct LogOptions {
     pub group: GroupId,
     /// Size from which a segment is closed, in bytes.
     pub segment_bytes: u64,
-    /// Zeros that are written ahead of the frames while the log is idle: an fdatasync of bytes that the file has already does not
-    /// wait for the file system's journal.
+    /// Zeros that are written ahead of the frames while the log is idle: an fdatasync of bytes
+    /// that the file has already does not wait for the file system's journal.
     pub room_bytes: u64,
     /// Bytes of the newest entries that stay in memory.
     pub cache_bytes: usize,

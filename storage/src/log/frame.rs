@@ -13,8 +13,8 @@ pub(super) const FRAME_HEAD: usize = 40;
 pub(super) const SEGMENT_HEAD: usize = 40;
 /// Largest payload, in bytes.
 pub(super) const MAX_PAYLOAD: usize = 128 << 20;
-/// Above all indexes and sequences: the largest `bigint` of PostgreSQL. What claims to be there was not written by this
-/// program, however right its checksum.
+/// Above all indexes and sequences: the largest `bigint` of PostgreSQL. What claims to be there was
+/// not written by this program, however right its checksum.
 pub(super) const MAX_INDEX: u64 = i64::MAX as u64;
 const SEGMENT_MAGIC: &[u8; 8] = b"PGASEGM1";
 

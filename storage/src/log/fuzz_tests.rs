@@ -1,6 +1,8 @@
-//! Any bytes as a log directory: what opens holds only whole, chained entries, and everything that was durable.
+//! Any bytes as a log directory: what opens holds only whole, chained entries, and everything that
+//! was durable.
 //!
-//! An input is a list of files: kind (0 marker, 1 segment), first index (8 bytes, little-endian), length (4), bytes.
+//! An input is a list of files: kind (0 marker, 1 segment), first index (8 bytes, little-endian),
+//! length (4), bytes.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -24,7 +24,8 @@ pub type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 /// A log on disk; clones share it. See the [module docs](super) for what it promises.
 ///
-/// The log closes when the last clone is dropped; [`Log::close`] does it at a time of the caller's choice.
+/// The log closes when the last clone is dropped; [`Log::close`] does it at a time of the caller's
+/// choice.
 #[derive(Clone)]
 pub struct Log {
     inner: Arc<Inner>,
@@ -40,11 +41,13 @@ struct Inner {
 }
 
 impl Log {
-    /// Opens the log in `dir`, or creates an empty one. Reads every segment: it takes about a second per few GiB.
+    /// Opens the log in `dir`, or creates an empty one. Reads every segment: it takes about a
+    /// second per few GiB.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another process uses the log; [`Error::Damaged`] if acknowledged entries or votes may be
-    /// missing: the node must not vote; [`Error::NewerFormat`] if a later version wrote it; [`Error::File`] otherwise.
+    /// [`Error::Locked`] if another process uses the log; [`Error::Damaged`] if acknowledged
+    /// entries or votes may be missing: the node must not vote; [`Error::NewerFormat`] if a
+    /// later version wrote it; [`Error::File`] otherwise.
     pub fn open(dir: &Path, options: LogOptions) -> Result<(Self, Recovered)> {
         Self::open_on(Arc::new(OsDisk), dir, options)
     }
@@ -90,12 +93,14 @@ impl Log {
 
     /// Appends `entries`, whose indexes continue the log without a gap.
     ///
-    /// They are readable on return. `done` is called after they are durable, in the order of the calls; one fdatasync
-    /// answers all appends that waited for it. Blocks while more than [`LogOptions::queue_bytes`] wait for the disk.
+    /// They are readable on return. `done` is called after they are durable, in the order of the
+    /// calls; one fdatasync answers all appends that waited for it. Blocks while more than
+    /// [`LogOptions::queue_bytes`] wait for the disk.
     ///
     /// # Errors
-    /// `InvalidInput` if an index does not continue the log or a payload is too large, and then nothing is appended
-    /// and `done` is not called; the log's failure if it has failed or is closed.
+    /// `InvalidInput` if an index does not continue the log or a payload is too large, and then
+    /// nothing is appended and `done` is not called; the log's failure if it has failed or is
+    /// closed.
     pub fn append(&self, entries: Vec<LogEntry>, done: Done) -> io::Result<()> {
         let shared = &self.inner.shared;
         let bytes = entries.iter().map(LogEntry::weight).sum::<usize>();
@@ -125,11 +130,13 @@ impl Log {
         })
     }
 
-    /// Reads entries of `range`, oldest first: as many as fit into `max_bytes` of payload, but at least one if there
-    /// is one. Entries before the first are skipped, as are those after the last. May read the disk.
+    /// Reads entries of `range`, oldest first: as many as fit into `max_bytes` of payload, but at
+    /// least one if there is one. Entries before the first are skipped, as are those after the
+    /// last. May read the disk.
     ///
     /// # Errors
-    /// `InvalidData` if a segment no longer holds what was written; the log's failure if it has failed or is closed.
+    /// `InvalidData` if a segment no longer holds what was written; the log's failure if it has
+    /// failed or is closed.
     pub fn read(&self, range: Range<u64>, max_bytes: usize) -> io::Result<Vec<LogEntry>> {
         let mut found = Vec::new();
         let mut left = max_bytes;
@@ -172,7 +179,8 @@ impl Log {
         }
     }
 
-    /// Saves the vote: it is durable on return, and so is every append before it. Blocks for the disk.
+    /// Saves the vote: it is durable on return, and so is every append before it. Blocks for the
+    /// disk.
     ///
     /// # Errors
     /// `InvalidInput` if it is larger than 1 KiB; the log's failure.
@@ -191,8 +199,8 @@ impl Log {
         self.send(Job::Vote { vote, done })
     }
 
-    /// Keeps the commit position; it is on disk some time later, at the latest when the log has been idle for
-    /// [`LogOptions::marker_idle`]. Does not block.
+    /// Keeps the commit position; it is on disk some time later, at the latest when the log has
+    /// been idle for [`LogOptions::marker_idle`]. Does not block.
     ///
     /// # Errors
     /// `InvalidInput` if it is larger than 1 KiB; the log's failure.
@@ -207,8 +215,9 @@ impl Log {
         self.send(Job::Committed)
     }
 
-    /// Takes away all entries after `index` (all entries at all, if none). They are gone for readers
-    /// at once and on disk on return; an append may follow without waiting. Blocks for the disk.
+    /// Takes away all entries after `index` (all entries at all, if none). They are gone for
+    /// readers at once and on disk on return; an append may follow without waiting. Blocks for
+    /// the disk.
     ///
     /// # Errors
     /// `InvalidInput` if `index` is before the purged one; the log's failure.
@@ -233,8 +242,9 @@ impl Log {
         self.send(Job::Truncate { end, done })
     }
 
-    /// Takes away all entries up to `purged`, and gives back the disk space of whole segments. An index after
-    /// the last entry empties the log, which continues behind it. Blocks for the disk.
+    /// Takes away all entries up to `purged`, and gives back the disk space of whole segments. An
+    /// index after the last entry empties the log, which continues behind it. Blocks for the
+    /// disk.
     ///
     /// # Errors
     /// `InvalidInput` if the id is larger than 1 KiB; the log's failure.
@@ -279,8 +289,8 @@ impl Log {
         state.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// Writes what waits, ends the writer thread and releases the lock file. Later calls fail. Blocks for the disk;
-    /// must not be called from a [`Done`].
+    /// Writes what waits, ends the writer thread and releases the lock file. Later calls fail.
+    /// Blocks for the disk; must not be called from a [`Done`].
     ///
     /// # Errors
     /// The log's failure, if something that waited could not be written.

@@ -1,4 +1,5 @@
-//! The two-slot marker: vote, committed, purged, and what must be in the segments; the layout is in the [module docs](super).
+//! The two-slot marker: vote, committed, purged, and what must be in the segments; the layout is in
+//! the [module docs](super).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -206,7 +207,8 @@ impl MarkerFile {
         self.file.sync()
     }
 
-    /// Writes `marker` durably into one slot, then into the other: damage to either one hides nothing.
+    /// Writes `marker` durably into one slot, then into the other: damage to either one hides
+    /// nothing.
     pub(super) fn write_both(&self, marker: &mut Marker) -> io::Result<()> {
         self.write(marker)?;
         self.write(marker)

@@ -116,7 +116,8 @@ fn survive(file: &File, dice: &mut Dice) -> Vec<u8> {
         return file.durable.clone();
     }
     match dice.below(3) {
-        // Some changes, the last one up to any byte, or, where the file had bytes before, any sector.
+        // Some changes, the last one up to any byte, or, where the file had bytes before, any
+        // sector.
         0 => {
             let done = dice.below(file.changes.len() + 1);
             let before = match done {

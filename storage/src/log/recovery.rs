@@ -255,7 +255,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Checks a segment's head against what came before; answers the checksum its first frame must continue.
+    /// Checks a segment's head against what came before; answers the checksum its first frame must
+    /// continue.
     fn check_head(&self, path: &Path, first: u64, head: SegmentHead) -> Result<u32> {
         if head.group != self.options.group {
             return Err(damaged(
@@ -303,7 +304,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Decides whether what follows `segment`'s good frames is an append that was never answered, or damage.
+    /// Decides whether what follows `segment`'s good frames is an append that was never answered,
+    /// or damage.
     fn judge(
         &mut self,
         reader: &mut FrameReader<'_>,
@@ -324,7 +326,8 @@ impl Scan<'_> {
         if !last {
             return Err(damaged(path, wrong));
         }
-        // A lost sector is zeros; anything else that is complete and wrong was changed after it was written.
+        // A lost sector is zeros; anything else that is complete and wrong was changed after it was
+        // written.
         if let Frame::Wrong(bytes) = fault
             && !has_blank_sector(reader, segment.bytes, bytes).map_err(io_error)?
         {
@@ -409,7 +412,8 @@ impl Scan<'_> {
         })
     }
 
-    /// The file of the last segment. What was read from it may have been in memory only: now it is durable.
+    /// The file of the last segment. What was read from it may have been in memory only: now it is
+    /// durable.
     fn reopen(&self) -> Result<Option<Box<dyn DiskFile>>> {
         let Some(segment) = self.segments.last() else {
             return Ok(None);

@@ -108,7 +108,8 @@ impl Shared {
         }
     }
 
-    /// The state. A caller that panicked left it whole: no code between two of its fields can panic.
+    /// The state. A caller that panicked left it whole: no code between two of its fields can
+    /// panic.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -141,7 +141,8 @@ impl Writer {
         }
     }
 
-    /// The next job. While there is none room is made for more, and the marker follows; also when it has been behind for long.
+    /// The next job. While there is none room is made for more, and the marker follows; also when
+    /// it has been behind for long.
     fn next(&mut self, queue: &Receiver<Job>) -> Option<Job> {
         loop {
             if self.failed() {

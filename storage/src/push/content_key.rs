@@ -5,10 +5,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::Element;
 
-/// 64-bit hash of what an element says: type, time, database and value, in canonical form (DEDUP-1).
+/// 64-bit hash of what an element says: type, time, database and value, in canonical form
+/// (DEDUP-1).
 ///
-/// Keys are compared within one collector's window only (design D4): with a window of 100,000 keys the chance
-/// that a new element is taken for a repeat is 5e-15.
+/// Keys are compared within one collector's window only (design D4): with a window of 100,000 keys
+/// the chance that a new element is taken for a repeat is 5e-15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContentKey(u64);

@@ -41,8 +41,8 @@ impl SampleForm {
     }
 }
 
-/// A plain sample: exactly `name`, `value` (a finite number that an f64 holds without loss), an optional
-/// `timestamp` in whole Unix seconds and optional `labels` or `tags` of strings.
+/// A plain sample: exactly `name`, `value` (a finite number that an f64 holds without loss), an
+/// optional `timestamp` in whole Unix seconds and optional `labels` or `tags` of strings.
 ///
 /// An element without `type` that has more, or other forms, is a [`Document`] of kind `samples`.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,9 @@
 //! The record of one push, as it stands in a Raft entry, the buffer and a forwarded message.
 //!
 //! # Layout (version 1)
-//! A MessagePack array of the fields of [`PushRecord`] in their order (`rmp_serde::to_vec`; frozen: a new field
-//! means a new version). `elements` is `encoding: u8` (0 plain, 1 zstd) followed by the encoded elements:
+//! A MessagePack array of the fields of [`PushRecord`] in their order (`rmp_serde::to_vec`; frozen:
+//! a new field means a new version). `elements` is `encoding: u8` (0 plain, 1 zstd) followed by the
+//! encoded elements:
 //! ```text
 //! element  := 0 sample | 1 document
 //! sample   := form: u8, time: i64 le, value: f64 le, name: text, n: varint, n * (key: text, value: text)
@@ -68,7 +69,8 @@ impl DecodeError {
 }
 
 impl PushRecord {
-    /// Encodes `elements` and computes their keys, into a record whose other fields are those of `head`.
+    /// Encodes `elements` and computes their keys, into a record whose other fields are those of
+    /// `head`.
     pub fn with_elements(head: Self, elements: &[Element]) -> Self {
         let mut plain = vec![PLAIN];
         for element in elements {

@@ -51,7 +51,8 @@ pub struct FlushReport {
     pub rows: u64,
     /// Elements that no typed table could take (wrong shape): kept whole, and counted here.
     pub untyped: u64,
-    /// Elements that the database refuses: kept apart, whole, with the reason; not among `elements`.
+    /// Elements that the database refuses: kept apart, whole, with the reason; not among
+    /// `elements`.
     pub dead_lettered: u64,
     /// Counters that fell although counting had not begun anew, by table; their difference is 0.
     pub counter_anomalies: Vec<(TableId, u64)>,

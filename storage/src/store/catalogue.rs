@@ -1,9 +1,10 @@
-//! The typed tables: one declarative list from which both stores take their DDL, and the mapper its rows.
+//! The typed tables: one declarative list from which both stores take their DDL, and the mapper its
+//! rows.
 //!
-//! Every table begins with the same columns ([`COMMON`]): when, whose, and the element the row comes from.
-//! [`Table::columns`] are the columns a row has values for, in their order. [`Table::unfilled`] are columns
-//! of the published schema that no collector fills yet; they exist in PostgreSQL only, so that queries
-//! written for that schema run.
+//! Every table begins with the same columns ([`COMMON`]): when, whose, and the element the row
+//! comes from. [`Table::columns`] are the columns a row has values for, in their order.
+//! [`Table::unfilled`] are columns of the published schema that no collector fills yet; they exist
+//! in PostgreSQL only, so that queries written for that schema run.
 
 mod activity;
 mod column;
@@ -73,9 +74,11 @@ pub struct Table {
     pub own: &'static [Column],
     /// Columns of the published schema that nothing fills, nullable, PostgreSQL only.
     pub unfilled: &'static [(&'static str, ColumnType)],
-    /// Columns that, with the collector, name one counter series; empty beyond the collector itself.
+    /// Columns that, with the collector, name one counter series; empty beyond the collector
+    /// itself.
     pub(crate) rate_key: &'static [&'static str],
-    /// Column lists of the indexes beside `(collector_id, time DESC)`, as SQL that both databases take.
+    /// Column lists of the indexes beside `(collector_id, time DESC)`, as SQL that both databases
+    /// take.
     pub indexes: &'static [&'static str],
     /// How long rows are kept, in days.
     pub retention_days: u32,

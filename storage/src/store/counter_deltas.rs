@@ -1,22 +1,24 @@
 //! Cumulative counters become differences (design D6): pure, shared by both stores.
 //!
-//! For every table with computed columns, the rows of one key (collector and [`CounterKey`] columns) form a
-//! counter series in time order. All rows of one table, collector and database form a *history*. A row's
-//! differences are those to the sample before it:
-//! - rows of one log entry with one key and one time are added first; the first of them has the difference;
-//! - counting began anew if a marker moved forward or the first counter of the table fell (for statements:
-//!   `calls`). The difference is then the new value;
-//! - a marker that moved backward is another server's: no difference, the key begins anew from there;
+//! For every table with computed columns, the rows of one key (collector and [`CounterKey`]
+//! columns) form a counter series in time order. All rows of one table, collector and database form
+//! a *history*. A row's differences are those to the sample before it:
+//! - rows of one log entry with one key and one time are added first; the first of them has the
+//!   difference;
+//! - counting began anew if a marker moved forward or the first counter of the table fell (for
+//!   statements: `calls`). The difference is then the new value;
+//! - a marker that moved backward is another server's: no difference, the key begins anew from
+//!   there;
 //! - another counter that fell has the difference 0;
 //! - a missing value has no difference, and the next one is compared with the last value there was;
-//! - the first sample of a history has no difference. The first sample of a key in a history that had an
-//!   earlier sample counts whole, over the time since that sample, unless `stats_since` says that counting
-//!   began earlier, or the earlier sample may have been cut off (`CUT_OFF_ROWS`);
-//! - a row whose counters are all zero after one that had counts, without a moved marker, is what collectors
-//!   send when they cannot reach the database: it has no differences, and the sample before it stays the one
-//!   to compare with;
-//! - a row that arrives after a newer one of its history gets its difference, and the rows that come
-//!   after it are derived anew ([`late()`]).
+//! - the first sample of a history has no difference. The first sample of a key in a history that
+//!   had an earlier sample counts whole, over the time since that sample, unless `stats_since` says
+//!   that counting began earlier, or the earlier sample may have been cut off (`CUT_OFF_ROWS`);
+//! - a row whose counters are all zero after one that had counts, without a moved marker, is what
+//!   collectors send when they cannot reach the database: it has no differences, and the sample
+//!   before it stays the one to compare with;
+//! - a row that arrives after a newer one of its history gets its difference, and the rows that
+//!   come after it are derived anew ([`late()`]).
 //!
 //! A store loads the states of [`keys`], derives what is [`late()`], calls [`fill`], and keeps
 //! [`States::changed`] in the transaction that stores the rows.
@@ -125,8 +127,8 @@ pub fn keys(rows: &Rows) -> Vec<CounterKey> {
     keys
 }
 
-/// Fills the computed columns of `rows` from `states`, and moves `states` on. Returns how many counters
-/// fell although counting had not begun anew, by table.
+/// Fills the computed columns of `rows` from `states`, and moves `states` on. Returns how many
+/// counters fell although counting had not begun anew, by table.
 ///
 /// Rows that are [`late()`] have to be derived before.
 pub fn fill(rows: &mut Rows, states: &mut States) -> Vec<(TableId, u64)> {

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::{Error, Timestamp};
 
-/// Place of an element in a collector's order: time, then log index, then ordinal. Opaque text to callers.
+/// Place of an element in a collector's order: time, then log index, then ordinal. Opaque text to
+/// callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     /// The element's time.

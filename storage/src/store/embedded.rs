@@ -1,17 +1,17 @@
 //! The embedded store: SQLite on each node, for demos, small fleets, and recent history.
 //!
 //! # Files
-//! `store.db` in the store's directory, with SQLite's `-wal` and `-shm` beside it. `store.db.new` is a copy on
-//! its way in; one that is left by a crash is deleted at start.
+//! `store.db` in the store's directory, with SQLite's `-wal` and `-shm` beside it. `store.db.new`
+//! is a copy on its way in; one that is left by a crash is deleted at start.
 //! # Who writes
-//! One thread owns the only writing connection and runs jobs in their order; readers have connections of their
-//! own that cannot write. A flush stores its rows and moves the watermark in one transaction, so a crash leaves
-//! the store at the watermark it had before or after (FLUSH-1). Commits are not synced one by one
-//! (`synchronous = NORMAL`): a power cut may take the store back to an older watermark with its rows, and the
-//! log, which is kept above it, replays.
+//! One thread owns the only writing connection and runs jobs in their order; readers have
+//! connections of their own that cannot write. A flush stores its rows and moves the watermark in
+//! one transaction, so a crash leaves the store at the watermark it had before or after (FLUSH-1).
+//! Commits are not synced one by one (`synchronous = NORMAL`): a power cut may take the store back
+//! to an older watermark with its rows, and the log, which is kept above it, replays.
 //! # Limits
-//! Page caches of 4 MiB (writer) and 1 MiB (each of at most four readers), 100,000 series and collectors
-//! in memory, pages of elements of at most 8 MiB.
+//! Page caches of 4 MiB (writer) and 1 MiB (each of at most four readers), 100,000 series and
+//! collectors in memory, pages of elements of at most 8 MiB.
 
 mod copy;
 mod deltas;

@@ -1,7 +1,8 @@
 //! Inventories: large elements that seldom change, kept once per content.
 //!
-//! The value of the top-level `timestamp` is cut out of the body; what is left is the content, addressed by
-//! its hash. An element is then the hash and the cut value, and reads back byte for byte.
+//! The value of the top-level `timestamp` is cut out of the body; what is left is the content,
+//! addressed by its hash. An element is then the hash and the cut value, and reads back byte for
+//! byte.
 
 use std::collections::HashMap;
 
@@ -12,8 +13,8 @@ use xxhash_rust::xxh3::Xxh3;
 use super::mapper::Inventory;
 use crate::Timestamp;
 
-/// Typed rows of an unchanged inventory are written again after this long, so that retention never drops
-/// the rows of what is current. In microseconds.
+/// Typed rows of an unchanged inventory are written again after this long, so that retention never
+/// drops the rows of what is current. In microseconds.
 const REFRESH_MICROS: i64 = 24 * 3600 * 1_000_000;
 
 /// A body, split into what seldom changes and its `timestamp`.
@@ -54,8 +55,8 @@ pub fn join(content: &[u8], cut_at: usize, timestamp: &str) -> Vec<u8> {
     [head, timestamp.as_bytes(), tail].concat()
 }
 
-/// Whether typed rows of an inventory must be written, given the collector's last one of this type: its hash
-/// and the time of the element whose rows were written.
+/// Whether typed rows of an inventory must be written, given the collector's last one of this type:
+/// its hash and the time of the element whose rows were written.
 pub fn changed(last: Option<(Uuid, Timestamp)>, hash: Uuid, time: Timestamp) -> Inventory {
     match last {
         Some((last, written))

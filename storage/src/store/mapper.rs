@@ -1,7 +1,7 @@
 //! From an element to rows of the typed tables, as the catalogue says.
 //!
-//! Nothing is lost here: a part that no typed table can take is left out of the typed tables and reported
-//! ([`Mapped::Partly`]), and stands whole in the table of elements.
+//! Nothing is lost here: a part that no typed table can take is left out of the typed tables and
+//! reported ([`Mapped::Partly`]), and stands whole in the table of elements.
 
 mod convert;
 mod parts;
@@ -43,10 +43,11 @@ pub enum Inventory {
     Unchanged,
 }
 
-/// Adds the typed rows of `element` to `out`. A plain sample has none: it lives in `series` and `samples`.
+/// Adds the typed rows of `element` to `out`. A plain sample has none: it lives in `series` and
+/// `samples`.
 ///
-/// Differences to previous samples are left NULL, and so are counters that the payload does not have, whatever
-/// their column demands; [`super::counter_deltas`] fills them.
+/// Differences to previous samples are left NULL, and so are counters that the payload does not
+/// have, whatever their column demands; [`super::counter_deltas`] fills them.
 pub fn rows(element: &FlushElement, inventory: Inventory, out: &mut Rows) -> Mapped {
     let Element::Document(document) = &element.element else {
         return Mapped::Whole;

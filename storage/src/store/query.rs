@@ -90,7 +90,8 @@ pub struct StatsQuery {
     pub limit: u32,
 }
 
-/// What one query did in a window or between two samples: counters are differences, never since-reset totals.
+/// What one query did in a window or between two samples: counters are differences, never
+/// since-reset totals.
 ///
 /// Serialises to the contract's QueryStats (appendix A), without `id`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -131,8 +132,8 @@ pub struct QueryStats {
     pub wal_fpi: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wal_bytes: Option<i64>,
-    /// The longest execution since the statement's counting began, in milliseconds; `max_time` is the greatest
-    /// mean of one interval.
+    /// The longest execution since the statement's counting began, in milliseconds; `max_time` is
+    /// the greatest mean of one interval.
     pub max_time_lifetime: f64,
     /// Lists: the share of the window, 0 to 1, that this statement's samples cover without a gap.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,10 @@
-//! What the statements of one collector did in a span of time, and the levels of spans that are kept.
+//! What the statements of one collector did in a span of time, and the levels of spans that are
+//! kept.
 //!
-//! A flush *seals* the spans of five minutes that are over: it adds up the shares of the differences
-//! inside each and keeps the sums as one [`Rollup`]. Full hours are made of the twelve in them, full
-//! days of the 24 hours. A window is then the sum of the widest spans inside it, and of the rows at
-//! its ends. Differences of more than
+//! A flush *seals* the spans of five minutes that are over: it adds up the shares of the
+//! differences inside each and keeps the sums as one [`Rollup`]. Full hours are made of the twelve
+//! in them, full days of the 24 hours. A window is then the sum of the widest spans inside it, and
+//! of the rows at its ends. Differences of more than
 //! [`LONGEST_SECONDS`] are in no span: they are few, and a window reads them as rows.
 //!
 //! A row that reaches into a sealed span (a late sample, a slow collector) seals it anew.
@@ -27,7 +28,8 @@ use super::top_queries::{COUNTERS, GAP_SECONDS};
 use crate::{Error, Result, Timestamp};
 
 const FORMAT: u8 = 1;
-/// Words of an encoded statement: hash, database, user, time, five values, which counters there are, the counters.
+/// Words of an encoded statement: hash, database, user, time, five values, which counters there
+/// are, the counters.
 const WORDS: usize = 10 + COUNTERS.len();
 /// Largest rollup that is unpacked, in bytes: a million statements.
 const MAX_BYTES: usize = 256 << 20;

@@ -1,12 +1,13 @@
 //! The store in TimescaleDB.
 //!
 //! # What it guarantees
-//! Rows and watermark move in one transaction, the watermark last and on condition (FLUSH-1); a flusher of an older
-//! term cannot commit once a newer one fenced it (FLUSH-2). No wait is without an end: every operation has a deadline
-//! on this side, since a stalled server times nothing out.
+//! Rows and watermark move in one transaction, the watermark last and on condition (FLUSH-1); a
+//! flusher of an older term cannot commit once a newer one fenced it (FLUSH-2). No wait is without
+//! an end: every operation has a deadline on this side, since a stalled server times nothing out.
 //! # Map
-//! `schema.sql` is what the database holds beside the typed tables of [`super::catalogue`]; `migrate` makes it,
-//! `flusher` writes it (`plan`, `copy`, `series`, `inventories`, `rate_states`), `elements` and `query_stats` read it.
+//! `schema.sql` is what the database holds beside the typed tables of [`super::catalogue`];
+//! `migrate` makes it, `flusher` writes it (`plan`, `copy`, `series`, `inventories`,
+//! `rate_states`), `elements` and `query_stats` read it.
 
 mod copy;
 mod deltas;
@@ -56,7 +57,8 @@ pub struct TimescaleStore {
 }
 
 impl TimescaleStore {
-    /// A store behind `options`. Connections are opened when needed: a node starts without its database.
+    /// A store behind `options`. Connections are opened when needed: a node starts without its
+    /// database.
     ///
     /// # Errors
     /// `Argument` if TLS is asked for and the certificate authorities cannot be read.

@@ -1,15 +1,17 @@
 //! What both stores make of their sums per database, user and query over a window.
 //!
-//! Each (database, user, query hash) of a collector is a row of its own: equal query ids of two databases are
-//! two statements. Stores take from a difference that spans a border of the window the share inside it.
+//! Each (database, user, query hash) of a collector is a row of its own: equal query ids of two
+//! databases are two statements. Stores take from a difference that spans a border of the window
+//! the share inside it.
 
 use super::{QueryOrder, QueryStats};
 
-/// An interval longer than this is a gap: three of the five minutes after which collectors push at the latest.
+/// An interval longer than this is a gap: three of the five minutes after which collectors push at
+/// the latest.
 pub const GAP_SECONDS: u32 = 900;
 
-/// The counters of [`QueryStats`] that are differences, as columns of `metrics_pg_stats_query` without their
-/// `_delta`, in the order of the fields.
+/// The counters of [`QueryStats`] that are differences, as columns of `metrics_pg_stats_query`
+/// without their `_delta`, in the order of the fields.
 pub const COUNTERS: [&str; 18] = [
     "calls",
     "total_time",

@@ -1,7 +1,8 @@
 //! Runs a fuzz target: replays the committed corpus, then a bounded number of its mutations.
 //!
-//! The same seed makes the same run. Inputs with an outcome that no input had before are mutated further, so that a run gets deeper
-//! than one change. Each execution is also bounded in the memory it has at once. Variables:
+//! The same seed makes the same run. Inputs with an outcome that no input had before are mutated
+//! further, so that a run gets deeper than one change. Each execution is also bounded in the memory
+//! it has at once. Variables:
 //!
 //! | Variable | Means |
 //! | --- | --- |
@@ -9,7 +10,8 @@
 //! | `PGANALYTICS_FUZZ_SEED` | another run |
 //! | `PGANALYTICS_FUZZ_BLESS` | writes the generated part of the corpus anew |
 //!
-//! An input that breaks a target is kept in the temporary directory; once it is in the corpus it stays tested.
+//! An input that breaks a target is kept in the temporary directory; once it is in the corpus it
+//! stays tested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,7 +1,8 @@
 //! What every [`Store`] must do: one list of checks, run against each store.
 //!
-//! `store_contract_tests!(path::to::fresh)` makes one test of each check. `fresh` is an async function that
-//! returns [`Fresh`]: a migrated store that holds nothing, and whatever must live as long as it does.
+//! `store_contract_tests!(path::to::fresh)` makes one test of each check. `fresh` is an async
+//! function that returns [`Fresh`]: a migrated store that holds nothing, and whatever must live as
+//! long as it does.
 
 mod answers;
 mod data;

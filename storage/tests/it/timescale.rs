@@ -1,4 +1,5 @@
-//! The store in a real TimescaleDB: the contract, and what only a server and a network can get wrong.
+//! The store in a real TimescaleDB: the contract, and what only a server and a network can get
+//! wrong.
 
 mod database;
 mod faults;

@@ -84,8 +84,8 @@ pub(super) async fn keep(api: &dyn NodeApi, mut run: Run) -> Result<Position, Ap
     Ok(api.push(push).await?.position)
 }
 
-/// The newest run that `wanted` takes of each database, the newest first. `min_position` is what the
-/// store has to hold first.
+/// The newest run that `wanted` takes of each database, the newest first. `min_position` is what
+/// the store has to hold first.
 pub(crate) async fn newest(
     api: &dyn NodeApi,
     kind: &str,

@@ -149,7 +149,8 @@ pub(crate) async fn predict(
     }))
 }
 
-/// The statement's figures of the last day, or else of the last 30 days; of where it took most time.
+/// The statement's figures of the last day, or else of the last 30 days; of where it took most
+/// time.
 pub(crate) async fn figures(
     api: &dyn NodeApi,
     hash: i64,

@@ -1,9 +1,9 @@
 //! Whether what was recommended was done, and whether it has helped.
 //!
-//! Somebody says that it was done (`implement`), or an hourly look finds it: the index is there, the
-//! setting has its new value, a dropped index is gone. From then on the statements that it was for
-//! are compared with the same hours of the week before, or of the day before, until seven days are
-//! over.
+//! Somebody says that it was done (`implement`), or an hourly look finds it: the index is there,
+//! the setting has its new value, a dropped index is gone. From then on the statements that it was
+//! for are compared with the same hours of the week before, or of the day before, until seven days
+//! are over.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -100,7 +100,8 @@ pub(crate) async fn statements(
             text: row.query_text,
             ..Statement::default()
         });
-        // Of two groups: deviations within them, and of their means from the common one (Chan, 1979).
+        // Of two groups: deviations within them, and of their means from the common one (Chan,
+        // 1979).
         let (n, m) = (sum.calls as f64, row.calls as f64);
         if n > 0.0 && m > 0.0 {
             let apart = row.mean_time - sum.mean_ms();

@@ -1,13 +1,14 @@
-//! What hyper lets pass in a request's head, and a proxy in front may read in another way (request smuggling).
+//! What hyper lets pass in a request's head, and a proxy in front may read in another way (request
+//! smuggling).
 
 /// Longest header name that matters here, in bytes.
 const NAME: usize = "transfer-encoding".len();
 
-/// Reads along with everything a client sends. It refuses line feeds without a carriage return in heads, and a head with
-/// both `Content-Length` and `Transfer-Encoding`.
+/// Reads along with everything a client sends. It refuses line feeds without a carriage return in
+/// heads, and a head with both `Content-Length` and `Transfer-Encoding`.
 ///
-/// It passes over bodies by their length. Behind a chunked body it cannot tell heads from bodies, and leaves the rest of
-/// the connection to hyper.
+/// It passes over bodies by their length. Behind a chunked body it cannot tell heads from bodies,
+/// and leaves the rest of the connection to hyper.
 #[derive(Debug, Default)]
 pub(super) struct HeadGuard {
     /// Bytes of a body that are still to come.

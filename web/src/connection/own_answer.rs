@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::request_id::RequestId;
 
-/// The answer to what hyper refused to parse, in place of hyper's own, and the metric's label; `None` if `written` is
-/// anything else. Our answers have a request id and hyper's have not.
+/// The answer to what hyper refused to parse, in place of hyper's own, and the metric's label;
+/// `None` if `written` is anything else. Our answers have a request id and hyper's have not.
 pub(super) fn in_place_of(written: &[u8]) -> Option<(Vec<u8>, &'static str)> {
     let status = written.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
     let head = str::from_utf8(written).ok()?;

@@ -39,7 +39,8 @@ pub(super) struct Member<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Canonical<'a> {
     out: Vec<u8>,
-    /// Members of the objects that are open, and of the one that was written last by [`Canonical::object`].
+    /// Members of the objects that are open, and of the one that was written last by
+    /// [`Canonical::object`].
     members: Vec<Member<'a>>,
     sorted: Vec<u8>,
     /// A field of [`COUNTERS`] was negative.
@@ -52,8 +53,8 @@ pub(super) struct Canonical<'a> {
 }
 
 impl<'a> Canonical<'a> {
-    /// Rewrites the object at `cursor`, which stands in `depth` others; its members can be asked for with
-    /// [`Canonical::member`] until the next one.
+    /// Rewrites the object at `cursor`, which stands in `depth` others; its members can be asked
+    /// for with [`Canonical::member`] until the next one.
     pub(super) fn object(
         &mut self,
         cursor: &mut Cursor<'a>,

@@ -62,8 +62,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads over the value here as far as strings and brackets delimit it, whatever else is wrong in
-    /// it. `None` if nothing does, or if it is nested too deep.
+    /// Reads over the value here as far as strings and brackets delimit it, whatever else is wrong
+    /// in it. `None` if nothing does, or if it is nested too deep.
     pub(super) fn skip_value(&mut self) -> Option<Skipped<'a>> {
         self.skip_space();
         let rest = self.text.get(self.at..)?;

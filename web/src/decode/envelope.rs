@@ -259,7 +259,8 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
-    /// Gives the elements without a time the envelope's, and refuses them if that is no time for them.
+    /// Gives the elements without a time the envelope's, and refuses them if that is no time for
+    /// them.
     fn date(&mut self, time: Timestamp) {
         for (at, _) in &self.undated {
             match self.elements.get_mut(*at) {

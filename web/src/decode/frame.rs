@@ -9,7 +9,8 @@ const HEADER: usize = 32;
 const VERSION: u32 = 1;
 const METRICS_BATCH: u32 = 1;
 const SNAPPY: u8 = 2;
-/// Most arrays and objects that are open at once; what reads the JSON text allows fewer in an element.
+/// Most arrays and objects that are open at once; what reads the JSON text allows fewer in an
+/// element.
 const MAX_OPEN: usize = 100_000;
 /// A number that no double holds, for those that are not finite.
 const NOT_FINITE: &[u8] = b"1e999";
@@ -86,7 +87,8 @@ pub(super) fn to_json(frame: &[u8], bounds: &mut Bounds<'_>) -> Result<Vec<u8>, 
     Ok(transcoder.out)
 }
 
-/// A payload that snappy made would start with its decoded length; ours starts with an object's tag.
+/// A payload that snappy made would start with its decoded length; ours starts with an object's
+/// tag.
 fn check_snappy_claim(stored: &[u8], bounds: &Bounds<'_>) -> Result<(), DecodeError> {
     match Input(stored).varint() {
         Ok(length) if stored.first() != Some(&8) && length > bounds.limits.decoded_body_bytes => {

@@ -58,8 +58,8 @@ impl Bounds<'_> {
     }
 }
 
-/// `body` without its one layer of compression, if it has one. Whatever is inside is not unpacked again, and refused as
-/// too large if it is compressed once more: so small a body becomes anything.
+/// `body` without its one layer of compression, if it has one. Whatever is inside is not unpacked
+/// again, and refused as too large if it is compressed once more: so small a body becomes anything.
 pub(super) fn unpack<'a>(
     body: &'a [u8],
     bounds: &mut Bounds<'_>,
@@ -83,10 +83,12 @@ pub(super) fn unpack<'a>(
     Ok(Cow::Owned(plain))
 }
 
-/// `body` from its first zstd frame that is not to be skipped; all of it, if it begins with something else.
+/// `body` from its first zstd frame that is not to be skipped; all of it, if it begins with
+/// something else.
 ///
 /// # Source
-/// RFC 8878, 3.1.2: magic 0x184D2A50 to 0x184D2A5F, size of the content, content; all little endian.
+/// RFC 8878, 3.1.2: magic 0x184D2A50 to 0x184D2A5F, size of the content, content; all little
+/// endian.
 fn without_skippable(body: &[u8]) -> &[u8] {
     let mut rest = body;
     while let [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, content @ ..] = rest {
@@ -103,8 +105,9 @@ fn without_skippable(body: &[u8]) -> &[u8] {
     }
 }
 
-/// A stream of RFC 1951 without the header of zlib, which half of all clients mean by "deflate". It has no magic: what
-/// begins JSON or one of our frames is none, and what does not unpack to JSON is taken as it is.
+/// A stream of RFC 1951 without the header of zlib, which half of all clients mean by "deflate". It
+/// has no magic: what begins JSON or one of our frames is none, and what does not unpack to JSON is
+/// taken as it is.
 fn unpack_deflate(body: &[u8], bounds: &mut Bounds<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
     let is_json = |text: &[u8]| text.trim_ascii_start().starts_with(b"{");
     if body.is_empty() || is_json(body) || body.starts_with(MAGIC) {
@@ -147,7 +150,8 @@ fn read_zstd(
     read_all(reader, input, "zstd", bounds)
 }
 
-/// What is wrong with a frame that does not decode: if it does without the size that it claims, this size.
+/// What is wrong with a frame that does not decode: if it does without the size that it claims,
+/// this size.
 fn blame_size(body: &[u8], bounds: &mut Bounds<'_>, error: DecodeError) -> DecodeError {
     let Some((head, rest)) = without_size(body) else {
         return error;
@@ -165,7 +169,8 @@ fn blame_size(body: &[u8], bounds: &mut Bounds<'_>, error: DecodeError) -> Decod
 /// A zstd frame that claims a size as one that claims none: its head, and the rest.
 ///
 /// # Source
-/// RFC 8878, 3.1.1.1: magic, descriptor, window (not in a frame of a single segment), dictionary, size.
+/// RFC 8878, 3.1.1.1: magic, descriptor, window (not in a frame of a single segment), dictionary,
+/// size.
 fn without_size(body: &[u8]) -> Option<(io::Cursor<Vec<u8>>, &[u8])> {
     let (magic, rest) = body.split_at_checked(ZSTD_MAGIC.len())?;
     let (&descriptor, rest) = rest.split_first()?;

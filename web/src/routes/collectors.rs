@@ -50,7 +50,8 @@ pub(super) const ROUTES: &[Route] = &[
         always("private_key", Shape::Text),
         always("expires_at", Shape::Time),
     ]))),
-    // The body is not looked at: collectors send an empty chunked one (contract Q21), which hyper drains.
+    // The body is not looked at: collectors send an empty chunked one (contract Q21), which hyper
+    // drains.
     Route::post(
         "/api/v1/collectors/refresh-token",
         "refresh_token",

@@ -1,5 +1,5 @@
-//! Plans of statements: taken from collectors, kept as elements, and read with what is wrong with them
-//! (contract 1.6 and 1.9).
+//! Plans of statements: taken from collectors, kept as elements, and read with what is wrong with
+//! them (contract 1.6 and 1.9).
 
 use http::StatusCode;
 use pga_config::CollectorId;

@@ -26,7 +26,8 @@ use crate::{Push, PushAck};
 
 /// Bodies from this size on are decoded on a blocking thread, in bytes.
 const BLOCKING_FROM: usize = 64 << 10;
-/// A body smaller than this may still be a bomb; compressed bodies go to a blocking thread from here on, in bytes.
+/// A body smaller than this may still be a bomb; compressed bodies go to a blocking thread from
+/// here on, in bytes.
 const PACKED_BLOCKING_FROM: usize = 4 << 10;
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
@@ -246,7 +247,8 @@ async fn decode(
     })
 }
 
-/// The client's own name for the push, and what it named: equal names with other contents are a conflict.
+/// The client's own name for the push, and what it named: equal names with other contents are a
+/// conflict.
 fn idempotency(headers: &HeaderMap, elements: &[Element]) -> Result<Option<Idempotency>, Refusal> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);

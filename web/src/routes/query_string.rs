@@ -66,7 +66,8 @@ impl QueryString {
     }
 }
 
-/// Undoes percent encoding; a plus is kept if it starts a zone offset, as clients forget to escape it.
+/// Undoes percent encoding; a plus is kept if it starts a zone offset, as clients forget to escape
+/// it.
 fn unescape(text: &str) -> Result<String, Refusal> {
     let wrong = || Refusal::bad("argument", "The query string is not properly escaped");
     let mut out = Vec::with_capacity(text.len());

@@ -147,8 +147,8 @@ fn risk(finding: &Value) -> (f64, &'static str) {
     }
 }
 
-/// The contract's OptimizationRecommendation. Rank is seconds a day that are saved, by confidence and
-/// risk; what is not known to save anything comes last.
+/// The contract's OptimizationRecommendation. Rank is seconds a day that are saved, by confidence
+/// and risk; what is not known to save anything comes last.
 fn show(finding: &Value, source: &str, server: &Value, loads: &Loads) -> Value {
     let helped = finding["helps"].as_array().and_then(|all| all.first());
     let hash = finding["query_hash"].as_i64();

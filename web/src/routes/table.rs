@@ -1,7 +1,7 @@
 //! One table of routes.
 //!
-//! Dispatch, 404, 405, 501, `Allow`, the right to ask, the metrics' labels, the OpenAPI document and the
-//! README's list follow from it.
+//! Dispatch, 404, 405, 501, `Allow`, the right to ask, the metrics' labels, the OpenAPI document
+//! and the README's list follow from it.
 
 use std::time::Duration;
 

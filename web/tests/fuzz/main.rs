@@ -14,7 +14,8 @@ mod targets;
 use self::engine::{Campaign, Dice, corpus, mutate};
 use self::targets::DECODED_BYTES;
 
-/// What decoding has at once beside what it makes of the input: tables of the decompressors, steps, error texts.
+/// What decoding has at once beside what it makes of the input: tables of the decompressors, steps,
+/// error texts.
 const WORKSPACE: u64 = 512 << 10;
 /// The same and what a compressed input may become.
 const COMPRESSED: u64 = WORKSPACE + 4 * DECODED_BYTES + targets::memory_of_elements(DECODED_BYTES);

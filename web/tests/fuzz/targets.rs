@@ -22,7 +22,8 @@ fn limits() -> WebLimits {
     }
 }
 
-/// Memory for the elements of so many bytes of JSON: texts twice while vectors grow, and a fixed part per element.
+/// Memory for the elements of so many bytes of JSON: texts twice while vectors grow, and a fixed
+/// part per element.
 pub(crate) const fn memory_of_elements(text: u64) -> u64 {
     let most = MAX_ELEMENTS as u64;
     let elements = if text / 10 < most { text / 10 } else { most };
@@ -91,7 +92,8 @@ fn refused(status: u16, reason: &str, text: &str) -> u64 {
     hash(&(status, reason, text.split(char::is_numeric).next()))
 }
 
-/// An accepted push keeps its meaning through the record that is replicated, and its documents are canonical.
+/// An accepted push keeps its meaning through the record that is replicated, and its documents are
+/// canonical.
 fn accepted(push: &DecodedPush) -> u64 {
     assert!(!push.external_id.is_empty() && push.external_id.len() <= 1 << 10);
     assert!(!push.hostname.is_empty() && push.elements.len() <= MAX_ELEMENTS);

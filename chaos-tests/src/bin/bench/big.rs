@@ -7,7 +7,8 @@ use crate::Options;
 use crate::report::Report;
 use crate::usage::{Watch, cpu_time, mib};
 
-/// CPU seconds of one copy without fsync, for parsing and storing a million samples (VictoriaMetrics).
+/// CPU seconds of one copy without fsync, for parsing and storing a million samples
+/// (VictoriaMetrics).
 const VICTORIA_METRICS: f64 = 1.1;
 
 pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Result<()> {

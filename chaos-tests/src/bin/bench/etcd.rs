@@ -69,8 +69,8 @@ impl Etcd {
         number.with_context(|| format!("no throughput in {said}"))
     }
 
-    /// Puts of `bytes` by `clients`, each once a second to one of the nodes, spread over the second; how long each took, and when it
-    /// began.
+    /// Puts of `bytes` by `clients`, each once a second to one of the nodes, spread over the
+    /// second; how long each took, and when it began.
     pub(crate) async fn puts(
         &self,
         clients: u32,

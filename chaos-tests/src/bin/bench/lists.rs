@@ -1,4 +1,5 @@
-//! The top 20 of a day: 1,440 samples of 1,000 statements of one collector, asked of any node over HTTP.
+//! The top 20 of a day: 1,440 samples of 1,000 statements of one collector, asked of any node over
+//! HTTP.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

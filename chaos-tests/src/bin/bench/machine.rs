@@ -7,8 +7,8 @@ use anyhow::{Context, ensure};
 
 use crate::noise;
 
-/// Builds the release program without fault injection: what users run. One that `PGANALYTICS_TEST_PROGRAM` names is
-/// taken as it is.
+/// Builds the release program without fault injection: what users run. One that
+/// `PGANALYTICS_TEST_PROGRAM` names is taken as it is.
 pub(crate) async fn build_program() -> anyhow::Result<()> {
     if std::env::var_os("PGANALYTICS_TEST_PROGRAM").is_some() {
         return Ok(());

@@ -1,8 +1,9 @@
 //! The benchmarks of `docs/benchmarks.md`: real nodes, real databases, one machine.
 //!
-//! `cargo run --release -p pga-chaos-tests --bin bench` runs all of them (about an hour with the outage of ten minutes
-//! and the hundred kills); names pick some: `… --bin bench -- steady small`. Needs root for TimescaleDB and etcd.
-//! Progress goes to stderr, the report in Markdown to stdout; with it, what the machine did to any program meanwhile.
+//! `cargo run --release -p pga-chaos-tests --bin bench` runs all of them (about an hour with the
+//! outage of ten minutes and the hundred kills); names pick some: `… --bin bench -- steady small`.
+//! Needs root for TimescaleDB and etcd. Progress goes to stderr, the report in Markdown to stdout;
+//! with it, what the machine did to any program meanwhile.
 
 mod big;
 mod durations;

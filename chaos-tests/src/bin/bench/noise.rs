@@ -28,7 +28,8 @@ impl CpuTicks {
             .lines()
             .next()
             .and_then(|line| line.strip_prefix("cpu "));
-        // User, nice, system, idle, iowait, irq, softirq, steal; what follows is counted in user and nice already.
+        // User, nice, system, idle, iowait, irq, softirq, steal; what follows is counted in user
+        // and nice already.
         let ticks = line.context("no cpu line")?.split_whitespace().take(8);
         let ticks: Vec<u64> = ticks.map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -44,7 +45,8 @@ impl CpuTicks {
     }
 }
 
-/// Times of single `fdatasync` calls after 8 KiB were added to a file, where clusters have their data.
+/// Times of single `fdatasync` calls after 8 KiB were added to a file, where clusters have their
+/// data.
 pub(crate) fn syncs() -> anyhow::Result<Durations> {
     let mut file = tempfile::tempfile()?;
     let mut times = Vec::new();

@@ -27,7 +27,8 @@ impl Report {
         self.add(format!("{row:?}"), format!("failed: {error:#}"), "");
     }
 
-    /// Ends a row, all of whose figures were measured while the host took away this percentage of the CPU time.
+    /// Ends a row, all of whose figures were measured while the host took away this percentage of
+    /// the CPU time.
     pub(crate) fn end_row(&mut self, stolen_percent: f64) {
         eprintln!("stolen: {stolen_percent:.1} %");
         for [_, _, _, stolen] in self.lines.iter_mut().skip(self.ended) {

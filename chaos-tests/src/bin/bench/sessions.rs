@@ -46,7 +46,8 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> anyhow::Resul
     idle_sessions(report).await
 }
 
-/// Every collector pushes once to the same node and then stays: its session is open, and so is its connection.
+/// Every collector pushes once to the same node and then stays: its session is open, and so is its
+/// connection.
 async fn idle_sessions(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let node = cluster.nodes().first().context("no nodes")?;

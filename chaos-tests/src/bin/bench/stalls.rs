@@ -1,8 +1,8 @@
 //! When the host took a core away.
 //!
-//! On each core a thread of the highest priority (`SCHED_FIFO`, sched(7)) does nothing but sleep for a millisecond, again
-//! and again. No program of this machine can keep it from waking up in time; if it does wake up late, its core was not
-//! running, or deep in the kernel.
+//! On each core a thread of the highest priority (`SCHED_FIFO`, sched(7)) does nothing but sleep
+//! for a millisecond, again and again. No program of this machine can keep it from waking up in
+//! time; if it does wake up late, its core was not running, or deep in the kernel.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use rustix::thread::{CpuSet, gettid, sched_setaffinity};
 const SLEEP: Duration = Duration::from_millis(1);
 /// A wake-up that is later than this is a stall.
 const STALL: Duration = Duration::from_millis(1);
-/// What a stall does to a push that begins up to this long after it: it waits for the work that piled up.
+/// What a stall does to a push that begins up to this long after it: it waits for the work that
+/// piled up.
 const BEFORE: Duration = Duration::from_millis(20);
-/// What a push may take undisturbed. Whether a push counts as disturbed must not depend on how long it took, or the
-/// slow ones would be picked out.
+/// What a push may take undisturbed. Whether a push counts as disturbed must not depend on how long
+/// it took, or the slow ones would be picked out.
 const AFTER: Duration = Duration::from_millis(50);
 
 /// The threads that watch the cores.

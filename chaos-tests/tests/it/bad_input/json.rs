@@ -214,7 +214,8 @@ fn meaning(token: &str) -> Vec<Row> {
     ]
 }
 
-/// Elements that are refused alone: name, element, reason, and status and text where the push is to be refused for it.
+/// Elements that are refused alone: name, element, reason, and status and text where the push is to
+/// be refused for it.
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn elements() -> Vec<Row> {
     let long_label = format!(

@@ -83,8 +83,8 @@ impl Probe {
         (self.node.host(), self.node.port())
     }
 
-    /// After a row that stored `stored` elements: the process is the same, its memory is back, nothing else was
-    /// stored, and a good push on a new connection succeeds.
+    /// After a row that stored `stored` elements: the process is the same, its memory is back,
+    /// nothing else was stored, and a good push on a new connection succeeds.
     pub(super) async fn unharmed(&mut self, stored: u64) -> anyhow::Result<()> {
         self.stored += stored;
         self.good_push().await?;

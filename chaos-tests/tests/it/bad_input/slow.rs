@@ -117,7 +117,8 @@ async fn never_reads(probe: &Probe) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// They are within the limit, so a healthy client is served; each goes when it has said nothing for long enough.
+/// They are within the limit, so a healthy client is served; each goes when it has said nothing for
+/// long enough.
 async fn idle_connections(probe: &mut Probe) -> anyhow::Result<()> {
     let mut idle = Vec::with_capacity(IDLE);
     for _ in 0..IDLE / 100 {

@@ -157,7 +157,8 @@ pub(super) async fn snapshots(siege: &Siege) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names that would lead out of the directory of one snapshot, over a link, or to a file that is there.
+/// Names that would lead out of the directory of one snapshot, over a link, or to a file that is
+/// there.
 fn bad_names(siege: &Siege) -> Vec<Vec<Vec<u8>>> {
     let absolute = siege.cluster.directory().join(ESCAPED);
     let absolute = absolute.to_string_lossy();
@@ -176,7 +177,8 @@ fn bad_names(siege: &Siege) -> Vec<Vec<Vec<u8>>> {
     .into_iter()
     .map(named)
     .collect();
-    // From the snapshot's own directory up to the root of all data, and in forms that something may decode.
+    // From the snapshot's own directory up to the root of all data, and in forms that something may
+    // decode.
     all.extend((1..6).map(|up| named(&format!("{}{ESCAPED}", "../".repeat(up)))));
     all.push(named(&format!("..%2f{ESCAPED}")));
     all.push(named(&"a".repeat(129)));

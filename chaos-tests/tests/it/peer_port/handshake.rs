@@ -60,7 +60,8 @@ pub(super) async fn certificates(siege: &Siege) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says hello with a good certificate of node `certificate`, and checks that it is refused with `code`.
+/// Says hello with a good certificate of node `certificate`, and checks that it is refused with
+/// `code`.
 async fn refused_hello(
     siege: &Siege,
     row: (&str, &str, u8),
@@ -162,7 +163,8 @@ fn logged(cluster: &Cluster, reason: &str) -> bool {
     search(cluster.directory(), reason)
 }
 
-/// The node gives out no tickets, so that there is nothing to resume a session with, and no data before the handshake.
+/// The node gives out no tickets, so that there is nothing to resume a session with, and no data
+/// before the handshake.
 pub(super) async fn early_data(siege: &Siege) -> anyhow::Result<()> {
     let (stolen, target) = (&siege.stolen, siege.target()?);
     let identity = stolen.identity(1)?;

@@ -121,8 +121,8 @@ impl Intruder {
             .context("handshake")??)
     }
 
-    /// Why the node does not want this client: the error of the handshake, or of the connection right after it (with TLS 1.3 a
-    /// client may believe for a moment that it is connected).
+    /// Why the node does not want this client: the error of the handshake, or of the connection
+    /// right after it (with TLS 1.3 a client may believe for a moment that it is connected).
     pub(crate) async fn turned_away(&self, by: &Node) -> anyhow::Result<String> {
         match self.dial(peer_port(by)?, by.id)?.await {
             Err(error) => Ok(error.to_string()),

@@ -17,7 +17,8 @@ fn body(message: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(rmp_serde::to_vec(message)?)
 }
 
-/// Asks for a vote in this term, in the name of `node`, with the longest log there can be, as if the leader had asked for it.
+/// Asks for a vote in this term, in the name of `node`, with the longest log there can be, as if
+/// the leader had asked for it.
 fn vote(term: u64, node: u64) -> anyhow::Result<Vec<u8>> {
     body(&(((term, node), false), (term, u64::MAX), true))
 }

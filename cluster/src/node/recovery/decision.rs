@@ -32,14 +32,16 @@ pub(super) struct Own {
     pub(super) on_disk: Option<Seen>,
     /// Who votes, as far as it knows, itself perhaps among them.
     pub(super) voters: Vec<NodeId>,
-    /// What peers told since its start. What they saw of this node before is all there is to see, so that all of it counts.
+    /// What peers told since its start. What they saw of this node before is all there is to see,
+    /// so that all of it counts.
     pub(super) heard: BTreeMap<NodeId, PeerStanding>,
     /// A majority has told, and those that have not had as long as is sensible.
     pub(super) waited: bool,
 }
 
 impl Own {
-    /// Whether a majority of the voters has told, itself among them. Who recovers, or has nothing itself, can help nobody to a majority.
+    /// Whether a majority of the voters has told, itself among them. Who recovers, or has nothing
+    /// itself, can help nobody to a majority.
     pub(super) fn has_majority(&self) -> bool {
         let counts = |voter: &&NodeId| {
             let told = self.heard.get(voter);
@@ -55,7 +57,8 @@ impl Own {
     }
 }
 
-/// Decides for a node whose standing is `standing`; `configured` is the number of members as configured, itself among them.
+/// Decides for a node whose standing is `standing`; `configured` is the number of members as
+/// configured, itself among them.
 pub(super) fn decide(
     standing: &Standing,
     own: &Own,
@@ -74,11 +77,13 @@ pub(super) fn decide(
     }
 }
 
-/// Nothing is missing as far as all voters say; or, if some of them do not run, a majority of them with this node. Without a majority
-/// there is nothing that this node could take part in, so that it may wait for one without end.
+/// Nothing is missing as far as all voters say; or, if some of them do not run, a majority of them
+/// with this node. Without a majority there is nothing that this node could take part in, so that
+/// it may wait for one without end.
 ///
-/// A node that lost its power between giving up entries of an older leader and storing the newer one's is taken for one that lost them:
-/// what it has is no more than an older disk of it would have.
+/// A node that lost its power between giving up entries of an older leader and storing the newer
+/// one's is taken for one that lost them: what it has is no more than an older disk of it would
+/// have.
 fn with_log(on_disk: Seen, own: &Own) -> Decision {
     if let Some(why) = loss(on_disk, &own.heard) {
         return Decision::Recover(why);

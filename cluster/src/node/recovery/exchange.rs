@@ -1,6 +1,8 @@
-//! Nodes tell each other what they have on their disks, so that each would notice if another came back with less.
+//! Nodes tell each other what they have on their disks, so that each would notice if another came
+//! back with less.
 //!
-//! Consensus shows that to the leader only, and of the followers only; and whoever is to remember may be another node by the time it matters.
+//! Consensus shows that to the leader only, and of the followers only; and whoever is to remember
+//! may be another node by the time it matters.
 
 use std::sync::Arc;
 use std::time::Duration;

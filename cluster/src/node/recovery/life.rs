@@ -1,7 +1,8 @@
 //! How often a node began anew.
 //!
 //! # Layout
-//! `<dir>/life`, a [`SealedFile`]: the number of the life, u64 le. A node that never began anew has none, and lives its life 0.
+//! `<dir>/life`, a [`SealedFile`]: the number of the life, u64 le. A node that never began anew has
+//! none, and lives its life 0.
 
 use std::fs::File;
 use std::io;
@@ -13,8 +14,8 @@ use crate::sealed_file::SealedFile;
 
 const MAGIC: &[u8; 8] = b"PGALIFE1";
 
-/// Number of a node's life: the log entry with which the others took it out, before it began anew. So a later life has a larger number,
-/// whatever the node itself remembers.
+/// Number of a node's life: the log entry with which the others took it out, before it began anew.
+/// So a later life has a larger number, whatever the node itself remembers.
 #[derive(Debug)]
 pub(crate) struct Life {
     file: SealedFile,

@@ -6,7 +6,8 @@
 //! <dir>/quarantine/<seconds>/       log and snapshots as they were found, for people; nothing reads or deletes them
 //! ```
 //! # What a crash leaves
-//! `recovering`, with all or some of the directories still in place: the next start finds the damage again, and moves them.
+//! `recovering`, with all or some of the directories still in place: the next start finds the
+//! damage again, and moves them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

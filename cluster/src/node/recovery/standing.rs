@@ -20,7 +20,8 @@ use crate::transport::RpcKind;
 pub(crate) enum Standing {
     /// It does.
     Open,
-    /// Its peers have not yet told whether what it has is all that it should have. Refuses as a recovering node does.
+    /// Its peers have not yet told whether what it has is all that it should have. Refuses as a
+    /// recovering node does.
     Undecided,
     /// It lost what it confirmed, for this reason.
     Recovering(Arc<str>),
@@ -31,7 +32,8 @@ pub(crate) enum Standing {
 pub(crate) struct PeerStanding {
     /// The peer itself recovers.
     pub(crate) is_recovering: bool,
-    /// Its process began with an empty log, with the cluster: it remembers everything that it was ever told.
+    /// Its process began with an empty log, with the cluster: it remembers everything that it was
+    /// ever told.
     pub(crate) is_original: bool,
     /// It knows of a committed entry.
     pub(crate) has_committed: bool,
@@ -48,7 +50,8 @@ pub(crate) struct PeerStanding {
 }
 
 impl PeerStanding {
-    /// Whether it does not recover, and has a log or a vote: else its log is gone, or it never voted.
+    /// Whether it does not recover, and has a log or a vote: else its log is gone, or it never
+    /// voted.
     pub(crate) fn can_vote(&self) -> bool {
         !self.is_recovering && (self.own.log.is_some() || self.own.term > 0)
     }
@@ -74,7 +77,8 @@ pub(crate) struct Heard {
 /// What nodes tell each other, as a question and as the answer to it.
 type Message = (PeerStanding, Roll);
 
-/// Asks all of `peers`, and tells them what they would answer; what those said that answered within `timeout`.
+/// Asks all of `peers`, and tells them what they would answer; what those said that answered within
+/// `timeout`.
 pub(crate) async fn ask_all(
     core: &Core,
     peers: &[Member],

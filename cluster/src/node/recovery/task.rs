@@ -100,8 +100,8 @@ async fn recover(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// As much of `pause` as is left of the time that those have who have not told: the node must not take
-/// part a second late because its last question went to one that is down.
+/// As much of `pause` as is left of the time that those have who have not told: the node must not
+/// take part a second late because its last question went to one that is down.
 fn within_patience(pause: Duration, majority: Option<Instant>) -> Duration {
     let left = majority.map(|since| PATIENCE.saturating_sub(since.elapsed()));
     left.map_or(pause, |left| pause.min(left.max(MOMENT)))
@@ -130,7 +130,8 @@ fn give_up(core: &Core, standing: &Standing) -> Error {
     }
 }
 
-/// Sees to it that this node is a member: the leader adds it as a learner, and as a voter once it has caught up.
+/// Sees to it that this node is a member: the leader adds it as a learner, and as a voter once it
+/// has caught up.
 async fn rejoin(core: &Core) {
     let Some(own) = core.own.clone() else { return };
     loop {

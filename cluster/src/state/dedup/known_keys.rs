@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-/// A queue of distinct keys that can be looked up, in about 17 bytes a key: the table has places in the queue, not keys.
+/// A queue of distinct keys that can be looked up, in about 17 bytes a key: the table has places in
+/// the queue, not keys.
 #[derive(Debug, Default)]
 pub(super) struct KnownKeys {
     queue: VecDeque<u64>,

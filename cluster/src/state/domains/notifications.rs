@@ -168,8 +168,9 @@ impl Notifications {
         for (name, _, group) in groups {
             self.groups.insert(name.clone(), group.clone());
         }
-        // A group without a notification is as good as none: so one is forgotten. Those that an older
-        // program kept go with the next notification, so that states are alike after an upgrade.
+        // A group without a notification is as good as none: so one is forgotten. Those that an
+        // older program kept go with the next notification, so that states are alike after
+        // an upgrade.
         self.groups.retain(|_, group| group.sequence > 0);
         for one in queue {
             if !self.by_id.values().any(|known| known.key == one.key) {

@@ -69,7 +69,8 @@ impl MemoryNetwork {
         })
     }
 
-    /// Starts a life of `node` at `addr`, ending its former one. Snapshots arrive in directories under `spool`.
+    /// Starts a life of `node` at `addr`, ending its former one. Snapshots arrive in directories
+    /// under `spool`.
     pub fn attach(
         self: &Arc<Self>,
         node: NodeId,

@@ -50,7 +50,8 @@ impl MemoryTransport {
         })
     }
 
-    /// Sends a request, has it served in a task of its own, and waits for the answer on its way back.
+    /// Sends a request, has it served in a task of its own, and waits for the answer on its way
+    /// back.
     async fn exchange(
         &self,
         peer: NodeId,

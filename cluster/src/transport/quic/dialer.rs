@@ -1,4 +1,5 @@
-//! The end that dials: one connection per peer, made when it is needed, shared by all who wait for it.
+//! The end that dials: one connection per peer, made when it is needed, shared by all who wait for
+//! it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -63,7 +64,8 @@ impl Dialer {
         }
     }
 
-    /// Opens a stream to `peer`, connecting first if need be. Nothing has been sent when this fails.
+    /// Opens a stream to `peer`, connecting first if need be. Nothing has been sent when this
+    /// fails.
     pub(super) async fn open(
         self: &Arc<Self>,
         peer: NodeId,
@@ -233,7 +235,8 @@ impl Dialer {
         let answer = match (sent, reader.next().await) {
             (_, Ok(Some(frame))) => HelloAnswer::decode(frame),
             (_, Ok(None)) => None,
-            // A refused certificate shows here: with TLS 1.3 the handshake itself has succeeded for this end.
+            // A refused certificate shows here: with TLS 1.3 the handshake itself has succeeded for
+            // this end.
             (_, Err(error)) => {
                 return Err(match connection.close_reason() {
                     Some(reason) => self.lost(peer, &reason),

@@ -131,7 +131,8 @@ impl Dialer {
     }
 }
 
-/// The answer to a request. A receiver that refuses early stops reading and answers all the same, so a stopped write is no end.
+/// The answer to a request. A receiver that refuses early stops reading and answers all the same,
+/// so a stopped write is no end.
 async fn answer(
     peer: NodeId,
     sent: Result<(), WriteError>,

@@ -7,7 +7,8 @@ use super::frame_io::FrameError;
 /// Bytes of a frame's length.
 pub(super) const LENGTH: usize = 4;
 
-/// Bytes that have arrived and were not taken yet. Memory grows with what has arrived, not with what a length promises.
+/// Bytes that have arrived and were not taken yet. Memory grows with what has arrived, not with
+/// what a length promises.
 #[derive(Debug)]
 pub(super) struct FrameBuffer {
     bytes: BytesMut,

@@ -48,7 +48,8 @@ impl FrameReader {
         }
     }
 
-    /// Length and first byte(s) of the next frame as soon as they are there, without taking it; `None` at the end.
+    /// Length and first byte(s) of the next frame as soon as they are there, without taking it;
+    /// `None` at the end.
     pub(super) async fn head(&mut self) -> Result<Option<(usize, [u8; 2])>, FrameError> {
         loop {
             if let Some(head) = self.buffer.head()? {
@@ -100,7 +101,8 @@ impl FrameReader {
     }
 }
 
-/// Writes frames. Dropped without [`FrameWriter::finish`] the stream is reset, so that the other side sees no orderly end.
+/// Writes frames. Dropped without [`FrameWriter::finish`] the stream is reset, so that the other
+/// side sees no orderly end.
 pub(super) struct FrameWriter {
     stream: SendStream,
     finished: bool,

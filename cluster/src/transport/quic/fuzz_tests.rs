@@ -1,4 +1,5 @@
-//! Any bytes on a stream between nodes: bounded frames, and nothing read from them but what was written.
+//! Any bytes on a stream between nodes: bounded frames, and nothing read from them but what was
+//! written.
 
 use bytes::{BufMut, Bytes};
 use pga_config::NodeId;
@@ -60,7 +61,8 @@ fn put(taken: &mut Vec<u8>, frame: &Bytes) {
     taken.put_slice(frame);
 }
 
-/// Reads a frame as everything it could be. What is understood means the same when it is written again.
+/// Reads a frame as everything it could be. What is understood means the same when it is written
+/// again.
 fn read(frame: &Bytes) -> u64 {
     let hello = Hello::decode(frame.clone());
     if let Ok(hello) = hello {

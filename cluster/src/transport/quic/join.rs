@@ -28,8 +28,8 @@ pub enum JoinError {
     /// No socket, or unusable certificates.
     #[error(transparent)]
     Quic(#[from] QuicError),
-    /// The last node asked did not let us in. After [`TransportError::Timeout`] or [`TransportError::Broken`] the token may be
-    /// spent.
+    /// The last node asked did not let us in. After [`TransportError::Timeout`] or
+    /// [`TransportError::Broken`] the token may be spent.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// The token names no node.
@@ -37,7 +37,8 @@ pub enum JoinError {
     NoMembers,
 }
 
-/// Asks the nodes of `bundle` in turn to let this node in; `quic` and `http` are where it will listen.
+/// Asks the nodes of `bundle` in turn to let this node in; `quic` and `http` are where it will
+/// listen.
 ///
 /// The next node is asked only while it is certain that the token was not used.
 ///

@@ -20,9 +20,11 @@ pub struct QuicLimits {
     pub connections: usize,
     /// Handshakes at once; above a quarter of them the remote address has to prove itself first.
     pub handshakes: usize,
-    /// Streams of one connection at once. Must exceed `calls + consensus_calls + streams` for votes to pass under load.
+    /// Streams of one connection at once. Must exceed `calls + consensus_calls + streams` for
+    /// votes to pass under load.
     pub concurrent_streams: u32,
-    /// Calls of one connection served at once, those of consensus aside; more are refused as overloaded.
+    /// Calls of one connection served at once, those of consensus aside; more are refused as
+    /// overloaded.
     pub calls: usize,
     /// Consensus calls of one connection served at once; more wait.
     pub consensus_calls: usize,

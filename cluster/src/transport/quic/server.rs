@@ -83,7 +83,8 @@ impl Server {
         }
     }
 
-    /// Cheap decisions before any cryptography: bounded numbers, and under load only addresses that can receive.
+    /// Cheap decisions before any cryptography: bounded numbers, and under load only addresses that
+    /// can receive.
     fn vet(
         &self,
         incoming: Incoming,

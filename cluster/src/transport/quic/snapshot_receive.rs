@@ -1,4 +1,5 @@
-//! Takes the files of a snapshot, each chunk checked: order, size, CRC32C, names. Anything wrong discards all of it.
+//! Takes the files of a snapshot, each chunk checked: order, size, CRC32C, names. Anything wrong
+//! discards all of it.
 
 use std::io;
 use std::path::Path;

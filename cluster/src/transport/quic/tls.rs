@@ -40,7 +40,8 @@ pub(super) fn server_config(
         .with_client_cert_verifier(verifier)
         .with_single_cert(identity.chain(), identity.private_key())?;
     tls.alpn_protocols = vec![ALPN.to_vec()];
-    // A resumed session would skip the look at the certificate's end; there is no early data either.
+    // A resumed session would skip the look at the certificate's end; there is no early data
+    // either.
     tls.send_tls13_tickets = 0;
     tls.max_early_data_size = 0;
     let crypto =
@@ -73,8 +74,9 @@ pub(super) fn client_config(
     Ok(config)
 }
 
-/// A key derived from the node's private key: a restarted node can tell its peers at once (stateless reset) that the
-/// connections of its former life are gone, instead of leaving them to the idle timeout.
+/// A key derived from the node's private key: a restarted node can tell its peers at once
+/// (stateless reset) that the connections of its former life are gone, instead of leaving them to
+/// the idle timeout.
 pub(super) fn endpoint_config(identity: &Identity) -> EndpointConfig {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key_der());
     let reset = hmac::sign(&secret, b"pganalytics quic reset key");
@@ -84,8 +86,8 @@ pub(super) fn endpoint_config(identity: &Identity) -> EndpointConfig {
     config
 }
 
-/// Random connection ids of eight bytes. Any is taken for possible: packets to an id of a former life get an answer instead of
-/// being dropped.
+/// Random connection ids of eight bytes. Any is taken for possible: packets to an id of a former
+/// life get an answer instead of being dropped.
 #[derive(Debug)]
 struct RandomIds;
 

@@ -52,8 +52,8 @@ pub struct TailError {
 pub struct Chunk {
     /// The next bytes, for [`crate::Reader::feed`]; empty if nothing new was there.
     pub bytes: Vec<u8>,
-    /// These were the last bytes of their file: the caller calls [`crate::Reader::finish`] after it
-    /// fed them, before it reads or asks for a position again.
+    /// These were the last bytes of their file: the caller calls [`crate::Reader::finish`] after
+    /// it fed them, before it reads or asks for a position again.
     pub is_file_end: bool,
     /// What was lost before the bytes that come next.
     pub gap: Option<Gap>,

@@ -50,8 +50,8 @@ pub(crate) struct GenericPlans {
 }
 
 impl GenericPlans {
-    /// The statements that are next, the one with the most time first, of the 50 with the most time.
-    /// `wants` is asked with the database and the query id.
+    /// The statements that are next, the one with the most time first, of the 50 with the most
+    /// time. `wants` is asked with the database and the query id.
     pub(crate) async fn next(
         &mut self,
         main: &Connection,

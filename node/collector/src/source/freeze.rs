@@ -1,4 +1,5 @@
-//! How close tables are to wraparound: of each database the oldest by transactions and by multixacts.
+//! How close tables are to wraparound: of each database the oldest by transactions and by
+//! multixacts.
 
 use super::{Shape, Source};
 use crate::facts::Facts;

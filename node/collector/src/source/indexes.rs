@@ -1,4 +1,5 @@
-//! Counters and properties of indexes (`pg_stat_user_indexes`, `pg_statio_user_indexes`, `pg_index`).
+//! Counters and properties of indexes (`pg_stat_user_indexes`, `pg_statio_user_indexes`,
+//! `pg_index`).
 
 use super::{Shape, Source};
 use crate::facts::Facts;

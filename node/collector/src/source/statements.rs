@@ -1,4 +1,5 @@
-//! Counters of statements (`pg_stat_statements`), once for the server: by user, database, level and query id.
+//! Counters of statements (`pg_stat_statements`), once for the server: by user, database, level and
+//! query id.
 
 use super::{Shape, Source};
 use crate::facts::Facts;

@@ -126,7 +126,8 @@ pub struct Frequent {
 pub struct Index {
     /// Its name.
     pub name: String,
-    /// What `pg_get_indexdef` tells. Keys, `include` and `predicate` are read from it if it parses.
+    /// What `pg_get_indexdef` tells. Keys, `include` and `predicate` are read from it if it
+    /// parses.
     pub definition: String,
     /// Its keys, in order.
     pub keys: Vec<IndexKey>,

@@ -44,8 +44,8 @@ struct Case<'a> {
 
 /// Compares the last good plan of a statement with the present one.
 ///
-/// Causes that can be told from the plans are; the others need `change`, and do not hold for what it
-/// does not tell.
+/// Causes that can be told from the plans are; the others need `change`, and do not hold for what
+/// it does not tell.
 #[must_use]
 pub fn compare(good: &Plan, bad: &Plan, change: &Change) -> Regression {
     let pivot = Pivot::find(good, bad);

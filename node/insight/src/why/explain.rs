@@ -31,7 +31,8 @@ const DIMENSIONS: [&str; 6] = [
     "wait_class",
 ];
 
-/// A part of the load: its groups, in the order of [`DIMENSIONS`], and how many sessions on average.
+/// A part of the load: its groups, in the order of [`DIMENSIONS`], and how many sessions on
+/// average.
 struct Part {
     groups: [String; 6],
     now: f64,

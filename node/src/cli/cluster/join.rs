@@ -23,13 +23,15 @@ pub(crate) struct JoinArgs {
     /// New directory for this node's configuration and data
     #[arg(long)]
     dir: PathBuf,
-    /// host:port at which the other nodes reach this one, and on which it listens if it is an address
+    /// host:port at which the other nodes reach this one, and on which it listens if it is an
+    /// address
     #[arg(long)]
     quic: String,
     /// URL at which clients reach this node
     #[arg(long)]
     http: String,
-    /// Lines to add to the configuration: a TOML file with further sections, such as the one of the store
+    /// Lines to add to the configuration: a TOML file with further sections, such as the one of
+    /// the store
     #[arg(long, value_name = "FILE")]
     add: Option<PathBuf>,
 }

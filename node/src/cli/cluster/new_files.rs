@@ -26,7 +26,8 @@ pub(crate) struct NewFiles {
     /// All nodes run on this machine, each with its data directory where it is made
     #[arg(long, conflicts_with = "data_dir")]
     in_place: bool,
-    /// Connection URL of a TimescaleDB that all nodes share; without it each node has its own store
+    /// Connection URL of a TimescaleDB that all nodes share; without it each node has its own
+    /// store
     #[arg(long, env = "PGANALYTICS_TIMESCALE_URL", hide_env_values = true)]
     timescale: Option<String>,
 }

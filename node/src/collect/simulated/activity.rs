@@ -1,5 +1,5 @@
-//! What goes on: `pg_log`, `pg_replication`, `pg_locks`, `pg_connections`, and sessions as a collector of ours sees
-//! them.
+//! What goes on: `pg_log`, `pg_replication`, `pg_locks`, `pg_connections`, and sessions as a
+//! collector of ours sees them.
 
 use serde_json::{Value, json};
 

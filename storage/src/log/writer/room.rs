@@ -1,4 +1,5 @@
-//! The zeros ahead of the last segment's frames: made while the writer is idle, cut off when the segment is closed.
+//! The zeros ahead of the last segment's frames: made while the writer is idle, cut off when the
+//! segment is closed.
 
 use std::io;
 

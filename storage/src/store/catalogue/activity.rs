@@ -1,4 +1,5 @@
-//! What goes on in the databases: `pg_locks`, `pg_bloat`, `pg_cache`, `pg_connections` (contract 3.8).
+//! What goes on in the databases: `pg_locks`, `pg_bloat`, `pg_cache`, `pg_connections` (contract
+//! 3.8).
 
 use super::column::{DATABASE_NAME, bigint, boolean, float, int, text, time};
 use super::{Column, Items, Table, Written};

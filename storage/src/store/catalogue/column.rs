@@ -42,7 +42,8 @@ pub(crate) enum Source {
     PerSecond(&'static str),
     /// Seconds since the previous sample of the same key; filled by the store.
     Interval,
-    /// Which counters of the table the payload left out, as bits in their order; filled by the store.
+    /// Which counters of the table the payload left out, as bits in their order; filled by the
+    /// store.
     MissingCounters,
 }
 

@@ -24,7 +24,8 @@ const fn table(
     }
 }
 
-/// Lags are milliseconds here, as collectors send them; the published schema has bytes, which nobody sends.
+/// Lags are milliseconds here, as collectors send them; the published schema has bytes, which
+/// nobody sends.
 pub(super) static REPLICATION: Table = Table {
     unfilled: &[
         ("server_id", ColumnType::Int),

@@ -3,7 +3,8 @@
 use super::state::{Counter, CounterState};
 use crate::Timestamp;
 
-/// A sample with so many rows may be the top of a longer list: original collectors send the top 100.
+/// A sample with so many rows may be the top of a longer list: original collectors send the top
+/// 100.
 const CUT_OFF_ROWS: i64 = 100;
 
 /// The sample of a history before another one.

@@ -1,9 +1,9 @@
 //! Samples that arrive after a newer one of their history.
 //!
-//! A difference belongs to two samples that are neighbours in time. A late sample therefore gets the
-//! difference to the one before it, and what follows it is derived anew: the next sample of each of
-//! its keys, further ones where a value was missing, and the first sample of each key that the
-//! history had right after it.
+//! A difference belongs to two samples that are neighbours in time. A late sample therefore gets
+//! the difference to the one before it, and what follows it is derived anew: the next sample of
+//! each of its keys, further ones where a value was missing, and the first sample of each key that
+//! the history had right after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -46,7 +46,8 @@ pub struct Chain {
     pub after: Vec<Vec<Value>>,
 }
 
-/// The late samples in `rows`, by history. The states of all [`super::keys`] have to be in `states`.
+/// The late samples in `rows`, by history. The states of all [`super::keys`] have to be in
+/// `states`.
 pub fn late(rows: &Rows, states: &States) -> Vec<Late> {
     let mut found: BTreeMap<CounterKey, Late> = BTreeMap::new();
     for plan in plans() {

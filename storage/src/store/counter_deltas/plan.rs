@@ -139,8 +139,8 @@ impl Plan {
         samples
     }
 
-    /// Fills the differences of a sample into its `row`; what the next sample of the key is compared
-    /// with, if that changes. Counters that fell are added to `anomalies`.
+    /// Fills the differences of a sample into its `row`; what the next sample of the key is
+    /// compared with, if that changes. Counters that fell are added to `anomalies`.
     pub(super) fn step(
         &self,
         row: Option<&mut &mut [Value]>,

@@ -6,7 +6,8 @@ use crate::store::FlushElement;
 use crate::store::mapper::{Inventory, rows};
 use crate::{Document, Element, Timestamp};
 
-/// (seconds, calls, total_time, reset marker or empty) -> (calls_delta, total_time_delta, interval).
+/// (seconds, calls, total_time, reset marker or empty) -> (calls_delta, total_time_delta,
+/// interval).
 type Step = ((i64, i64, f64, &'static str), Want);
 
 fn sample(seconds: i64, calls: i64, total: f64, reset: &str) -> Rows {

@@ -1,8 +1,8 @@
 //! Copies of the store, out and in.
 //!
-//! Coming in, the copy is first written beside the store and synced, then renamed over it and the directory
-//! synced: a crash leaves the old store or the new one. Before the rename the old write-ahead log is emptied
-//! and gone, so that it can never be taken for the new file's.
+//! Coming in, the copy is first written beside the store and synced, then renamed over it and the
+//! directory synced: a crash leaves the old store or the new one. Before the rename the old
+//! write-ahead log is emptied and gone, so that it can never be taken for the new file's.
 
 use std::fs::{self, File};
 use std::io;
@@ -24,7 +24,8 @@ pub(super) fn copy_to(db: &Connection, target: &Path) -> Result<Watermark> {
         key: "target",
         what: "not a UTF-8 path".to_owned(),
     })?;
-    // `VACUUM INTO` reads one snapshot and writes another file; SQLite refuses it under `query_only`.
+    // `VACUUM INTO` reads one snapshot and writes another file; SQLite refuses it under
+    // `query_only`.
     let writable = |on: bool| {
         db.pragma_update(None, "query_only", !on)
             .map_err(failed("copy"))

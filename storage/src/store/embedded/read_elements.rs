@@ -87,7 +87,8 @@ pub(super) fn page(db: &Connection, query: &ElementQuery) -> Result<ElementPage>
     .page(limit)
 }
 
-/// The place after which the page starts, or before which if the newest come first: time, log index, ordinal.
+/// The place after which the page starts, or before which if the newest come first: time, log
+/// index, ordinal.
 fn start(query: &ElementQuery) -> Result<(i64, i64, i64)> {
     let bound = match query.order {
         ElementOrder::Ascending => query.from.map_or(i64::MIN, Timestamp::micros),

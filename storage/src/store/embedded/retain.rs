@@ -31,8 +31,8 @@ impl Writer {
         Ok(deleted)
     }
 
-    /// Deletes what no element needs any more: inventory contents without a reference, and the last samples
-    /// of counter series that ended before `before`.
+    /// Deletes what no element needs any more: inventory contents without a reference, and the last
+    /// samples of counter series that ended before `before`.
     pub(super) fn drop_unused(&mut self, before: Timestamp) -> Result<()> {
         let db = self.db()?;
         let ended = "DELETE FROM rate_state WHERE time < ?1";

@@ -1,10 +1,12 @@
 //! Runs of plain samples: one row for consecutive samples of one push that have one time.
 //!
-//! A row per sample costs SQLite more than all else that a node does with it, on disk and in CPU time. Samples of one collector,
-//! time and log entry stand together in every order in which they are read, so one row holds up to [`MAX_SAMPLES`] of them.
+//! A row per sample costs SQLite more than all else that a node does with it, on disk and in CPU
+//! time. Samples of one collector, time and log entry stand together in every order in which they
+//! are read, so one row holds up to [`MAX_SAMPLES`] of them.
 //!
 //! # Layout
-//! `run` is packed (see [`super::packing`]): three columns of as many values as there are samples, one after the other.
+//! `run` is packed (see [`super::packing`]): three columns of as many values as there are samples,
+//! one after the other.
 //! ```text
 //! ordinal: varint, the difference to the one before (the first: to the row's `ordinal`)
 //! series:  varint, zigzag of the difference to the one before (the first: to 0)
@@ -53,7 +55,8 @@ pub(super) struct RunWriter {
 }
 
 impl RunWriter {
-    /// Adds a sample; its ordinal is above that of the one before, in the same log entry. How many rows were inserted.
+    /// Adds a sample; its ordinal is above that of the one before, in the same log entry. How many
+    /// rows were inserted.
     pub(super) fn add(
         &mut self,
         db: &Connection,

@@ -1,8 +1,9 @@
 //! The SQLite file: connections, tables, format version, watermark.
 //!
-//! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds documents whole,
-//! `inventory` the contents that elements refer to, `series` and `sample_runs` the plain samples, `rate_state`
-//! the last sample of each counter series, `query_rollups` sums of statements over spans of time; the typed tables are those of the catalogue.
+//! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds
+//! documents whole, `inventory` the contents that elements refer to, `series` and `sample_runs` the
+//! plain samples, `rate_state` the last sample of each counter series, `query_rollups` sums of
+//! statements over spans of time; the typed tables are those of the catalogue.
 
 use std::path::Path;
 use std::time::Duration;

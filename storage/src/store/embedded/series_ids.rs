@@ -9,8 +9,9 @@ const CAPACITY: usize = 100_000;
 
 /// Row ids by series, in the order in which the series were first seen.
 ///
-/// A collector sends its series in the same order with each push. So the one behind the last that was found is tried first, and most
-/// look-ups read memory in order; those of a hash table are all over it, and wait for it.
+/// A collector sends its series in the same order with each push. So the one behind the last that
+/// was found is tried first, and most look-ups read memory in order; those of a hash table are all
+/// over it, and wait for it.
 #[derive(Debug, Default)]
 pub(super) struct SeriesIds {
     entries: Vec<(SeriesKey, i64)>,

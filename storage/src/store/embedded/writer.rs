@@ -14,8 +14,9 @@ use super::{EmbeddedOptions, copy, schema};
 use crate::store::Watermark;
 use crate::{Error, Result};
 
-/// How much nicer than the rest of the node the writer is (nice(1)): what waits for it is stored on a quorum already, while
-/// clients wait for all else. It still gets a tenth of what a busy thread gets, and the buffer's bound is what holds clients back.
+/// How much nicer than the rest of the node the writer is (nice(1)): what waits for it is stored on
+/// a quorum already, while clients wait for all else. It still gets a tenth of what a busy thread
+/// gets, and the buffer's bound is what holds clients back.
 const NICE: i32 = 10;
 
 /// What the writer runs.
@@ -105,7 +106,8 @@ impl Writer {
 
 /// Lets the other threads go first.
 fn step_back() {
-    // On Linux the priority is one of the thread (setpriority(2), NOTES); elsewhere it would be the process's.
+    // On Linux the priority is one of the thread (setpriority(2), NOTES); elsewhere it would be the
+    // process's.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "the store's writer keeps its priority");

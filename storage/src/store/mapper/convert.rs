@@ -92,8 +92,9 @@ fn text(json: &Json) -> Option<String> {
     }
 }
 
-/// A point in time in any form that clients send: RFC 3339 or PostgreSQL text with or without zone (none is
-/// UTC), Unix seconds or milliseconds. `None` for anything else, and for the empty text and `never`.
+/// A point in time in any form that clients send: RFC 3339 or PostgreSQL text with or without zone
+/// (none is UTC), Unix seconds or milliseconds. `None` for anything else, and for the empty text
+/// and `never`.
 pub fn parse_time(json: &Json) -> Option<Timestamp> {
     match json {
         Json::Number(n) => {

@@ -1,7 +1,8 @@
 //! The parts of an element that become rows.
 //!
-//! Database parts come in three forms (contract 3.1, 3.2, 3.8): the element itself, objects in an array
-//! `databases`, or objects in an object `databases` keyed by name. Test fixtures mix the first two.
+//! Database parts come in three forms (contract 3.1, 3.2, 3.8): the element itself, objects in an
+//! array `databases`, or objects in an object `databases` keyed by name. Test fixtures mix the
+//! first two.
 
 use serde_json::{Map, Value as Json};
 
@@ -138,8 +139,9 @@ pub(super) fn at<'a>(object: &'a Map<String, Json>, path: &str) -> Option<&'a Js
     at(object.get(first)?.as_object()?, rest)
 }
 
-/// Sum over the whole disks in `disk_io` of the field behind `column`; NULL if none has it. Counters are
-/// summed as such; some clients send rates instead, which are the sums of the columns that are rates.
+/// Sum over the whole disks in `disk_io` of the field behind `column`; NULL if none has it.
+/// Counters are summed as such; some clients send rates instead, which are the sums of the columns
+/// that are rates.
 pub(super) fn disk_sum(object: &Map<String, Json>, column: Column) -> Value {
     let field = match column.source {
         Source::DiskSum(field) => field,

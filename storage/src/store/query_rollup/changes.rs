@@ -18,7 +18,8 @@ pub struct Changes {
     pub starts: BTreeSet<i64>,
 }
 
-/// The changes of a batch by collector: `rows` are new, `replaced` were there with other differences.
+/// The changes of a batch by collector: `rows` are new, `replaced` were there with other
+/// differences.
 pub fn changes(rows: &Rows, replaced: &[(TableId, Vec<Value>)]) -> BTreeMap<Uuid, Changes> {
     let mut found: BTreeMap<Uuid, Changes> = BTreeMap::new();
     let Some(id) = catalogue::statements() else {

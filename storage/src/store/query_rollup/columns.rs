@@ -85,7 +85,8 @@ impl Columns {
         f64::from_le_bytes(self.word(STDDEV, row))
     }
 
-    /// A counter of [`COUNTERS`] by its name: its difference in the span, 0 for a name that is none.
+    /// A counter of [`COUNTERS`] by its name: its difference in the span, 0 for a name that is
+    /// none.
     pub fn counter(&self, name: &str, row: usize) -> f64 {
         let place = COUNTERS.iter().position(|one| *one == name);
         place.map_or(0.0, |place| {

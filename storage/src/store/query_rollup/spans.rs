@@ -129,8 +129,8 @@ impl From<i64> for Plan {
 }
 
 impl Plan {
-    /// After which moment the time of the first row is to be told to [`Self::go_on`]; `None` when the
-    /// plan is made, given the time of the newest row.
+    /// After which moment the time of the first row is to be told to [`Self::go_on`]; `None` when
+    /// the plan is made, given the time of the newest row.
     pub fn asks(&self, newest: Timestamp) -> Option<Timestamp> {
         let goes_on = self.starts.len() < SEALED_AT_ONCE && is_over(self.sealed, newest);
         goes_on.then(|| Timestamp::from_micros(self.sealed * 1_000_000))

@@ -1,8 +1,8 @@
 //! Rows in PostgreSQL's binary COPY format, written into large buffers.
 //!
-//! The format is an 11 byte signature, flags and extension length (zero), then per row the number of fields (i16) and
-//! per field its length (i32, -1 for NULL) and value in network byte order, then -1 (i16).
-//! # Source
+//! The format is an 11 byte signature, flags and extension length (zero), then per row the number
+//! of fields (i16) and per field its length (i32, -1 for NULL) and value in network byte order,
+//! then -1 (i16). # Source
 //! PostgreSQL 17 manual, "COPY", section "Binary Format".
 
 use std::pin::pin;
@@ -68,7 +68,8 @@ impl CopyRows {
     }
 
     pub(super) fn timestamptz(&mut self, value: Timestamp) {
-        // A time that wraps here is out of PostgreSQL's range too; i64::MIN is its "-infinity", so stay off it.
+        // A time that wraps here is out of PostgreSQL's range too; i64::MIN is its "-infinity", so
+        // stay off it.
         let micros = value.micros().saturating_sub(POSTGRES_EPOCH_MICROS);
         self.int8(micros.clamp(i64::MIN + 1, i64::MAX - 1));
     }
@@ -116,7 +117,8 @@ impl CopyRows {
                 break;
             }
         }
-        // The server's reason for ending the COPY early, if it did, comes with the answer to its end.
+        // The server's reason for ending the COPY early, if it did, comes with the answer to its
+        // end.
         sink.as_mut().finish().await
     }
 }

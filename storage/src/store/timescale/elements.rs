@@ -1,7 +1,8 @@
 //! Reading elements back, as they were sent.
 //!
-//! Plain samples, other elements and dead letters stand in three tables; a page is the first `limit` of their union
-//! in the order (time, log index, ordinal), which is also what the cursor names.
+//! Plain samples, other elements and dead letters stand in three tables; a page is the first
+//! `limit` of their union in the order (time, log index, ordinal), which is also what the cursor
+//! names.
 
 use std::collections::HashMap;
 
@@ -18,8 +19,8 @@ use crate::{Element, Error, Result, SampleForm, Timestamp};
 /// Most elements of a page, whatever the query asks.
 const PAGE: u32 = 10_000;
 
-/// The first `$7` of the first `$6` samples of each series. Reading each in its own order costs no more than that,
-/// however much else the table holds.
+/// The first `$7` of the first `$6` samples of each series. Reading each in its own order costs no
+/// more than that, however much else the table holds.
 const SAMPLES: &str = "SELECT s.time, s.log_index, s.ordinal, s.value, r.name, r.labels::text, r.form, r.id \
     FROM metrics.series r CROSS JOIN LATERAL (SELECT time, log_index, ordinal, value FROM metrics.samples \
         WHERE series_id = r.id AND time >= $2 AND time < $3 AND (time, log_index, ordinal) > ($2, $4, $5) \
@@ -97,8 +98,8 @@ const fn statements(order: ElementOrder) -> (&'static str, &'static str) {
 
 /// At least the first `wanted` samples, or all.
 ///
-/// Each step reads a few samples of every series. What comes before the last one of a series that has more is complete;
-/// the next step goes on from there, with more of each.
+/// Each step reads a few samples of every series. What comes before the last one of a series that
+/// has more is complete; the next step goes on from there, with more of each.
 async fn samples(
     client: &Client,
     query: &ElementQuery,

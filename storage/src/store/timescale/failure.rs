@@ -6,7 +6,8 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::Error;
 
-/// A refusal of the server, without the data of the row it is about: messages and details quote values.
+/// A refusal of the server, without the data of the row it is about: messages and details quote
+/// values.
 #[derive(Debug, thiserror::Error)]
 #[error("SQLSTATE {code}{about}")]
 pub(super) struct Refusal {
@@ -23,8 +24,8 @@ impl Refusal {
     }
 }
 
-/// Whether the rows are at fault: class 22 (data exception), 23 (integrity constraint), and rows beyond what a
-/// server can take (54). Such a batch fails for ever unless the rows are put aside.
+/// Whether the rows are at fault: class 22 (data exception), 23 (integrity constraint), and rows
+/// beyond what a server can take (54). Such a batch fails for ever unless the rows are put aside.
 pub(super) fn is_poison(error: &tokio_postgres::Error) -> bool {
     // 22P04 (bad COPY file format) and 54023 are our own mistakes on every row alike.
     error.code().is_some_and(|code| {
@@ -48,7 +49,8 @@ pub(super) fn unavailable(action: &'static str, error: tokio_postgres::Error) ->
     Error::Unavailable { action, source }
 }
 
-/// As [`unavailable`], but a missing object or right is `Schema`: trying again does not help, a person is needed.
+/// As [`unavailable`], but a missing object or right is `Schema`: trying again does not help, a
+/// person is needed.
 pub(super) fn schema_or_unavailable(action: &'static str, error: tokio_postgres::Error) -> Error {
     match refusal(&error) {
         Some(refusal) if refusal.is_schema() => Error::Schema {

@@ -1,7 +1,7 @@
 //! Flushing: one batch, one transaction, the watermark last (design D3).
 //!
-//! A failed or abandoned transaction ends its connection together with everything remembered through it, so what is
-//! in memory never knows more than the database holds.
+//! A failed or abandoned transaction ends its connection together with everything remembered
+//! through it, so what is in memory never knows more than the database holds.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::store::query_rollup;
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Element, Error, Result};
 
-/// A batch with refused rows is tried in ever smaller pieces, which takes up to so many times as long.
+/// A batch with refused rows is tried in ever smaller pieces, which takes up to so many times as
+/// long.
 const ISOLATING_FACTOR: u32 = 10;
 
 /// Writes batches over one connection, which carries the term in its name.
@@ -188,7 +189,8 @@ impl Live {
     async fn open(connector: &Connector, term: u64) -> Result<Self> {
         let session = connector.open(Purpose::Flush { term }).await?;
         let options = connector.options();
-        // What an abandoned connection of ours left open on the server would be in the way: rows of new series.
+        // What an abandoned connection of ours left open on the server would be in the way: rows of
+        // new series.
         let ended = watermark::end_older(&session.client, options.owner, term.saturating_add(1));
         within("flush to", options.connect_timeout, ended).await?;
         Ok(Self {
@@ -207,7 +209,8 @@ async fn copy(client: &Client, plan: &Plan<'_>, range: Range<usize>) -> Result<u
     Ok(rows)
 }
 
-/// Copies `range` in halves until each refused element stands alone, and puts those into the dead letters.
+/// Copies `range` in halves until each refused element stands alone, and puts those into the dead
+/// letters.
 async fn isolate(
     client: &Client,
     plan: &Plan<'_>,

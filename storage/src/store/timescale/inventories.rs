@@ -12,14 +12,16 @@ use crate::store::inventory::{SplitBody, changed};
 use crate::store::mapper::Inventory;
 use crate::{Document, Timestamp};
 
-/// The last content of each collector and type seen through one connection, and when its typed rows were written.
+/// The last content of each collector and type seen through one connection, and when its typed rows
+/// were written.
 #[derive(Debug, Default)]
 pub(super) struct Inventories {
     last: HashMap<(CollectorId, String), (Uuid, Timestamp)>,
 }
 
 impl Inventories {
-    /// Stores the content of `document` unless it is there, and tells whether its typed rows must be written.
+    /// Stores the content of `document` unless it is there, and tells whether its typed rows must
+    /// be written.
     pub(super) async fn keep(
         &mut self,
         client: &Client,

@@ -1,7 +1,7 @@
 //! Creates and upgrades the schema, from several nodes at once and again.
 //!
-//! An advisory lock of the session lets one node through; everything but the extension itself is one transaction, so a
-//! crash leaves the version before or the version after.
+//! An advisory lock of the session lets one node through; everything but the extension itself is
+//! one transaction, so a crash leaves the version before or the version after.
 
 use std::time::Duration;
 

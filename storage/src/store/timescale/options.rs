@@ -9,7 +9,8 @@ use tokio_postgres::config::{Config, SslMode};
 
 use crate::{Error, Result};
 
-/// Identity of one cluster, written into the database it owns (ID-1). Random, 128 bits; `Display` is 32 hex digits.
+/// Identity of one cluster, written into the database it owns (ID-1). Random, 128 bits; `Display`
+/// is 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StoreOwner(u128);
 
@@ -66,11 +67,13 @@ impl TimescaleOptions {
 
     /// Options from a `postgres://` URL or a `key=value` connection string.
     ///
-    /// TLS is used when `sslmode` is `require`, `verify-ca` or `verify-full`; the server's certificate and name
-    /// are checked in each of these, against `sslrootcert` (a PEM file) or the system's authorities.
+    /// TLS is used when `sslmode` is `require`, `verify-ca` or `verify-full`; the server's
+    /// certificate and name are checked in each of these, against `sslrootcert` (a PEM file) or
+    /// the system's authorities.
     ///
     /// # Errors
-    /// `Argument` if the text is no connection string. The text itself is not repeated: it may hold a password.
+    /// `Argument` if the text is no connection string. The text itself is not repeated: it may hold
+    /// a password.
     pub fn new(url: &str, owner: StoreOwner, node: NodeId) -> Result<Self> {
         let (text, tls) = split_tls(url);
         let mut config: Config = text
@@ -127,7 +130,8 @@ struct TlsWords {
 }
 
 impl TlsWords {
-    /// Keeps `sslmode` and `sslrootcert`, which the driver does not know in full; says whether it did.
+    /// Keeps `sslmode` and `sslrootcert`, which the driver does not know in full; says whether it
+    /// did.
     fn take(&mut self, key: &str, value: &str) -> bool {
         match key {
             "sslmode" => self.mode = Some(value.to_owned()),

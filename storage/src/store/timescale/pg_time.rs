@@ -39,6 +39,7 @@ impl<'a> FromSql<'a> for PgTime {
     accepts!(TIMESTAMPTZ);
 }
 
-/// The years -4000 and 290000, as microseconds around 2000: a little inside of what PostgreSQL and TimescaleDB take.
+/// The years -4000 and 290000, as microseconds around 2000: a little inside of what PostgreSQL and
+/// TimescaleDB take.
 const EARLIEST: i64 = -189_000_000_000_000_000;
 const LATEST: i64 = 9_088_000_000_000_000_000;

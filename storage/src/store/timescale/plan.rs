@@ -1,4 +1,5 @@
-//! What a batch writes: resolved to ids and typed rows once, then encoded for any range of its elements.
+//! What a batch writes: resolved to ids and typed rows once, then encoded for any range of its
+//! elements.
 
 use std::ops::Range;
 
@@ -59,7 +60,8 @@ pub(super) struct TableCopy {
 }
 
 impl<'a> Plan<'a> {
-    /// Resolves `elements`, writing what they refer to (series, inventories) in the open transaction.
+    /// Resolves `elements`, writing what they refer to (series, inventories) in the open
+    /// transaction.
     pub(super) async fn new(
         client: &Client,
         memory: &mut Memory,

@@ -26,7 +26,8 @@ impl Readers {
         }
     }
 
-    /// Runs `work` on one of the connections, bounded by the read timeout, the wait for a connection included.
+    /// Runs `work` on one of the connections, bounded by the read timeout, the wait for a
+    /// connection included.
     ///
     /// # Errors
     /// What `work` returns, `Unavailable` if there is no connection or no answer in time.
@@ -43,7 +44,8 @@ impl Readers {
                 None => self.connector.open(Purpose::Read).await?,
             };
             let outcome = work(&session.client).await;
-            // A connection whose call failed or was dropped may have an answer, or a dead server, still to come.
+            // A connection whose call failed or was dropped may have an answer, or a dead server,
+            // still to come.
             if outcome.is_ok() {
                 self.keep(session);
             }

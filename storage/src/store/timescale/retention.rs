@@ -7,7 +7,8 @@ use super::pg_time::PgTime;
 use crate::store::catalogue;
 use crate::{Error, Result, Timestamp};
 
-/// Drops the chunks that end before `before`, then what nothing refers to any more; returns how many chunks and rows.
+/// Drops the chunks that end before `before`, then what nothing refers to any more; returns how
+/// many chunks and rows.
 pub(super) async fn drop_before(client: &Client, before: Timestamp) -> Result<u64> {
     let typed = catalogue::tables().map(|id| id.table().qualified());
     let own = ["metrics.samples", "metrics.elements"].map(str::to_owned);

@@ -16,7 +16,8 @@ const STATEMENT_ROWS: usize = 5_000;
 
 /// Ids of the series seen through one connection.
 ///
-/// It lives and dies with the connection and its transactions: a rollback or a failover may take series away.
+/// It lives and dies with the connection and its transactions: a rollback or a failover may take
+/// series away.
 #[derive(Debug, Default)]
 pub(super) struct SeriesIds {
     known: HashMap<Uuid, i64>,
@@ -58,7 +59,8 @@ impl SeriesIds {
                 self.look_up(client, part).await?;
             }
         }
-        // INVARIANT: every key was found or made; an id of 0 would be a sample without series, never a wrong one.
+        // INVARIANT: every key was found or made; an id of 0 would be a sample without series,
+        // never a wrong one.
         Ok(samples
             .iter()
             .map(|(key, ..)| self.known.get(key).copied().unwrap_or_default())

@@ -15,10 +15,12 @@ use super::options::TimescaleOptions;
 use super::tls;
 use crate::{Error, Result};
 
-/// First and longest pause after a refused connection. Within it callers fail at once instead of waiting.
+/// First and longest pause after a refused connection. Within it callers fail at once instead of
+/// waiting.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// One open connection. Dropping it closes the socket, which rolls back whatever the server has open.
+/// One open connection. Dropping it closes the socket, which rolls back whatever the server has
+/// open.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
@@ -56,7 +58,8 @@ struct Backoff {
 impl Connector {
     pub(super) fn new(options: TimescaleOptions) -> Result<Self> {
         if options.config.get_ssl_mode() == SslMode::Require {
-            // A missing or unreadable bundle is a mistake to report at start, not at the first flush.
+            // A missing or unreadable bundle is a mistake to report at start, not at the first
+            // flush.
             tls::connector(options.root_certificates.as_deref())?;
         }
         Ok(Self {

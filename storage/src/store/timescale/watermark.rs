@@ -1,7 +1,8 @@
 //! The watermark row: what this cluster's database holds, and who may write to it (design D3).
 //!
-//! `pganalytics.watermark` has one row. It changes last in a flush's transaction, on condition that nobody else moved
-//! or took it, so that a paused flusher holds no lock while it copies and cannot commit afterwards (FLUSH-2).
+//! `pganalytics.watermark` has one row. It changes last in a flush's transaction, on condition that
+//! nobody else moved or took it, so that a paused flusher holds no lock while it copies and cannot
+//! commit afterwards (FLUSH-2).
 
 use tokio_postgres::{Client, Row};
 
@@ -14,7 +15,8 @@ use crate::{Error, GroupId, Position, Result};
 /// Reads the watermark.
 ///
 /// # Errors
-/// `Schema` if the database is not migrated or belongs to another cluster, `Unavailable` if it does not answer.
+/// `Schema` if the database is not migrated or belongs to another cluster, `Unavailable` if it does
+/// not answer.
 pub(super) async fn read(client: &Client, owner: StoreOwner) -> Result<Watermark> {
     let row = row(client).await?;
     check_owner(&row, owner)?;
@@ -101,7 +103,8 @@ pub(super) async fn take(client: &Client, owner: StoreOwner, term: u64) -> Resul
     }
 }
 
-/// Moves the watermark over `batch`, inside the batch's transaction. Returns whether it was still in its place.
+/// Moves the watermark over `batch`, inside the batch's transaction. Returns whether it was still
+/// in its place.
 pub(super) async fn advance(
     client: &Client,
     owner: StoreOwner,
@@ -128,9 +131,11 @@ pub(super) async fn advance(
     Ok(moved == 1)
 }
 
-/// Ends the sessions of this cluster's flushers of terms before `term`; returns how many there were.
+/// Ends the sessions of this cluster's flushers of terms before `term`; returns how many there
+/// were.
 ///
-/// Best effort: the watermark's condition is what keeps them from committing; this frees what they hold.
+/// Best effort: the watermark's condition is what keeps them from committing; this frees what they
+/// hold.
 pub(super) async fn end_older(client: &Client, owner: StoreOwner, term: u64) -> Result<u64> {
     let ended = client
         .query(

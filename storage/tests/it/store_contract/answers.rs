@@ -138,7 +138,8 @@ pub(crate) async fn late_samples_take_their_part(store: &dyn Store, _other: &dyn
     assert_eq!(points(store, 1).await, [(200, 5), (250, 1), (300, 1)]);
 }
 
-/// One case of the rules: pushes in their order, each of samples of (seconds, rows), and what is to be read.
+/// One case of the rules: pushes in their order, each of samples of (seconds, rows), and what is to
+/// be read.
 struct Rule {
     name: &'static str,
     hash: i64,

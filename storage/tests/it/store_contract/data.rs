@@ -64,7 +64,8 @@ pub(crate) fn sample(name: &str, seconds: i64, value: f64) -> Element {
     })
 }
 
-/// A batch that moves the watermark from index `after` to `upto` of term 1, all elements of one entry.
+/// A batch that moves the watermark from index `after` to `upto` of term 1, all elements of one
+/// entry.
 pub(crate) fn batch(after: u64, upto: u64, elements: Vec<Element>) -> FlushBatch {
     let position = |index| {
         if index == 0 {

@@ -1,5 +1,5 @@
-//! The plain model of counter differences: one history at a time, without a store, straight from the
-//! rules of the module `counter_deltas`.
+//! The plain model of counter differences: one history at a time, without a store, straight from
+//! the rules of the module `counter_deltas`.
 
 use std::collections::BTreeMap;
 

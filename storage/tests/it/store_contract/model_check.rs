@@ -40,7 +40,8 @@ enum Event {
     Jitter,
 }
 
-/// A sample to be taken: seconds since the one before, what happens, and the calls of each statement.
+/// A sample to be taken: seconds since the one before, what happens, and the calls of each
+/// statement.
 type Step = (i64, Event, [i64; 3]);
 
 fn step() -> impl Strategy<Value = Step> {

@@ -54,7 +54,8 @@ proptest! {
         drop(decode(frame_of(&bytes)));
     }
 
-    /// What serde_json refuses, so do we, and the other way round (duplicates, depth and ranges aside).
+    /// What serde_json refuses, so do we, and the other way round (duplicates, depth and ranges
+    /// aside).
     #[test]
     fn syntax_agrees_with_serde_json(text in "[\\[\\]{}:,\"a1e.+\\- \\\\nulltrue]{0,24}") {
         let ours = decode(push_of(&format!("[{{\"type\":\"t\",\"v\":{text}}}]")));

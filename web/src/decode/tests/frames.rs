@@ -134,7 +134,8 @@ fn bad_frames_are_refused() {
     );
 }
 
-/// A value of the protocol; a string that begins with `!` becomes the bytes that its rest spells in hex.
+/// A value of the protocol; a string that begins with `!` becomes the bytes that its rest spells in
+/// hex.
 fn encoded(value: &serde_json::Value) -> Vec<u8> {
     use serde_json::Value;
     let text = |text: &str| {

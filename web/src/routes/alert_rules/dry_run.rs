@@ -1,5 +1,5 @@
-//! What a rule would have done: its evaluation over stored elements, as the leader does it over those
-//! that arrive.
+//! What a rule would have done: its evaluation over stored elements, as the leader does it over
+//! those that arrive.
 
 use std::collections::BTreeMap;
 

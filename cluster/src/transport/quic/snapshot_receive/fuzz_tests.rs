@@ -29,7 +29,8 @@ fn framed(frames: &[Bytes]) -> Vec<u8> {
     out
 }
 
-/// The files that these frames bring, if they are sizes, names and chunks in their order up to an end mark.
+/// The files that these frames bring, if they are sizes, names and chunks in their order up to an
+/// end mark.
 fn sent(frames: &[Bytes]) -> Files {
     let (mut files, mut name) = (Files::new(), String::new());
     for frame in frames {

@@ -55,8 +55,8 @@ pub struct Position {
     pub head: Head,
     /// Size in bytes of the file at the last look.
     pub size: u64,
-    /// Time of the file's last change at the last look, in nanoseconds since the Unix epoch. If the
-    /// file is gone, reading goes on with the first one that changed later.
+    /// Time of the file's last change at the last look, in nanoseconds since the Unix epoch. If
+    /// the file is gone, reading goes on with the first one that changed later.
     pub modified_nanos: i64,
 }
 

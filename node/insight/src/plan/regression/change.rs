@@ -13,8 +13,8 @@ pub struct Change {
     pub lost_indexes: BTreeSet<String>,
     /// Settings of the planner that changed on the server: the old and the new value.
     pub settings: BTreeMap<String, (String, String)>,
-    /// Changes of version, extensions or schema between the last good and the first bad call, on the
-    /// server or on a relation of the plan.
+    /// Changes of version, extensions or schema between the last good and the first bad call, on
+    /// the server or on a relation of the plan.
     pub events: Vec<String>,
     /// Relations by name.
     pub tables: BTreeMap<String, TableChange>,

@@ -87,8 +87,8 @@ impl<'a> View<'a> {
 
     /// Whether a Limit above got all the rows that it wanted.
     ///
-    /// A plan tells the lesser of the wanted rows and the estimate. More rows than that show that it
-    /// was the estimate, so only equal ones prove it.
+    /// A plan tells the lesser of the wanted rows and the estimate. More rows than that show that
+    /// it was the estimate, so only equal ones prove it.
     pub(super) fn limit_satisfied(&self, node: &PlanNode) -> bool {
         let limit = self.limit_above(node);
         let missing = limit.and_then(|limit| Some(limit.rows_expected() - limit.rows()?));
