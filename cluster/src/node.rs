@@ -15,11 +15,11 @@ mod propose;
 mod read_index;
 mod readiness;
 mod recovery;
+mod rpc_authorization;
 mod service;
 mod start;
 mod status;
 mod uploads;
-mod vetting;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -380,12 +380,12 @@ impl ClusterNode {
         if let Err(error) = self.core.raft.shutdown().await {
             tracing::warn!(%error, "consensus did not end well");
         }
-        let (log, sightings) = (
+        let (log, peer_watermarks) = (
             self.core.log.log().clone(),
-            Arc::clone(&self.core.sightings),
+            Arc::clone(&self.core.peer_watermarks),
         );
         let close = move || {
-            sightings.save();
+            peer_watermarks.save();
             log.close()
         };
         match tokio::task::spawn_blocking(close).await {

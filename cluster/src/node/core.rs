@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::confirmation::Confirmation;
-use super::recovery::{Heard, Life, PeerStanding, Quarantine, Standing};
+use super::recovery::{Heard, Incarnation, PeerStanding, Quarantine, Standing};
 use super::{
     AppService, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
 };
@@ -22,7 +22,7 @@ use crate::member::Member;
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
 use crate::raft::log_store::LogStore;
-use crate::raft::sightings::{Seen, Sightings};
+use crate::raft::peer_watermarks::{PeerWatermark, PeerWatermarks};
 use crate::raft::state_machine::Inner as Machine;
 use crate::raft::type_config::{Raft, TypeConfig};
 use crate::transport::{SharedTransport, TransportError};
@@ -40,13 +40,13 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<ClusterMetrics>,
     pub(crate) timings: RaftTimings,
     pub(crate) snapshots: SnapshotPolicy,
-    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) peer_watermarks: Arc<PeerWatermarks>,
     /// The members as configured.
     pub(crate) configured: Vec<Member>,
     /// This node as configured.
     pub(crate) own: Option<Member>,
     pub(crate) quarantine: Quarantine,
-    pub(crate) life: Life,
+    pub(crate) incarnation: Incarnation,
     pub(crate) heard: Mutex<Heard>,
     pub(crate) standing: watch::Sender<Standing>,
     /// This process began with an empty log, with the cluster.
@@ -156,17 +156,17 @@ impl Core {
                 && metrics.replication.is_some(),
             is_voter: voters.contains(&peer.get()),
             voters: voters.len(),
-            seen: self.sightings.of(peer),
+            seen: self.peer_watermarks.of(peer),
             own: self.on_disk(),
         }
     }
 
     /// What this node has on its disk.
-    pub(crate) fn on_disk(&self) -> Seen {
-        Seen {
+    pub(crate) fn on_disk(&self) -> PeerWatermark {
+        PeerWatermark {
             log: self.log.durable_id().max(self.raft_metrics().snapshot),
             term: self.log.voted_term(),
-            life: self.life.number(),
+            incarnation: self.incarnation.number(),
         }
     }
 

@@ -26,12 +26,13 @@ const CAUGHT_UP: u64 = 64;
 pub(crate) enum Change {
     /// Add as a learner, make a voter once it has caught up.
     Add(Member),
-    /// Take out and retire.
+    /// Evict and retire.
     Remove(NodeId),
     /// Make the leader.
     Lead(NodeId),
-    /// Take out a node that lost its log, so that it can begin anew; asked for by itself.
-    TakeOut(NodeId),
+    /// Evict a node that lost its log, so that it can begin anew; asked for by itself.
+    #[serde(rename = "TakeOut")] // as members of earlier versions call it
+    Evict(NodeId),
 }
 
 /// What a node answered that was asked to make a change.
@@ -45,8 +46,9 @@ pub(crate) enum Changed {
     Refused(String),
     /// Not done in time.
     Late,
-    /// Taken out by this log entry, which begins the node's next life.
-    TakenOut(u64),
+    /// Evicted by this log entry, which begins the node's next incarnation.
+    #[serde(rename = "TakenOut")] // as members of earlier versions call it
+    Evicted(u64),
 }
 
 impl Core {
@@ -73,7 +75,7 @@ impl Core {
             match changed {
                 Changed::Done => return Ok(()),
                 Changed::Refused(why) => return Err(ProposeError::Membership(why)),
-                Changed::Late | Changed::NotLeader | Changed::TakenOut(_) => {}
+                Changed::Late | Changed::NotLeader | Changed::Evicted(_) => {}
             }
             self.pause(leader, PAUSE, deadline).await;
         }
@@ -121,8 +123,8 @@ impl Core {
         };
         let deadline = Instant::now() + Duration::from_millis(u64::from(timeout));
         match pga_storage::from_msgpack(&body) {
-            Ok(Change::TakeOut(node)) if node != from => {
-                Changed::Refused("a node is taken out at its own request only".to_owned())
+            Ok(Change::Evict(node)) if node != from => {
+                Changed::Refused("a node is evicted at its own request only".to_owned())
             }
             Ok(change) => self.lead_change(&change, deadline).await,
             Err(_) => Changed::Refused("malformed".to_owned()),
@@ -135,7 +137,7 @@ impl Core {
                 Change::Add(member) => self.add(member, deadline).await,
                 Change::Remove(node) => self.remove(*node, deadline).await,
                 Change::Lead(node) => self.hand_over(*node).await,
-                Change::TakeOut(node) => return self.take_out(*node).await,
+                Change::Evict(node) => return self.evict(*node).await,
             }
             .map(|()| Changed::Done)
         };
@@ -176,7 +178,7 @@ impl Core {
 
     /// Takes a node out without retiring it, and waits until a membership without it is committed;
     /// answers which entry that is.
-    async fn take_out(&self, node: NodeId) -> Result<Changed, Changed> {
+    async fn evict(&self, node: NodeId) -> Result<Changed, Changed> {
         let id = node.get();
         let is_in = |members: &Membership| members.nodes().any(|(member, _)| *member == id);
         loop {
@@ -187,9 +189,9 @@ impl Core {
             let members = &metrics.membership_config;
             let is_committed = metrics.local_committed >= *members.log_id();
             if !is_in(members) && is_committed {
-                let life = members.log_id().map_or(0, |id| id.index);
-                self.sightings.begins_anew(node, life);
-                return Ok(Changed::TakenOut(life));
+                let incarnation = members.log_id().map_or(0, |id| id.index);
+                self.peer_watermarks.begins_anew(node, incarnation);
+                return Ok(Changed::Evicted(incarnation));
             }
             if is_in(members) && is_committed {
                 let nodes = BTreeSet::from([id]);

@@ -17,7 +17,7 @@
 //! | Found at start | Known from |
 //! | --- | --- |
 //! | log, marker or snapshot damaged | checksums and the marker |
-//! | log behind what this node once had, or a vote forgotten | peers' memory of it, on their disks ([`Sightings`](crate::raft::sightings)) |
+//! | log behind what this node once had, or a vote forgotten | peers' memory of it, on their disks ([`PeerWatermarks`](crate::raft::peer_watermarks)) |
 //! | log empty, but the node votes in a cluster that has committed something | peers' membership |
 //! | a recovery that was not finished | the file `recovering` |
 //!
@@ -31,18 +31,18 @@
 //!
 //! # What becomes of the log
 //! One that is damaged is moved aside. One that is only older is a true beginning of the log, and
-//! stays: once the node is taken out, it is a learner that is behind.
+//! stays: once the node is evicted, it is a learner that is behind.
 
 mod decision;
 mod exchange;
-mod life;
+mod incarnation;
 mod quarantine;
 mod standing;
 mod task;
 
 pub(crate) use self::{
     exchange::run as exchange,
-    life::Life,
+    incarnation::Incarnation,
     quarantine::Quarantine,
     standing::{Heard, PeerStanding, Standing, ask_all, loss},
     task::run,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::core::Core;
-use super::vetting::{Claim, Objection, Vetting};
+use super::rpc_authorization::{Claim, Objection, RpcAuthorization};
 use super::{Error, Fatal};
 use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
 use crate::raft::type_config::{TypeConfig, Vote};
@@ -27,7 +27,7 @@ use crate::transport::{
 #[derive(Default)]
 pub(crate) struct NodeService {
     core: OnceLock<Weak<Core>>,
-    vetting: Arc<Vetting>,
+    authorization: Arc<RpcAuthorization>,
 }
 
 type Answer = Result<Bytes, ServiceError>;
@@ -70,7 +70,8 @@ impl Service for NodeService {
             };
             let (vote, meta): (Vote, Meta) = decode(&header)?;
             let core = self.consensus("snapshot")?;
-            self.vetting.admit(&core, node, Claim::Leader(&vote))?;
+            self.authorization
+                .admit(&core, node, Claim::Leader(&vote))?;
             let Some(file) = snapshot.file(STATE_FILE) else {
                 return Err(ServiceError::refused("the snapshot has no state"));
             };
@@ -115,22 +116,23 @@ impl NodeService {
             }
             _ => self.core()?,
         };
-        self.vetting.admit_request(&core, from)?;
+        self.authorization.admit_request(&core, from)?;
         match kind {
             RpcKind::Append => {
                 let request: AppendEntriesRequest<TypeConfig> = decode(&body)?;
-                self.vetting
+                self.authorization
                     .admit(&core, from, Claim::Leader(&request.vote))?;
                 encode(&core.raft.append_entries(request).await.map_err(failed)?)
             }
             RpcKind::Vote | RpcKind::PreVote => {
                 let request: VoteRequest<TypeConfig> = decode(&body)?;
                 let claim = Claim::Candidate(&request.vote, request.last_log_id.as_ref());
-                self.vetting.admit(&core, from, claim)?;
+                self.authorization.admit(&core, from, claim)?;
                 let answer = match kind {
                     RpcKind::Vote => {
                         // Who asks for votes has voted for itself.
-                        core.sightings.voted(from, request.vote.leader_id.term);
+                        core.peer_watermarks
+                            .voted(from, request.vote.leader_id.term);
                         core.raft.vote(request).await
                     }
                     _ => core.raft.pre_vote(request).await,
@@ -140,7 +142,7 @@ impl NodeService {
             RpcKind::TransferLeader => {
                 let request: TransferLeaderRequest<TypeConfig> = decode(&body)?;
                 let claim = Claim::Leader(request.from_leader());
-                self.vetting.admit(&core, from, claim)?;
+                self.authorization.admit(&core, from, claim)?;
                 let answer = core.raft.handle_transfer_leader(request).await;
                 encode(&answer.map_err(failed)?)
             }
@@ -170,8 +172,8 @@ impl NodeService {
         let Ok(core) = self.consensus("append") else {
             return;
         };
-        let (vetting, vetted) = (Arc::clone(&self.vetting), Arc::clone(&core));
-        let state = (requests, vetting, vetted);
+        let (authorization, authorized) = (Arc::clone(&self.authorization), Arc::clone(&core));
+        let state = (requests, authorization, authorized);
         let requests = futures::stream::unfold(state, move |mut state| async move {
             let frame = state.0.recv().await.ok().flatten()?;
             let request: AppendEntriesRequest<TypeConfig> = decode(&frame).ok()?;

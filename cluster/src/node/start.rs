@@ -15,13 +15,13 @@ use tokio::sync::watch;
 
 use super::confirmation::Confirmation;
 use super::core::Core;
-use super::recovery::{Life, Quarantine, Standing};
+use super::recovery::{Incarnation, Quarantine, Standing};
 use super::{ClusterOptions, Error, Leadership, RaftTimings, Result};
 use crate::metrics::ClusterMetrics;
 use crate::raft::address_book::AddressBook;
 use crate::raft::log_store::LogStore;
 use crate::raft::network::Network;
-use crate::raft::sightings::Sightings;
+use crate::raft::peer_watermarks::PeerWatermarks;
 use crate::raft::state_machine::{Parts, StateMachine};
 use crate::raft::type_config::Raft;
 use crate::transport::SharedTransport;
@@ -34,7 +34,7 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
     let quarantine = Quarantine::new(&options.dir);
     let Found {
         log,
-        life,
+        incarnation,
         mut standing,
     } = find_log(&options, &files, &quarantine).await?;
     let book = Arc::new(AddressBook::default());
@@ -50,8 +50,8 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
     };
     let (machine, log) = open_machine(&options, &files, &quarantine, parts, &mut standing).await?;
     let config = config(&options, standing == Standing::Open)?;
-    let sightings = Arc::new(Sightings::open(&options.dir));
-    let network = network(&options.timings, &transport, &book, &sightings);
+    let peer_watermarks = Arc::new(PeerWatermarks::open(&options.dir));
+    let network = network(&options.timings, &transport, &book, &peer_watermarks);
     let inner = Arc::clone(&machine.0);
     let raft = consensus(options.node, config, network, log.clone(), machine).await?;
     let own = options.members.iter().find(|m| m.node == options.node);
@@ -59,11 +59,11 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         own: own.cloned(),
         configured: options.members,
         quarantine,
-        life,
+        incarnation,
         heard: Mutex::default(),
         standing: watch::Sender::new(standing),
         is_original: AtomicBool::new(false),
-        sightings,
+        peer_watermarks,
         node: options.node,
         cluster: options.cluster,
         raft,
@@ -105,12 +105,12 @@ fn network(
     timings: &RaftTimings,
     transport: &SharedTransport,
     book: &Arc<AddressBook>,
-    sightings: &Arc<Sightings>,
+    peer_watermarks: &Arc<PeerWatermarks>,
 ) -> Network {
     Network {
         transport: Arc::clone(transport),
         book: Arc::clone(book),
-        sightings: Arc::clone(sightings),
+        peer_watermarks: Arc::clone(peer_watermarks),
         stream_timeout: timings.rpc_timeout,
         snapshot_stall: timings.snapshot_stall,
     }
@@ -178,7 +178,7 @@ async fn blocking<T: Send + 'static>(
 /// The log that this node goes on with.
 struct Found {
     log: LogStore,
-    life: Life,
+    incarnation: Incarnation,
     standing: Standing,
 }
 
@@ -191,8 +191,8 @@ async fn find_log(
     let has_peers = options.members.iter().any(|peer| peer.node != options.node);
     let pending = quarantine.pending()?;
     let opened = match files.open_log().await {
-        Ok(log) => match Life::open(&options.dir) {
-            Ok(life) => Ok((log, life)),
+        Ok(log) => match Incarnation::open(&options.dir) {
+            Ok(incarnation) => Ok((log, incarnation)),
             Err(error) => {
                 close(log).await?;
                 Err(error)
@@ -200,7 +200,7 @@ async fn find_log(
         },
         Err(error) => Err(error),
     };
-    let (log, life) = match opened {
+    let (log, incarnation) = match opened {
         Ok(opened) => opened,
         Err(Error::Damaged { path, what }) if pending.is_some() || has_peers => {
             let why = format!("{} is damaged: {what}", path.display());
@@ -220,7 +220,7 @@ async fn find_log(
     };
     Ok(Found {
         log,
-        life,
+        incarnation,
         standing,
     })
 }
@@ -237,7 +237,7 @@ async fn set_aside(files: &Files, quarantine: &Quarantine, why: String) -> Resul
     Ok(Found {
         log: files.open_log().await?,
         // Which one it was is not asked any more: it begins the next one.
-        life: Life::first(&files.dir),
+        incarnation: Incarnation::first(&files.dir),
         standing: Standing::Recovering(why.into()),
     })
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::address_book::AddressBook;
-use super::sightings::Sightings;
+use super::peer_watermarks::PeerWatermarks;
 use super::snapshot::{STATE_FILE, STORE_FILE, SnapshotDir};
 use super::type_config::{TypeConfig, Vote};
 use crate::member::Member;
@@ -36,7 +36,7 @@ type RpcError = RPCError<TypeConfig>;
 pub(crate) struct Network {
     pub(crate) transport: SharedTransport,
     pub(crate) book: Arc<AddressBook>,
-    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) peer_watermarks: Arc<PeerWatermarks>,
     /// How long requests on a stream may go unanswered.
     pub(crate) stream_timeout: Duration,
     /// Longest time without progress of a snapshot.
@@ -128,7 +128,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
                 waiting,
                 timeout: self.network.stream_timeout,
                 peer: self.peer,
-                sightings: Arc::clone(&self.network.sightings),
+                peer_watermarks: Arc::clone(&self.network.peer_watermarks),
                 _writer: AbortOnDrop(writer),
             };
             let answers = futures::stream::unfold(Some(reader), |reader| async move {
@@ -157,7 +157,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
             .await?;
         if answer.vote_granted {
             let term = request.vote.leader_id.term;
-            self.network.sightings.voted(self.peer, term);
+            self.network.peer_watermarks.voted(self.peer, term);
         }
         Ok(answer)
     }
@@ -203,7 +203,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
                 let answer = answer.map_err(rpc_error)?;
                 let answer: SnapshotResponse<TypeConfig> = decode(&answer)?;
                 if answer.vote == vote {
-                    self.network.sightings.has(self.peer, last);
+                    self.network.peer_watermarks.has(self.peer, last);
                 }
                 Ok(answer)
             }
@@ -242,7 +242,7 @@ struct Reader {
     waiting: Arc<AtomicUsize>,
     timeout: Duration,
     peer: NodeId,
-    sightings: Arc<Sightings>,
+    peer_watermarks: Arc<PeerWatermarks>,
     _writer: AbortOnDrop,
 }
 
@@ -254,7 +254,7 @@ impl Reader {
                     self.waiting.fetch_sub(1, Ordering::AcqRel);
                     let answer: StreamAppendResult<TypeConfig> = decode(&frame)?;
                     if let Ok(last) = &answer {
-                        self.sightings.has(self.peer, *last);
+                        self.peer_watermarks.has(self.peer, *last);
                     }
                     return Ok(Some(answer));
                 }

@@ -1,4 +1,4 @@
-//! Nodes that lost what they confirmed: they do not vote, are taken out and in again, and nothing
+//! Nodes that lost what they confirmed: they do not vote, are evicted and added again, and nothing
 //! acknowledged is lost (LOG-1).
 
 use std::fs;
@@ -127,8 +127,8 @@ async fn an_older_copy_of_the_directory_is_found_out_by_the_peers() {
     cluster.settle(position).await;
 }
 
-/// Nobody has anything in memory any more. And what others saw of the life before says nothing
-/// about the new one.
+/// Nobody has anything in memory any more. And what others saw of the incarnation before says
+/// nothing about the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_is_found_out_after_all_nodes_were_restarted() {
     let mut cluster = Cluster::start(3).await;
@@ -144,7 +144,7 @@ async fn an_older_copy_is_found_out_after_all_nodes_were_restarted() {
         cluster.push(id, record("c", [key])).await;
     }
     stop_all(&mut cluster).await;
-    let sightings = fs::read(cluster.path(other).join("sightings")).unwrap();
+    let peer_watermarks = fs::read(cluster.path(other).join("sightings")).unwrap();
     fs::remove_dir_all(&path).unwrap();
     fs::rename(&copy, &path).unwrap();
     // First alone: nobody is there to ask, for longer than any patience.
@@ -159,15 +159,15 @@ async fn an_older_copy_is_found_out_after_all_nodes_were_restarted() {
     let (position, accepted, repeated) = cluster.push(id, record("c", 0..50)).await;
     assert_eq!((accepted, repeated), (0, 50), "nothing was lost");
     cluster.settle(position).await;
-    let life = fs::read(path.join("life")).unwrap();
+    let incarnation = fs::read(path.join("life")).unwrap();
     stop_all(&mut cluster).await;
-    fs::write(cluster.path(other).join("sightings"), sightings).unwrap();
+    fs::write(cluster.path(other).join("sightings"), peer_watermarks).unwrap();
     for id in 1..=3 {
         cluster.open(id).await;
     }
     let (position, ..) = cluster.push(id, record("c", [50])).await;
     cluster.settle(position).await;
-    assert_eq!(fs::read(path.join("life")).unwrap(), life);
+    assert_eq!(fs::read(path.join("life")).unwrap(), incarnation);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,13 +20,13 @@ use rustls::pki_types::CertificateDer;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A snapshot that was installed: from whom, its header, names and contents of its files.
-type Seen = (Peer, Bytes, Vec<(String, Vec<u8>)>);
+type PeerWatermark = (Peer, Bytes, Vec<(String, Vec<u8>)>);
 
 /// Echoes calls and frames, keeps what it saw.
 #[derive(Default)]
 pub(crate) struct Echo {
     pub(crate) calls: Mutex<Vec<(Peer, RpcKind, Bytes)>>,
-    pub(crate) snapshots: Mutex<Vec<Seen>>,
+    pub(crate) snapshots: Mutex<Vec<PeerWatermark>>,
     pub(crate) stuck: AtomicUsize,
 }
 

@@ -211,7 +211,7 @@ async fn a_detached_node_breaks_what_it_served_and_is_found_at_its_new_address()
     assert_eq!(
         Arc::strong_count(&echo),
         1,
-        "the service of a former life is dropped"
+        "the service of a former incarnation is dropped"
     );
 
     let gone = simulated

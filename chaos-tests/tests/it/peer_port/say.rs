@@ -93,7 +93,7 @@ pub(super) async fn strangers_and_impostors(siege: &Siege) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A node that was taken out has no say, whatever it has in its log, and while it still runs.
+/// A node that was evicted has no say, whatever it has in its log, and while it still runs.
 pub(super) async fn a_removed_node(siege: &mut Siege) -> anyhow::Result<()> {
     let leader = siege.before.leader.context("no leader")?;
     let gone = siege.target % 3 + 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pga_config::NodeId;
 
 use super::{PeerStanding, Standing, loss};
-use crate::raft::sightings::Seen;
+use crate::raft::peer_watermarks::PeerWatermark;
 
 /// What a node that does not take part does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Decision {
     /// Something was lost.
     Recover(String),
     /// Have this leader take the node out of the membership.
-    AskToBeTakenOut(NodeId),
+    AskToBeEvicted(NodeId),
     /// So many voters lost their logs that the others are no majority.
     GiveUp,
 }
@@ -29,7 +29,7 @@ pub(super) enum Decision {
 pub(super) struct Own {
     pub(super) node: NodeId,
     /// What it has on its disk; none if it never had a log.
-    pub(super) on_disk: Option<Seen>,
+    pub(super) on_disk: Option<PeerWatermark>,
     /// Who votes, as far as it knows, itself perhaps among them.
     pub(super) voters: Vec<NodeId>,
     /// What peers told since its start. What they saw of this node before is all there is to see,
@@ -84,7 +84,7 @@ pub(super) fn decide(
 /// A node that lost its power between giving up entries of an older leader and storing the newer
 /// one's is taken for one that lost them: what it has is no more than an older disk of it would
 /// have.
-fn with_log(on_disk: Seen, own: &Own) -> Decision {
+fn with_log(on_disk: PeerWatermark, own: &Own) -> Decision {
     if let Some(why) = loss(on_disk, &own.heard) {
         return Decision::Recover(why);
     }
@@ -98,7 +98,7 @@ fn with_log(on_disk: Seen, own: &Own) -> Decision {
 fn without_log(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
     let knows_nothing = |answer: &PeerStanding| {
         let is_whole = !answer.has_committed || answer.is_original;
-        is_whole && !answer.is_recovering && answer.seen == Seen::default()
+        is_whole && !answer.is_recovering && answer.seen == PeerWatermark::default()
     };
     let fresh = answers.iter().filter(|(_, answer)| knows_nothing(answer));
     // So many that every majority with this node in it has one of them.
@@ -108,7 +108,7 @@ fn without_log(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
     }
     let mut leaders = answers.iter().filter(|(_, answer)| answer.is_leader);
     if let Some((leader, answer)) = leaders.find(|(_, answer)| !answer.is_voter) {
-        if answer.seen == Seen::default() {
+        if answer.seen == PeerWatermark::default() {
             return Decision::Open;
         }
         return Decision::Recover(format!("the log is empty, but {leader} saw it otherwise"));
@@ -130,7 +130,7 @@ fn recovering(voters: usize, answers: &[(NodeId, PeerStanding)]) -> Decision {
     }
     let leader = answers.iter().find(|(_, answer)| answer.is_leader);
     leader.map_or(Decision::Wait, |(leader, _)| {
-        Decision::AskToBeTakenOut(*leader)
+        Decision::AskToBeEvicted(*leader)
     })
 }
 
@@ -139,10 +139,10 @@ mod tests {
     use super::*;
     use crate::raft::type_config::LogId;
 
-    const NOTHING: Seen = Seen {
+    const NOTHING: PeerWatermark = PeerWatermark {
         log: None,
         term: 0,
-        life: 0,
+        incarnation: 0,
     };
     const NEW: PeerStanding = PeerStanding {
         is_recovering: false,
@@ -176,7 +176,7 @@ mod tests {
         ..LEADER
     };
     const HEARD: PeerStanding = PeerStanding {
-        seen: Seen { term: 3, ..NOTHING },
+        seen: PeerWatermark { term: 3, ..NOTHING },
         ..ORIGINAL
     };
 
@@ -186,7 +186,7 @@ mod tests {
     }
 
     /// Node 1 with this on its disk, the first of so many voters.
-    fn own(on_disk: Option<Seen>, voters: u64) -> Own {
+    fn own(on_disk: Option<PeerWatermark>, voters: u64) -> Own {
         Own {
             node: NodeId::new(1),
             on_disk,
@@ -197,16 +197,16 @@ mod tests {
     }
 
     /// What is on the disk of node 1.
-    fn on_disk() -> Seen {
-        Seen {
+    fn on_disk() -> PeerWatermark {
+        PeerWatermark {
             log: Some(LogId::new_term_index(3, 50)),
             term: 4,
-            life: 0,
+            incarnation: 0,
         }
     }
 
     /// A peer with a log that saw this.
-    fn saw(seen: Seen) -> PeerStanding {
+    fn saw(seen: PeerWatermark) -> PeerStanding {
         PeerStanding {
             seen,
             own: on_disk(),
@@ -215,7 +215,12 @@ mod tests {
     }
 
     /// What node 1 decides with this on its disk when it heard this.
-    fn with_log(on_disk: Seen, voters: u64, said: &[PeerStanding], waited: bool) -> Decision {
+    fn with_log(
+        on_disk: PeerWatermark,
+        voters: u64,
+        said: &[PeerStanding],
+        waited: bool,
+    ) -> Decision {
         let own = Own {
             heard: answers(said).into_iter().collect(),
             waited,
@@ -260,20 +265,26 @@ mod tests {
 
     #[test]
     fn a_log_that_is_less_than_one_peer_saw_is_a_loss() {
-        let longer = Seen {
+        let longer = PeerWatermark {
             log: Some(LogId::new_term_index(3, 51)),
             ..on_disk()
         };
-        let voted = Seen {
+        let voted = PeerWatermark {
             term: 5,
             ..on_disk()
         };
-        let later = Seen { life: 1, ..NOTHING };
+        let later = PeerWatermark {
+            incarnation: 1,
+            ..NOTHING
+        };
         for seen in [longer, voted, later] {
             let decision = with_log(on_disk(), 3, &[saw(on_disk()), saw(seen)], false);
             assert!(matches!(decision, Decision::Recover(_)), "{decision:?}");
         }
-        let anew = Seen { life: 9, ..NOTHING };
+        let anew = PeerWatermark {
+            incarnation: 9,
+            ..NOTHING
+        };
         let decision = with_log(anew, 3, &[saw(longer); 2], false);
         assert_eq!(decision, Decision::Open, "that was seen of an earlier life");
     }
@@ -324,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_recovering_node_needs_a_majority_without_it() {
-        let leader = Decision::AskToBeTakenOut(NodeId::new(2));
+        let leader = Decision::AskToBeEvicted(NodeId::new(2));
         let table: [(&str, usize, &[PeerStanding], Decision); 6] = [
             (
                 "the others have a leader",

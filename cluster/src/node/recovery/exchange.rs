@@ -42,11 +42,11 @@ async fn write(core: &Core) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = core.sightings.vote_seen() => {}
+            () = core.peer_watermarks.vote_seen() => {}
             _ = tick.tick() => {}
         }
-        let sightings = Arc::clone(&core.sightings);
-        if let Err(error) = tokio::task::spawn_blocking(move || sightings.save()).await {
+        let peer_watermarks = Arc::clone(&core.peer_watermarks);
+        if let Err(error) = tokio::task::spawn_blocking(move || peer_watermarks.save()).await {
             tracing::warn!(%error, "cannot write what was seen of the peers' disks");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! ```text
-//! <dir>/recovering                  why this node recovers; there from the decision until the others have taken it out
+//! <dir>/recovering                  why this node recovers; there from the decision until the others have evicted it
 //! <dir>/quarantine/<seconds>/       log and snapshots as they were found, for people; nothing reads or deletes them
 //! ```
 //! # What a crash leaves

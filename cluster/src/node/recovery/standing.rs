@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::member::Member;
 use crate::node::core::Core;
-use crate::raft::sightings::Seen;
+use crate::raft::peer_watermarks::PeerWatermark;
 use crate::raft::type_config::LogId;
 use crate::transport::RpcKind;
 
@@ -44,9 +44,9 @@ pub(crate) struct PeerStanding {
     /// How many voters there are in that membership.
     pub(crate) voters: usize,
     /// What it saw of the node that it tells.
-    pub(crate) seen: Seen,
+    pub(crate) seen: PeerWatermark,
     /// What it has on its own disk.
-    pub(crate) own: Seen,
+    pub(crate) own: PeerWatermark,
 }
 
 impl PeerStanding {
@@ -106,7 +106,7 @@ impl Core {
     /// Notes what `peer` tells.
     pub(crate) fn hear(&self, peer: NodeId, message: &[u8]) -> Option<PeerStanding> {
         let (standing, roll): Message = pga_storage::from_msgpack(message).ok()?;
-        self.sightings.said(peer, standing.own);
+        self.peer_watermarks.said(peer, standing.own);
         let mut heard = self.heard();
         heard.standings.insert(peer, standing);
         if roll.at > heard.roll.at {
@@ -133,14 +133,14 @@ impl Core {
 
 /// What is missing of what peers saw.
 pub(crate) fn loss<'a>(
-    own: Seen,
+    own: PeerWatermark,
     heard: impl IntoIterator<Item = (&'a NodeId, &'a PeerStanding)>,
 ) -> Option<String> {
     heard.into_iter().find_map(|(peer, answer)| {
         let seen = answer.seen;
-        if seen.life != own.life {
-            // What was seen of an earlier life says nothing about this one.
-            return (seen.life > own.life).then(|| {
+        if seen.incarnation != own.incarnation {
+            // What was seen of an earlier incarnation says nothing about this one.
+            return (seen.incarnation > own.incarnation).then(|| {
                 format!("{peer} knows that this node began anew, and here is what was before")
             });
         }

@@ -71,20 +71,20 @@ async fn recover(core: &Core) -> Result<()> {
             Decision::Open => {
                 core.take_part();
                 // Who did not begin anew is where the others left it.
-                if own.on_disk.is_some_and(|seen| seen.life == 0) {
+                if own.on_disk.is_some_and(|seen| seen.incarnation == 0) {
                     return Ok(());
                 }
                 break;
             }
             Decision::Wait => {}
             Decision::Recover(why) => begin(core, &why)?,
-            Decision::AskToBeTakenOut(leader) => {
-                let leave = Change::TakeOut(core.node);
-                let taken_out = core.ask_leader(leader, &leave, LEAVE).await;
-                if let Changed::TakenOut(life) = taken_out {
-                    core.life.begin(life)?;
+            Decision::AskToBeEvicted(leader) => {
+                let leave = Change::Evict(core.node);
+                let evicted = core.ask_leader(leader, &leave, LEAVE).await;
+                if let Changed::Evicted(incarnation) = evicted {
+                    core.incarnation.begin(incarnation)?;
                     core.quarantine.end()?;
-                    tracing::warn!(node_id = %core.node, life, "taken out of the membership, joins again as a learner");
+                    tracing::warn!(node_id = %core.node, incarnation, "evicted from the membership, joins again as a learner");
                     core.take_part();
                     break;
                 }
@@ -152,7 +152,7 @@ async fn rejoin(core: &Core) {
                     tracing::error!(node_id = %core.node, error = why, "not taken in again");
                     return;
                 }
-                Changed::NotLeader | Changed::Late | Changed::TakenOut(_) => {}
+                Changed::NotLeader | Changed::Late | Changed::Evicted(_) => {}
             }
         }
         tokio::time::sleep(ASK).await;

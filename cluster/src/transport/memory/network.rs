@@ -31,24 +31,24 @@ struct State {
     trace: Vec<TraceEvent>,
 }
 
-/// One life of a node.
+/// One incarnation of a node.
 pub(super) struct Attached {
     pub(super) addr: String,
     pub(super) service: Arc<dyn Service>,
     pub(super) spool: PathBuf,
-    life: watch::Sender<bool>,
+    incarnation: watch::Sender<bool>,
 }
 
 impl Attached {
-    /// Resolves when this life ends.
+    /// Resolves when this incarnation ends.
     pub(super) async fn ended(&self) {
-        let mut life = self.life.subscribe();
-        // An error means that the sender is gone, and with it the life.
-        life.wait_for(|alive| !alive).await.ok();
+        let mut incarnation = self.incarnation.subscribe();
+        // An error means that the sender is gone, and with it the incarnation.
+        incarnation.wait_for(|alive| !alive).await.ok();
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        *self.life.borrow()
+        *self.incarnation.borrow()
     }
 }
 
@@ -69,8 +69,8 @@ impl MemoryNetwork {
         })
     }
 
-    /// Starts a life of `node` at `addr`, ending its former one. Snapshots arrive in directories
-    /// under `spool`.
+    /// Starts an incarnation of `node` at `addr`, ending its former one. Snapshots arrive in
+    /// directories under `spool`.
     pub fn attach(
         self: &Arc<Self>,
         node: NodeId,
@@ -83,16 +83,16 @@ impl MemoryNetwork {
             addr: addr.into(),
             service,
             spool,
-            life: watch::Sender::new(true),
+            incarnation: watch::Sender::new(true),
         });
         self.state().nodes.insert(node, Arc::clone(&attached));
         Arc::new(MemoryTransport::new(Arc::clone(self), node, attached))
     }
 
-    /// Ends the life of `node`: what it serves is dropped, what it takes part in breaks.
+    /// Ends the incarnation of `node`: what it serves is dropped, what it takes part in breaks.
     pub fn detach(&self, node: NodeId) {
         if let Some(attached) = self.state().nodes.remove(&node) {
-            attached.life.send_replace(false);
+            attached.incarnation.send_replace(false);
         }
     }
 
@@ -139,7 +139,7 @@ impl MemoryNetwork {
         self.state().trace.clone()
     }
 
-    /// The life of `node`, if it is attached at `addr`.
+    /// The incarnation of `node`, if it is attached at `addr`.
     pub(super) fn find(&self, node: NodeId, addr: &str) -> Option<Arc<Attached>> {
         let state = self.state();
         state

@@ -25,13 +25,13 @@ enum Item {
     End,
 }
 
-/// Who sends to whom, and both lives.
+/// Who sends to whom, and both incarnations.
 #[derive(Clone)]
 pub(super) struct Route {
     pub(super) network: Arc<MemoryNetwork>,
     pub(super) from: NodeId,
     pub(super) to: NodeId,
-    pub(super) lives: [Arc<Attached>; 2],
+    pub(super) incarnations: [Arc<Attached>; 2],
 }
 
 impl Route {
@@ -44,11 +44,13 @@ impl Route {
     }
 
     fn alive(&self) -> bool {
-        self.lives.iter().all(|life| life.is_alive())
+        self.incarnations
+            .iter()
+            .all(|incarnation| incarnation.is_alive())
     }
 
     async fn ended(&self) {
-        let [one, two] = &self.lives;
+        let [one, two] = &self.incarnations;
         tokio::select! { biased; () = one.ended() => {}, () = two.ended() => {} }
     }
 }

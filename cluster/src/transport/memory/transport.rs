@@ -19,7 +19,7 @@ use super::stream::{Route, direction};
 
 type Answer = Result<Bytes, ServiceError>;
 
-/// The network as one life of one node sees it.
+/// The network as one incarnation of one node sees it.
 pub struct MemoryTransport {
     network: Arc<MemoryNetwork>,
     node: NodeId,
@@ -58,12 +58,12 @@ impl MemoryTransport {
         request: (&'static str, usize),
         deadline: Instant,
         serving: BoxFuture<'static, Answer>,
-        life: Arc<Attached>,
+        incarnation: Arc<Attached>,
     ) -> Result<Bytes, TransportError> {
         let (network, node) = (Arc::clone(&self.network), self.node);
         let (reply, answered) = tokio::sync::oneshot::channel();
         let there = network.send(node, peer, request.0, request.1);
-        // The peer goes on whether or not the caller still waits, unless its life ends.
+        // The peer goes on whether or not the caller still waits, unless its incarnation ends.
         let served = async move {
             let Some(after) = there else { return };
             sleep(after).await;
@@ -76,12 +76,12 @@ impl MemoryTransport {
             }
         };
         tokio::spawn(async move {
-            tokio::select! { biased; () = life.ended() => {}, () = served => {} }
+            tokio::select! { biased; () = incarnation.ended() => {}, () = served => {} }
         });
         let answer = async {
             match answered.await {
                 Ok(answer) => Some(answer),
-                // Lost, or the peer's life ended: nobody will tell.
+                // Lost, or the peer's incarnation ended: nobody will tell.
                 Err(_) => std::future::pending().await,
             }
         };
@@ -126,10 +126,11 @@ impl Transport for MemoryTransport {
                 return Err(TransportError::Refused { peer, reason });
             }
             let there = self.reach(peer, addr, kind.name())?;
-            let (from, life) = (Peer::Node(self.node), Arc::clone(&there));
+            let (from, incarnation) = (Peer::Node(self.node), Arc::clone(&there));
             let request = (kind.name(), body.len());
             let serving = Box::pin(async move { there.service.call(from, kind, body).await });
-            self.exchange(peer, request, deadline, serving, life).await
+            self.exchange(peer, request, deadline, serving, incarnation)
+                .await
         })
     }
 
@@ -152,7 +153,7 @@ impl Transport for MemoryTransport {
                 network: Arc::clone(&self.network),
                 from: self.node,
                 to: peer,
-                lives: [Arc::clone(&self.own), Arc::clone(&there)],
+                incarnations: [Arc::clone(&self.own), Arc::clone(&there)],
             };
             let (sender, requests) = direction(&route);
             let (answers, receiver) = direction(&route.back());
@@ -187,11 +188,12 @@ impl Transport for MemoryTransport {
                 reason: RefusalReason::Service(error.to_string()),
             })?;
             let bytes = snapshot.files().iter().map(|file| file.bytes).sum::<u64>();
-            let (from, life) = (Peer::Node(self.node), Arc::clone(&there));
+            let (from, incarnation) = (Peer::Node(self.node), Arc::clone(&there));
             let request = ("snapshot", usize::try_from(bytes).unwrap_or(usize::MAX));
             let serving =
                 Box::pin(async move { there.service.snapshot(from, header, snapshot).await });
-            self.exchange(peer, request, deadline, serving, life).await
+            self.exchange(peer, request, deadline, serving, incarnation)
+                .await
         })
     }
 

@@ -74,7 +74,7 @@ impl Server {
                 incoming = endpoint.accept() => match incoming {
                     None => break,
                     Some(incoming) => {
-                        if let Some((incoming, place)) = self.vet(incoming, connections.len()) {
+                        if let Some((incoming, place)) = self.screen(incoming, connections.len()) {
                             connections.spawn(Arc::clone(&self).connection(incoming, place));
                         }
                     }
@@ -85,7 +85,7 @@ impl Server {
 
     /// Cheap decisions before any cryptography: bounded numbers, and under load only addresses that
     /// can receive.
-    fn vet(
+    fn screen(
         &self,
         incoming: Incoming,
         connections: usize,

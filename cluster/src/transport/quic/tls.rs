@@ -75,8 +75,8 @@ pub(super) fn client_config(
 }
 
 /// A key derived from the node's private key: a restarted node can tell its peers at once
-/// (stateless reset) that the connections of its former life are gone, instead of leaving them to
-/// the idle timeout.
+/// (stateless reset) that the connections of its former incarnation are gone, instead of leaving
+/// them to the idle timeout.
 pub(super) fn endpoint_config(identity: &Identity) -> EndpointConfig {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key_der());
     let reset = hmac::sign(&secret, b"pganalytics quic reset key");
@@ -87,7 +87,7 @@ pub(super) fn endpoint_config(identity: &Identity) -> EndpointConfig {
 }
 
 /// Random connection ids of eight bytes. Any is taken for possible: packets to an id of a former
-/// life get an answer instead of being dropped.
+/// incarnation get an answer instead of being dropped.
 #[derive(Debug)]
 struct RandomIds;
 

@@ -1,8 +1,8 @@
 //! How often a node began anew.
 //!
 //! # Layout
-//! `<dir>/life`, a [`SealedFile`]: the number of the life, u64 le. A node that never began anew has
-//! none, and lives its life 0.
+//! `<dir>/life`, a [`SealedFile`]: the number of the incarnation, u64 le. A node that never began
+//! anew has none, and is its incarnation 0.
 
 use std::fs::File;
 use std::io;
@@ -14,19 +14,19 @@ use crate::sealed_file::SealedFile;
 
 const MAGIC: &[u8; 8] = b"PGALIFE1";
 
-/// Number of a node's life: the log entry with which the others took it out, before it began anew.
-/// So a later life has a larger number, whatever the node itself remembers.
+/// Number of a node's incarnation: the log entry with which the others evicted it, before it began
+/// anew. So a later incarnation has a larger number, whatever the node itself remembers.
 #[derive(Debug)]
-pub(crate) struct Life {
+pub(crate) struct Incarnation {
     file: SealedFile,
     number: AtomicU64,
 }
 
-impl Life {
+impl Incarnation {
     /// Reads the number below `dir`.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        let life = Self::first(dir);
-        let read = life.file.read().and_then(|body| match body {
+        let incarnation = Self::first(dir);
+        let read = incarnation.file.read().and_then(|body| match body {
             None => Ok(0),
             Some(body) => match body.try_into() {
                 Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
@@ -35,18 +35,18 @@ impl Life {
         });
         match read {
             Ok(number) => {
-                life.number.store(number, Ordering::Release);
-                Ok(life)
+                incarnation.number.store(number, Ordering::Release);
+                Ok(incarnation)
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Error::Damaged {
-                path: life.file.path().to_owned(),
+                path: incarnation.file.path().to_owned(),
                 what: error.to_string(),
             }),
-            Err(source) => Err(life.error("read", source)),
+            Err(source) => Err(incarnation.error("read", source)),
         }
     }
 
-    /// A life before any that was written down.
+    /// The incarnation before any that was written down.
     pub(crate) fn first(dir: &Path) -> Self {
         Self {
             file: SealedFile::new(dir.join("life"), MAGIC),
@@ -59,7 +59,7 @@ impl Life {
         self.number.load(Ordering::Acquire)
     }
 
-    /// Begins the life `number`; durable on return.
+    /// Begins the incarnation `number`; durable on return.
     pub(crate) fn begin(&self, number: u64) -> Result<()> {
         let path = self.file.path();
         self.file
@@ -89,15 +89,15 @@ mod tests {
     #[test]
     fn a_life_survives_a_restart_and_damage_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let life = Life::open(dir.path()).unwrap();
-        assert_eq!(life.number(), 0);
-        life.begin(70).unwrap();
-        assert_eq!(life.number(), 70);
-        assert_eq!(Life::open(dir.path()).unwrap().number(), 70);
+        let incarnation = Incarnation::open(dir.path()).unwrap();
+        assert_eq!(incarnation.number(), 0);
+        incarnation.begin(70).unwrap();
+        assert_eq!(incarnation.number(), 70);
+        assert_eq!(Incarnation::open(dir.path()).unwrap().number(), 70);
         let path = dir.path().join("life");
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        let error = Life::open(dir.path()).unwrap_err();
+        let error = Incarnation::open(dir.path()).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{error}");
     }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Claim<'a> {
 /// Why a message is not for consensus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Objection {
-    /// Its sender was taken out of the cluster.
+    /// Its sender was evicted from the cluster.
     Retired,
     /// It speaks for another node than its sender.
     Impostor,
@@ -107,14 +107,14 @@ impl View {
 
 /// Decides whose messages consensus sees.
 #[derive(Debug, Default)]
-pub(crate) struct Vetting {
+pub(crate) struct RpcAuthorization {
     /// When a member last spoke as the leader.
     heard: Mutex<Option<Instant>>,
     /// What was logged last.
     logged: Mutex<Option<(NodeId, Objection)>>,
 }
 
-impl Vetting {
+impl RpcAuthorization {
     /// Whether consensus may see a message of `from`; what is refused is counted.
     pub(crate) fn admit(
         &self,

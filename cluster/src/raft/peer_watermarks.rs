@@ -1,13 +1,14 @@
 //! What peers proved to have on their disks.
 //!
 //! # Layout
-//! `<dir>/sightings`, a [`SealedFile`]: a MessagePack map from node to [`Seen`]. Written every few
-//! seconds if something changed, soon after a vote, and at the ordered end.
+//! `<dir>/sightings`, a [`SealedFile`]: a MessagePack map from node to [`PeerWatermark`]. Written
+//! every few seconds if something changed, soon after a vote, and at the ordered end.
 //!
 //! # Why late is good enough
-//! A sighting is a lower bound: a file that is late, old, or missing finds fewer losses, and
-//! accuses nobody. A peer that begins anew, with the others' consent, begins another life (see
-//! `node/recovery/life.rs`); what was seen of an earlier life says nothing about it.
+//! A watermark is a lower bound: a file that is late, old, or missing finds fewer losses, and
+//! accuses nobody. A peer that begins anew, with the others' consent, begins another incarnation
+//! (see `node/recovery/incarnation.rs`); what was seen of an earlier incarnation says nothing about
+//! it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,18 +26,18 @@ const MAGIC: &[u8; 8] = b"PGASEEN1";
 /// The most that a node proved to have had on its disk, by what it answered, asked for, or said
 /// itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
+pub(crate) struct PeerWatermark {
     /// The last entry it said to be durable.
     pub(crate) log: Option<LogId>,
     /// The last term in which it voted, for itself or for another, or followed a leader.
     pub(crate) term: u64,
-    /// In which of its lives that was.
-    pub(crate) life: u64,
+    /// In which of its incarnations that was.
+    pub(crate) incarnation: u64,
 }
 
 /// What each peer proved to have on its disk: one that comes back with less has lost it.
 #[derive(Debug)]
-pub(crate) struct Sightings {
+pub(crate) struct PeerWatermarks {
     file: SealedFile,
     peers: Mutex<Peers>,
     /// Held while the file is written.
@@ -46,13 +47,13 @@ pub(crate) struct Sightings {
 
 #[derive(Debug, Default)]
 struct Peers {
-    seen: BTreeMap<NodeId, Seen>,
+    seen: BTreeMap<NodeId, PeerWatermark>,
     /// The file does not say all of it.
     changed: bool,
 }
 
 impl Peers {
-    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Seen)) {
+    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut PeerWatermark)) {
         let seen = self.seen.entry(node).or_default();
         let before = *seen;
         change(seen);
@@ -60,7 +61,7 @@ impl Peers {
     }
 }
 
-impl Sightings {
+impl PeerWatermarks {
     /// Goes on with what the file in `dir` says; one that is damaged says nothing.
     pub(crate) fn open(dir: &Path) -> Self {
         let file = SealedFile::new(dir.join("sightings"), MAGIC);
@@ -85,7 +86,7 @@ impl Sightings {
     }
 
     /// What was seen of `node`.
-    pub(crate) fn of(&self, node: NodeId) -> Seen {
+    pub(crate) fn of(&self, node: NodeId) -> PeerWatermark {
         self.peers().seen.get(&node).copied().unwrap_or_default()
     }
 
@@ -105,22 +106,22 @@ impl Sightings {
     }
 
     /// `node` said that it has this on its disk.
-    pub(crate) fn said(&self, node: NodeId, own: Seen) {
+    pub(crate) fn said(&self, node: NodeId, own: PeerWatermark) {
         self.peers().change(node, |seen| {
-            if own.life > seen.life {
+            if own.incarnation > seen.incarnation {
                 *seen = own;
-            } else if own.life == seen.life {
+            } else if own.incarnation == seen.incarnation {
                 seen.log = seen.log.max(own.log);
                 seen.term = seen.term.max(own.term);
             }
         });
     }
 
-    /// `node` begins this life, with nothing.
-    pub(crate) fn begins_anew(&self, node: NodeId, life: u64) {
-        let anew = Seen {
-            life,
-            ..Seen::default()
+    /// `node` begins this incarnation, with nothing.
+    pub(crate) fn begins_anew(&self, node: NodeId, incarnation: u64) {
+        let anew = PeerWatermark {
+            incarnation,
+            ..PeerWatermark::default()
         };
         self.said(node, anew);
     }
@@ -166,65 +167,69 @@ mod tests {
     }
 
     #[test]
-    fn sightings_only_grow_and_survive_a_restart() {
+    fn watermarks_only_grow_and_survive_a_restart() {
         let dir = tempfile::tempdir().unwrap();
-        let sightings = Sightings::open(dir.path());
-        assert_eq!(sightings.of(NODE), Seen::default());
-        sightings.save();
+        let peer_watermarks = PeerWatermarks::open(dir.path());
+        assert_eq!(peer_watermarks.of(NODE), PeerWatermark::default());
+        peer_watermarks.save();
         assert!(!dir.path().join("sightings").exists(), "nothing to say");
-        sightings.has(NODE, log(1, 10));
-        sightings.has(NODE, log(1, 9));
-        sightings.voted(NODE, 3);
-        sightings.said(
+        peer_watermarks.has(NODE, log(1, 10));
+        peer_watermarks.has(NODE, log(1, 9));
+        peer_watermarks.voted(NODE, 3);
+        peer_watermarks.said(
             NODE,
-            Seen {
+            PeerWatermark {
                 log: log(2, 7),
                 term: 2,
-                life: 0,
+                incarnation: 0,
             },
         );
-        let seen = Seen {
+        let seen = PeerWatermark {
             log: log(2, 7),
             term: 3,
-            life: 0,
+            incarnation: 0,
         };
-        assert_eq!(sightings.of(NODE), seen);
-        sightings.save();
-        assert_eq!(Sightings::open(dir.path()).of(NODE), seen);
+        assert_eq!(peer_watermarks.of(NODE), seen);
+        peer_watermarks.save();
+        assert_eq!(PeerWatermarks::open(dir.path()).of(NODE), seen);
     }
 
     #[test]
     fn a_new_life_begins_with_nothing_and_an_earlier_one_is_not_heard() {
         let dir = tempfile::tempdir().unwrap();
-        let sightings = Sightings::open(dir.path());
-        let before = Seen {
+        let peer_watermarks = PeerWatermarks::open(dir.path());
+        let before = PeerWatermark {
             log: log(3, 900),
             term: 3,
-            life: 0,
+            incarnation: 0,
         };
-        sightings.said(NODE, before);
-        sightings.begins_anew(NODE, 800);
-        let anew = Seen {
-            life: 800,
-            ..Seen::default()
+        peer_watermarks.said(NODE, before);
+        peer_watermarks.begins_anew(NODE, 800);
+        let anew = PeerWatermark {
+            incarnation: 800,
+            ..PeerWatermark::default()
         };
-        assert_eq!(sightings.of(NODE), anew);
-        sightings.said(NODE, before);
-        assert_eq!(sightings.of(NODE), anew);
-        sightings.has(NODE, log(3, 5));
-        sightings.begins_anew(NODE, 800);
-        assert_eq!(sightings.of(NODE).log, log(3, 5), "the same life goes on");
-        sightings.save();
-        assert_eq!(Sightings::open(dir.path()).of(NODE).life, 800);
+        assert_eq!(peer_watermarks.of(NODE), anew);
+        peer_watermarks.said(NODE, before);
+        assert_eq!(peer_watermarks.of(NODE), anew);
+        peer_watermarks.has(NODE, log(3, 5));
+        peer_watermarks.begins_anew(NODE, 800);
+        assert_eq!(
+            peer_watermarks.of(NODE).log,
+            log(3, 5),
+            "the same incarnation goes on"
+        );
+        peer_watermarks.save();
+        assert_eq!(PeerWatermarks::open(dir.path()).of(NODE).incarnation, 800);
     }
 
     #[test]
     fn a_file_that_is_torn_damaged_or_of_another_version_is_ignored_and_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sightings");
-        let sightings = Sightings::open(dir.path());
-        sightings.voted(NODE, 7);
-        sightings.save();
+        let peer_watermarks = PeerWatermarks::open(dir.path());
+        peer_watermarks.voted(NODE, 7);
+        peer_watermarks.save();
         let whole = std::fs::read(&path).unwrap();
         let other = SealedFile::new(path.clone(), MAGIC);
         let mut wrong_crc = whole.clone();
@@ -234,13 +239,16 @@ mod tests {
         let torn = whole[..whole.len() / 2].to_vec();
         for bytes in [Vec::new(), torn, wrong_crc, old] {
             std::fs::write(&path, bytes).unwrap();
-            assert_eq!(Sightings::open(dir.path()).of(NODE), Seen::default());
+            assert_eq!(
+                PeerWatermarks::open(dir.path()).of(NODE),
+                PeerWatermark::default()
+            );
         }
         other.write(b"no map").unwrap();
-        let sightings = Sightings::open(dir.path());
-        assert_eq!(sightings.of(NODE), Seen::default());
-        sightings.voted(NODE, 8);
-        sightings.save();
-        assert_eq!(Sightings::open(dir.path()).of(NODE).term, 8);
+        let peer_watermarks = PeerWatermarks::open(dir.path());
+        assert_eq!(peer_watermarks.of(NODE), PeerWatermark::default());
+        peer_watermarks.voted(NODE, 8);
+        peer_watermarks.save();
+        assert_eq!(PeerWatermarks::open(dir.path()).of(NODE).term, 8);
     }
 }
