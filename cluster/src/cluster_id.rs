@@ -20,7 +20,7 @@ impl ClusterId {
 
     /// Draws the id of a new cluster.
     pub fn random() -> Self {
-        Self(Uuid::new_v4())
+        Self(pga_runtime::uuid())
     }
 
     /// The raw id.

@@ -29,10 +29,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::error::{InitializeError, RaftError};
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use pga_storage::buffer::Buffer;
 use pga_storage::{Position, Store};
 use tokio::sync::watch as tokio_watch;
-use tokio::time::Instant;
 
 pub(crate) use self::membership::Change;
 pub use self::{
@@ -86,15 +86,15 @@ impl ClusterNode {
         let transport = connect(Arc::clone(&service) as Arc<dyn Service>)?;
         let core = Arc::new(start::open(options, transport).await?);
         service.open(&core);
-        tokio::spawn(watch::leadership(Arc::clone(&core)));
-        tokio::spawn(watch::gauges(Arc::clone(&core)));
-        tokio::spawn(maintenance::run(Arc::clone(&core)));
-        tokio::spawn(uploads::run(Arc::clone(&core)));
-        tokio::spawn(recovery::exchange(Arc::clone(&core)));
-        tokio::spawn(confirmation::run(Arc::clone(&core)));
-        tokio::spawn(levels::run(Arc::clone(&core)));
+        pga_runtime::spawn(watch::leadership(Arc::clone(&core)));
+        pga_runtime::spawn(watch::gauges(Arc::clone(&core)));
+        pga_runtime::spawn(maintenance::run(Arc::clone(&core)));
+        pga_runtime::spawn(uploads::run(Arc::clone(&core)));
+        pga_runtime::spawn(recovery::exchange(Arc::clone(&core)));
+        pga_runtime::spawn(confirmation::run(Arc::clone(&core)));
+        pga_runtime::spawn(levels::run(Arc::clone(&core)));
         if !core.takes_part() {
-            tokio::spawn(recovery::run(Arc::clone(&core)));
+            pga_runtime::spawn(recovery::run(Arc::clone(&core)));
         }
         let batcher = Batcher::start(Arc::clone(&core), batching);
         Ok(Self { core, batcher })
@@ -182,7 +182,7 @@ impl ClusterNode {
         deadline: Instant,
     ) -> Result<Committed, ProposeError> {
         self.core.admits(&command)?;
-        let entry = command.encode(ProposalId(rand::random()))?;
+        let entry = command.encode(ProposalId(pga_runtime::random()))?;
         drop(command);
         self.core.propose_bytes(entry, deadline).await
     }
@@ -388,7 +388,7 @@ impl ClusterNode {
             peer_watermarks.save();
             log.close()
         };
-        match tokio::task::spawn_blocking(close).await {
+        match pga_runtime::spawn_blocking(close).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the log did not close well"),
             Err(error) => tracing::warn!(%error, "the log did not close well"),

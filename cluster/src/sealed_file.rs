@@ -7,8 +7,8 @@
 //! # What a crash leaves
 //! The file before or after the write, and perhaps `<name>.new`, which the next write replaces.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
@@ -52,17 +52,12 @@ impl SealedFile {
         Ok(Some(body))
     }
 
-    /// Replaces the file. A power cut may leave the old one until the directory is synced, but
-    /// never a part of the new one.
+    /// Replaces the file; durable on return.
     pub(crate) fn write(&self, body: &[u8]) -> io::Result<()> {
-        let draft = self.path.with_extension("new");
-        let mut file = File::create(&draft)?;
-        file.write_all(self.magic)?;
-        file.write_all(&FORMAT.to_le_bytes())?;
-        file.write_all(&crc32c::crc32c(body).to_le_bytes())?;
-        file.write_all(body)?;
-        file.sync_data()?;
-        fs::rename(&draft, &self.path)
+        let format = FORMAT.to_le_bytes();
+        let crc = crc32c::crc32c(body).to_le_bytes();
+        let bytes = [&self.magic[..], &format, &crc, body].concat();
+        pga_runtime::replace_file(&self.path, &bytes)
     }
 }
 

@@ -6,7 +6,7 @@
 //! Nothing of the old cluster's log is there.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self};
 use std::path::Path;
 
 use openraft::storage::RaftLogStorage;
@@ -73,8 +73,7 @@ pub async fn plant(dir: &Path, seed: Seed<'_>) -> Result<()> {
     log.log().close().map_err(failed)?;
     // The entries of the new directories, too.
     for path in [Some(dir), dir.parent()].into_iter().flatten() {
-        let synced = File::open(path).and_then(|dir| dir.sync_all());
-        synced.map_err(|source| Error::File {
+        pga_runtime::sync_dir(path).map_err(|source| Error::File {
             action: "sync",
             path: path.to_owned(),
             source,

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
+use pga_runtime::Instant;
 use pga_storage::query::{Row, Select};
 use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
 use pga_storage::{Position, Store};
@@ -19,7 +20,6 @@ use pga_web::{
     ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
     Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
 };
-use tokio::time::Instant;
 
 use crate::actors::sessions::SessionsHandle;
 use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};
@@ -94,7 +94,7 @@ impl NodeApiImpl {
 /// Until when a request of the control plane that begins now waits for a quorum, all its steps
 /// together.
 fn control_deadline() -> Instant {
-    Instant::now() + CONTROL_TIMEOUT
+    pga_runtime::now() + CONTROL_TIMEOUT
 }
 
 fn unavailable(error: &ProposeError) -> ApiError {
@@ -203,11 +203,11 @@ impl Channels for NodeApiImpl {
     fn test_channel(&self, channel: Channel) -> BoxFuture<'_, Result<ChannelTest, ApiError>> {
         Box::pin(async move {
             let settings = open_settings(&self.secrets, &channel.settings);
-            let started = Instant::now();
+            let started = pga_runtime::now();
             let outcome = match settings {
                 Ok(settings) => {
                     let content = sending::example(&self.secrets.cluster.to_string());
-                    let key = format!("test-{:032x}", rand::random::<u128>());
+                    let key = format!("test-{:032x}", pga_runtime::random::<u128>());
                     let notify = &self.config.notify;
                     sending::send(&channel.kind, &settings, &content, &key, notify).await
                 }

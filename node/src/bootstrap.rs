@@ -1,9 +1,8 @@
 //! The first start of a cluster: its members, then its secrets and its first user, once.
 
+use pga_storage::Timestamp;
 use std::time::Duration;
 
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher, SaltString};
 use pga_cluster::pki::{Identity, read_private_file};
 use pga_cluster::{
     ClusterNode, Command, ControlCommand, Member, NO_PASSWORD, NewUser, ProposeError, Refusal,
@@ -12,10 +11,9 @@ use pga_config::{Config, Secret};
 use pga_web::secret_hash::sha256;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::time::Instant;
 
 use crate::secrets::{CA_KEY, Secrets, TOKEN_KEY, pki};
-use crate::{Error, Result, clock};
+use crate::{Error, Result};
 
 /// How long one attempt to propose the secrets may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -43,7 +41,7 @@ pub(crate) async fn run(node: ClusterNode, config: &Config, secrets: &Secrets) -
     }
     let command = command(config, secrets).await?;
     loop {
-        let deadline = Instant::now() + ATTEMPT;
+        let deadline = pga_runtime::now() + ATTEMPT;
         match node
             .propose(Command::Control(command.clone()), deadline)
             .await
@@ -66,7 +64,7 @@ async fn command(config: &Config, secrets: &Secrets) -> Result<ControlCommand> {
         .map_err(|_| Error::Pki(format!("{} is no PEM key", key_file.display())))?;
     let token_key = match &config.auth.token_key {
         Some(key) => key.expose().as_bytes().to_vec(),
-        None => rand::random::<[u8; 32]>().to_vec(),
+        None => pga_runtime::random::<[u8; 32]>().to_vec(),
     };
     let missing = |key: &str| Error::Refused(format!("{key} is needed to create the cluster"));
     let password = config.auth.admin_password.clone();
@@ -89,22 +87,15 @@ async fn command(config: &Config, secrets: &Secrets) -> Result<ControlCommand> {
             },
         },
         registration_secret_hash: sha256(registration.as_bytes()),
-        at: clock::now(),
+        at: Timestamp::now(),
     })
 }
 
-/// The hash of a password: Argon2id, as a PHC string. Takes tens of milliseconds on a thread of its
-/// own.
+/// The hash of a password, made on a thread of its own.
 pub(crate) async fn hash(password: String) -> Result<String> {
-    let hash = move || {
-        let salt = SaltString::encode_b64(&rand::random::<[u8; 16]>())?;
-        Argon2::default()
-            .hash_password(password.as_bytes(), &salt)
-            .map(|hash| hash.to_string())
-    };
-    let hashed = tokio::task::spawn_blocking(hash).await;
+    let hashed = pga_runtime::spawn_blocking(move || pga_web::hash_password(&password)).await;
     let hashed = hashed.map_err(|error| Error::Internal(error.to_string()))?;
-    hashed.map_err(|error| Error::Internal(error.to_string()))
+    hashed.ok_or_else(|| Error::Internal("the password cannot be hashed".to_owned()))
 }
 
 /// Reads this node's identity, and checks that it is this node's and still valid.

@@ -7,7 +7,6 @@ use pga_cluster::pki::{ExpiryWarning, expiry_warning};
 use pga_storage::Timestamp;
 use prometheus::{PullingGauge, Registry};
 
-use crate::clock;
 use crate::tasks::{self, TaskKind};
 
 /// How often it is looked at.
@@ -21,7 +20,7 @@ const HELP: &str = "Seconds until the certificate this node runs with ends; with
 /// # Errors
 /// The name of the metric is taken.
 pub(crate) fn watch(not_after: Timestamp, registry: &Registry) -> prometheus::Result<()> {
-    let left = move || (not_after.micros() - clock::now().micros()) as f64 / 1e6;
+    let left = move || (not_after.micros() - Timestamp::now().micros()) as f64 / 1e6;
     registry.register(Box::new(PullingGauge::new(NAME, HELP, Box::new(left))?))?;
     drop(tasks::spawn(TaskKind::Watch, warn(not_after)));
     Ok(())

@@ -158,7 +158,7 @@ fn listen_address(advertised: &str) -> SocketAddr {
 
 /// A random text of `bytes` random bytes.
 fn random_text(bytes: usize) -> String {
-    let random: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
+    let random: Vec<u8> = (0..bytes).map(|_| pga_runtime::random()).collect();
     URL_SAFE_NO_PAD.encode(random)
 }
 

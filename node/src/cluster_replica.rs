@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{ClusterNode, Command, Committed, Leadership, ProposeError, PushOutcome};
 use pga_config::CollectorId;
+use pga_runtime::Instant;
 use pga_storage::buffer::BufferBatch;
 use pga_storage::{Error, Position};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::replica::{BufferedPush, BufferedRange, Replica};
 
@@ -86,7 +86,7 @@ impl Replica for ClusterReplica {
                 let batch = buffer.read_batch(from, upto.index, max_bytes)?;
                 Ok(range(batch, upto, held_from))
             };
-            tokio::task::spawn_blocking(read)
+            pga_runtime::spawn_blocking(read)
                 .await
                 .map_err(|_| Error::Closed)?
         })

@@ -22,9 +22,7 @@ use std::time::Duration;
 
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use self::health::Health;
 use self::sender::{Outgoing, Sender};
@@ -81,10 +79,10 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
     if left > 0 {
         tracing::info!(cycles = left, "delivering what an earlier run left");
     }
-    let sending = tokio::spawn(sender.run(Arc::clone(&outgoing)));
+    let sending = pga_runtime::spawn(sender.run(Arc::clone(&outgoing)));
     let mut tick = tokio::time::interval(args.interval);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut health = Health::new(Instant::now());
+    let mut health = Health::new(pga_runtime::now());
     let mut dropped = 0;
     loop {
         tokio::select! {
@@ -92,11 +90,11 @@ pub async fn run(args: CollectArgs, mut stop: watch::Receiver<bool>) -> Result<(
             _ = stop.wait_for(|stop| *stop) => break,
             _ = tick.tick() => {}
         }
-        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let now = Timestamp::now();
         let mut elements = source.collect(now).await;
         elements.extend(outgoing.with(|spool| {
             let servers = source.servers();
-            health.element(Instant::now(), &now.to_string(), spool, servers)
+            health.element(pga_runtime::now(), &now.to_string(), spool, servers)
         }));
         if elements.is_empty() {
             continue;
@@ -138,8 +136,8 @@ fn spool(args: &CollectArgs) -> Result<Spool, CollectError> {
 
 /// Gives what waits a moment to be delivered.
 async fn last_push(outgoing: &Outgoing, sending: tokio::task::JoinHandle<()>) {
-    let end = tokio::time::Instant::now() + LAST_PUSH;
-    while outgoing.with(|spool| spool.len()) > 0 && tokio::time::Instant::now() < end {
+    let end = pga_runtime::now() + LAST_PUSH;
+    while outgoing.with(|spool| spool.len()) > 0 && pga_runtime::now() < end {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     sending.abort();

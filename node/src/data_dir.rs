@@ -7,7 +7,7 @@
 //! `admin.sock` behind, which the next start replaces.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -108,22 +108,7 @@ pub(crate) fn make_private_dir(path: &Path) -> Result<()> {
 
 /// Writes a file with mode 0600, durably and whole: a crash leaves the old one or the new one.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let draft = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        path.parent()
-            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-    };
-    write().map_err(|source| file_error("write", path, source))
+    pga_runtime::replace_file(path, bytes).map_err(|source| file_error("write", path, source))
 }
 
 pub(crate) fn file_error(action: &'static str, path: &Path, source: io::Error) -> Error {

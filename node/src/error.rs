@@ -139,15 +139,3 @@ fn io_exit(error: &io::Error) -> Exit {
         _ => Exit::Io,
     }
 }
-
-/// The whole chain of causes, for the `error` field of a log line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}

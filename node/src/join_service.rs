@@ -1,6 +1,7 @@
 //! Lets new nodes in: spends their token, gives them an identity and the cluster key, and adds them
 //! when they are up.
 
+use pga_storage::Timestamp;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,10 +11,7 @@ use pga_cluster::pki::{JoinAnswer, JoinRequest, Validity};
 use pga_cluster::transport::ServiceError;
 use pga_cluster::{AppService, ClusterNode, Command, ControlCommand, Member, ProposeError, Reply};
 use pga_config::NodeId;
-use tokio::time::Instant;
 
-use crate::clock;
-use crate::error::chain;
 use crate::secrets::Secrets;
 
 /// How long spending a token may take.
@@ -64,10 +62,10 @@ impl JoinService {
             certificate_sha256,
             quic: request.quic.clone(),
             http: request.http.clone(),
-            at: clock::now(),
+            at: Timestamp::now(),
         });
         let committed = cluster
-            .propose(command, Instant::now() + SPEND_TIMEOUT)
+            .propose(command, pga_runtime::now() + SPEND_TIMEOUT)
             .await;
         let node = match committed.map(|committed| committed.reply) {
             Ok(Reply::NodeId(node)) => node,
@@ -108,7 +106,7 @@ impl AppService for JoinService {
 }
 
 fn refused(error: &dyn std::error::Error) -> ServiceError {
-    ServiceError::refused(chain(error))
+    ServiceError::refused(pga_runtime::error_chain(error))
 }
 
 /// Nodes that were let in and are no members yet.

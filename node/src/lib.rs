@@ -15,7 +15,6 @@ mod bootstrap;
 mod certificate_end;
 pub mod cli;
 pub mod client;
-mod clock;
 mod cluster_files;
 mod cluster_replica;
 pub mod collect;

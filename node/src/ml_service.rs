@@ -13,11 +13,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use pga_insight::prediction::{Answer, external};
+use pga_runtime::Instant;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::client::{ClientError, ClientOptions, Endpoint, HttpClient};
-use crate::error::chain;
 
 /// How long a prediction may take, with all tries.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -125,7 +124,7 @@ impl MlService {
 
     fn breaker<T>(&self, look: impl FnOnce(&mut Breaker, Instant) -> T) -> T {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&mut breaker, Instant::now())
+        look(&mut breaker, pga_runtime::now())
     }
 
     /// `closed`, `open` or `half-open`.
@@ -173,7 +172,7 @@ impl MlService {
 
     async fn once(&self, body: Bytes) -> Result<Answer, Failed> {
         let answer = self.send(Method::POST, PREDICT, body).await;
-        let answer = answer.map_err(|error| Failed::Passing(chain(&error)))?;
+        let answer = answer.map_err(|error| Failed::Passing(pga_runtime::error_chain(&error)))?;
         if answer.status.is_server_error() {
             return Err(Failed::Passing(answer.status.to_string()));
         }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{Command, Committed, Leadership, ProposeError, PushOutcome};
 use pga_config::CollectorId;
+use pga_runtime::Instant;
 use pga_storage::Position;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 /// One applied push that waits for a flush.
 #[derive(Clone, Debug, PartialEq, Eq)]

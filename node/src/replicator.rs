@@ -15,9 +15,9 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use pga_cluster::{Command, ProposeError, PushOutcome, Refusal, Reply, UploadId};
 use pga_config::Config;
+use pga_runtime::Instant;
 use pga_web::{ApiError, Push, PushAck};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use self::admission::{Admission, Held};
 use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
@@ -75,7 +75,7 @@ impl Replicator {
 
     /// Makes `push` durable on a quorum. Not cancel safe: a dropped call may still take effect.
     pub(crate) async fn replicate(&self, push: Arc<Push>) -> Result<PushAck, ApiError> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = pga_runtime::now() + self.timeout;
         let _admitted = self.admission.admit(push.body_bytes, self.held())?;
         let timer = self.metrics.replicate_seconds.start_timer();
         let records = self.encode(push).await?;
@@ -100,7 +100,7 @@ impl Replicator {
         if push.body_bytes <= ENCODE_INLINE_BYTES {
             return split::encode(&push, split_bytes);
         }
-        tokio::task::spawn_blocking(move || split::encode(&push, split_bytes))
+        pga_runtime::spawn_blocking(move || split::encode(&push, split_bytes))
             .await
             .map_err(|_| ApiError::Internal)?
     }
@@ -114,7 +114,7 @@ impl Replicator {
         let Ok(Ok(_slot)) = slot else {
             return Err(ProposeError::Overloaded);
         };
-        let upload = UploadId(rand::random());
+        let upload = UploadId(pga_runtime::random());
         let mut guard = AbortOnDrop {
             replica: Some(Arc::clone(&self.replica)),
             upload,
@@ -255,7 +255,7 @@ impl Drop for AbortOnDrop {
             return;
         }
         tasks::spawn(TaskKind::Effect, async move {
-            let deadline = Instant::now() + ABORT_TIMEOUT;
+            let deadline = pga_runtime::now() + ABORT_TIMEOUT;
             if let Err(error) = replica
                 .propose(Command::AbortUpload { upload }, deadline)
                 .await

@@ -52,5 +52,5 @@ impl Secrets {
 
 /// A failure with certificates or keys.
 pub(crate) fn pki(error: PkiError) -> Error {
-    Error::Pki(crate::error::chain(&error))
+    Error::Pki(pga_runtime::error_chain(&error))
 }

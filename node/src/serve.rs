@@ -205,7 +205,7 @@ fn front(
 }
 
 fn internal(error: impl std::error::Error) -> Error {
-    Error::Internal(crate::error::chain(&error))
+    Error::Internal(pga_runtime::error_chain(&error))
 }
 
 fn secrets(config: &Config) -> Result<Secrets> {
@@ -281,7 +281,7 @@ async fn start_cluster(
             Ok(transport as SharedTransport)
         }
         Err(error) => {
-            let why = crate::error::chain(&error);
+            let why = pga_runtime::error_chain(&error);
             port = Err(port_error(config, error));
             Err(pga_cluster::Error::Fatal(why))
         }
@@ -301,7 +301,7 @@ fn port_error(config: &Config, error: QuicError) -> Error {
             source,
         },
         QuicError::Spool { path, source } => file_error("use", &path, source),
-        error => Error::Pki(crate::error::chain(&error)),
+        error => Error::Pki(pga_runtime::error_chain(&error)),
     }
 }
 

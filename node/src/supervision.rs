@@ -22,9 +22,9 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use pga_runtime::Instant;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 use crate::restart_policy::{RestartLimits, RestartPolicy, Verdict};
@@ -114,7 +114,7 @@ impl Actor for NodeRoot {
             children: children.collect(),
             metrics: args.metrics,
             given_up: args.given_up,
-            started: Instant::now(),
+            started: pga_runtime::now(),
         };
         for number in 0..state.children.len() {
             start(&myself, &mut state, number).await;

@@ -33,5 +33,5 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    tokio::spawn(future.instrument(tracing::trace_span!("task", kind = kind.name())))
+    pga_runtime::spawn(future.instrument(tracing::trace_span!("task", kind = kind.name())))
 }

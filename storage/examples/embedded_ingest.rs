@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::time::Instant;
 
 use pga_config::CollectorId;
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement, Store};
@@ -38,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             term: 1,
             elements,
         };
-        let start = Instant::now();
+        let start = pga_runtime::now();
         store.flush(batch).await?;
         busy += start.elapsed();
         after = upto;

@@ -5,7 +5,7 @@
 //! encodes, and moves the watermark.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
@@ -35,16 +35,16 @@ async fn main() -> Outcome<()> {
     store.migrate().await?;
     store.fence(1).await?;
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
-    tokio::spawn(connection);
+    pga_runtime::spawn(connection);
     let (mut flushed, mut copied) = (Duration::ZERO, Duration::ZERO);
     // The first round makes series and chunks on both sides and is not counted.
     for round in 0..=rounds {
         let batch = batch(round, size);
         let rows = raw_rows(round, size);
-        let begun = Instant::now();
+        let begun = pga_runtime::now();
         store.flush(batch).await?;
         let flush = begun.elapsed();
-        let begun = Instant::now();
+        let begun = pga_runtime::now();
         raw_copy(&client, rows).await?;
         let copy = begun.elapsed();
         if round > 0 {

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pga_storage::log::{Log, LogEntry, LogOptions};
@@ -49,7 +49,7 @@ fn measure(
     let payload: Bytes = (0..size).map(|at| (at * 31) as u8).collect();
     let (tell, told) = channel();
     let (mut sent, mut latencies) = (0u64, Vec::new());
-    let began = Instant::now();
+    let began = pga_runtime::now();
     loop {
         while sent - (latencies.len() as u64) < in_flight as u64 && began.elapsed() < RUN {
             let entry = LogEntry {
@@ -57,7 +57,7 @@ fn measure(
                 term: 1,
                 payload: payload.clone(),
             };
-            let (tell, at) = (tell.clone(), Instant::now());
+            let (tell, at) = (tell.clone(), pga_runtime::now());
             let done = move |outcome: std::io::Result<()>| {
                 drop(tell.send(outcome.map(|()| at.elapsed())));
             };

@@ -17,6 +17,12 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// This moment, by this machine's clock.
+    pub fn now() -> Self {
+        let micros = pga_runtime::unix_time().as_micros();
+        Self(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
     /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)

@@ -3,7 +3,6 @@
 //! `cargo run --release -p pga-web --example decode_bench`
 
 use std::io::Write;
-use std::time::Instant;
 
 use pga_storage::Timestamp;
 use pga_web::{DecodeError, PushRoute, WebLimits, decode_push};
@@ -42,7 +41,7 @@ fn best(body: &[u8]) -> Result<(f64, usize), DecodeError> {
     let now = Timestamp::from_micros(1_800_000_000_000_000);
     let (mut best, mut elements) = (f64::MAX, 0);
     for _ in 0..50 {
-        let start = Instant::now();
+        let start = pga_runtime::now();
         let push = decode_push(body, PushRoute::Json, &limits, now)?;
         best = best.min(start.elapsed().as_secs_f64());
         elements = push.elements.len();

@@ -15,6 +15,7 @@ use pga_cluster::{ApiTokenCommand, ControlCommand};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 
+pub use self::password::hash_password;
 pub(crate) use self::{
     csrf::same as same_csrf,
     failure_limit::FailureLimit,
@@ -25,7 +26,7 @@ use crate::context::Context;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::secret_hash::{is_equal, sha256};
-use crate::{Principal, Via, wall_clock};
+use crate::{Principal, Via};
 
 /// The roles, the lowest first.
 pub(crate) const ROLES: [&str; 3] = ["viewer", "user", "admin"];
@@ -137,7 +138,7 @@ fn session_user(context: &Context, claims: &Claims) -> Result<Principal, Refusal
 fn api_token_user(context: &Context, text: &str) -> Result<Principal, Refusal> {
     let invalid = || Refusal::unauthorized("Invalid token");
     let id = api_token::id(text).ok_or_else(invalid)?;
-    let at = wall_clock::now();
+    let at = Timestamp::now();
     let found = view(&*context.api, |state| {
         let token = state.api_tokens().get(&id)?;
         let user = state.user_by_id(token.user_id)?;
@@ -162,7 +163,7 @@ fn api_token_user(context: &Context, text: &str) -> Result<Principal, Refusal> {
 /// Notes, once an hour, that a token is used. Nobody waits for it, and nothing depends on it.
 fn note_use(context: &Context, id: u64, at: Timestamp) {
     let api = Arc::clone(&context.api);
-    tokio::spawn(async move {
+    pga_runtime::spawn(async move {
         let used = ControlCommand::ApiToken(ApiTokenCommand::Used { id, at });
         if let Err(error) = api.decide(used).await {
             tracing::debug!(%error, "use of an API token not noted");

@@ -7,7 +7,8 @@ use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use pga_runtime::Instant;
+use tokio::time::timeout_at;
 
 use crate::budget::Lease;
 use crate::options::WebLimits;
@@ -74,7 +75,7 @@ async fn collect(
     stream: &mut BodyStream,
     lease: &mut Lease,
 ) -> Result<Bytes, Refusal> {
-    let started = Instant::now();
+    let started = pga_runtime::now();
     let mut first = Bytes::new();
     let mut whole = Vec::new();
     let mut length = 0u64;
@@ -109,7 +110,8 @@ async fn next(
 ) -> Result<Option<Bytes>, Refusal> {
     // By this time the bytes so far fall behind the least rate.
     let paid = Duration::from_secs(length / limits.body_min_rate.max(1));
-    let deadline = (started + limits.body_timeout + paid).min(Instant::now() + limits.body_timeout);
+    let deadline =
+        (started + limits.body_timeout + paid).min(pga_runtime::now() + limits.body_timeout);
     match timeout_at(deadline, stream.next()).await {
         Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
         Ok(Some(Err(_))) => Err(Refusal::bad("body_aborted", "The body ended too early")),
@@ -124,7 +126,7 @@ async fn next(
 
 /// Throws away what comes, within bounds; whether that was all.
 async fn drain(mut stream: BodyStream) -> bool {
-    let deadline = Instant::now() + DRAIN_TIME;
+    let deadline = pga_runtime::now() + DRAIN_TIME;
     let mut left = DRAIN_BYTES;
     while left > 0 {
         match timeout_at(deadline, stream.next()).await {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 
 use self::head_guard::HeadGuard;
 use crate::metrics::WebMetrics;
@@ -127,7 +127,7 @@ impl<S> TimedStream<S> {
             stream,
             phase,
             timed_phase: HEAD,
-            read_timer: Box::pin(sleep_until(Instant::now() + limits.header_timeout)),
+            read_timer: Box::pin(sleep_until(pga_runtime::now() + limits.header_timeout)),
             write_timer: None,
             head: HeadGuard::default(),
             has_begun: false,
@@ -160,7 +160,7 @@ impl<S> TimedStream<S> {
                 IDLE => self.idle_timeout,
                 _ => return phase,
             };
-            self.read_timer.as_mut().reset(Instant::now() + limit);
+            self.read_timer.as_mut().reset(pga_runtime::now() + limit);
         }
         phase
     }
@@ -196,7 +196,7 @@ impl<S> TimedStream<S> {
         let limit = self.write_timeout;
         let timer = self
             .write_timer
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + limit)));
+            .get_or_insert_with(|| Box::pin(sleep_until(pga_runtime::now() + limit)));
         match timer.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(self.timed_out("write_timeout"))),
             Poll::Pending => Poll::Pending,

@@ -1,7 +1,7 @@
 //! What every handler has at hand.
 
+use pga_runtime::Instant;
 use std::sync::Arc;
-use std::time::Instant;
 
 use prometheus::Registry;
 
@@ -56,7 +56,7 @@ impl Context {
             passwords,
             failures,
             bad_elements: BadElements::default(),
-            started: Instant::now(),
+            started: pga_runtime::now(),
         }
     }
 }

@@ -32,10 +32,10 @@ pub mod secret_hash;
 mod serve;
 mod timestamps;
 mod tls;
-mod wall_clock;
 
 pub use self::{
     analyses::{anomalies::AnomalyWatch, jobs::run_due_jobs},
+    auth::hash_password,
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,

@@ -18,7 +18,7 @@ const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ2345678
 
 /// A password that is made up, to be shown once.
 pub fn temporary_password() -> String {
-    let mut rng = rand::rng();
+    let mut rng = pga_runtime::rng();
     let letters = (0..TEMPORARY_PASSWORD).filter_map(|_| LETTERS.choose(&mut rng));
     letters.map(|letter| char::from(*letter)).collect()
 }

@@ -22,7 +22,7 @@ impl RequestId {
     }
 
     pub(crate) fn random() -> Self {
-        Self(format!("{:016x}", rand::random::<u64>()).into())
+        Self(format!("{:016x}", pga_runtime::random::<u64>()).into())
     }
 
     pub(crate) fn as_str(&self) -> &str {

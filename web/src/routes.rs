@@ -44,9 +44,9 @@ mod table;
 mod users;
 mod why;
 
+use pga_runtime::Instant;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::header::{
     ALLOW, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -251,7 +251,7 @@ fn ask(context: Arc<Context>) -> BoxedFilter<(RequestContext,)> {
             peer,
             id,
             query,
-            started: Instant::now(),
+            started: pga_runtime::now(),
             caller: Principal::Anonymous,
             segments: Vec::new(),
         })

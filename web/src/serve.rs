@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
@@ -177,7 +177,7 @@ where
     F: Future<Output = Result<warp::reply::Response, std::convert::Infallible>>,
 {
     phase.begin();
-    let started = Instant::now();
+    let started = pga_runtime::now();
     let id = RequestId::of(request.headers());
     let is_head = request.method() == Method::HEAD;
     if is_head {

@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
+use pga_runtime::Instant;
 use pga_storage::{Position, Store};
-use tokio::time::Instant;
 
 use super::core::Core;
 use super::{Error, ProposeError};
@@ -114,7 +114,7 @@ impl Core {
             // It ends before an open upload, and what is behind that is not seen.
             Some(batch.pushes.is_empty() && batch.upto >= goal.index)
         };
-        let told = tokio::task::spawn_blocking(read).await;
+        let told = pga_runtime::spawn_blocking(read).await;
         matches!(told, Ok(Some(true)))
     }
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use pga_runtime::Instant;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::core::Core;
 use super::{Batching, ProposeError};
@@ -34,7 +34,7 @@ impl Batcher {
     /// Starts the task that proposes; it ends with the last handle.
     pub(crate) fn start(core: Arc<Core>, batching: Batching) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(run(core, batching, waiting));
+        pga_runtime::spawn(run(core, batching, waiting));
         Self { queue }
     }
 
@@ -83,7 +83,7 @@ async fn run(core: Arc<Core>, batching: Batching, mut queue: mpsc::Receiver<Wait
             continue;
         }
         let core = Arc::clone(&core);
-        tokio::spawn(async move {
+        pga_runtime::spawn(async move {
             propose(&core, batch).await;
             drop(slot);
         });
@@ -121,12 +121,12 @@ fn collect(
 async fn propose(core: &Core, batch: Vec<Waiting>) {
     core.metrics.batch_pushes.observe(batch.len() as f64);
     let deadline = batch.iter().map(|waiting| waiting.deadline).max();
-    let deadline = deadline.unwrap_or_else(Instant::now);
+    let deadline = deadline.unwrap_or_else(pga_runtime::now);
     let (records, answers): (Vec<Bytes>, Vec<_>) = batch
         .into_iter()
         .map(|waiting| (waiting.record, waiting.answer))
         .unzip();
-    let id = ProposalId(rand::random());
+    let id = ProposalId(pga_runtime::random());
     let outcome = match Command::Ingest(records).encode(id) {
         Ok(entry) => core.propose_bytes(entry, deadline).await,
         Err(error) => Err(error.into()),
@@ -159,7 +159,7 @@ mod tests {
             callers.push(answered);
             let push = Waiting {
                 record: vec![0; *size].into(),
-                deadline: Instant::now(),
+                deadline: pga_runtime::now(),
                 answer,
             };
             assert!(queue.try_send(push).is_ok(), "there is room");

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::ReadPolicy;
+use pga_runtime::Instant;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::core::Core;
 use super::read_index::LEASE_SUFFICES;
@@ -63,7 +63,7 @@ where
     F: Future<Output = Infallible> + Send + 'static,
 {
     loop {
-        let mut probing = tokio::spawn(prober());
+        let mut probing = pga_runtime::spawn(prober());
         tokio::select! {
             biased;
             _ = stopped.wait_for(|stopped| *stopped) => return probing.abort(),
@@ -77,7 +77,7 @@ where
 
 async fn probe(core: Arc<Core>) -> Infallible {
     loop {
-        let (asked, leader) = (Instant::now(), core.leader());
+        let (asked, leader) = (pga_runtime::now(), core.leader());
         let is_confirmed = core.barrier(asked).await;
         let pause = if is_confirmed {
             core.confirmation.confirmed(asked);
@@ -86,7 +86,7 @@ async fn probe(core: Arc<Core>) -> Infallible {
             RETRY
         };
         // A new leader is asked at once.
-        core.pause(leader, pause, Instant::now() + pause).await;
+        core.pause(leader, pause, pga_runtime::now() + pause).await;
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     async fn a_confirmation_is_as_old_as_the_question() {
         let confirmation = Confirmation::default();
         assert_eq!(confirmation.age(), None);
-        let asked = Instant::now();
+        let asked = pga_runtime::now();
         tokio::time::advance(Duration::from_secs(5)).await;
         confirmation.confirmed(asked);
         assert_eq!(confirmation.age(), Some(Duration::from_secs(5)));
@@ -142,7 +142,7 @@ mod tests {
                 std::future::pending().await
             }
         };
-        let supervised = tokio::spawn(supervise(stopped, prober));
+        let supervised = pga_runtime::spawn(supervise(stopped, prober));
         tokio::time::sleep(10 * EVERY).await;
         assert_eq!(*starts.borrow(), 3, "two of them panicked");
         stop.send_replace(true);
@@ -152,9 +152,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_late_answer_does_not_take_a_newer_confirmation_back() {
         let confirmation = Confirmation::default();
-        let first = Instant::now();
+        let first = pga_runtime::now();
         tokio::time::advance(Duration::from_secs(1)).await;
-        confirmation.confirmed(Instant::now());
+        confirmation.confirmed(pga_runtime::now());
         confirmation.confirmed(first);
         assert_eq!(confirmation.age(), Some(Duration::ZERO));
     }

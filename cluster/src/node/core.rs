@@ -7,9 +7,9 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{RaftMetrics, ServerState};
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use pga_storage::Position;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::confirmation::Confirmation;
 use super::recovery::{Heard, Incarnation, PeerStanding, Quarantine, Standing};
@@ -99,7 +99,7 @@ impl Core {
     /// `deadline`.
     pub(crate) async fn pause(&self, than: Option<NodeId>, pause: Duration, deadline: Instant) {
         let mut leadership = self.leadership.subscribe();
-        let until = deadline.min(Instant::now() + pause);
+        let until = deadline.min(pga_runtime::now() + pause);
         let other = leadership.wait_for(|now| now.leader.is_some() && now.leader != than);
         // Either way the caller looks again.
         drop(tokio::time::timeout_at(until, other).await);

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures::future::join_all;
 use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::core::Core;
 use super::membership::Changed;
@@ -80,11 +79,11 @@ impl Core {
         }
         let since = level.since().to_owned();
         let command = Command::RaiseLevel { level, since };
-        let entry = match command.encode(ProposalId(rand::random())) {
+        let entry = match command.encode(ProposalId(pga_runtime::random())) {
             Ok(entry) => entry,
             Err(error) => return tracing::error!(%error, "cannot raise the feature level"),
         };
-        match self.write(entry, Instant::now() + RAISE).await {
+        match self.write(entry, pga_runtime::now() + RAISE).await {
             Attempt::Done(..) => tracing::info!(level = level.get(), "feature level raised"),
             // It is asked for again.
             outcome => tracing::warn!(

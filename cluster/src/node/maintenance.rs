@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use pga_storage::Position;
-use tokio::time::Instant;
 
 use super::core::Core;
 use super::{Error, Result};
@@ -78,7 +78,7 @@ impl Core {
             flushed.min(self.log.log().first().unwrap_or(0).saturating_sub(1))
         };
         let buffer = self.machine.buffer.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || buffer.release(upto)).await {
+        if let Err(error) = pga_runtime::spawn_blocking(move || buffer.release(upto)).await {
             tracing::warn!(%error, "cannot release the flush buffer");
         }
     }
@@ -93,7 +93,7 @@ impl Core {
                 .snapshot()
                 .await
                 .map_err(|error| Error::Fatal(error.to_string()))?;
-            self.wait_snapshot(flushed.index, Instant::now() + BUILD)
+            self.wait_snapshot(flushed.index, pga_runtime::now() + BUILD)
                 .await?;
         }
         if let Some(used) = self.log_use() {
@@ -120,8 +120,8 @@ impl Core {
     /// Waits for the purge: entries that were sent to a peer go only once it answered, or its
     /// stream was given up.
     async fn wait_purged(&self, upto: u64) {
-        let deadline = Instant::now() + 3 * self.timings.rpc_timeout;
-        while Instant::now() < deadline {
+        let deadline = pga_runtime::now() + 3 * self.timings.rpc_timeout;
+        while pga_runtime::now() < deadline {
             if self
                 .raft_metrics()
                 .purged
@@ -136,7 +136,7 @@ impl Core {
     /// Waits until consensus knows the new snapshot; an unfinished upload may keep it from being
     /// built.
     async fn wait_snapshot(&self, index: u64, deadline: Instant) -> Result<()> {
-        while Instant::now() < deadline && !*self.stopped.borrow() {
+        while pga_runtime::now() < deadline && !*self.stopped.borrow() {
             let known = self.raft_metrics().snapshot.map_or(0, |id| id.index);
             if known >= index {
                 return Ok(());

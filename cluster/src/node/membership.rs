@@ -7,8 +7,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use openraft::ChangeMembers;
 use openraft::error::{ClientWriteError, RaftError};
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::ProposeError;
 use super::core::Core;
@@ -63,7 +63,7 @@ impl Core {
             if *self.stopped.borrow() {
                 return Err(ProposeError::Stopped);
             }
-            if Instant::now() >= deadline {
+            if pga_runtime::now() >= deadline {
                 return Err(ProposeError::Unknown);
             }
             let leader = self.leader();
@@ -100,7 +100,7 @@ impl Core {
         change: &Change,
         deadline: Instant,
     ) -> Changed {
-        let timeout = deadline.saturating_duration_since(Instant::now());
+        let timeout = deadline.saturating_duration_since(pga_runtime::now());
         let mut body = BytesMut::new();
         body.put_u32_le(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         match rmp_serde::to_vec(change) {
@@ -121,7 +121,7 @@ impl Core {
         let Ok(timeout) = body.try_get_u32_le() else {
             return Changed::Refused("malformed".to_owned());
         };
-        let deadline = Instant::now() + Duration::from_millis(u64::from(timeout));
+        let deadline = pga_runtime::now() + Duration::from_millis(u64::from(timeout));
         match pga_storage::from_msgpack(&body) {
             Ok(Change::Evict(node)) if node != from => {
                 Changed::Refused("a node is evicted at its own request only".to_owned())

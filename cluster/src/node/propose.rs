@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use openraft::error::{ClientWriteError, RaftError};
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use pga_storage::Position;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::core::Core;
 use super::{Committed, ProposeError};
@@ -42,7 +42,7 @@ impl Core {
         command: &Command,
         deadline: Instant,
     ) -> Result<Committed, ProposeError> {
-        let entry = command.encode(ProposalId(rand::random()))?;
+        let entry = command.encode(ProposalId(pga_runtime::random()))?;
         self.propose_bytes(entry, deadline).await
     }
 
@@ -52,7 +52,7 @@ impl Core {
         entry: Bytes,
         deadline: Instant,
     ) -> Result<Committed, ProposeError> {
-        let started = Instant::now();
+        let started = pga_runtime::now();
         let outcome = self.propose_until(entry, deadline).await;
         let name = match &outcome {
             Ok(_) => {
@@ -83,7 +83,7 @@ impl Core {
                     ProposeError::Stopped
                 });
             }
-            if Instant::now() >= deadline {
+            if pga_runtime::now() >= deadline {
                 return Err(if in_doubt {
                     ProposeError::Unknown
                 } else {
@@ -147,7 +147,7 @@ impl Core {
     /// Sends the proposal to the leader.
     async fn forward(&self, leader: NodeId, entry: &Bytes, deadline: Instant) -> Attempt {
         let timeout = deadline
-            .saturating_duration_since(Instant::now())
+            .saturating_duration_since(pga_runtime::now())
             .min(FORWARD);
         let Ok(address) = self.address(leader) else {
             return Attempt::Elsewhere(None);
@@ -174,7 +174,7 @@ impl Core {
         let Ok(timeout) = body.try_get_u32_le() else {
             return Attempt::Elsewhere(None);
         };
-        let deadline = Instant::now() + Duration::from_millis(u64::from(timeout));
+        let deadline = pga_runtime::now() + Duration::from_millis(u64::from(timeout));
         self.attempt(body, deadline).await
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::ReadPolicy;
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use pga_storage::Position;
-use tokio::time::Instant;
 
 use super::ProposeError;
 use super::core::Core;
@@ -25,7 +25,7 @@ impl Core {
             if *self.stopped.borrow() {
                 return Err(ProposeError::Stopped);
             }
-            if Instant::now() >= deadline {
+            if pga_runtime::now() >= deadline {
                 return Err(ProposeError::NoQuorum);
             }
             let leader = self.leader();
@@ -68,7 +68,7 @@ impl Core {
         deadline: Instant,
     ) -> Option<u64> {
         let address = self.address(leader).ok()?;
-        let timeout = deadline.saturating_duration_since(Instant::now());
+        let timeout = deadline.saturating_duration_since(pga_runtime::now());
         let call = self
             .transport
             .call(leader, &address, RpcKind::ReadIndex, body, timeout);

@@ -20,7 +20,7 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{Instant as _, ServerState};
 use pga_config::NodeId;
-use tokio::time::Instant;
+use pga_runtime::Instant;
 
 use super::core::Core;
 use crate::raft::type_config::{LogId, Vote};
@@ -126,7 +126,8 @@ impl RpcAuthorization {
         let verdict = view.judge(from, claim);
         match verdict {
             Ok(()) if view.is_member && matches!(claim, Claim::Leader(_)) => {
-                *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                *self.heard.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(pga_runtime::now());
             }
             Ok(()) => {}
             Err(objection) => self.refused(core, from, objection),

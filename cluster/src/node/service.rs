@@ -198,7 +198,7 @@ impl NodeService {
 /// Refuses a snapshot that could not be installed, while the old state is still there.
 async fn check_snapshot(core: &Core, file: PathBuf, meta: Meta) -> Result<(), ServiceError> {
     let knows = core.machine.knows();
-    let checked = tokio::task::spawn_blocking(move || check_received(&file, &meta, knows));
+    let checked = pga_runtime::spawn_blocking(move || check_received(&file, &meta, knows));
     checked.await.map_err(failed)?.map_err(|error| {
         if let Error::Outdated(outdated) = &error {
             core.end(Fatal::Outdated(outdated.clone()));

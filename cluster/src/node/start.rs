@@ -171,7 +171,7 @@ impl Files {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = pga_runtime::spawn_blocking(work).await;
     done.map_err(|error| Error::Fatal(error.to_string()))?
 }
 

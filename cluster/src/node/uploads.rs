@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use pga_runtime::Instant;
 
 use super::core::Core;
 use crate::command::{Command, UploadId};
@@ -24,7 +24,7 @@ pub(crate) async fn run(core: Arc<Core>) {
             _ = tick.tick() => {}
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
-        let now = Instant::now();
+        let now = pga_runtime::now();
         let open: Vec<UploadId> = core
             .machine
             .with_state(|state| state.open_uploads().collect());

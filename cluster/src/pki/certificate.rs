@@ -1,6 +1,6 @@
 //! Reading certificates: names, thumbprints, expiry.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pga_config::NodeId;
 use pga_storage::Timestamp;
@@ -87,12 +87,7 @@ pub enum ExpiryWarning {
 
 /// Whether a person has to look after a certificate that ends at `not_after`.
 pub fn expiry_warning(not_after: Timestamp) -> Option<ExpiryWarning> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-        });
-    warning_at(not_after, Timestamp::from_micros(now))
+    warning_at(not_after, Timestamp::now())
 }
 
 fn warning_at(not_after: Timestamp, now: Timestamp) -> Option<ExpiryWarning> {

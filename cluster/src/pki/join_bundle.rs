@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -71,10 +70,7 @@ impl JoinBundle {
 
     /// Whether the token's time is over, by this machine's clock.
     pub fn is_expired(&self) -> bool {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_micros());
-        i128::from(self.expires_at.micros()) <= i128::try_from(now).unwrap_or(i128::MAX)
+        self.expires_at <= Timestamp::now()
     }
 }
 

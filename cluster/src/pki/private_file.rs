@@ -1,8 +1,8 @@
 //! Files that only their owner may read: mode 0600 in directories of mode 0700.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder};
+use std::io::{self};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use super::PkiError;
@@ -27,25 +27,7 @@ pub fn create_private_dir(dir: &Path) -> Result<(), PkiError> {
 pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), PkiError> {
     let parent = path.parent().unwrap_or(Path::new("."));
     create_private_dir(parent)?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    match fs::remove_file(beside) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            return Err(failed("replace", beside, source));
-        }
-        _ => {}
-    }
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|source| failed("write", beside, source))?;
-    fs::rename(beside, path).map_err(|source| failed("rename", beside, source))?;
-    let synced = File::open(parent).and_then(|dir| dir.sync_all());
-    synced.map_err(|source| failed("sync", parent, source))
+    pga_runtime::replace_file(path, bytes).map_err(|source| failed("replace", path, source))
 }
 
 /// Reads a file with a secret.

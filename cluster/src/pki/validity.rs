@@ -1,6 +1,6 @@
 //! From when to when a certificate holds.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use pga_storage::Timestamp;
 use time::OffsetDateTime;
@@ -27,9 +27,8 @@ impl Validity {
 
     /// From an hour ago (clocks differ) until `lifetime` from now.
     pub fn for_next(lifetime: Duration) -> Self {
-        let now = SystemTime::now();
-        let not_before = OffsetDateTime::from(now - CLOCK_SLACK);
-        let not_after = OffsetDateTime::from(now) + lifetime;
+        let now = OffsetDateTime::UNIX_EPOCH + pga_runtime::unix_time();
+        let (not_before, not_after) = (now - CLOCK_SLACK, now + lifetime);
         Self {
             not_before: not_before.into(),
             not_after: not_after.into(),

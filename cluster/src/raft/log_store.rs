@@ -103,7 +103,7 @@ impl LogStore {
         let entries = if newest {
             read()?
         } else {
-            tokio::task::spawn_blocking(read)
+            pga_runtime::spawn_blocking(read)
                 .await
                 .map_err(io::Error::other)??
         };

@@ -122,7 +122,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         Box::pin(async move {
             let (sender, receiver) = self.open(option.hard_ttl()).await?;
             let waiting = Arc::new(AtomicUsize::new(0));
-            let writer = tokio::spawn(write_requests(sender, input, Arc::clone(&waiting)));
+            let writer = pga_runtime::spawn(write_requests(sender, input, Arc::clone(&waiting)));
             let reader = Reader {
                 receiver,
                 waiting,

@@ -6,7 +6,6 @@ mod build;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Instant;
 
 use futures::{Stream, StreamExt};
 use openraft::alias::SnapshotOf;
@@ -187,7 +186,7 @@ impl Inner {
 
     /// Applies a batch and fills the buffer; answers in order.
     fn apply_batch(&self, entries: &[Entry]) -> io::Result<Vec<crate::command::Reply>> {
-        let started = Instant::now();
+        let started = pga_runtime::now();
         let mut replies = Vec::with_capacity(entries.len());
         let mut effects = Vec::new();
         let mut changed_members = false;
@@ -267,7 +266,7 @@ impl Inner {
         let _busy = self.busy.lock().await;
         let at = position_or_start(meta.last_log_id.as_ref());
         let inner = Arc::clone(self);
-        let (state, dir) = tokio::task::spawn_blocking(move || {
+        let (state, dir) = pga_runtime::spawn_blocking(move || {
             let file = received.state_file();
             let (_, bytes) = read_state_file(&file)?;
             let state = decode_state(&file, &bytes, inner.knows())?;
@@ -287,7 +286,7 @@ impl Inner {
             flushed = store.watermark().await?.position;
         }
         let buffer = self.buffer.clone();
-        tokio::task::spawn_blocking(move || buffer.clear())
+        pga_runtime::spawn_blocking(move || buffer.clear())
             .await
             .map_err(|error| crate::node::Error::Fatal(error.to_string()))??;
         self.buffer.set_flushed(flushed.index);
@@ -333,7 +332,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 responders.push(responder);
             }
             let inner = Arc::clone(&self.0);
-            let replies = tokio::task::spawn_blocking(move || inner.apply_batch(&entries))
+            let replies = pga_runtime::spawn_blocking(move || inner.apply_batch(&entries))
                 .await
                 .map_err(io::Error::other)??;
             for (responder, reply) in responders.into_iter().zip(replies) {

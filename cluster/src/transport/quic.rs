@@ -153,7 +153,7 @@ impl QuicTransport {
             spool,
         );
         // Ends when the endpoint is closed.
-        tokio::spawn(Arc::new(server).run(endpoint.clone()));
+        pga_runtime::spawn(Arc::new(server).run(endpoint.clone()));
         let caller = Caller::Node(node);
         let dialer = Dialer::new(
             endpoint.clone(),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use pga_cluster::{
     BackupError, Command, ControlCommand, FeatureLevel, StagedBackup, State, UploadId,
 };
+use pga_runtime::Instant;
 use pga_storage::store::inspect_copy;
 use pga_storage::{Position, Timestamp};
-use tokio::time::Instant;
 
 use crate::cluster::{Cluster, samples, soon};
 
@@ -18,7 +18,7 @@ async fn stage(cluster: &Cluster, id: u64, deadline: Instant) -> Result<StagedBa
 }
 
 fn shortly() -> Instant {
-    Instant::now() + Duration::from_millis(700)
+    pga_runtime::now() + Duration::from_millis(700)
 }
 
 /// A change of the control plane: a join token that is valid for ever.

@@ -16,10 +16,10 @@ use pga_cluster::{
     PushOutcome, RaftTimings, SnapshotPolicy, StateLimits,
 };
 use pga_config::{CollectorId, NodeId};
+use pga_runtime::Instant;
 use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
 use pga_storage::{ContentKey, Position, PushRecord, Store, Timestamp};
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 use crate::network::Network;
 
@@ -46,7 +46,7 @@ struct Quic {
 }
 
 pub(crate) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    pga_runtime::now() + Duration::from_secs(20)
 }
 
 /// A record with these keys as its elements.
@@ -326,7 +326,7 @@ impl Cluster {
             {
                 return leader.get();
             }
-            assert!(Instant::now() < deadline, "no leader");
+            assert!(pga_runtime::now() < deadline, "no leader");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

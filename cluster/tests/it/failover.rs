@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use pga_cluster::{Command, PushOutcome, Reply, UploadId};
 use pga_config::{CollectorId, NodeId};
-use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, soon};
 
@@ -18,10 +17,10 @@ async fn pushes_go_on_when_the_leader_dies() {
     let survivor = cluster.follower().await;
     let node = cluster.nodes[&survivor].clone();
     let stop = Arc::new(AtomicBool::new(false));
-    let pushing = tokio::spawn({
+    let pushing = pga_runtime::spawn({
         let stop = Arc::clone(&stop);
         async move {
-            let (mut n, mut gap, mut last) = (0u64, Duration::ZERO, Instant::now());
+            let (mut n, mut gap, mut last) = (0u64, Duration::ZERO, pga_runtime::now());
             while !stop.load(Ordering::Relaxed) {
                 // Each push fails the test if it is not acknowledged, or finds itself in the
                 // window.
@@ -39,7 +38,7 @@ async fn pushes_go_on_when_the_leader_dies() {
                 );
                 n += 1;
                 gap = gap.max(last.elapsed());
-                last = Instant::now();
+                last = pga_runtime::now();
             }
             (n, gap)
         }
@@ -69,7 +68,7 @@ async fn a_leader_that_is_cut_off_acknowledges_nothing_and_comes_back() {
     let id = pga_config::NodeId::new(leader);
     cluster.network.cut(id);
     let alone = cluster.nodes[&leader].clone();
-    let lost = tokio::spawn(async move { alone.push(record("c", [2]), soon()).await });
+    let lost = pga_runtime::spawn(async move { alone.push(record("c", [2]), soon()).await });
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert!(!lost.is_finished(), "no quorum, no acknowledgement");
     let survivor = *cluster.nodes.keys().find(|node| **node != leader).unwrap();

@@ -415,7 +415,7 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
         assert_eq!(push(&node, samples("c", 0..8)).await, (1, 7));
         assert_eq!(push(&node, record("big", [1, 2, 3])).await, (1, 2));
         let before = store.watermark().await.unwrap().position;
-        node.wait_applied(at, tokio::time::Instant::now() + Duration::from_secs(5))
+        node.wait_applied(at, pga_runtime::now() + Duration::from_secs(5))
             .await
             .unwrap();
         assert!(before.index < node.flushable().borrow().index);

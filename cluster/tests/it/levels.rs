@@ -10,7 +10,6 @@ use pga_cluster::transport::{
 };
 use pga_cluster::{Command, Error, Fatal, FeatureLevel, Outdated, ProposeError, Refusal, State};
 use pga_config::NodeId;
-use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, soon};
 
@@ -27,7 +26,7 @@ async fn wait_level(cluster: &Cluster, want: u32) {
     for (id, node) in &cluster.nodes {
         while node.with_state(State::feature_level) != level(want) {
             assert!(
-                Instant::now() < deadline,
+                pga_runtime::now() < deadline,
                 "node {id} is not at level {want}"
             );
             tokio::time::sleep(Duration::from_millis(10)).await;

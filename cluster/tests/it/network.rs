@@ -132,7 +132,8 @@ impl Transport for End {
                 let service = self.service(peer)?;
                 let from = Peer::Node(self.node);
                 // As over a real network, a caller that goes away does not stop the service.
-                let answer = tokio::spawn(async move { service.call(from, kind, body).await });
+                let answer =
+                    pga_runtime::spawn(async move { service.call(from, kind, body).await });
                 let answer = answer.await.unwrap();
                 if self.wires.is_cut(self.node, peer) {
                     std::future::pending::<()>().await;
@@ -169,7 +170,7 @@ impl Transport for End {
             let (requests, served_requests) = end(self.node, peer);
             let (served_answers, answers) = end(peer, self.node);
             let from = Peer::Node(self.node);
-            tokio::spawn(async move {
+            pga_runtime::spawn(async move {
                 service.stream(from, served_answers, served_requests).await;
             });
             Ok((requests, answers))

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pga_cluster::Command;
 use pga_storage::Position;
-use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, soon};
 
@@ -17,7 +16,7 @@ async fn pushes_commit_on_any_node_and_go_on_when_the_leader_dies() {
     let leader = cluster.leader().await;
     let survivor = cluster.follower().await;
     cluster.kill(leader).await;
-    let killed = Instant::now();
+    let killed = pga_runtime::now();
     assert_eq!(cluster.push(survivor, record("c", [100])).await.1, 1);
     let gap = killed.elapsed();
     assert!(gap < Duration::from_secs(2), "{gap:?}");

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pga_cluster::{Command, ControlCommand, ProposeError, Unready};
 use pga_config::NodeId;
-use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, soon};
 
@@ -15,11 +14,11 @@ const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Waits until each of `ids` is ready, or none is; how long that took.
 async fn wait_ready(cluster: &Cluster, ids: &[u64], ready: bool) -> Duration {
-    let started = Instant::now();
+    let started = pga_runtime::now();
     for id in ids {
         while cluster.nodes[id].readiness().is_ok() != ready {
             assert!(
-                Instant::now() < started + Duration::from_secs(20),
+                pga_runtime::now() < started + Duration::from_secs(20),
                 "node {id} is not {}",
                 if ready { "ready" } else { "unready" }
             );
@@ -52,7 +51,7 @@ async fn a_leader_that_is_cut_off_gets_unready_and_the_others_stay_ready() {
     let cluster = started().await;
     let leader = cluster.leader().await;
     cluster.network.cut(NodeId::new(leader));
-    let cut = Instant::now();
+    let cut = pga_runtime::now();
     // The others elect a leader meanwhile: a fail-over makes nobody unready.
     while cluster.nodes[&leader].readiness().is_ok() {
         for other in others(leader) {
@@ -105,13 +104,13 @@ async fn without_a_quorum_the_last_node_gets_unready_and_refuses_control_writes(
         eprintln!("quorum gone, leader left {survives_leader}: unready after {took:?}");
         assert!(took < UNREADY_WITHIN, "{took:?}");
         let node = &cluster.nodes[&last];
-        let deadline = Instant::now() + Duration::from_millis(300);
+        let deadline = pga_runtime::now() + Duration::from_millis(300);
         assert_eq!(
             node.linearizable(deadline).await,
             Err(ProposeError::NoQuorum)
         );
         let limit = Command::Control(ControlCommand::LimitCollectors { max: 7 });
-        let proposed = node.propose(limit, Instant::now() + Duration::from_millis(300));
+        let proposed = node.propose(limit, pga_runtime::now() + Duration::from_millis(300));
         let refused = proposed.await.unwrap_err();
         // A leader that was asked and is silent may have it in its log.
         let unknown = [ProposeError::NoQuorum, ProposeError::Unknown];

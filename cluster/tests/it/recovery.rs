@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use pga_cluster::{ClusterNode, NodeRole};
 use pga_config::NodeId;
-use tokio::time::Instant;
 
 use crate::cluster::{Cluster, record, samples, soon};
 
@@ -54,9 +53,9 @@ const DAMAGES: [(&str, Damage); 5] = [
 ];
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = pga_runtime::now() + Duration::from_secs(60);
     while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
+        assert!(pga_runtime::now() < deadline, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -149,7 +148,10 @@ async fn an_older_copy_is_found_out_after_all_nodes_were_restarted() {
     fs::rename(&copy, &path).unwrap();
     // First alone: nobody is there to ask, for longer than any patience.
     cluster.open(id).await;
-    let alone = cluster.nodes[&id].push(record("c", [99]), Instant::now() + Duration::from_secs(3));
+    let alone = cluster.nodes[&id].push(
+        record("c", [99]),
+        pga_runtime::now() + Duration::from_secs(3),
+    );
     assert!(alone.await.is_err());
     for id in (1..=3).filter(|other| *other != id) {
         cluster.open(id).await;
@@ -264,8 +266,10 @@ async fn a_damaged_node_helps_nobody_to_a_majority() {
     cluster.open(damaged).await;
     cluster.open(behind).await;
     // Several elections' time.
-    let pushed =
-        cluster.nodes[&behind].push(record("c", [100]), Instant::now() + Duration::from_secs(4));
+    let pushed = cluster.nodes[&behind].push(
+        record("c", [100]),
+        pga_runtime::now() + Duration::from_secs(4),
+    );
     assert!(pushed.await.is_err(), "no majority has the entries");
     assert_eq!(role(&cluster.nodes[&damaged]), NodeRole::Recovering);
     assert!(cluster.nodes[&damaged].recovering().is_some());
@@ -327,7 +331,10 @@ async fn damaged_logs_on_a_majority_end_the_nodes() {
             "{fatal:?}"
         );
     }
-    let alone = cluster.nodes[&3].push(record("c", [2]), Instant::now() + Duration::from_secs(2));
+    let alone = cluster.nodes[&3].push(
+        record("c", [2]),
+        pga_runtime::now() + Duration::from_secs(2),
+    );
     assert!(alone.await.is_err());
 }
 

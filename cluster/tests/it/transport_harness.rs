@@ -162,12 +162,9 @@ pub(crate) fn start(options: QuicOptions) -> Node {
 
 /// Waits, bounded, until `condition` holds.
 pub(crate) async fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + 10 * SECOND;
+    let deadline = pga_runtime::now() + 10 * SECOND;
     while !condition() {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "never happened: {what}"
-        );
+        assert!(pga_runtime::now() < deadline, "never happened: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -11,7 +11,6 @@ use pga_cluster::transport::{
     SnapshotFile, TraceEvent, Transport, TransportError,
 };
 use pga_config::NodeId;
-use tokio::time::Instant;
 
 use crate::transport_harness::{Echo, SECOND};
 
@@ -158,7 +157,7 @@ async fn a_cut_in_either_direction_is_an_unknown_outcome() {
     let simulated = simulated(1);
     for (from, to, reached) in [(ONE, TWO, 0), (TWO, ONE, 1)] {
         simulated.network.cut(from, to);
-        let started = Instant::now();
+        let started = pga_runtime::now();
         assert_eq!(
             simulated.call(b"x").await,
             Err(TransportError::Timeout { peer: TWO })
@@ -180,7 +179,7 @@ async fn a_stream_over_a_cut_link_stalls_and_then_breaks() {
     let opened = simulated.one.open_stream(TWO, "n2:1", SECOND).await;
     let (mut sender, mut receiver) = opened.unwrap();
     simulated.network.cut(TWO, ONE);
-    let started = Instant::now();
+    let started = pga_runtime::now();
     sender.send(Bytes::from_static(b"x")).await.unwrap();
     let end = receiver.recv().await;
     assert!(matches!(end, Err(TransportError::Broken { .. })), "{end:?}");

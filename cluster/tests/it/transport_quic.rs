@@ -137,7 +137,7 @@ async fn frames_keep_their_order_and_the_end_is_orderly() {
         .open_stream(two.id, &two.addr(), 5 * SECOND)
         .await
         .unwrap();
-    let writer = tokio::spawn(async move {
+    let writer = pga_runtime::spawn(async move {
         for number in 0..1_000_u32 {
             let size = if number % 100 == 0 { 1 << 20 } else { 8 };
             let mut frame = number.to_be_bytes().to_vec();
@@ -243,7 +243,7 @@ async fn votes_pass_while_all_places_for_other_calls_are_taken() {
         .map(|_| {
             let (transport, addr) = (Arc::clone(&one.transport), addr.clone());
             let id = two.id;
-            tokio::spawn(async move {
+            pga_runtime::spawn(async move {
                 let body = Bytes::from_static(b"stick");
                 transport
                     .call(id, &addr, RpcKind::Propose, body, 20 * SECOND)
@@ -305,7 +305,7 @@ async fn a_peer_that_crashed_and_restarted_on_its_port_is_found_well_before_the_
     // A crash says no goodbye: what would say it is stopped first.
     runtime.shutdown_background();
     drop(two);
-    let started = tokio::time::Instant::now();
+    let started = pga_runtime::now();
     let two = loop {
         match std::net::UdpSocket::bind(addr) {
             Ok(socket) => {
@@ -316,7 +316,7 @@ async fn a_peer_that_crashed_and_restarted_on_its_port_is_found_well_before_the_
         }
         assert!(started.elapsed() < 5 * SECOND, "port is not free");
     };
-    let restarted = tokio::time::Instant::now();
+    let restarted = pga_runtime::now();
     let short = Duration::from_millis(300);
     while one
         .transport

@@ -1194,7 +1194,7 @@ fn cost() {
             facts.take(collector, at(0), &element);
         }
     }
-    let started = std::time::Instant::now();
+    let started = pga_runtime::now();
     let mut readings = 0;
     for (id, server) in facts.servers() {
         for rule in rules.iter() {

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::connection::{Connection, ReadError};
 use crate::facts::Facts;
-use crate::gap::chain;
 use crate::log::KIND;
 use crate::log::place::Place;
 use crate::server::CollectError;
@@ -58,7 +57,7 @@ pub async fn check(dsn: &str) -> Result<Vec<Finding>, CollectError> {
         Ok(()) => {}
         Err(error) => findings.push(Finding::bad(
             "connection",
-            chain(&error),
+            pga_runtime::error_chain(&error),
             "check address, database, role and password",
         )),
     }
@@ -100,7 +99,7 @@ async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadEr
             Scope::Server => String::new(),
             Scope::Database => format!(" in {}", facts.database),
         };
-        let begun = tokio::time::Instant::now();
+        let begun = pga_runtime::now();
         match connection.read(name, &sql).await {
             Ok(read) => findings.push(Finding::good(
                 name,
@@ -110,7 +109,11 @@ async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadEr
                     millis(begun.elapsed())
                 ),
             )),
-            Err(error) => findings.push(Finding::bad(name, chain(&error), source.help)),
+            Err(error) => findings.push(Finding::bad(
+                name,
+                pga_runtime::error_chain(&error),
+                source.help,
+            )),
         }
     }
     findings.push(log(&connection, &facts).await?);

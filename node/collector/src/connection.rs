@@ -86,7 +86,7 @@ impl Connection {
         let Connected {
             client, connection, ..
         } = target.connect(&session).await?;
-        let driver = tokio::spawn(async move {
+        let driver = pga_runtime::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection to the database ended");
             }

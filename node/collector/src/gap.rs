@@ -57,24 +57,9 @@ impl Gap {
         Self {
             source: source.to_owned(),
             database: database.to_owned(),
-            reason: chain(error),
+            reason: pga_runtime::error_chain(error),
             sqlstate: sqlstate.map(str::to_owned),
             help: help.to_owned(),
         }
     }
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use procfs::{Current, CurrentSI, KernelStats, LoadAverage, Meminfo, ProcResult};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::schedule::Due;
 
@@ -240,10 +240,11 @@ mod tests {
         assert_eq!(before.since(now).shares(), None, "after a restart");
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the kernel counts real ticks")]
     #[test]
     fn this_machine_is_read() {
         let mut host = Host::default();
-        let start = Instant::now();
+        let start = pga_runtime::now();
         let first = host.collect(start, "0");
         let kinds: Vec<_> = first
             .iter()

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use pga_server_log::tail::{Gap as Lost, GapReason, TailError};
 use pga_server_log::{Class, Counts};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
 
 pub use self::follow::LogPosition;
 
@@ -20,7 +20,7 @@ use self::follow::{Batch, Follower};
 use self::notes::{Notes, Unnamed};
 use self::place::Place;
 use crate::connection::{Connection, ReadError};
-use crate::gap::{Gap, chain};
+use crate::gap::Gap;
 use crate::schedule::Due;
 
 /// Type of the elements, and name of the gaps.
@@ -128,7 +128,7 @@ impl Log {
         let follower = self.follower.take();
         let position = self.position.clone();
         let keeps_values = self.options.keeps_values;
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = pga_runtime::spawn_blocking(move || {
             let mut follower = match follower {
                 Some(follower) => follower,
                 None => Follower::open(&found, position, keeps_values)?,
@@ -195,7 +195,7 @@ const fn add(all: Counts, new: Counts) -> Counts {
 fn unreadable(error: &dyn std::error::Error) -> Gap {
     let help = "let the collector's user read the files: add it to their group, with \
         log_file_mode = 0640";
-    Gap::told(KIND, chain(error), help)
+    Gap::told(KIND, pga_runtime::error_chain(error), help)
 }
 
 fn lost(lost: Lost) -> Gap {

@@ -6,8 +6,8 @@ mod names;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 pub(crate) use self::generic::GenericPlans;
 pub(crate) use self::names::Names;
@@ -63,7 +63,7 @@ impl Plans {
         if size > MAX_BYTES {
             return None;
         }
-        let now = Instant::now();
+        let now = pga_runtime::now();
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }

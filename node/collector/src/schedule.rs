@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use pga_runtime::Instant;
 
 /// When one source was read last, and is due next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn missed_times_are_skipped() {
-        let start = Instant::now();
+        let start = pga_runtime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut due = Due::default();
         assert!(due.is_due(at(0)));

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Environment, Target};
+use pga_runtime::Instant;
 use pga_server_log::statement_without_values;
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use self::changes::Changes;
 use crate::connection::{Connection, Read, ReadError};
@@ -256,7 +256,7 @@ impl Server {
                 }
                 continue;
             };
-            let begun = Instant::now();
+            let begun = pga_runtime::now();
             let read = connection.read(source.kind, &bounded(source, &sql)).await;
             cost.note(begun.elapsed(), cadence);
             match read {

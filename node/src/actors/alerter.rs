@@ -6,6 +6,7 @@
 //! the current values from the buffer again; what fires and what waits to be sent stands in the
 //! state.
 
+use pga_storage::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,8 @@ use pga_cluster::{
     AlertCommand, ClusterNode, Command, ControlCommand, FeatureLevel, ProposeError, Reply, State,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::time::Instant;
 
 use crate::alerting::{ClusterRows, CurrentValues, Evaluator, Outbox, Round, servers};
-use crate::clock;
 use crate::context::Context;
 use crate::secrets::Secrets;
 
@@ -110,7 +109,7 @@ impl AlerterState {
             self.values.follow(self.evaluator.rules());
         }
         self.values.read(&context).await;
-        self.values.save(&context, clock::now()).await;
+        self.values.save(&context, Timestamp::now()).await;
         let leads = context.replica.leadership().borrow().is_leader
             && cluster.with_state(State::feature_level) >= FeatureLevel::ALERTS;
         if !leads {
@@ -127,7 +126,7 @@ impl AlerterState {
         self.ticks += 1;
         let plan = cluster.with_state(|state| {
             let id = self.args.secrets.cluster.to_string();
-            notify::plan(state, self.evaluator.rules(), &id, clock::now())
+            notify::plan(state, self.evaluator.rules(), &id, Timestamp::now())
         });
         if !plan.queue.is_empty() || !plan.groups.is_empty() {
             let (queue, groups) = (plan.queue, plan.groups);
@@ -139,22 +138,23 @@ impl AlerterState {
     }
 
     async fn evaluate(&mut self, context: &Context, cluster: &ClusterNode) {
-        let mut rows = self.rows.collect(context, cluster, clock::now()).await;
-        let started = Instant::now();
+        let mut rows = self.rows.collect(context, cluster, Timestamp::now()).await;
+        let started = pga_runtime::now();
         let names = cluster.with_state(servers);
         let (values, rules) = (Arc::clone(&self.values), Arc::clone(self.evaluator.rules()));
-        let round = tokio::task::spawn_blocking(move || {
+        let round = pga_runtime::spawn_blocking(move || {
             let mut facts = values.facts();
             facts.retain(|id| names.iter().any(|(known, _)| *known == id));
-            rows.insert(GROUP, groups(&facts, &names, clock::now()));
-            Round::of(&rules, &facts, &names, &rows, clock::now())
+            rows.insert(GROUP, groups(&facts, &names, Timestamp::now()));
+            Round::of(&rules, &facts, &names, &rows, Timestamp::now())
         });
         let Ok(round) = round.await else {
             tracing::error!("the evaluation of the alert rules ended early");
             return;
         };
         let evaluator = &mut self.evaluator;
-        let changes = cluster.with_state(|state| evaluator.changes(&round, state, clock::now()));
+        let changes =
+            cluster.with_state(|state| evaluator.changes(&round, state, Timestamp::now()));
         let metrics = &context.metrics;
         metrics
             .alert_evaluation_seconds
@@ -178,7 +178,7 @@ impl AlerterState {
                 );
             }
             let changes = changes.to_vec();
-            let at = clock::now();
+            let at = Timestamp::now();
             propose(context, AlertCommand::Evaluated { at, changes }).await;
         }
         cluster.with_state(|state| {
@@ -199,7 +199,7 @@ async fn propose(context: &Context, command: AlertCommand) {
     let command = Command::Control(ControlCommand::Alert(Box::new(command)));
     let done = context
         .replica
-        .propose(command, Instant::now() + PROPOSE)
+        .propose(command, pga_runtime::now() + PROPOSE)
         .await;
     match done.map(|committed| committed.reply) {
         Ok(Reply::Refused(why)) | Err(ProposeError::Refused(why)) => {

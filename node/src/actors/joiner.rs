@@ -14,7 +14,6 @@ use bytes::Bytes;
 use pga_cluster::transport::RpcKind;
 use pga_cluster::{ClusterNode, Command, ControlCommand, Member};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::join_service::waiting;
@@ -104,7 +103,7 @@ impl Actor for Joiner {
 async fn limit(cluster: ClusterNode, max: u64) {
     let command = Command::Control(ControlCommand::LimitCollectors { max });
     match cluster
-        .propose(command, Instant::now() + LIMIT_TIMEOUT)
+        .propose(command, pga_runtime::now() + LIMIT_TIMEOUT)
         .await
     {
         Ok(_) => tracing::info!(max, "limit of collectors set"),
@@ -120,7 +119,10 @@ async fn add_first(cluster: ClusterNode, members: Vec<Member>) {
             continue;
         }
         let node_id = member.node;
-        match cluster.add_node(member, Instant::now() + ADD_TIMEOUT).await {
+        match cluster
+            .add_node(member, pga_runtime::now() + ADD_TIMEOUT)
+            .await
+        {
             Ok(()) => tracing::info!(%node_id, "node added"),
             Err(error) => tracing::warn!(%node_id, %error, "node not added yet"),
         }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use pga_storage::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use crate::clock;
 use crate::context::Context;
-use crate::error::chain;
 use crate::tasks::{self, TaskKind};
 
 /// The maintenance actor.
@@ -74,14 +72,17 @@ impl Actor for Maintenance {
 }
 
 async fn drop_old(context: Arc<Context>) {
-    let before = retention_start(clock::now(), context.config.store.retention);
+    let before = retention_start(Timestamp::now(), context.config.store.retention);
     match context.store.drop_before(before).await {
         Ok(0) => {}
         Ok(dropped) => {
             context.metrics.retained_drops.inc_by(dropped);
             tracing::info!(dropped, %before, "old samples dropped");
         }
-        Err(error) => tracing::warn!(error = chain(&error), "old samples not dropped"),
+        Err(error) => tracing::warn!(
+            error = pga_runtime::error_chain(&error),
+            "old samples not dropped"
+        ),
     }
 }
 

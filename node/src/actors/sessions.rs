@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pga_config::CollectorId;
+use pga_runtime::Instant;
 use pga_web::{ApiError, Push, PushAck};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
-use tokio::time::Instant;
 
 use super::collector_session::{CollectorSession, SessionArgs, SessionMsg};
 use crate::context::Context;
@@ -83,13 +83,13 @@ impl SessionTable {
     fn find(&self, collector: CollectorId) -> Option<ActorRef<SessionMsg>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = open.get_mut(&collector)?;
-        entry.last_seen = Instant::now();
+        entry.last_seen = pga_runtime::now();
         Some(entry.actor.clone())
     }
 
     fn put(&self, collector: CollectorId, actor: ActorRef<SessionMsg>) -> usize {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let last_seen = Instant::now();
+        let last_seen = pga_runtime::now();
         open.insert(collector, Open { actor, last_seen });
         open.len()
     }
@@ -250,7 +250,7 @@ impl Actor for Sessions {
             table: args.table,
             owners: HashMap::new(),
             failing: HashMap::new(),
-            started: Instant::now(),
+            started: pga_runtime::now(),
         })
     }
 
@@ -303,7 +303,7 @@ impl SessionsState {
             return Ok(session);
         }
         if let Some(failing) = self.failing.get(&collector)
-            && Instant::now() < failing.not_before
+            && pga_runtime::now() < failing.not_before
         {
             return Err(unavailable("session_failing"));
         }
@@ -339,14 +339,14 @@ impl SessionsState {
 
     fn sweep(&mut self) {
         let idle = self.context.config.sessions.idle_timeout;
-        let Some(before) = Instant::now().checked_sub(idle) else {
+        let Some(before) = pga_runtime::now().checked_sub(idle) else {
             return;
         };
         for session in self.table.take_idle(before) {
             session.stop(Some("idle".to_owned()));
         }
         self.failing
-            .retain(|_, failing| failing.not_before + SESSION_LIMITS.window > Instant::now());
+            .retain(|_, failing| failing.not_before + SESSION_LIMITS.window > pga_runtime::now());
         self.count(self.table.len());
     }
 
@@ -366,10 +366,10 @@ impl SessionsState {
             .inc();
         let failing = self.failing.entry(collector).or_insert_with(|| Failing {
             policy: RestartPolicy::new(SESSION_LIMITS),
-            not_before: Instant::now(),
+            not_before: pga_runtime::now(),
         });
         if let Verdict::RestartAfter(pause) = failing.policy.on_failure(self.started.elapsed()) {
-            failing.not_before = Instant::now() + pause;
+            failing.not_before = pga_runtime::now() + pause;
         }
     }
 

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{Command, Committed, Leadership, ProposeError, PushOutcome};
 use pga_config::{CollectorId, Config, NodeId, Values};
+use pga_runtime::Instant;
 use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore};
 use pga_storage::{Element, Position, PushRecord, Sample, SampleForm, Store, Timestamp};
 use pga_web::{ApiError, Push};
 use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::flusher::Flusher;
 use super::sessions::{SessionTable, Sessions, SessionsArgs, SessionsHandle};

@@ -16,11 +16,9 @@ use pga_config::NodeId;
 use pga_storage::Position;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::Instant;
 
 use super::server::AdminServer;
 use super::{AdminAnswer, AdminRequest};
-use crate::error::chain;
 use crate::{Error, Result, admin_socket};
 
 /// How long the store may take to hold what was acknowledged before.
@@ -119,7 +117,7 @@ impl AdminServer {
             return tell(&mut writer, &AdminAnswer::Failed { message }).await;
         };
         tracing::info!("operator makes a backup");
-        let deadline = Instant::now() + STORE_WAIT;
+        let deadline = pga_runtime::now() + STORE_WAIT;
         let staging = self.cluster.stage_backup(self.store.as_ref(), deadline);
         tokio::pin!(staging);
         let mut alive = tokio::time::interval(SIGN_OF_LIFE);
@@ -138,7 +136,7 @@ impl AdminServer {
         let staged = match staged {
             Ok(staged) => staged,
             Err(error) => {
-                let message = chain(&error);
+                let message = pga_runtime::error_chain(&error);
                 return tell(&mut writer, &AdminAnswer::Failed { message }).await;
             }
         };

@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use pga_cluster::pki::{JoinBundle, Validity};
 use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError};
+use pga_runtime::Instant;
 use pga_storage::Store;
+use pga_storage::Timestamp;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::{AdminAnswer, AdminRequest};
 use crate::data_dir::file_error;
 use crate::faults::Faults;
 use crate::secrets::{Secrets, pki};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, clock};
+use crate::{Error, Result};
 
 /// Longest request, in bytes.
 const MAX_REQUEST: u64 = 64 << 10;
@@ -94,7 +95,7 @@ async fn converse(stream: UnixStream, server: &AdminServer) -> io::Result<()> {
         Err(error) => Err(Error::Refused(format!("not a request: {error}"))),
     };
     let answer = answer.unwrap_or_else(|error| AdminAnswer::Failed {
-        message: crate::error::chain(&error),
+        message: pga_runtime::error_chain(&error),
     });
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
@@ -103,13 +104,13 @@ async fn converse(stream: UnixStream, server: &AdminServer) -> io::Result<()> {
 
 impl AdminServer {
     async fn answer(&self, request: AdminRequest) -> Result<AdminAnswer> {
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = pga_runtime::now() + TIMEOUT;
         match request {
             AdminRequest::Status => Ok(AdminAnswer::Status {
                 status: self.cluster.status(STATUS_TIMEOUT).await,
             }),
             AdminRequest::Token { ttl_seconds } => {
-                let deadline = Instant::now() + CHANGE_TIMEOUT;
+                let deadline = pga_runtime::now() + CHANGE_TIMEOUT;
                 self.token(ttl_seconds, deadline).await
             }
             AdminRequest::TransferLeader { to } => {
@@ -133,12 +134,12 @@ impl AdminServer {
     async fn token(&self, ttl_seconds: u64, deadline: Instant) -> Result<AdminAnswer> {
         let authority = self.secrets.authority(&self.cluster)?;
         let validity = Validity::for_next(Duration::from_secs(ttl_seconds));
-        let token = rand::random();
+        let token = pga_runtime::random();
         let identity = authority.issue_join(token, validity).map_err(pki)?;
         let command = Command::Control(ControlCommand::AddJoinToken {
             certificate_sha256: identity.thumbprint(),
             expires_at: validity.not_after,
-            at: clock::now(),
+            at: Timestamp::now(),
         });
         let proposed = self.cluster.propose(command, deadline).await;
         proposed.map_err(|error| Error::Refused(error.to_string()))?;

@@ -1,16 +1,17 @@
 //! Users, for the local operator: also the way back in when the last password is lost.
 
+use pga_storage::Timestamp;
 use std::fmt;
 
 use pga_cluster::{AuditEntry, Command, ControlCommand, NewUser, PeopleCommand};
+use pga_runtime::Instant;
 use pga_web::new_user::{check_email, check_name, check_password, check_text, temporary_password};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::AdminAnswer;
 use super::server::{AdminServer, CHANGE_TIMEOUT};
 use crate::bootstrap::hash;
-use crate::{Error, Result, clock};
+use crate::{Error, Result};
 
 /// A password on its way through the socket. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,7 @@ pub(crate) struct UserLine {
 impl AdminServer {
     /// Does what the operator wants with users.
     pub(super) async fn users(&self, request: UserRequest) -> Result<AdminAnswer> {
-        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        let deadline = pga_runtime::now() + CHANGE_TIMEOUT;
         let current = self.cluster.linearizable(deadline).await;
         current.map_err(|error| Error::Unavailable(error.to_string()))?;
         match request {
@@ -84,7 +85,7 @@ impl AdminServer {
                     full_name: None,
                     role,
                     is_active,
-                    at: clock::now(),
+                    at: Timestamp::now(),
                 };
                 self.change("user.update", username, update, deadline)
                     .await?;
@@ -97,7 +98,7 @@ impl AdminServer {
                     password_hash: hash(password).await?,
                     must_change_password: made_up.is_some(),
                     keep: None,
-                    at: clock::now(),
+                    at: Timestamp::now(),
                 };
                 self.change("user.reset-password", username, set, deadline)
                     .await?;
@@ -137,7 +138,7 @@ impl AdminServer {
             },
             full_name,
             must_change_password: made_up.is_some(),
-            at: clock::now(),
+            at: Timestamp::now(),
         };
         self.change("user.create", username, add, deadline).await?;
         Ok(AdminAnswer::Password { made_up })
@@ -185,7 +186,7 @@ impl AdminServer {
             _ => None,
         };
         let entry = AuditEntry {
-            at: clock::now(),
+            at: Timestamp::now(),
             actor: format!("command line on node {}", self.cluster.id()),
             user_id: None,
             address: String::new(),

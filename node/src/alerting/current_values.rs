@@ -13,7 +13,6 @@ use pga_storage::{Element, Position, PushRecord, Timestamp};
 
 use crate::context::Context;
 use crate::data_dir::write_private;
-use crate::error::chain;
 use crate::replica::BufferedRange;
 
 /// Name of the file with what is usual.
@@ -61,14 +60,17 @@ impl CurrentValues {
             let range = match context.replica.buffered(after, upto, READ_BYTES).await {
                 Ok(range) => range,
                 Err(error) => {
-                    tracing::warn!(error = chain(&error), "applied pushes not read for alerts");
+                    tracing::warn!(
+                        error = pga_runtime::error_chain(&error),
+                        "applied pushes not read for alerts"
+                    );
                     return;
                 }
             };
             let reached = range.upto;
             let values = Arc::clone(self);
             // Decoding is work: it must not hold up those who push.
-            let taken = tokio::task::spawn_blocking(move || values.take(&range)).await;
+            let taken = pga_runtime::spawn_blocking(move || values.take(&range)).await;
             if taken.is_err() || reached.index <= after.index {
                 return;
             }
@@ -116,9 +118,9 @@ impl CurrentValues {
             if bytes.len() > MAX_FILE {
                 return Err(format!("it has {} bytes", bytes.len()));
             }
-            write_private(&path, &bytes).map_err(|error| chain(&error))
+            write_private(&path, &bytes).map_err(|error| pga_runtime::error_chain(&error))
         };
-        match tokio::task::spawn_blocking(write).await {
+        match pga_runtime::spawn_blocking(write).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(error, "what is usual is not written"),
             Err(error) => tracing::warn!(%error, "what is usual is not written"),

@@ -11,11 +11,9 @@ use pga_cluster::{
 };
 use pga_storage::Timestamp;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::sending;
-use crate::clock;
 use crate::context::Context;
 use crate::secrets::Secrets;
 use crate::tasks::{self, TaskKind};
@@ -49,7 +47,7 @@ impl Outbox {
     /// Starts a sender for each channel that has something to send and none under way.
     pub(crate) fn send_due(&mut self, context: &Arc<Context>, secrets: &Secrets, state: &State) {
         self.senders.retain(|_, sender| !sender.is_finished());
-        let now = clock::now();
+        let now = Timestamp::now();
         for one in state.notifications().values() {
             if self.senders.contains_key(&one.channel) || !is_due(one, context, now) {
                 continue;
@@ -116,7 +114,7 @@ async fn deliver(context: &Context, due: Due) {
         }
         Err(why) => Err(why.clone()),
     };
-    let now = clock::now();
+    let now = Timestamp::now();
     let step_done = match outcome {
         Ok(outcome) => {
             context
@@ -171,11 +169,11 @@ async fn step(context: &Context, one: &Notification, tries: u32, step: AttemptSt
         key: one.key.clone(),
         tries,
         node: context.node,
-        at: clock::now(),
+        at: Timestamp::now(),
         step,
     };
     let command = ControlCommand::Alert(Box::new(AlertCommand::Attempt(attempt)));
-    let deadline = Instant::now() + STEP;
+    let deadline = pga_runtime::now() + STEP;
     let done = context
         .replica
         .propose(Command::Control(command), deadline)

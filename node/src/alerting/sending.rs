@@ -1,5 +1,6 @@
 //! Sends one notification: an HTTP request to a checked address.
 
+use pga_storage::Timestamp;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -14,8 +15,6 @@ use tokio_rustls::TlsConnector;
 
 use super::{smtp, target};
 use crate::client::{ClientOptions, Endpoint, HttpClient};
-use crate::clock;
-use crate::error::chain;
 
 /// How long a connection may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
@@ -52,7 +51,7 @@ pub(crate) async fn send(
     key: &str,
     notify: &Notify,
 ) -> Result<String, String> {
-    let now = clock::now().micros() / 1_000_000;
+    let now = Timestamp::now().micros() / 1_000_000;
     if kind == "email" {
         return smtp::send(settings, content, key, now, notify).await;
     }
@@ -65,7 +64,7 @@ pub(crate) async fn send(
 
 /// A message that tests a channel, and says so.
 pub(crate) fn example(cluster: &str) -> serde_json::Value {
-    let now = clock::now().to_string();
+    let now = Timestamp::now().to_string();
     serde_json::json!({
         "status": "firing", "cluster": cluster, "group": { "server": "test" },
         "group_key": "test", "truncated": 0, "is_repeat": false, "is_test": true,
@@ -128,7 +127,7 @@ async fn request(
         .with_cut_answers(MAX_READ);
     let mut client = HttpClient::new(endpoint, Arc::new(options));
     let answer = client.send_request(request).await;
-    let answer = answer.map_err(|error| chain(&error))?;
+    let answer = answer.map_err(|error| pga_runtime::error_chain(&error))?;
     let said = String::from_utf8_lossy(answer.body.get(..MAX_ANSWER).unwrap_or(&answer.body));
     let said = format!("{} {}", answer.status, said.trim())
         .trim()

@@ -25,7 +25,6 @@ use tokio_rustls::TlsConnector;
 
 use super::sending::{CONNECT, MAX_READ, REQUEST, trusting};
 use super::target;
-use crate::error::chain;
 
 /// How long the end of a connection may take.
 const QUIT: Duration = Duration::from_millis(500);
@@ -110,16 +109,20 @@ async fn connect(
         MailTls::StartTls | MailTls::None => Box::new(Wire(stream, address)),
     };
     let connection = AsyncSmtpConnection::connect_with_transport(stream, &HELLO).await;
-    let mut connection = connection.map_err(|error| chain(&error))?;
+    let mut connection = connection.map_err(|error| pga_runtime::error_chain(&error))?;
     if server.tls == MailTls::StartTls {
         let mut tls = TlsParameters::builder(server.host.clone());
         for der in own_roots(server)? {
             let certificate = Certificate::from_der(der.to_vec());
-            tls = tls.add_root_certificate(certificate.map_err(|error| chain(&error))?);
+            tls = tls.add_root_certificate(
+                certificate.map_err(|error| pga_runtime::error_chain(&error))?,
+            );
         }
-        let tls = tls.build_rustls().map_err(|error| chain(&error))?;
+        let tls = tls
+            .build_rustls()
+            .map_err(|error| pga_runtime::error_chain(&error))?;
         let started = connection.starttls(tls, &HELLO).await;
-        started.map_err(|error| chain(&error))?;
+        started.map_err(|error| pga_runtime::error_chain(&error))?;
     }
     Ok(connection)
 }
@@ -132,12 +135,12 @@ async fn say(
     if !server.username.is_empty() {
         let credentials = Credentials::new(server.username.clone(), server.password.clone());
         let done = connection.auth(DEFAULT_MECHANISMS, &credentials).await;
-        done.map_err(|error| format!("log-in: {}", chain(&error)))?;
+        done.map_err(|error| format!("log-in: {}", pga_runtime::error_chain(&error)))?;
     }
     let said = connection
         .send(message.envelope(), &message.formatted())
         .await;
-    let said = said.map_err(|error| chain(&error))?;
+    let said = said.map_err(|error| pga_runtime::error_chain(&error))?;
     let text: Vec<&str> = said.message().collect();
     Ok(format!("{} {}", said.code(), text.join(" ")))
 }

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use pga_config::CollectorId;
+use pga_runtime::Instant;
 use pga_storage::ErrorClass;
 use pga_storage::Position;
 use pga_web::ApiError;
-use tokio::time::Instant;
 
 use super::{NodeApiImpl, RETRY, unavailable};
-use crate::error::chain;
 
 /// How long a node asks for the last committed position before it just waits for the wanted one.
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,7 +17,7 @@ impl NodeApiImpl {
     /// Refuses a position that the cluster has not committed. Without a quorum nobody knows: then
     /// it passes.
     async fn not_ahead(&self, wanted: Position, deadline: Instant) -> Result<(), ApiError> {
-        let now = Instant::now();
+        let now = pga_runtime::now();
         if self.cluster.wait_applied(wanted, now).await.is_ok() {
             return Ok(());
         }
@@ -62,7 +61,7 @@ impl NodeApiImpl {
                 "min_position: there is only group 0".to_owned(),
             ));
         }
-        let deadline = Instant::now() + self.config.http.min_position_timeout;
+        let deadline = pga_runtime::now() + self.config.http.min_position_timeout;
         self.not_ahead(wanted, deadline).await?;
         let applied = self.cluster.wait_applied(wanted, deadline).await;
         applied.map_err(|error| unavailable(&error))?;
@@ -96,14 +95,20 @@ pub(super) fn failed(error: &pga_storage::Error) -> ApiError {
     }
     match error.class() {
         ErrorClass::Transient => {
-            tracing::debug!(error = chain(error), "store not readable");
+            tracing::debug!(
+                error = pga_runtime::error_chain(error),
+                "store not readable"
+            );
             ApiError::Unavailable {
                 reason: "store",
                 retry_after: RETRY,
             }
         }
         ErrorClass::Rejected | ErrorClass::Fatal => {
-            tracing::error!(error = chain(error), "store not readable");
+            tracing::error!(
+                error = pga_runtime::error_chain(error),
+                "store not readable"
+            );
             ApiError::Internal
         }
     }

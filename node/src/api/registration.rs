@@ -3,14 +3,12 @@
 use pga_cluster::pki::Validity;
 use pga_cluster::{CollectorCommand, ControlCommand, FeatureLevel, Refusal, State};
 use pga_config::CollectorId;
+use pga_storage::Timestamp;
 use pga_web::secret_hash::{is_equal, sha256};
 use pga_web::{ApiError, Registered, Registration};
-use uuid::Uuid;
 
 use super::{NodeApiImpl, control_deadline};
 use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
-use crate::clock;
-use crate::error::chain;
 
 const BAD_SECRET: ApiError = ApiError::Unauthorized("invalid registration secret");
 
@@ -29,7 +27,7 @@ impl NodeApiImpl {
             secret = self.registration_secret(&given);
         }
         let secret = secret.ok_or(BAD_SECRET)?;
-        let collector = CollectorId::new(Uuid::new_v4());
+        let collector = CollectorId::new(pga_runtime::uuid());
         let (_, collectors) = self.replica.known(collector);
         if collectors as u64 >= self.config.limits.max_collectors {
             return Err(ApiError::Unavailable {
@@ -38,7 +36,10 @@ impl NodeApiImpl {
             });
         }
         let authority = self.secrets.authority(&self.cluster).map_err(|error| {
-            tracing::error!(error = chain(&error), "no certificate can be issued");
+            tracing::error!(
+                error = pga_runtime::error_chain(&error),
+                "no certificate can be issued"
+            );
             ApiError::Internal
         })?;
         let validity = Validity::for_next(Validity::NODE);
@@ -62,7 +63,7 @@ impl NodeApiImpl {
     /// The registration secret that was shown, if it is good now: `None` within for the one that
     /// the cluster was made with. All are compared, whichever it is: the time says nothing.
     fn registration_secret(&self, given: &[u8; 32]) -> Option<Option<u64>> {
-        let now = clock::now();
+        let now = Timestamp::now();
         self.cluster.with_state(|state| {
             let first = state.registration_secret_hash();
             let mut found = first
@@ -85,7 +86,7 @@ impl NodeApiImpl {
         certificate_sha256: [u8; 32],
         secret: Option<u64>,
     ) -> ControlCommand {
-        let at = clock::now();
+        let at = Timestamp::now();
         let level = self.cluster.with_state(State::feature_level);
         if level < FeatureLevel::PEOPLE {
             return ControlCommand::RegisterCollector {

@@ -94,7 +94,7 @@ impl Encryption {
     pub(crate) fn new() -> Self {
         let cost = Params::DEFAULT;
         Self {
-            salt: hex::encode(rand::random::<[u8; 16]>()),
+            salt: hex::encode(pga_runtime::random::<[u8; 16]>()),
             memory_kib: cost.m_cost(),
             passes: cost.t_cost(),
             lanes: cost.p_cost(),

@@ -1,5 +1,6 @@
 //! Making a backup of a running cluster, through a node on this machine.
 
+use pga_storage::Timestamp;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,7 +20,7 @@ use super::verify::check;
 use crate::admin::{Staged, Staging};
 use crate::data_dir::file_error;
 use crate::secrets::pki;
-use crate::{Error, Result, VERSION, clock};
+use crate::{Error, Result, VERSION};
 
 /// What to make.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ fn head(staged: &Staged, encryption: Option<Encryption>) -> Head {
         feature_level: staged.feature_level,
         since: staged.since.clone(),
         program: VERSION.to_owned(),
-        created_at: clock::now().to_string(),
+        created_at: Timestamp::now().to_string(),
         encryption,
     }
 }
@@ -170,8 +171,6 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
 }
 
 fn sync_parent(file: &Path) -> Result<()> {
-    let parent = file.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let synced = File::open(parent).and_then(|dir| dir.sync_all());
-    synced.map_err(|error| file_error("sync", parent, error))
+    let parent = file.parent().unwrap_or(Path::new(""));
+    pga_runtime::sync_dir(parent).map_err(|error| file_error("sync", parent, error))
 }

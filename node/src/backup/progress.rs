@@ -1,7 +1,8 @@
 //! How far a long command is: a bar on a terminal, else a line now and then. On standard error.
 
+use pga_runtime::Instant;
 use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -30,7 +31,7 @@ impl Progress {
             is_terminal: is_quiet || std::io::stderr().is_terminal(),
             what: String::new(),
             total: 0,
-            last_line: Instant::now(),
+            last_line: pga_runtime::now(),
         }
     }
 
@@ -69,7 +70,7 @@ impl Progress {
     }
 
     fn line(&mut self, text: &str) {
-        self.last_line = Instant::now();
+        self.last_line = pga_runtime::now();
         if !self.is_terminal {
             // Nobody may be left who reads it.
             drop(writeln!(std::io::stderr().lock(), "{text}"));

@@ -13,6 +13,7 @@ use pga_cluster::pki::ClusterKey;
 use pga_cluster::{AuditEntry, ClusterId, Member, Seed, State, plant};
 use pga_config::NodeId;
 use pga_storage::Position;
+use pga_storage::Timestamp;
 use pga_storage::store::{hand_copy_over, inspect_copy};
 
 use super::archive::{Archive, Contents};
@@ -26,7 +27,7 @@ use super::verify::{Verified, check};
 use crate::cluster_files::{Issued, NewCluster, node_dir};
 use crate::data_dir::file_error;
 use crate::secrets::{CA_KEY, TOKEN_KEY, pki};
-use crate::{ArchiveError, Error, Result, clock};
+use crate::{ArchiveError, Error, Result};
 
 /// What to make of which archive.
 #[derive(Debug)]
@@ -243,7 +244,7 @@ fn unpack(
 fn entry(contents: &Contents, issued: &Issued) -> AuditEntry {
     let head = &contents.head;
     AuditEntry {
-        at: clock::now(),
+        at: Timestamp::now(),
         actor: "command line".to_owned(),
         user_id: None,
         address: String::new(),

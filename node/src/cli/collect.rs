@@ -31,13 +31,13 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
     match outcome {
         Ok(()) => Ok(Exit::Ok),
         Err(CollectError::Options(what)) => Err(Error::Refused(what)),
-        Err(error) => Err(Error::Unavailable(crate::error::chain(&error))),
+        Err(error) => Err(Error::Unavailable(pga_runtime::error_chain(&error))),
     }
 }
 
 /// Does what `collect` does besides collecting, and prints what it found.
 fn act(action: &CollectAction) -> Result<Exit> {
-    let failed = |error: CollectError| Error::Refused(crate::error::chain(&error));
+    let failed = |error: CollectError| Error::Refused(pga_runtime::error_chain(&error));
     let runtime = runtime(1)?;
     match action {
         CollectAction::Once { dsn, types, output } => {

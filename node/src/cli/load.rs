@@ -20,6 +20,6 @@ pub(super) fn run(args: &LoadArgs) -> Result<Exit> {
         Ok(true) => Ok(Exit::Ok),
         Ok(false) => Ok(Exit::Failed),
         Err(LoadError::Options(what)) => Err(Error::Refused(what)),
-        Err(error) => Err(Error::Unavailable(crate::error::chain(&error))),
+        Err(error) => Err(Error::Unavailable(pga_runtime::error_chain(&error))),
     }
 }

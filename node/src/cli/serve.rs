@@ -71,7 +71,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     // Work on a disk that hangs keeps nobody from ending.
     runtime.shutdown_timeout(LAST_WORK);
     if let Err(error) = &outcome {
-        tracing::error!(error = crate::error::chain(error), "node ended");
+        tracing::error!(error = pga_runtime::error_chain(error), "node ended");
     }
     outcome.map(|()| Exit::Ok)
 }

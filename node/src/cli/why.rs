@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::cluster::say;
 use super::runtime::runtime;
 use crate::client::{ClientOptions, Endpoint, HttpClient};
-use crate::error::chain;
 use crate::{Error, Exit, Result};
 
 /// What is asked.
@@ -45,7 +44,7 @@ pub(super) fn run(args: &WhyArgs) -> Result<Exit> {
     let mut options = ClientOptions::default();
     if let Some(path) = &args.ca_file {
         let believing = options.with_ca_file(path);
-        options = believing.map_err(|error| Error::Refused(chain(&error)))?;
+        options = believing.map_err(|error| Error::Refused(pga_runtime::error_chain(&error)))?;
     }
     let mut client = HttpClient::new(args.node.clone(), Arc::new(options));
     let answer = runtime(1)?.block_on(async {
@@ -101,7 +100,7 @@ async fn get(client: &mut HttpClient, path: &str, token: &str) -> Result<Value> 
     let answer = client
         .send(Method::GET, path, Some(token), Bytes::new())
         .await;
-    let answer = answer.map_err(|error| Error::Unavailable(chain(&error)))?;
+    let answer = answer.map_err(|error| Error::Unavailable(pga_runtime::error_chain(&error)))?;
     if !answer.status.is_success() {
         let text = format!(
             "{} answers {}: {}",

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
+use pga_runtime::Instant;
 use pga_storage::Position;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
 
@@ -122,7 +122,7 @@ impl Pusher {
     /// Pushes `body` (JSON, in any encoding the contract allows) until it is acknowledged, refused,
     /// or given up. Dropped before its end, the outcome is unknown.
     pub async fn push(&mut self, body: Bytes) -> Pushed {
-        let begun = Instant::now();
+        let begun = pga_runtime::now();
         let mut attempts = 0;
         let mut pause = BACKOFF.0;
         loop {
@@ -171,7 +171,7 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
         Ok(answer) => answer,
         Err(error) => {
             return Attempt::Again {
-                reason: cause_chain(&error),
+                reason: pga_runtime::error_chain(&error),
                 after: None,
             };
         }
@@ -207,17 +207,6 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
             after: answer.retry_after(),
         },
     }
-}
-
-fn cause_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl fmt::Debug for Pusher {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pga_collector::Server;
+use pga_runtime::Instant;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::spool::Spool;
 
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn it_is_told_once_a_minute() {
-        let start = Instant::now();
+        let start = pga_runtime::now();
         let mut health = Health::new(start);
         let mut spool = Spool::in_memory(10);
         for _ in 0..3 {

@@ -1,8 +1,7 @@
 //! Who this collector is to the cluster: its id and its token, kept over restarts.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -43,17 +42,7 @@ impl Identity {
     /// If it cannot be written; then the one before is whole.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
         fs::create_dir_all(dir)?;
-        let new = dir.join(format!("{FILE}.new"));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(&new, dir.join(FILE))?;
-        fs::File::open(dir)?.sync_all()
+        pga_runtime::replace_file(&dir.join(FILE), &serde_json::to_vec(self)?)
     }
 }
 

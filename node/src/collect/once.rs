@@ -6,8 +6,6 @@ use std::time::Duration;
 use pga_collector::{Host, Options, Server};
 use pga_storage::Timestamp;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use tokio::time::Instant;
 
 use super::{CollectError, Output};
 
@@ -24,10 +22,10 @@ const BETWEEN: Duration = Duration::from_millis(200);
 /// If the connection string cannot be read.
 pub async fn once(dsn: &str, types: &[String], output: Output) -> Result<String, CollectError> {
     let mut server = Server::new(dsn, Options::default())?;
-    let at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
-    let mut elements = server.collect(Instant::now(), &at).await;
+    let at = Timestamp::now().to_string();
+    let mut elements = server.collect(pga_runtime::now(), &at).await;
     let mut host = Host::default();
-    let start = Instant::now();
+    let start = pga_runtime::now();
     elements.extend(host.collect(start, &at));
     tokio::time::sleep(BETWEEN).await;
     elements.extend(host.collect(start + Duration::from_secs(10), &at));

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request};
 use http_body_util::Full;
+use pga_runtime::Instant;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::identity::Identity;
 use super::spool::Spool;
@@ -82,7 +82,7 @@ impl Sender {
             options,
             state_dir: args.state_dir.clone(),
             token: None,
-            renewed: Instant::now(),
+            renewed: pga_runtime::now(),
         };
         let kept = match &sender.state_dir {
             Some(dir) => {
@@ -169,7 +169,7 @@ impl Sender {
     /// Gets a new token for the one at hand. Answers whether there is one now.
     async fn renew(&mut self) -> bool {
         // Not again at once, whatever comes of it.
-        self.renewed = Instant::now();
+        self.renewed = pga_runtime::now();
         let Some(token) = self.token.clone() else {
             return false;
         };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use pga_collector::{Host, LogOptions, LogPosition, Options, Server};
 use pga_storage::Timestamp;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::{CollectArgs, CollectError, SimulatedServer};
 
@@ -99,7 +98,7 @@ impl Source {
                 elements
             }
             Self::Real { servers, host } => {
-                let (now, at) = (Instant::now(), at.to_string());
+                let (now, at) = (pga_runtime::now(), at.to_string());
                 let mut elements = Vec::new();
                 for server in servers {
                     elements.extend(server.collect(now, &at).await);

@@ -117,7 +117,7 @@ impl Spool {
         } else {
             fs::remove_file(dir.join(NEXT_NOTE))?;
         }
-        File::open(dir)?.sync_all()
+        pga_runtime::sync_dir(dir)
     }
 
     /// The note of the last body that was kept on disk; `None` if there is none that can be read.
@@ -234,12 +234,12 @@ fn path(dir: &Path, number: u64) -> PathBuf {
 fn write(dir: &Path, number: u64, body: &[u8], note: Option<&Note>) -> io::Result<()> {
     if let Some(note) = note {
         write_whole(&dir.join(NEXT_NOTE), &serde_json::to_vec(note)?)?;
-        File::open(dir)?.sync_all()?;
+        pga_runtime::sync_dir(dir)?;
     }
     let unfinished = dir.join(UNFINISHED);
     write_whole(&unfinished, body)?;
     fs::rename(&unfinished, path(dir, number))?;
-    File::open(dir)?.sync_all()?;
+    pga_runtime::sync_dir(dir)?;
     match note {
         // The body is there: whatever comes of this, the next start takes the note.
         Some(_) => fs::rename(dir.join(NEXT_NOTE), dir.join(NOTE)),

@@ -62,13 +62,13 @@ impl Feed {
         options.max_cadence = Some(SOON);
         options.ca_file = layout.ca_file();
         // Another run is another server: its counters begin anew.
-        options.seed = rand::random();
+        options.seed = pga_runtime::random();
         let (stop, stopped) = watch::channel(false);
         let task = tasks::spawn(TaskKind::Effect, async move {
             if let Err(error) = Box::pin(collect::run(options, stopped)).await {
                 super::tell(&format!(
                     "the collector ended: {}",
-                    crate::error::chain(&error)
+                    pga_runtime::error_chain(&error)
                 ));
             }
         });

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use indicatif::ProgressBar;
-use tokio::time::Instant;
 
 use super::layout::Layout;
 use crate::client::{ClientOptions, Endpoint, HttpClient};
@@ -18,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Asks every node's `/readyz` until each says yes.
 pub(super) async fn wait(layout: &Layout, bar: &ProgressBar, limit: Duration) -> Result<()> {
     let options = client_options(layout)?;
-    let deadline = Instant::now() + limit;
+    let deadline = pga_runtime::now() + limit;
     for node in &layout.nodes {
         let id = node.config.node.id.get();
         bar.set_message(format!("waiting for node {id}"));
@@ -35,9 +34,9 @@ pub(super) async fn wait(layout: &Layout, bar: &ProgressBar, limit: Duration) ->
             let last = match answer {
                 Ok(answer) if answer.status == StatusCode::OK => break,
                 Ok(answer) => answer.text_start(),
-                Err(error) => crate::error::chain(&error),
+                Err(error) => pga_runtime::error_chain(&error),
             };
-            if Instant::now() > deadline {
+            if pga_runtime::now() > deadline {
                 return Err(Error::Unavailable(format!(
                     "node {id} does not get ready: {last}"
                 )));
@@ -55,7 +54,7 @@ pub(super) fn client_options(layout: &Layout) -> Result<Arc<ClientOptions>> {
         None => options,
         Some(ca) => options
             .with_ca_file(&ca)
-            .map_err(|error| Error::Pki(crate::error::chain(&error)))?,
+            .map_err(|error| Error::Pki(pga_runtime::error_chain(&error)))?,
     };
     Ok(Arc::new(options))
 }

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request};
 use http_body_util::Full;
+use pga_runtime::Instant;
 use pga_storage::Position;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::{LoadArgs, LoadError};
 use crate::client::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
@@ -121,7 +121,7 @@ impl Reader {
                 .client
                 .send(Method::GET, path, self.token.as_deref(), Bytes::new())
                 .await;
-            let is_over = Instant::now() >= self.deadline;
+            let is_over = pga_runtime::now() >= self.deadline;
             match answer {
                 Ok(answer) if answer.status == 401 && self.token.is_some() && !is_over => {
                     self.token = None;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::{Run, Verdict};
 
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_nearest_rank() {
-        let now = Instant::now();
+        let now = pga_runtime::now();
         let of = |ms| (Duration::from_millis(ms), now);
         let latencies: Vec<_> = (1..=100).map(of).collect();
         for (share, want) in [(0.5, 50.0), (0.95, 95.0), (0.99, 99.0), (1.0, 100.0)] {

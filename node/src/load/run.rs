@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use pga_runtime::Instant;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::api::register;
@@ -62,7 +62,7 @@ pub async fn run(
     let identities = identities(args, &options).await?;
     tally.begin();
     let cpu_before = cpu_time();
-    let begun = Instant::now();
+    let begun = pga_runtime::now();
     let mut workers = JoinSet::new();
     for (n, identity) in identities.into_iter().enumerate() {
         let worker = worker(args, &options, &tally, begun, n, identity);

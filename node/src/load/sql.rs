@@ -40,7 +40,7 @@ pub(super) async fn in_database(run: &Run, url: &str) -> Result<Verdict, LoadErr
     let Connected {
         client, connection, ..
     } = target.connect(&Session::new("pganalytics-load")).await?;
-    let driver = tokio::spawn(async move {
+    let driver = pga_runtime::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "connection to the database ended");
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use pga_runtime::Instant;
 
 /// Counters of a run; relaxed, since each is read on its own.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Tally {
 impl Default for Tally {
     fn default() -> Self {
         Self {
-            made: Instant::now(),
+            made: pga_runtime::now(),
             begun_micros: AtomicU64::new(0),
             attempted: AtomicU64::new(0),
             succeeded: AtomicU64::new(0),

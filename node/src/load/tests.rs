@@ -97,7 +97,7 @@ async fn serve(node: Arc<Mutex<FakeNode>>, listener: TcpListener) {
                 Ok::<_, Infallible>(response)
             }
         });
-        tokio::spawn(async move {
+        pga_runtime::spawn(async move {
             let http = hyper::server::conn::http1::Builder::new();
             http.serve_connection(TokioIo::new(stream), service).await
         });
@@ -112,7 +112,7 @@ async fn report(fault: Fault, kind: Kind) -> Report {
         pushes: 0,
         elements: HashMap::new(),
     };
-    let server = tokio::spawn(serve(Arc::new(Mutex::new(node)), listener));
+    let server = pga_runtime::spawn(serve(Arc::new(Mutex::new(node)), listener));
     // The first address refuses connections: every collector has to fail over.
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = dead.local_addr().unwrap();

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::api::{Credentials, Reader};
 use super::content::CycleCache;
@@ -49,9 +47,9 @@ pub async fn verify(args: &LoadArgs, run: &Arc<Run>) -> Result<Vec<View>, LoadEr
 /// `Options` if a node refuses: the credentials are missing or wrong.
 pub async fn may_verify(args: &LoadArgs) -> Result<(), LoadError> {
     let options = Arc::new(args.client_options()?);
-    let nobody = Uuid::new_v4().to_string();
+    let nobody = pga_runtime::uuid().to_string();
     for node in &args.nodes {
-        let deadline = Instant::now() + ASK_TIMEOUT;
+        let deadline = pga_runtime::now() + ASK_TIMEOUT;
         let mut reader = Reader::new(node, &options, credentials(args), deadline);
         match reader.page(&nobody, None, None).await {
             Err(LoadError::Client(ClientError::Answer {
@@ -83,7 +81,7 @@ async fn through_node(
     options: &Arc<ClientOptions>,
 ) -> Result<Verdict, LoadError> {
     let credentials = credentials(args);
-    let deadline = Instant::now() + args.verify_timeout;
+    let deadline = pga_runtime::now() + args.verify_timeout;
     let mut readers = JoinSet::new();
     for first in 0..READERS {
         let reader = Reader::new(node, options, credentials.clone(), deadline);

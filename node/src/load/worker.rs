@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pga_runtime::Instant;
 use pga_storage::Timestamp;
-use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::tally::Tally;
 use super::{History, Kind, PushState};
@@ -50,7 +50,7 @@ impl Worker {
                     first_failure.get_or_insert(failure);
                 }
             }
-            let now = Instant::now();
+            let now = pga_runtime::now();
             // A late push does not make the ones after it bunch up.
             next = self.pause.map_or(now, |pause| (next + pause).max(now));
         }
@@ -62,12 +62,12 @@ impl Worker {
     }
 
     async fn push_once(&mut self) -> Result<(Duration, Instant), String> {
-        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let now = Timestamp::now();
         let time = self.kind.next_time(&self.history, now);
         let push = self.history.pushes.len() as u64;
         let body = self.kind.body(&self.history, push, time);
         self.tally.attempted.fetch_add(1, Ordering::Relaxed);
-        let begun = Instant::now();
+        let begun = pga_runtime::now();
         let pushed = self.pusher.push(Bytes::from(body)).await;
         let (state, result) = match pushed.outcome {
             PushedOutcome::Acknowledged { position, .. } => {

@@ -9,7 +9,7 @@ use super::*;
 fn after(seconds: u64) -> Instant {
     // The same moment in each call: only differences count.
     static BEGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    *BEGIN.get_or_init(Instant::now) + Duration::from_secs(seconds)
+    *BEGIN.get_or_init(pga_runtime::now) + Duration::from_secs(seconds)
 }
 
 #[test]
@@ -56,7 +56,7 @@ async fn service(
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
-    tokio::spawn(async move {
+    pga_runtime::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut bytes = vec![0; 4_096];

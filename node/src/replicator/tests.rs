@@ -103,7 +103,7 @@ fn replicator(fake: Arc<Fake>, flags: &[(&str, &str)]) -> Replicator {
 fn push(n: usize, element_bytes: usize) -> Arc<Push> {
     let elements: Vec<_> = (0..n)
         .map(|_| {
-            let body = (0..element_bytes).map(|_| rand::random()).collect();
+            let body = (0..element_bytes).map(|_| pga_runtime::random()).collect();
             Element::Document(Document {
                 kind: "x".into(),
                 time: Timestamp::default(),

@@ -10,7 +10,6 @@ use pga_storage::store::{
 use pga_storage::{ErrorClass, Position, Store};
 
 use crate::data_dir::DataDir;
-use crate::error::chain;
 use crate::secrets::Secrets;
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Result};
@@ -31,7 +30,7 @@ pub(super) async fn open(
         StoreKind::Embedded => {
             let cluster = secrets.cluster.get();
             let dir = data.store();
-            let opened = tokio::task::spawn_blocking(move || {
+            let opened = pga_runtime::spawn_blocking(move || {
                 EmbeddedStore::open(&dir, cluster, EmbeddedOptions::default())
             });
             let store = opened
@@ -70,11 +69,14 @@ async fn migrate(store: Arc<dyn Store>) {
             Err(error) if is_first || error.class() == ErrorClass::Fatal => {
                 is_first = false;
                 tracing::error!(
-                    error = chain(&error),
+                    error = pga_runtime::error_chain(&error),
                     "schema not brought up to date, trying on"
                 );
             }
-            Err(error) => tracing::debug!(error = chain(&error), "schema not brought up to date"),
+            Err(error) => tracing::debug!(
+                error = pga_runtime::error_chain(&error),
+                "schema not brought up to date"
+            ),
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -86,7 +88,10 @@ pub(super) async fn watermark(store: &dyn Store) -> Position {
     match tokio::time::timeout(START_WAIT, store.watermark()).await {
         Ok(Ok(watermark)) => watermark.position,
         Ok(Err(error)) => {
-            tracing::warn!(error = chain(&error), "store not reachable at start");
+            tracing::warn!(
+                error = pga_runtime::error_chain(&error),
+                "store not reachable at start"
+            );
             Position::default()
         }
         Err(_) => {

@@ -10,7 +10,7 @@ use pga_cluster::transport::QuicTransport;
 use pga_cluster::{ClusterNode, NodeRole};
 use pga_config::Config;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::Root;
 
@@ -72,7 +72,7 @@ async fn hand_over(cluster: &ClusterNode, config: &Config) {
         return;
     };
     match cluster
-        .transfer_leader(to.id, Instant::now() + TRANSFER)
+        .transfer_leader(to.id, pga_runtime::now() + TRANSFER)
         .await
     {
         Ok(()) => tracing::info!(to = %to.id, "leadership handed over"),

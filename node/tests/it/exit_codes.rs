@@ -287,6 +287,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 /// Has a node build snapshots until it has flushed what one can hold.
+#[expect(clippy::disallowed_methods, reason = "a real process is waited for")]
 fn snapshot(config: &str, dir: &Path) -> std::path::PathBuf {
     for _ in 0..200 {
         let made = run(&["cluster", "snapshot", "--config", config]);
@@ -310,11 +311,11 @@ fn a_state_of_a_later_version_is_76_and_stays_as_it_is() {
     let node = demo.json["nodes"][0].clone();
     let config = node["config"].as_str().unwrap();
     // Of now: what is older than the retention is not stored.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = pga_runtime::unix_time();
     let push = format!(
         r#"{{"collector_id":"c","hostname":"h","timestamp":{},
         "metrics":[{{"name":"m","value":1.5,"labels":{{}}}}]}}"#,
-        now.unwrap().as_secs()
+        now.as_secs()
     );
     let answer = http(&demo.http(0), "POST /api/v1/metrics/push", push.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

@@ -81,7 +81,7 @@ fn free_ports(n: u16) -> u16 {
             && UdpSocket::bind(("127.0.0.1", port)).is_ok()
     };
     loop {
-        let first = 20_000 + rand::random::<u16>() % 30_000;
+        let first = 20_000 + pga_runtime::random::<u16>() % 30_000;
         if (first..first + n).all(is_free) {
             return first;
         }

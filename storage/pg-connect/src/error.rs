@@ -94,24 +94,13 @@ impl fmt::Display for HostFailure {
 fn refused(f: &mut fmt::Formatter<'_>, error: &tokio_postgres::Error) -> fmt::Result {
     let text = match error.as_db_error() {
         Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-        None => chain(error),
+        None => pga_runtime::error_chain(error),
     };
     f.write_str(&text)?;
     match fix(error, &text) {
         Some(fix) => write!(f, "; {fix}"),
         None => Ok(()),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn fix(error: &tokio_postgres::Error, text: &str) -> Option<&'static str> {

@@ -1,10 +1,10 @@
 //! The handle callers hold.
 
+use pga_runtime::Instant;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 

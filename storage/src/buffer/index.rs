@@ -1,8 +1,8 @@
 //! What memory knows of each buffered entry: enough to count bytes and to end batches, without
 //! reading sled.
 
+use pga_runtime::Instant;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
 
 use super::BufferedEntry;
 use super::entry::Placed;
@@ -69,7 +69,7 @@ impl Index {
             released: 0,
             total: Amount::default(),
             pending: Amount::default(),
-            started: Instant::now(),
+            started: pga_runtime::now(),
         }
     }
 

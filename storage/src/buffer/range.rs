@@ -109,6 +109,10 @@ pub(super) fn remove_dir(path: &Path) -> std::io::Result<()> {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread for blocking work waits for the operating system to give back a lock"
+)]
 fn open(path: &Path) -> sled::Result<sled::Db> {
     let config = sled::Config::new()
         .path(path)

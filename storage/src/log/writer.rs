@@ -2,12 +2,12 @@
 
 mod room;
 
+use pga_runtime::Instant;
 use std::any::Any;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -102,7 +102,7 @@ impl Writer {
             marker: opened.marker,
             marker_file: opened.marker_file,
             dirty: false,
-            marked_at: Instant::now(),
+            marked_at: pga_runtime::now(),
             room: opened.segments.last().map_or(0, |segment| segment.bytes),
             is_cramped: false,
             segments: opened.segments,
@@ -312,7 +312,7 @@ impl Writer {
     }
 
     fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
-        let started = Instant::now();
+        let started = pga_runtime::now();
         file.sync()?;
         if let Some(metrics) = &self.options.metrics {
             metrics
@@ -383,7 +383,7 @@ impl Writer {
     /// Brings the marker up to date in one slot.
     fn mark(&mut self) -> io::Result<()> {
         self.take_committed();
-        let started = Instant::now();
+        let started = pga_runtime::now();
         self.marker_file.write(&mut self.marker)?;
         self.marked(started);
         Ok(())
@@ -392,7 +392,7 @@ impl Writer {
     /// Brings the marker up to date in both slots.
     fn mark_both(&mut self) -> io::Result<()> {
         self.take_committed();
-        let started = Instant::now();
+        let started = pga_runtime::now();
         self.marker_file.write_both(&mut self.marker)?;
         self.marked(started);
         Ok(())
@@ -406,7 +406,7 @@ impl Writer {
 
     fn marked(&mut self, started: Instant) {
         self.dirty = false;
-        self.marked_at = Instant::now();
+        self.marked_at = pga_runtime::now();
         if let Some(metrics) = &self.options.metrics {
             metrics
                 .sync_seconds

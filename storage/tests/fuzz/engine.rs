@@ -18,7 +18,6 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Longest input.
 const MAX_INPUT: usize = 64 << 10;
@@ -74,7 +73,7 @@ impl Campaign {
             }
         }
         let mut pool: Vec<Vec<u8>> = self.files().into_values().collect();
-        let begun = Instant::now();
+        let begun = pga_runtime::now();
         let mut seen: BTreeSet<u64> = pool.iter().map(|input| self.execute(input)).collect();
         let seed = number("PGANALYTICS_FUZZ_SEED").unwrap_or(SEED);
         let iterations = number("PGANALYTICS_FUZZ_ITERATIONS").unwrap_or(self.iterations);

@@ -188,7 +188,7 @@ async fn a_copy_is_consistent_while_flushes_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(open(&dir));
     let writing = Arc::clone(&store);
-    let writer = tokio::spawn(async move {
+    let writer = pga_runtime::spawn(async move {
         for n in 0..60 {
             let samples = (0..50).map(|s| sample("s", s, n as f64)).collect();
             writing.flush(batch(n, n + 1, samples)).await.unwrap();

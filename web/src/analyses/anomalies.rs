@@ -59,7 +59,7 @@ impl AnomalyWatch {
     pub async fn round(&mut self, api: &dyn NodeApi) -> Result<(), ApiError> {
         let order = Order {
             by: "leader".to_owned(),
-            at: crate::wall_clock::now(),
+            at: Timestamp::now(),
         };
         self.judge(api, &order).await.map(drop)
     }

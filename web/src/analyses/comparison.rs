@@ -24,7 +24,7 @@ pub(crate) async fn of_server(
 ) -> Result<Comparison, ApiError> {
     let before = sums(api, collector, before).await?;
     let after = sums(api, collector, after).await?;
-    let compared = tokio::task::spawn_blocking(move || compare(&before, &after, &tolerance));
+    let compared = pga_runtime::spawn_blocking(move || compare(&before, &after, &tolerance));
     compared.await.map_err(|_| ApiError::Internal)
 }
 

@@ -1,5 +1,6 @@
 //! Which indexes a database lacks, and which it does not need.
 
+use pga_storage::Timestamp;
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 use super::findings::{Run, finding_id, keep};
 use super::workload::{Statement, Window, plans, statements};
 use super::{Done, Order, collectors, databases, inventory};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Type of its elements.
@@ -53,7 +53,7 @@ pub(crate) async fn generate(
         let statements: Vec<Statement> = statements.into_values().collect();
         let (catalog, load) = (inventory.catalog(), Load::of(&statements));
         let workload = workload(statements, plans);
-        let advised = tokio::task::spawn_blocking(move || advise(&workload, &catalog));
+        let advised = pga_runtime::spawn_blocking(move || advise(&workload, &catalog));
         let answer = advised.await.map_err(|_| ApiError::Internal)?;
         let subject = (collector, database);
         let run = Run {
@@ -63,7 +63,7 @@ pub(crate) async fn generate(
             judged: Vec::new(),
             by: order.by.clone(),
             started: order.at,
-            ended: now(),
+            ended: Timestamp::now(),
             rows_read,
             findings: findings(&answer, subject, &load, order),
             notes: notes(&answer, inventory.is_known()),

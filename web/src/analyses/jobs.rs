@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::findings::{self, Run, keep};
 use super::{Done, Order, indexes, parameters, patterns, prediction, results, rewrites};
 use crate::control_plane::view;
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Type of the elements that say what became of a job.
@@ -110,7 +109,7 @@ pub(crate) async fn run(api: &dyn NodeApi, job: &Job, order: &Order) -> Result<D
         judged: Vec::new(),
         by: order.by.clone(),
         started: order.at,
-        ended: now(),
+        ended: Timestamp::now(),
         rows_read,
         findings: vec![Value::from(found)],
         notes,
@@ -132,7 +131,7 @@ pub async fn run_due_jobs(api: &dyn NodeApi) {
         }
     };
     for job in &JOBS {
-        let at = now();
+        let at = Timestamp::now();
         if next_run(api, job, &runs).is_none_or(|next| next > at) {
             continue;
         }

@@ -6,11 +6,11 @@ mod sessions;
 use pga_config::CollectorId;
 use pga_insight::fingerprint;
 use pga_insight::parameters::{Proposal, advise};
+use pga_storage::Timestamp;
 use serde_json::{Value, json};
 
 use super::findings::{Run, finding_id, keep};
 use super::{Done, Order, collectors, seen};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Type of its elements.
@@ -68,7 +68,7 @@ async fn of_server(
         judged: Vec::new(),
         by: order.by.clone(),
         started: order.at,
-        ended: now(),
+        ended: Timestamp::now(),
         rows_read,
         findings,
         notes: Vec::new(),

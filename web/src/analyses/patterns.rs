@@ -13,7 +13,6 @@ use super::findings::{Run, finding_id, keep, newest};
 use super::spans::{self, Entry, Sink, Spans};
 use super::workload::{Window, statements};
 use super::{Done, Order, collectors};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Type of its elements.
@@ -206,7 +205,7 @@ async fn of_server(
         let before = stored.remove(&name).unwrap_or_default();
         let (loads, database) = (std::sync::Arc::clone(&loads), name.clone());
         let minute = Minute::of_micros(order.at.micros());
-        let detected = tokio::task::spawn_blocking(move || {
+        let detected = pga_runtime::spawn_blocking(move || {
             let none = Load::default();
             let whole = Load {
                 first: loads.first_minute(),
@@ -254,7 +253,7 @@ async fn store(
         judged: Vec::new(),
         by: order.by.clone(),
         started: order.at,
-        ended: now(),
+        ended: Timestamp::now(),
         rows_read,
         findings: findings.collect(),
         notes: Vec::new(),

@@ -16,7 +16,6 @@ use self::hours::{History, read};
 use super::findings::{Run, keep};
 use super::workload::Statement;
 use super::{Done, Order, collectors, seen};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 pub(crate) use self::models::{Job, active, job, newest_job, started, train};
@@ -97,7 +96,7 @@ pub(crate) async fn predict(
     version: Option<u64>,
     scenario: &Scenario,
 ) -> Result<Option<Predicted>, ApiError> {
-    let at = now();
+    let at = Timestamp::now();
     let Some((calls, history)) = busiest(api, hash, at).await? else {
         return Ok(None);
     };
@@ -155,7 +154,7 @@ pub(crate) async fn figures(
     api: &dyn NodeApi,
     hash: i64,
 ) -> Result<Option<(Statement, pga_config::CollectorId, f64)>, ApiError> {
-    let found = seen(api, hash, now()).await?;
+    let found = seen(api, hash, Timestamp::now()).await?;
     let most = found
         .into_iter()
         .max_by(|(_, one, _), (_, other, _)| one.total_ms.total_cmp(&other.total_ms));
@@ -168,7 +167,7 @@ pub(crate) async fn keep_validation(
     by: String,
     validation: Value,
 ) -> Result<Position, ApiError> {
-    let at = now();
+    let at = Timestamp::now();
     let run = Run {
         kind: VALIDATIONS,
         collector: None,

@@ -19,7 +19,6 @@ use super::inventory::{self, Inventory};
 use super::workload::Window;
 use super::{Done, Order, comparison, indexes, parameters, rewrites};
 use crate::control_plane::view;
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Type of its elements.
@@ -161,7 +160,7 @@ pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiErr
         judged: Vec::new(),
         by: order.by.clone(),
         started: order.at,
-        ended: now(),
+        ended: Timestamp::now(),
         rows_read,
         findings: rows.map_err(|_| ApiError::Internal)?,
         notes: Vec::new(),

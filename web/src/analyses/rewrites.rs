@@ -1,5 +1,6 @@
 //! How statements may be written otherwise.
 
+use pga_storage::Timestamp;
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use super::findings::{Run, finding_id, keep};
 use super::workload::{Statement, Window, plans, statements};
 use super::{Done, Order, collectors, inventory, seen};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Type of its elements.
@@ -68,7 +68,7 @@ async fn judge(
     let plans = plans(api, collector).await?;
     let rows_read = inventory.rows_read + statements.len();
     let (schema, at) = (inventory.schema(), order.at.to_string());
-    let judged = tokio::task::spawn_blocking(move || {
+    let judged = pga_runtime::spawn_blocking(move || {
         let known = |one: &Statement| of_statement(one, &plans, &schema, window, &at);
         let findings: Vec<Value> = statements.iter().flat_map(known).collect();
         let hashes: Vec<i64> = statements.iter().map(|one| one.hash).collect();
@@ -86,7 +86,7 @@ async fn judge(
         judged,
         by: order.by.clone(),
         started: order.at,
-        ended: now(),
+        ended: Timestamp::now(),
         rows_read,
         findings,
         notes: Vec::new(),

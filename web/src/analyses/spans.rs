@@ -74,7 +74,7 @@ pub(crate) async fn read<S: Sink>(
             to: at(to),
         };
         let (rows, _) = api.select(question.select(), scope).await?;
-        let decoded = tokio::task::spawn_blocking(move || {
+        let decoded = pga_runtime::spawn_blocking(move || {
             let found = question.answer(rows).map_err(|_| ApiError::Internal)?;
             for span in found {
                 let begin = span.begin.micros().div_euclid(1_000_000);

@@ -16,8 +16,8 @@ pub(crate) struct NewToken {
 
 /// Makes a token.
 pub(crate) fn generate() -> NewToken {
-    let id = rand::random::<u64>();
-    let secret = hex::encode(rand::random::<[u8; 32]>());
+    let id = pga_runtime::random::<u64>();
+    let secret = hex::encode(pga_runtime::random::<[u8; 32]>());
     let body = format!("{PREFIX}{id:016x}_{secret}");
     let text = format!("{body}_{:08x}", crc32fast::hash(body.as_bytes()));
     NewToken {

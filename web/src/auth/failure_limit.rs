@@ -1,9 +1,10 @@
 //! The brake on guessing: failed attempts per client address.
 
+use pga_runtime::Instant;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -77,7 +78,7 @@ mod tests {
     fn an_address_that_fails_too_often_waits_for_its_window() {
         let limit = FailureLimit::new(2);
         let (bad, good) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let start = Instant::now();
+        let start = pga_runtime::now();
         for _ in 0..2 {
             assert_eq!(limit.check(bad, start), Ok(()));
             limit.failed(bad, start);
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn the_number_of_addresses_is_bounded() {
         let limit = FailureLimit::new(1);
-        let now = Instant::now();
+        let now = pga_runtime::now();
         for n in 0..MAX_ADDRESSES as u32 + 50 {
             limit.failed(IpAddr::from(n.to_be_bytes()), now);
         }

@@ -72,10 +72,7 @@ impl Passwords {
     /// # Errors
     /// As [`Passwords::check`].
     pub(crate) async fn hash(&self, password: String) -> Result<String, Refusal> {
-        let hashed = self.run(move || {
-            let salt = SaltString::encode_b64(&rand::random::<[u8; 16]>()).ok()?;
-            hash(&password, &salt)
-        });
+        let hashed = self.run(move || hash_password(&password));
         hashed.await?.ok_or_else(Refusal::internal)
     }
 
@@ -113,6 +110,13 @@ fn work(queue: &Mutex<Receiver<Job>>) {
             Err(_) => return,
         }
     }
+}
+
+/// The hash of a password under a random salt, as a PHC string (Argon2id). Takes tens of milliseconds
+/// of the thread it runs on; `None` if the hash function refuses the password.
+pub fn hash_password(password: &str) -> Option<String> {
+    let salt = SaltString::encode_b64(&pga_runtime::random::<[u8; 16]>()).ok()?;
+    hash(password, &salt)
 }
 
 /// What `password` is to `hash`: Argon2 as a PHC string, or the original's bcrypt.

@@ -9,7 +9,6 @@ use pga_config::CollectorId;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
-use crate::wall_clock::unix_seconds;
 
 /// How long a user's access token lasts.
 pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -125,7 +124,7 @@ impl Claims {
     }
 
     fn new(kind: Kind, usage: Use, sub: String, lifetime: Duration) -> Self {
-        let now = unix_seconds();
+        let now = pga_runtime::unix_time().as_secs();
         Self {
             kind,
             usage,
@@ -135,7 +134,7 @@ impl Claims {
             iat: now,
             nbf: now,
             aud: None,
-            jti: Some(format!("{:032x}", rand::random::<u128>())),
+            jti: Some(format!("{:032x}", pga_runtime::random::<u128>())),
             sid: None,
             generation: None,
             csrf: None,
@@ -204,7 +203,9 @@ fn verify(key: &[u8], token: &str, leeway: Duration) -> Result<Claims, Refusal> 
         (None, _) => false,
     };
     // No token of ours names a key or starts in the future, so neither is taken from outside.
-    if is_foreign || data.header.kid.is_some() || data.claims.nbf > unix_seconds() + LEEWAY_SECONDS
+    if is_foreign
+        || data.header.kid.is_some()
+        || data.claims.nbf > pga_runtime::unix_time().as_secs() + LEEWAY_SECONDS
     {
         return Err(Refusal::unauthorized("Invalid token"));
     }

@@ -5,6 +5,7 @@ mod dry_run;
 use http::StatusCode;
 use pga_alerts::{Rule, RuleSet};
 use pga_cluster::{AlertingCommand, ControlCommand, RuleEntry, State};
+use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -18,7 +19,6 @@ use super::users::invalid;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
-use crate::wall_clock::now;
 
 /// Largest file of rules, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -177,7 +177,7 @@ async fn store(ask: &RequestContext, rules: &[Rule], note: Note) -> Result<(), R
         let entry = RuleEntry {
             text: RuleSet::one(rule),
             author: ask.actor(),
-            at: now(),
+            at: Timestamp::now(),
             version: 0,
         };
         (rule.key(), entry)

@@ -1,5 +1,6 @@
 //! Alerts: what is wrong now, what was, and what people said about it (contract 1.8).
 
+use pga_storage::Timestamp;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
@@ -23,7 +24,6 @@ use super::users::invalid;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 /// Longest note and comment, in characters.
 const MAX_TEXT: usize = 2_000;
@@ -150,7 +150,7 @@ fn show(state: &State, quiet: &Quieted, id: u64, alert: &Alert) -> Value {
         "annotations": alert.annotations,
         "fingerprint": format!("{:016x}", alert.fingerprint),
         "incident": alert.incident,
-        "is_flapping": notify::is_flapping(alert, now()),
+        "is_flapping": notify::is_flapping(alert, Timestamp::now()),
         "comments": alert.comments.iter().map(show_comment).collect::<Vec<_>>(),
     });
     if let Some(by) = &alert.acknowledged {
@@ -177,7 +177,7 @@ fn show(state: &State, quiet: &Quieted, id: u64, alert: &Alert) -> Value {
         if let Some(quiet) = quiet {
             shown["quiet"] = json!(quiet);
         }
-    } else if !alert.is_over() && is_silenced(state.silences().values(), alert, now()) {
+    } else if !alert.is_over() && is_silenced(state.silences().values(), alert, Timestamp::now()) {
         shown["quiet"] = json!("silenced");
     }
     shown
@@ -211,7 +211,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     }
     let (server, rule) = (args.text("server"), args.text("rule"));
     let answer = ask.read(|state| {
-        let quiet = notify::quiet(state, &rules_of(state), now());
+        let quiet = notify::quiet(state, &rules_of(state), Timestamp::now());
         let is_wanted = |alert: &Alert| {
             severity.is_none_or(|severity| alert.severity == severity)
                 && match wanted.as_deref() {
@@ -252,7 +252,7 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let id = id_of(&ask)?;
     let shown = ask.read(|state| {
         let alert = state.alerts().get(&id)?;
-        let quiet = notify::quiet(state, &rules_of(state), now());
+        let quiet = notify::quiet(state, &rules_of(state), Timestamp::now());
         Some(show(state, &quiet, id, alert))
     });
     let shown = shown.await?.ok_or_else(not_found)?;
@@ -282,7 +282,7 @@ async fn acknowledge(ask: RequestContext, body: BodyStream) -> Result<Response, 
     let alert = found.ok_or_else(not_found)?;
     let by = (!given.undo).then(|| Acknowledgement {
         by: ask.actor(),
-        at: now(),
+        at: Timestamp::now(),
         note: given.note.clone(),
     });
     let action = if given.undo {
@@ -325,7 +325,7 @@ async fn comment(ask: RequestContext, body: BodyStream) -> Result<Response, Refu
     let name = found.ok_or_else(not_found)?;
     let comment = Comment {
         by: ask.actor(),
-        at: now(),
+        at: Timestamp::now(),
         text: given.text,
     };
     let note = Note::new("alert.comment", format!("{name} {id}"));

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use pga_cluster::{ControlCommand, Decision, InsightCommand};
+use pga_storage::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -17,7 +18,6 @@ use crate::analyses::{Done, Order, findings};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 /// Largest body, in bytes.
 const MAX_BODY: u64 = 16 << 10;
@@ -28,7 +28,7 @@ const MAX_REASON: usize = 2_000;
 pub(super) fn order(ask: &RequestContext) -> Order {
     Order {
         by: ask.actor(),
-        at: now(),
+        at: Timestamp::now(),
     }
 }
 
@@ -165,7 +165,7 @@ pub(super) async fn decide_one(
         verdict: verdict.to_owned(),
         note: reason.clone(),
         by: ask.actor(),
-        at: now(),
+        at: Timestamp::now(),
     };
     let action = if verdict == "resolved" {
         "anomaly.resolve"

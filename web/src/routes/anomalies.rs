@@ -18,7 +18,6 @@ use crate::analyses::anomalies::{self, Record};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const DAY: i64 = 86_400_000_000;
 /// Days that a list of what is over looks back at.
@@ -217,7 +216,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let api = &*ask.context.api;
     let mut found = match is_all {
         true => {
-            let from = Timestamp::from_micros(now().micros() - DAYS * DAY);
+            let from = Timestamp::from_micros(Timestamp::now().micros() - DAYS * DAY);
             anomalies::since(api, from).await?
         }
         false => {
@@ -240,7 +239,7 @@ async fn of_statement(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
     let args = QueryString::parse(&ask.query)?;
     let days = args.number("days", 1, 30, 7);
-    let from = Timestamp::from_micros(now().micros() - i64::from(days) * DAY);
+    let from = Timestamp::from_micros(Timestamp::now().micros() - i64::from(days) * DAY);
     let mut found = anomalies::since(&*ask.context.api, from).await?;
     found.retain(|one| one.hash() == Some(hash));
     // Each by itself: it is asked for one statement.

@@ -19,7 +19,6 @@ use crate::auth::{ROLES, api_token, forbidden};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 use crate::{Principal, Via, timestamps};
 
 const TOKEN: Shape = Shape::Object(&[
@@ -131,7 +130,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
             "scope is {scope:?}: use admin, user or viewer"
         )));
     }
-    let at = now();
+    let at = Timestamp::now();
     let expires_at = future("expires_at", given.expires_at.as_deref(), at)?;
     let new = api_token::generate();
     let token = ApiToken {

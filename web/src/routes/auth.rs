@@ -1,6 +1,6 @@
 //! Login, refresh, logout, and a user's own account (contract 1.3).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cookie::{Cookie, SameSite};
 use http::StatusCode;
@@ -29,7 +29,6 @@ use crate::control_plane::view;
 use crate::new_user::{check_email, check_length, check_name, check_password};
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 use crate::{ApiError, Principal, Via};
 
 /// Bodies of requests other than pushes, in bytes.
@@ -162,7 +161,7 @@ pub(super) async fn small_body(
 async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
-    context.failures.check(address, Instant::now())?;
+    context.failures.check(address, pga_runtime::now())?;
     let login: Login = small_json(&ask, body).await?;
     if login.username.is_empty() || login.password.is_empty() {
         return Err(Refusal::bad("json", "Invalid request")
@@ -179,7 +178,7 @@ async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
     let (user, person) = match found {
         Some(found) if matched != Match::No => found,
         _ => {
-            context.failures.failed(address, Instant::now());
+            context.failures.failed(address, pga_runtime::now());
             return Err(Refusal::unauthorized("Invalid credentials"));
         }
     };
@@ -216,7 +215,7 @@ async fn rehash(ask: &RequestContext, user: &User, password: String) {
 /// Begins a session. While a cluster is being upgraded there are none yet: then a login is noted,
 /// and its tokens end by themselves.
 async fn begin(ask: &RequestContext, user_id: i64) -> Result<Option<SessionRef>, Refusal> {
-    let (id, at) = (rand::random::<u128>(), now());
+    let (id, at) = (pga_runtime::random::<u128>(), Timestamp::now());
     let command = SessionCommand::Begin {
         session: id,
         user_id,
@@ -281,7 +280,7 @@ async fn next_generation(
     claims: &Claims,
 ) -> Result<Option<SessionRef>, Refusal> {
     let invalid = || Refusal::unauthorized("Invalid token");
-    let at = now();
+    let at = Timestamp::now();
     let (Some(id), Some(generation)) = (claims.session()?, claims.generation) else {
         // From before there were sessions: good while the cluster is being upgraded.
         let level = ask.read_here(pga_cluster::State::feature_level)?;
@@ -321,7 +320,7 @@ fn logged_in(
     session: Option<SessionRef>,
 ) -> Result<Response, Refusal> {
     let key = token_key(&ask.context)?;
-    let csrf = format!("{:032x}", rand::random::<u128>());
+    let csrf = format!("{:032x}", pga_runtime::random::<u128>());
     let access = Claims::user(user, Use::Access, session, &csrf);
     let token = access.sign(&key)?;
     let refresh_token = Claims::user(user, Use::Refresh, session, &csrf).sign(&key)?;
@@ -426,7 +425,7 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
         ));
     };
     let address = ask.peer.addr.ip();
-    ask.context.failures.check(address, Instant::now())?;
+    ask.context.failures.check(address, pga_runtime::now())?;
     let change: ChangePassword = small_json(&ask, body).await?;
     check_length(&change.current_password).map_err(invalid)?;
     check_password(&change.new_password).map_err(invalid)?;
@@ -435,7 +434,7 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
     let passwords = &ask.context.passwords;
     let hash = Some(user.password_hash);
     if passwords.check(hash, change.current_password).await? == Match::No {
-        ask.context.failures.failed(address, Instant::now());
+        ask.context.failures.failed(address, pga_runtime::now());
         return Err(crate::auth::forbidden("The current password is another"));
     }
     let set = PeopleCommand::SetPassword {
@@ -443,7 +442,7 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
         password_hash: passwords.hash(change.new_password).await?,
         must_change_password: false,
         keep: session,
-        at: now(),
+        at: Timestamp::now(),
     };
     let note = Note::new("user.change-password", user.username);
     ask.decide(ControlCommand::People(set), note).await?;
@@ -471,7 +470,10 @@ async fn set_up(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
         password_hash,
     };
     let note = Note::new("user.setup", &given.username);
-    let set_up = ControlCommand::People(PeopleCommand::SetUp { user, at: now() });
+    let set_up = ControlCommand::People(PeopleCommand::SetUp {
+        user,
+        at: Timestamp::now(),
+    });
     ask.decide(set_up, note).await?;
     let made = view(&*ask.context.api, |state| {
         state.user(&given.username).map(|user| user_of(state, user))

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use pga_alerts::message::{self, Settings};
 use pga_cluster::{AlertingCommand, Channel, ControlCommand, Notification, State};
+use pga_storage::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -21,7 +22,6 @@ use super::users::invalid;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const CHANNEL: Shape = Shape::Object(&[
     always("id", Shape::Integer),
@@ -276,7 +276,7 @@ fn channel(
         send_resolved: given.send_resolved.unwrap_or(true),
         is_enabled: given.enabled.unwrap_or(true),
         by: ask.actor(),
-        at: now(),
+        at: Timestamp::now(),
     })
 }
 

@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use pga_cluster::{CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand};
 use pga_config::CollectorId;
+use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -27,7 +28,6 @@ use crate::body::BodyStream;
 use crate::collector_toml::{self, MAX_BYTES};
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
-use crate::wall_clock::now;
 
 const VERSION: HeaderName = HeaderName::from_static("x-config-version");
 
@@ -260,11 +260,11 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
 /// Notes which version a collector runs. The collector does not wait for it.
 fn note_told(ask: &RequestContext, collector: CollectorId, version: u64) {
     let api = std::sync::Arc::clone(&ask.context.api);
-    tokio::spawn(async move {
+    pga_runtime::spawn(async move {
         let told = CollectorCommand::ConfigTold {
             collector,
             version,
-            at: now(),
+            at: Timestamp::now(),
         };
         if let Err(error) = api.decide(ControlCommand::Collector(told)).await {
             tracing::debug!(%error, "told configuration not noted");
@@ -351,7 +351,7 @@ async fn store(
         text,
         author: ask.actor(),
         comment,
-        at: now(),
+        at: Timestamp::now(),
     };
     ask.decide(ControlCommand::CollectorConfig(command), note)
         .await?;

@@ -20,7 +20,6 @@ use super::users::invalid;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const COLLECTOR: Shape = Shape::Object(&[
     always("id", Shape::Text),
@@ -236,7 +235,7 @@ impl<'a> Wanted<'a> {
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let (page, wanted, now) = (Page::of(&args), Wanted::of(&args), now());
+    let (page, wanted, now) = (Page::of(&args), Wanted::of(&args), Timestamp::now());
     // Liveness is of this node's view: reads go on without a quorum.
     let answer = ask.read_here(|state| {
         let all = state.watched();
@@ -258,7 +257,7 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
 fn find(ask: &RequestContext, id: CollectorId) -> Result<Value, Refusal> {
     let found = ask.read_here(|state| {
         let known = state.collector(id)?;
-        Some(Known::of(state, id, known).show(state, now()))
+        Some(Known::of(state, id, known).show(state, Timestamp::now()))
     })?;
     found.ok_or_else(not_found)
 }
@@ -297,7 +296,7 @@ async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
         description: given.description,
         environment: given.environment,
         group: given.group,
-        at: now(),
+        at: Timestamp::now(),
     };
     let note = Note::new("collector.update", id.to_string())
         .before(changed)

@@ -1,7 +1,5 @@
 //! Collectors: registration, token refresh, configuration.
 
-use std::time::Instant;
-
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Deserialize;
@@ -70,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
 async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
-    context.failures.check(address, Instant::now())?;
+    context.failures.check(address, pga_runtime::now())?;
     let register: Register = small_json(&ask, body).await?;
     if register.name.is_empty() || register.hostname.is_empty() {
         return Err(Refusal::bad("json", "Invalid request"));
@@ -90,7 +88,7 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
     let registered = match context.api.register(registration).await {
         Ok(registered) => registered,
         Err(ApiError::Unauthorized(_)) => {
-            context.failures.failed(address, Instant::now());
+            context.failures.failed(address, pga_runtime::now());
             return Err(Refusal::unauthorized(
                 "Invalid or missing registration secret",
             ));

@@ -1,12 +1,12 @@
 //! Changes of the control state on behalf of a request, each with its entry in the audit log.
 
 use pga_cluster::{AuditEntry, ControlCommand, State};
+use pga_storage::Timestamp;
 use serde_json::Value;
 
 use super::RequestContext;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
-use crate::wall_clock::now;
 use crate::{Principal, Via};
 
 /// What the audit log says about a change, beside who, when and from where.
@@ -48,7 +48,7 @@ impl RequestContext {
     /// Makes a change and writes it down; on return this node shows it.
     pub(super) async fn decide(&self, change: ControlCommand, note: Note) -> Result<(), Refusal> {
         let entry = AuditEntry {
-            at: now(),
+            at: Timestamp::now(),
             actor: self.actor(),
             user_id: self.user_id(),
             address: self.peer.addr.ip().to_string(),

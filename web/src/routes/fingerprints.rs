@@ -102,7 +102,7 @@ async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Re
         statements.extend(found);
     }
     // Parsing is work, and needs a deep stack of its own.
-    let grouped = tokio::task::spawn_blocking(move || group(statements)).await;
+    let grouped = pga_runtime::spawn_blocking(move || group(statements)).await;
     grouped.map_err(|_| Refusal::internal())
 }
 

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use pga_insight::plan::Plan;
 use pga_insight::prediction::validate;
+use pga_storage::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -19,7 +20,6 @@ use crate::analyses::workload::plans;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 /// Days that a training may look back at.
 const DAYS: (i64, i64) = (1, 365);
@@ -191,7 +191,7 @@ async fn health(ask: RequestContext) -> Result<Response, Refusal> {
         "status": if is_healthy { "healthy" } else { "unhealthy" },
         "circuit_breaker": breaker,
         "source": source,
-        "timestamp": now().to_string(),
+        "timestamp": Timestamp::now().to_string(),
     });
     Ok(json(StatusCode::OK, &answer))
 }
@@ -201,7 +201,7 @@ async fn breaker(ask: RequestContext) -> Result<Response, Refusal> {
     let answer = json!({
         "state": state.unwrap_or("closed"),
         "is_configured": state.is_some(),
-        "timestamp": now().to_string(),
+        "timestamp": Timestamp::now().to_string(),
     });
     Ok(json(StatusCode::OK, &answer))
 }
@@ -258,7 +258,7 @@ async fn begin(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
     }
     let job = started(order.at);
     let (mine, whole) = (job.clone(), order.clone());
-    tokio::spawn(async move {
+    pga_runtime::spawn(async move {
         if let Err(error) = train(&*api, &mine, days, &whole).await {
             tracing::warn!(job = mine.job_id, %error, "training failed");
         }
@@ -342,7 +342,7 @@ async fn told(
             }
         }
     }
-    let at = now();
+    let at = Timestamp::now();
     let mut answer = serde_json::to_value(&predicted.answer).unwrap_or_default();
     answer["query_hash"] = json!(hash);
     answer["prediction_id"] = json!(prediction_id(at, predicted.answer.range));
@@ -394,7 +394,7 @@ async fn check(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
         "accuracy_score": validation.accuracy_score,
         "within_confidence_interval": validation.within_confidence_interval,
         "message": "Prediction validated",
-        "timestamp": now().to_string(),
+        "timestamp": Timestamp::now().to_string(),
     });
     let done = crate::analyses::Done {
         position: Some(position),

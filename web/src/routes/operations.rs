@@ -1,5 +1,6 @@
 //! Health, version, metrics, cluster status.
 
+use pga_storage::Timestamp;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
@@ -13,7 +14,6 @@ use super::shape::{Shape, always};
 use super::table::{Access, Content, Handler, Route};
 use crate::refusal::Refusal;
 use crate::reply::{content, json, raw_json};
-use crate::wall_clock::now;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const API_VERSION: &str = "1.0.0";
@@ -105,7 +105,7 @@ async fn health(ask: RequestContext) -> Result<Response, Refusal> {
     let body = json!({
         "status": word,
         "version": VERSION,
-        "timestamp": now().to_string(),
+        "timestamp": Timestamp::now().to_string(),
         "uptime": ask.context.started.elapsed().as_secs(),
         "database_ok": health.ready,
         "timescale_ok": health.store_ok,

@@ -1,5 +1,6 @@
 //! Which settings to change for a statement (contract 1.9).
 
+use pga_storage::Timestamp;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
@@ -15,7 +16,6 @@ use super::table::{Access, Content, Handler, Route};
 use crate::analyses::{findings, parameters};
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const SUGGESTION: Shape = Shape::Object(&[
     always("id", Shape::Integer),
@@ -126,7 +126,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let mut answer = json!({
         "query_hash": hash,
         "count": rows.len(),
-        "timestamp": now().to_string(),
+        "timestamp": Timestamp::now().to_string(),
     });
     let mut types = BTreeMap::<String, u32>::new();
     for row in &rows {

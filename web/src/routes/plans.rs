@@ -22,7 +22,6 @@ use crate::auth::forbidden;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 use crate::{Principal, Push, timestamps};
 
 /// Type of the elements that plans are kept as.
@@ -171,7 +170,7 @@ async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal
         .filter(|hash| *hash != 0);
     let hash = hash.ok_or_else(|| invalid("query_hash is missing, or no 64-bit number but 0"))?;
     let at = match given.get("collected_at").and_then(Value::as_str) {
-        None => now(),
+        None => Timestamp::now(),
         Some(text) => timestamps::parse_text(text).map_err(|_| {
             invalid(format!(
                 "collected_at is {text:?}: write a time such as 2027-01-31T00:00:00Z"
@@ -198,7 +197,7 @@ async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal
         external_id,
         hostname,
         version: String::new(),
-        received_at: now(),
+        received_at: Timestamp::now(),
         idempotency: None,
         elements: vec![Element::Document(Document {
             kind: KIND.to_owned(),

@@ -1,10 +1,12 @@
 //! The push: read, wait for a turn, decode, authenticate, hand over, acknowledge.
 
-use std::time::{Duration, Instant};
+use pga_runtime::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pga_config::CollectorId;
+use pga_storage::Timestamp;
 use pga_storage::{ContentKey, Element, Idempotency};
 use warp::reply::Response;
 use xxhash_rust::xxh3::Xxh3;
@@ -21,7 +23,6 @@ use crate::decode::{DecodedPush, PushRoute, Rejected, blame_headers, decode_with
 use crate::metrics::WebMetrics;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 use crate::{Push, PushAck};
 
 /// Bodies from this size on are decoded on a blocking thread, in bytes.
@@ -91,7 +92,7 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
     if let Err(error) = context.api.admits_pushes() {
         return Err(body::refuse(body, error.into()).await);
     }
-    let received_at = now();
+    let received_at = Timestamp::now();
     let limits = &context.options.limits;
     let mut lease = context.budget.lease();
     let bytes = body::read(
@@ -213,7 +214,7 @@ async fn decode(
     route: PushRoute,
     mut lease: Lease,
 ) -> Result<(DecodedPush, Lease), Refusal> {
-    let started = Instant::now();
+    let started = pga_runtime::now();
     let looks_plain = bytes
         .first()
         .is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b'{');
@@ -225,11 +226,11 @@ async fn decode(
     let limits = ask.context.options.limits.clone();
     let blocking = bytes.len() > threshold;
     let work = move || {
-        let outcome = decode_within(&bytes, route, &limits, now(), Some(&mut lease));
+        let outcome = decode_within(&bytes, route, &limits, Timestamp::now(), Some(&mut lease));
         outcome.map(|decoded| (decoded, lease))
     };
     let outcome = if blocking {
-        tokio::task::spawn_blocking(work)
+        pga_runtime::spawn_blocking(work)
             .await
             .map_err(|_| Refusal::internal())?
     } else {

@@ -18,7 +18,6 @@ use crate::context::Context;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::reply::{json, raw_json};
-use crate::wall_clock::now;
 
 const POSITION: HeaderName = HeaderName::from_static("x-pganalytics-position");
 const AGE: HeaderName = HeaderName::from_static("x-pganalytics-age-seconds");
@@ -280,7 +279,7 @@ pub(super) fn collector(segment: &str) -> Result<CollectorId, Refusal> {
 
 /// [from, to): as asked for, else the last `hours`.
 pub(super) fn window(args: &QueryString, hours: u32) -> Result<(Timestamp, Timestamp), Refusal> {
-    let to = args.time("to")?.unwrap_or_else(now);
+    let to = args.time("to")?.unwrap_or_else(Timestamp::now);
     let earlier = || Timestamp::from_micros(to.micros() - i64::from(hours) * HOUR_MICROS);
     let from = args.time("from")?.unwrap_or_else(earlier);
     if from >= to {

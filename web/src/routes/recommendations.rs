@@ -1,5 +1,6 @@
 //! What to do, from all analyses, what is worth most first (contract 1.13).
 
+use pga_storage::Timestamp;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
@@ -18,7 +19,6 @@ use crate::analyses::{findings, indexes, parameters, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const RECOMMENDATION: Shape = Shape::Object(&[
     always("id", Shape::Integer),
@@ -118,7 +118,7 @@ async fn loads(ask: &RequestContext) -> Result<Loads, Refusal> {
         ask.read_here(|state| state.watched().map(|(id, _)| *id).collect())?;
     let mut all = Loads::new();
     for collector in collectors {
-        let window = Window::hours_before(now(), 24);
+        let window = Window::hours_before(Timestamp::now(), 24);
         let found = statements(&*ask.context.api, collector, window, None).await?;
         let server = collector.to_string();
         all.extend(
@@ -218,7 +218,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     };
     let loads = loads(&ask).await?;
     let mut rows = Vec::new();
-    let from = Window::hours_before(now(), HOURS).from;
+    let from = Window::hours_before(Timestamp::now(), HOURS).from;
     for (source, kind) in SOURCES {
         if args
             .text("source_type")

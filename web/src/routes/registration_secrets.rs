@@ -22,7 +22,6 @@ use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::secret_hash::sha256;
-use crate::wall_clock::now;
 
 const SECRET: Shape = Shape::Object(&[
     always("id", Shape::Text),
@@ -135,7 +134,9 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let answer = ask.read(|state| {
         let mut secrets: Vec<_> = state.registration_secrets().iter().collect();
         secrets.sort_by_key(|(id, secret)| (std::cmp::Reverse(secret.created_at), **id));
-        page.answer(&secrets, |(id, secret)| show(**id, secret, now()))
+        page.answer(&secrets, |(id, secret)| {
+            show(**id, secret, Timestamp::now())
+        })
     });
     Ok(json(StatusCode::OK, &answer.await?))
 }
@@ -154,7 +155,7 @@ async fn find(ask: &RequestContext) -> Result<(u64, RegistrationSecret), Refusal
 
 async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let (id, secret) = find(&ask).await?;
-    Ok(json(StatusCode::OK, &show(id, &secret, now())))
+    Ok(json(StatusCode::OK, &show(id, &secret, Timestamp::now())))
 }
 
 async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
@@ -167,10 +168,10 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
     if given.max_uses == Some(0) {
         return Err(invalid("max_uses is 0: leave it out for no bound"));
     }
-    let at = now();
+    let at = Timestamp::now();
     let (id, text) = (
-        rand::random::<u64>(),
-        URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
+        pga_runtime::random::<u64>(),
+        URL_SAFE_NO_PAD.encode(pga_runtime::random::<[u8; 32]>()),
     );
     let made = RegistrationSecret {
         name: given.name.clone(),
@@ -196,7 +197,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
 async fn revoke(ask: RequestContext) -> Result<Response, Refusal> {
     let (id, found) = find(&ask).await?;
     let note = Note::new("registration-secret.revoke", &found.name);
-    let note = note.before(show(id, &found, now()));
+    let note = note.before(show(id, &found, Timestamp::now()));
     let revoke = RegistrationSecretCommand::Revoke { id };
     ask.decide(ControlCommand::RegistrationSecret(revoke), note)
         .await?;

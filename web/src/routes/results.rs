@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use pga_cluster::{ControlCommand, Decision, InsightCommand};
+use pga_storage::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -18,7 +19,6 @@ use crate::analyses::{indexes, parameters, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 /// Longest note, in characters.
 const MAX_NOTE: usize = 2_000;
@@ -115,7 +115,7 @@ async fn implement(ask: RequestContext, body: BodyStream) -> Result<Response, Re
         let text = "No recommendation of this id is known";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     }
-    let at = now();
+    let at = Timestamp::now();
     let decision = Decision {
         verdict: "implemented".to_owned(),
         note: given.notes.clone(),

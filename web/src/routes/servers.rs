@@ -21,7 +21,6 @@ use super::users::invalid;
 use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// Points of one series at most, as Prometheus has it.
@@ -164,7 +163,7 @@ fn servers(ask: &RequestContext) -> Result<Vec<Server>, Refusal> {
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let page = Page::of(&QueryString::parse(&ask.query)?);
-    let answer = page.answer(&servers(&ask)?, |server| server.show(now()));
+    let answer = page.answer(&servers(&ask)?, |server| server.show(Timestamp::now()));
     Ok(json(StatusCode::OK, &answer))
 }
 
@@ -183,7 +182,7 @@ pub(super) fn find(ask: &RequestContext) -> Result<Server, Refusal> {
 async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let server = find(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let to = now();
+    let to = Timestamp::now();
     let wanted = Wanted {
         collector: server.collector,
         database: None,
@@ -317,7 +316,7 @@ fn measures(table: &'static Table, aggregate: Aggregate) -> Vec<Measure> {
 async fn metrics(ask: RequestContext) -> Result<Response, Refusal> {
     let server = find(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let to = args.time("end_time")?.unwrap_or_else(now);
+    let to = args.time("end_time")?.unwrap_or_else(Timestamp::now);
     let day_before = Timestamp::from_micros(to.micros() - 24 * HOUR_MICROS);
     let from = args.time("start_time")?.unwrap_or(day_before);
     if from >= to {

@@ -21,7 +21,6 @@ use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
-use crate::wall_clock::now;
 
 /// Matchers of one thing.
 const MAX_MATCHERS: usize = 20;
@@ -219,7 +218,7 @@ fn show(state: &State, id: u64, silence: &Silence, at: Timestamp) -> Value {
 async fn list(ask: RequestContext, windows: bool) -> Result<Response, Refusal> {
     let page = Page::of(&QueryString::parse(&ask.query)?);
     let answer = ask.read(|state| {
-        let at = now();
+        let at = Timestamp::now();
         let all: Vec<_> = (state.silences().iter().rev())
             .filter(|(_, silence)| silence.is_window == windows && silence.to > at)
             .collect();
@@ -278,7 +277,7 @@ async fn create(
     is_window: bool,
 ) -> Result<Response, Refusal> {
     let given: Given = small_json(&ask, body).await?;
-    let at = now();
+    let at = Timestamp::now();
     let silence = silence(given, ask.actor(), is_window, at)?;
     let action = if is_window {
         "maintenance-window.create"

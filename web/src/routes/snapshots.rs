@@ -21,7 +21,6 @@ use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
-use crate::wall_clock::now;
 
 /// The window of a snapshot that names none: the hour before it is made.
 const WINDOW: i64 = 3_600_000_000;
@@ -166,7 +165,7 @@ fn show(id: u64, moment: &Moment) -> Value {
 
 async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let given: Given = small_json(&ask, body).await?;
-    let moment = moment(given, ask.actor(), now())?;
+    let moment = moment(given, ask.actor(), Timestamp::now())?;
     let note = Note::new("snapshot.create", &moment.name);
     let command = InsightCommand::PutMoment {
         moment: moment.clone(),

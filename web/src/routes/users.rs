@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use pga_cluster::{ControlCommand, NewUser, PeopleCommand, Person, State, User};
+use pga_storage::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -21,7 +22,6 @@ use crate::new_user::{
 };
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 /// The contract's User, and what came later.
 pub(super) const USER: Shape = Shape::Object(&[
@@ -221,7 +221,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
         },
         full_name: full_name.clone(),
         must_change_password: temporary.is_some(),
-        at: now(),
+        at: Timestamp::now(),
     };
     let after = json!({ "email": given.email, "role": role, "full_name": full_name });
     let note = Note::new("user.create", &given.username).after(after);
@@ -264,7 +264,7 @@ async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
         full_name: given.full_name,
         role: given.role,
         is_active: given.is_active,
-        at: now(),
+        at: Timestamp::now(),
     };
     let note = Note::new("user.update", user.username)
         .before(before)
@@ -293,7 +293,7 @@ async fn reset_password(ask: RequestContext) -> Result<Response, Refusal> {
         password_hash: ask.context.passwords.hash(password.clone()).await?,
         must_change_password: true,
         keep: None,
-        at: now(),
+        at: Timestamp::now(),
     };
     let note = Note::new("user.reset-password", user.username);
     ask.decide(ControlCommand::People(set), note).await?;

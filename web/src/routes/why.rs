@@ -17,7 +17,6 @@ use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::wall_clock::now;
 
 const MINUTE: i64 = 60_000_000;
 /// Samples that a time needs to be compared with.
@@ -174,7 +173,7 @@ async fn usual(
 async fn why(ask: RequestContext) -> Result<Response, Refusal> {
     let server = find(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let to = args.time("at")?.unwrap_or_else(now);
+    let to = args.time("at")?.unwrap_or_else(Timestamp::now);
     let minutes = i64::from(args.number("minutes", 1, 60, 10));
     let window = Window {
         collector: server.collector,
@@ -216,7 +215,7 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
             question.statements.insert(id, statement);
         }
     }
-    let answer = tokio::task::spawn_blocking(move || explain(&question)).await;
+    let answer = pga_runtime::spawn_blocking(move || explain(&question)).await;
     let answer = answer.map_err(|_| Refusal::internal())?;
     let mut shown = serde_json::to_value(answer).map_err(|_| Refusal::internal())?;
     shown["server_id"] = json!(server.entry.server_id);

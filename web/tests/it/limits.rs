@@ -1,6 +1,6 @@
 //! Limits of time, memory and connections.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pga_web::{WebLimits, WebOptions};
 use tokio::io::AsyncWriteExt;
@@ -38,7 +38,7 @@ async fn slow_clients_are_cut_off() {
             "HTTP/1.1 408",
         ),
     ] {
-        let started = Instant::now();
+        let started = pga_runtime::now();
         let mut stream = TcpStream::connect(server.addr).await.unwrap();
         stream.write_all(bytes.as_bytes()).await.unwrap();
         let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
@@ -94,18 +94,18 @@ async fn a_spent_byte_budget_is_503_until_it_is_free() {
     let head = "POST /api/v1/metrics/push HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n{";
     let mut holder = TcpStream::connect(server.addr).await.unwrap();
     holder.write_all(head.as_bytes()).await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = pga_runtime::now() + Duration::from_secs(10);
     loop {
         let answer = server.push("", CYCLE).await;
         if answer.status == 503 {
             assert!(answer.header("retry-after").is_some());
             break;
         }
-        assert!(Instant::now() < deadline, "the budget is never taken");
+        assert!(pga_runtime::now() < deadline, "the budget is never taken");
     }
     drop(holder);
     while server.push("", CYCLE).await.status != 200 {
-        assert!(Instant::now() < deadline, "the budget never comes back");
+        assert!(pga_runtime::now() < deadline, "the budget never comes back");
     }
 }
 
@@ -126,13 +126,13 @@ async fn pushes_wait_for_their_turn_but_not_for_long_nor_for_slow_clients() {
     let quorum = server.node.quorum.lock().await;
     let (one, other, ()) = tokio::join!(server.push("", CYCLE), server.push("", CYCLE), async {
         let refused = r#"pganalytics_http_refusals_total{reason="queue_wait"} 1"#;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = pga_runtime::now() + Duration::from_secs(20);
         loop {
             let metrics = String::from_utf8(server.get("/metrics", "").await.body).unwrap();
             if metrics.contains(refused) {
                 break;
             }
-            assert!(Instant::now() < deadline, "never refused: {metrics}");
+            assert!(pga_runtime::now() < deadline, "never refused: {metrics}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         drop(quorum);
@@ -166,14 +166,14 @@ async fn a_connection_over_the_limit_is_closed_at_once() {
     assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
     first.write_all(live).await.unwrap();
     assert!(read_to_end(&mut first).await.starts_with(b"HTTP/1.1 200"));
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = pga_runtime::now() + Duration::from_secs(10);
     loop {
         let mut third = TcpStream::connect(server.addr).await.unwrap();
         drop(third.write_all(live).await);
         if read_to_end(&mut third).await.starts_with(b"HTTP/1.1 200") {
             break;
         }
-        assert!(Instant::now() < deadline, "the slot never comes back");
+        assert!(pga_runtime::now() < deadline, "the slot never comes back");
     }
     let metrics = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let text = String::from_utf8(exchange(server.addr, metrics).await.body).unwrap();

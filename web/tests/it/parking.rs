@@ -1,6 +1,6 @@
 //! Idle connections, which the server parks, are served as any other when they speak again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pga_web::{WebLimits, WebOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Until this many connections are parked, one of which may be silent since it was opened.
 async fn until_parked(server: &Server, wanted: u32) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = pga_runtime::now() + PATIENCE;
     let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let line = format!("\npganalytics_http_connections_parked {wanted}\n");
     loop {
@@ -24,7 +24,10 @@ async fn until_parked(server: &Server, wanted: u32) {
         if text.contains(&line) {
             return;
         }
-        assert!(Instant::now() < deadline, "never {wanted} parked: {text}");
+        assert!(
+            pga_runtime::now() < deadline,
+            "never {wanted} parked: {text}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -134,7 +137,7 @@ async fn a_server_that_stops_closes_parked_connections() {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     ask(&mut stream, LIVE.as_bytes()).await;
     until_parked(&server, 1).await;
-    let started = Instant::now();
+    let started = pga_runtime::now();
     server.stop().await;
     assert_eq!(read_to_end(&mut stream).await, b"");
     let drain_timeout = WebLimits::default().drain_timeout;

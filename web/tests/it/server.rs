@@ -38,7 +38,7 @@ impl Server {
         let metrics = WebMetrics::register(&registry).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let api = Arc::clone(&node);
-        let task = tokio::spawn(serve(
+        let task = pga_runtime::spawn(serve(
             listener,
             api,
             options,

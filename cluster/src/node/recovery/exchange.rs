@@ -46,7 +46,7 @@ async fn write(core: &Core) {
             _ = tick.tick() => {}
         }
         let peer_watermarks = Arc::clone(&core.peer_watermarks);
-        if let Err(error) = tokio::task::spawn_blocking(move || peer_watermarks.save()).await {
+        if let Err(error) = pga_runtime::spawn_blocking(move || peer_watermarks.save()).await {
             tracing::warn!(%error, "cannot write what was seen of the peers' disks");
         }
     }

@@ -4,7 +4,6 @@
 //! `<dir>/life`, a [`SealedFile`]: the number of the incarnation, u64 le. A node that never began
 //! anew has none, and is its incarnation 0.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,13 +60,8 @@ impl Incarnation {
 
     /// Begins the incarnation `number`; durable on return.
     pub(crate) fn begin(&self, number: u64) -> Result<()> {
-        let path = self.file.path();
         self.file
             .write(&number.to_le_bytes())
-            .and_then(|()| {
-                path.parent()
-                    .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-            })
             .map_err(|source| self.error("write", source))?;
         self.number.store(number, Ordering::Release);
         Ok(())

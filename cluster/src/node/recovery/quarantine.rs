@@ -9,10 +9,9 @@
 //! `recovering`, with all or some of the directories still in place: the next start finds the
 //! damage again, and moves them.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self};
+use std::io::{self};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::node::{Error, Result};
 
@@ -55,22 +54,13 @@ impl Quarantine {
     /// Notes durably that this node recovers.
     pub(crate) fn begin(&self, why: &str) -> Result<()> {
         let note = self.note();
-        let write = || -> io::Result<()> {
-            let draft = note.with_extension("new");
-            let mut file = File::create(&draft)?;
-            file.write_all(why.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&draft, &note)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        write().map_err(|source| file_error("write", &note, source))
+        pga_runtime::replace_file(&note, why.as_bytes())
+            .map_err(|source| file_error("write", &note, source))
     }
 
     /// Moves log and snapshots aside; answers where they are. Nobody may have them open.
     pub(crate) fn move_aside(&self) -> Result<PathBuf> {
-        let seconds = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |now| now.as_secs());
+        let seconds = pga_runtime::unix_time().as_secs();
         let parent = self.dir.join("quarantine");
         let mut place = parent.join(seconds.to_string());
         for again in 2_u32.. {
@@ -87,9 +77,9 @@ impl Quarantine {
                     fs::rename(&from, place.join(name))?;
                 }
             }
-            File::open(&place)?.sync_all()?;
-            File::open(self.dir.join("quarantine"))?.sync_all()?;
-            File::open(&self.dir)?.sync_all()
+            pga_runtime::sync_dir(&place)?;
+            pga_runtime::sync_dir(&self.dir.join("quarantine"))?;
+            pga_runtime::sync_dir(&self.dir)
         };
         make().map_err(|source| file_error("move the damaged log to", &place, source))?;
         Ok(place)
@@ -100,7 +90,7 @@ impl Quarantine {
         let note = self.note();
         let remove = || match fs::remove_file(&note) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => File::open(&self.dir)?.sync_all(),
+            _ => pga_runtime::sync_dir(&self.dir),
         };
         remove().map_err(|source| file_error("remove", &note, source))
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pga_config::NodeId;
-use tokio::time::Instant;
+use pga_runtime::Instant;
 
 use super::decision::{Decision, Own, decide};
 use super::{PeerStanding, Standing, ask_all};
@@ -55,7 +55,7 @@ async fn recover(core: &Core) -> Result<()> {
         let standing = core.standing.borrow().clone();
         let mut own = core.own();
         if own.has_majority() {
-            own.waited = majority.get_or_insert_with(Instant::now).elapsed() >= PATIENCE;
+            own.waited = majority.get_or_insert_with(pga_runtime::now).elapsed() >= PATIENCE;
         }
         let decision = decide(&standing, &own, core.configured.len(), &answers);
         if decision != last {
@@ -205,7 +205,7 @@ impl Core {
         let Some(peer) = peers.iter().find(|peer| peer.node == leader) else {
             return Changed::NotLeader;
         };
-        self.request_change(leader, &peer.quic, change, Instant::now() + within)
+        self.request_change(leader, &peer.quic, change, pga_runtime::now() + within)
             .await
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_with_the_patience_for_those_who_do_not_tell() {
         assert_eq!(within_patience(ANSWER, None), ANSWER);
-        let majority = Some(Instant::now());
+        let majority = Some(pga_runtime::now());
         assert_eq!(within_patience(ANSWER, majority), ANSWER);
         tokio::time::advance(Duration::from_millis(1_700)).await;
         let left = Duration::from_millis(300);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
 use pga_storage::{Position, Store};
 
@@ -76,7 +75,7 @@ impl Inner {
     /// Builds the snapshot as of the flush watermark (design D12), unless the newest one is as new.
     pub(super) async fn build(self: &Arc<Self>) -> Result<Option<(Meta, SnapshotDir)>> {
         let _busy = self.busy.lock().await;
-        let started = Instant::now();
+        let started = pga_runtime::now();
         let made = self.snapshots.prepare()?;
         let flushed = match &self.own_store {
             None => *self.flushed.borrow(),
@@ -92,7 +91,7 @@ impl Inner {
             return Ok(self.current());
         }
         let inner = Arc::clone(self);
-        let built = tokio::task::spawn_blocking(move || inner.build_at(flushed, &made))
+        let built = pga_runtime::spawn_blocking(move || inner.build_at(flushed, &made))
             .await
             .map_err(|error| Error::Fatal(error.to_string()))??;
         if let Some((meta, dir)) = &built {
@@ -153,7 +152,7 @@ impl Inner {
         let stored = stored.unwrap_or_default();
         let upto = stored.index.max(goal.index);
         let inner = Arc::clone(self);
-        let staged = tokio::task::spawn_blocking(move || inner.stage_at(upto, stored, made)).await;
+        let staged = pga_runtime::spawn_blocking(move || inner.stage_at(upto, stored, made)).await;
         staged.map_err(|error| Error::Fatal(error.to_string()))?
     }
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::super::Service;
 use super::{Fate, LinkFaults, MemoryTransport, TraceEvent};
@@ -58,7 +58,7 @@ impl MemoryNetwork {
         Arc::new(Self {
             state: Mutex::new(State {
                 dice: StdRng::seed_from_u64(seed),
-                start: Instant::now(),
+                start: pga_runtime::now(),
                 faults: LinkFaults::default(),
                 links: BTreeMap::new(),
                 cut: BTreeSet::new(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::super::{
     FrameReceiver, FrameSender, FrameSink, FrameSource, MAX_FRAME_BYTES, RefusalReason,
@@ -61,7 +61,7 @@ pub(super) fn direction(route: &Route) -> (FrameSender, FrameReceiver) {
     let sink = Sink {
         route: route.clone(),
         queue,
-        last: Instant::now(),
+        last: pga_runtime::now(),
         broken: false,
     };
     let source = Source {
@@ -105,7 +105,7 @@ impl Sink {
         {
             // Frames never overtake each other.
             Some(after) => {
-                self.last = self.last.max(Instant::now() + after);
+                self.last = self.last.max(pga_runtime::now() + after);
                 item
             }
             None => {

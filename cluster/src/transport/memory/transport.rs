@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_config::NodeId;
-use tokio::time::{Instant, sleep, timeout_at};
+use pga_runtime::Instant;
+use tokio::time::{sleep, timeout_at};
 
 use super::super::snapshot::is_plain_name;
 use super::super::{
@@ -75,7 +76,7 @@ impl MemoryTransport {
                 reply.send(answer).ok();
             }
         };
-        tokio::spawn(async move {
+        pga_runtime::spawn(async move {
             tokio::select! { biased; () = incarnation.ended() => {}, () = served => {} }
         });
         let answer = async {
@@ -120,7 +121,7 @@ impl Transport for MemoryTransport {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Bytes, TransportError>> {
         Box::pin(async move {
-            let deadline = Instant::now() + timeout;
+            let deadline = pga_runtime::now() + timeout;
             if body.len() > MAX_FRAME_BYTES {
                 let reason = RefusalReason::Malformed;
                 return Err(TransportError::Refused { peer, reason });
@@ -158,7 +159,7 @@ impl Transport for MemoryTransport {
             let (sender, requests) = direction(&route);
             let (answers, receiver) = direction(&route.back());
             let from = Peer::Node(self.node);
-            tokio::spawn(async move {
+            pga_runtime::spawn(async move {
                 tokio::select! {
                     biased;
                     () = there.ended() => {},
@@ -178,7 +179,7 @@ impl Transport for MemoryTransport {
         stall_timeout: Duration,
     ) -> BoxFuture<'a, Result<Bytes, TransportError>> {
         Box::pin(async move {
-            let deadline = Instant::now() + stall_timeout;
+            let deadline = pga_runtime::now() + stall_timeout;
             let there = self.reach(peer, addr, "snapshot")?;
             let dir = there
                 .spool

@@ -139,7 +139,7 @@ impl Dialer {
                 _ => {}
             }
         }
-        let task = tokio::spawn(Arc::clone(self).dial(peer, addr.to_owned()));
+        let task = pga_runtime::spawn(Arc::clone(self).dial(peer, addr.to_owned()));
         let attempt = async move {
             task.await
                 .unwrap_or_else(|error| Err(unreachable(peer, &error)))
@@ -174,7 +174,7 @@ impl Dialer {
         self.refusals.accepted(peer);
         self.metrics.connected(Side::Client);
         let (watched, metrics) = (connection.clone(), self.metrics.clone());
-        tokio::spawn(async move {
+        pga_runtime::spawn(async move {
             let reason = watched.closed().await;
             metrics.disconnected(Side::Client);
             tracing::info!(peer = %peer, error = %reason, "connection to peer closed");

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pga_config::NodeId;
+use pga_runtime::Instant;
 use quinn::WriteError;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 
 use super::super::{
     FrameReceiver, FrameSender, MAX_FRAME_BYTES, RefusalReason, RpcKind, SnapshotFile,
@@ -36,7 +36,7 @@ impl Dialer {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Bytes, TransportError> {
-        let (started, deadline) = (Instant::now(), Instant::now() + timeout);
+        let (started, deadline) = (pga_runtime::now(), pga_runtime::now() + timeout);
         let outcome = self.call_until(peer, addr, kind, body, deadline).await;
         self.metrics.called(kind, started.elapsed(), &outcome);
         outcome
@@ -102,7 +102,7 @@ impl Dialer {
             let sender = FrameSender::new(StreamSink { peer, writer });
             Ok((sender, FrameReceiver::new(StreamSource { peer, reader })))
         };
-        until(Instant::now() + timeout, opening)
+        until(pga_runtime::now() + timeout, opening)
             .await
             .unwrap_or_else(|| Err(unreachable(peer, &"no stream in time")))
     }
@@ -115,7 +115,7 @@ impl Dialer {
         files: Vec<SnapshotFile>,
         stall: Duration,
     ) -> Result<Bytes, TransportError> {
-        let (writer, mut reader) = until(Instant::now() + stall, self.open(peer, addr))
+        let (writer, mut reader) = until(pga_runtime::now() + stall, self.open(peer, addr))
             .await
             .unwrap_or_else(|| Err(unreachable(peer, &"no connection in time")))?;
         writer.set_low_priority();
@@ -125,7 +125,7 @@ impl Dialer {
             stall,
         };
         let sent = sending.all(header, files).await?;
-        until(Instant::now() + stall, answer(peer, sent, &mut reader))
+        until(pga_runtime::now() + stall, answer(peer, sent, &mut reader))
             .await
             .unwrap_or(Err(TransportError::Timeout { peer }))
     }
@@ -223,7 +223,12 @@ impl Sending {
         body: Bytes,
     ) -> Result<Result<(), WriteError>, TransportError> {
         let peer = self.peer;
-        match until(Instant::now() + self.stall, self.writer.send(head, body)).await {
+        match until(
+            pga_runtime::now() + self.stall,
+            self.writer.send(head, body),
+        )
+        .await
+        {
             Some(Ok(())) => Ok(Ok(())),
             Some(Err(stopped @ WriteError::Stopped(_))) => Ok(Err(stopped)),
             Some(Err(error)) => Err(broken(peer, &error)),

@@ -59,7 +59,7 @@ struct OpenFile {
 
 impl Receiving {
     async fn begin(spool: &Path, max_bytes: u64) -> Result<Self, ReceiveError> {
-        let dir = spool.join(format!("{DIR_PREFIX}{}", uuid::Uuid::new_v4().simple()));
+        let dir = spool.join(format!("{DIR_PREFIX}{}", pga_runtime::uuid().simple()));
         tokio::fs::create_dir_all(&dir).await?;
         Ok(Self {
             snapshot: ReceivedSnapshot::new(dir, Vec::new()),

@@ -93,7 +93,7 @@ struct RandomIds;
 
 impl ConnectionIdGenerator for RandomIds {
     fn generate_cid(&mut self) -> ConnectionId {
-        ConnectionId::new(&rand::random::<[u8; 8]>())
+        ConnectionId::new(&pga_runtime::random::<[u8; 8]>())
     }
 
     fn cid_len(&self) -> usize {

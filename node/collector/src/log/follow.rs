@@ -1,14 +1,14 @@
 //! Reading on: from bytes to events, so many at a time. It blocks.
 
+use pga_runtime::Instant;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pga_server_log::rate::{DurationSum, Limiter, Limits, Second};
 use pga_server_log::tail::{FileKind, Gap, Position, Tail, TailError};
 use pga_server_log::{Class, Counts, Event, Level, Reader, Record, Timestamp, Values};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use super::place::Found;
 use crate::connection::APPLICATION;
@@ -88,7 +88,7 @@ impl Follower {
                 false => Values::Removed,
             },
             told: Counts::default(),
-            last_bytes: Instant::now(),
+            last_bytes: pga_runtime::now(),
         })
     }
 
@@ -112,7 +112,7 @@ impl Follower {
                 records.extend(self.reader.finish());
             }
             if !chunk.bytes.is_empty() {
-                self.last_bytes = Instant::now();
+                self.last_bytes = pga_runtime::now();
             } else if is_all && self.last_bytes.elapsed() >= SILENCE {
                 records.extend(self.reader.flush());
             }
@@ -171,7 +171,7 @@ fn is_own(record: &Record) -> bool {
 }
 
 fn now() -> Timestamp {
-    let micros = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000;
+    let micros = pga_runtime::unix_time().as_micros();
     Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 

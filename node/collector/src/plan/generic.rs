@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use pga_server_log::{is_one_statement, plan_without_values, statement_without_values};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::{Plans, Source, TAG};
 use crate::connection::{Connection, ReadError};

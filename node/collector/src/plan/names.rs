@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use pga_server_log::statement_without_values;
-use tokio::time::Instant;
 
 use super::TAG;
 use crate::connection::{Connection, ReadError};

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::source::Source;
 
@@ -67,7 +67,7 @@ mod tests {
     fn rows_that_changed_are_kept_and_all_once_an_hour() {
         let mut sources = SOURCES.iter();
         let source = sources.find(|source| source.kind == "pg_table").unwrap();
-        let start = Instant::now();
+        let start = pga_runtime::now();
         let mut changes = Changes::default();
         let row = |relid: i64, scans: i64, age: i64| json!({ "relid": relid, "seq_scan": scans, "xid_age": age });
         for (name, seconds, rows, want) in [

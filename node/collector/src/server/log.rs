@@ -1,7 +1,7 @@
 //! The server's log.
 
+use pga_runtime::Instant;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::Server;
 use crate::log::{KIND, Log, LogHealth, LogPosition};

@@ -1,7 +1,7 @@
 //! Plans of the statements that cost most.
 
+use pga_runtime::Instant;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::Server;
 use crate::connection::Connection;

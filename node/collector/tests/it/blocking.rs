@@ -13,13 +13,13 @@ async fn a_session_that_waits_is_seen_with_the_one_that_holds_it() {
         holder.batch_execute(setup).await.unwrap();
         let hold = "BEGIN; UPDATE t SET secret = 'swordfish' WHERE id = 1";
         holder.batch_execute(hold).await.unwrap();
-        let waiting = tokio::spawn(async move {
+        let waiting = pga_runtime::spawn(async move {
             waiter
                 .batch_execute("UPDATE t SET secret = 'tuna' WHERE id = 1")
                 .await
         });
         let mut server = postgres.server("postgres");
-        let start = tokio::time::Instant::now();
+        let start = pga_runtime::now();
         let mut round = 0;
         let found = until("the wait is seen", async || {
             round += 1;

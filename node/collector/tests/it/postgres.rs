@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use pga_collector::{Options, Server};
 use serde_json::Value;
-use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls};
 
 /// All majors that are supported.
@@ -77,7 +76,7 @@ impl Postgres {
     pub(crate) async fn connect_to(&self, database: &str) -> Client {
         let mut config: tokio_postgres::Config = self.dsn("postgres").parse().unwrap();
         let (client, connection) = config.dbname(database).connect(NoTls).await.unwrap();
-        tokio::spawn(connection);
+        pga_runtime::spawn(connection);
         client
     }
 
@@ -108,7 +107,9 @@ fn run_start(major: i32, dir: &Path, settings: &[String]) -> u16 {
 
 /// Everything, once.
 pub(crate) async fn collect(server: &mut Server) -> Vec<Value> {
-    server.collect(Instant::now(), "2026-01-01T00:00:00Z").await
+    server
+        .collect(pga_runtime::now(), "2026-01-01T00:00:00Z")
+        .await
 }
 
 /// The only element of a type; of one database, if that is named.
@@ -127,8 +128,8 @@ pub(crate) fn rows(element: &Value) -> &[Value] {
 
 /// Waits until `find` finds something.
 pub(crate) async fn until<T>(what: &str, mut find: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < deadline {
+    let deadline = pga_runtime::now() + Duration::from_secs(60);
+    while pga_runtime::now() < deadline {
         if let Some(found) = find().await {
             return found;
         }

@@ -36,7 +36,7 @@ async fn a_standby_is_read_and_its_promotion_is_seen() {
             .batch_execute("SELECT pg_promote(false)")
             .await
             .unwrap();
-        let start = tokio::time::Instant::now();
+        let start = pga_runtime::now();
         let mut round = 0;
         let role = until("the promotion is seen", async || {
             round += 1;

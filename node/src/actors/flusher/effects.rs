@@ -8,10 +8,8 @@ use pga_cluster::Command;
 use pga_storage::Position;
 use pga_storage::store::FlushReport;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::error::chain;
 use crate::flush_plan::Fact;
 use crate::flush_read::{Span, batch};
 use crate::replica::BufferedRange;
@@ -60,7 +58,9 @@ impl StoreWriter {
         let taken = tokio::time::timeout(limit, self.context.store.fence(term)).await;
         let watermark = match taken {
             Ok(Ok(watermark)) => watermark.position,
-            Ok(Err(error)) => return self.failed(term, "take over", &chain(&error)),
+            Ok(Err(error)) => {
+                return self.failed(term, "take over", &pga_runtime::error_chain(&error));
+            }
             Err(_) => return self.failed(term, "take over", "timed out"),
         };
         if !self.has_heard_of(watermark).await {
@@ -107,11 +107,17 @@ impl StoreWriter {
         from: Position,
         upto: Position,
     ) -> Fact {
-        let started = Instant::now();
+        let started = pga_runtime::now();
         let max = self.context.config.store.flush_size.bytes();
         let range = match self.context.replica.buffered(from, upto, max).await {
             Ok(range) => range,
-            Err(error) => return self.failed(term, "read the buffer for", &chain(&error)),
+            Err(error) => {
+                return self.failed(
+                    term,
+                    "read the buffer for",
+                    &pga_runtime::error_chain(&error),
+                );
+            }
         };
         self.check_gap(from, &range);
         if range.pushes.is_empty() {
@@ -121,11 +127,23 @@ impl StoreWriter {
         let reached = range.upto;
         let bytes: usize = range.pushes.iter().map(|push| push.record.len()).sum();
         let span = Span { after, term };
-        let decoded = tokio::task::spawn_blocking(move || batch(&range, span)).await;
+        let decoded = pga_runtime::spawn_blocking(move || batch(&range, span)).await;
         let batch = match decoded {
             Ok(Ok(batch)) => batch,
-            Ok(Err(error)) => return self.failed(term, "decode records for", &chain(&error)),
-            Err(error) => return self.failed(term, "decode records for", &chain(&error)),
+            Ok(Err(error)) => {
+                return self.failed(
+                    term,
+                    "decode records for",
+                    &pga_runtime::error_chain(&error),
+                );
+            }
+            Err(error) => {
+                return self.failed(
+                    term,
+                    "decode records for",
+                    &pga_runtime::error_chain(&error),
+                );
+            }
         };
         let limit = self.context.config.store.statement_timeout;
         match tokio::time::timeout(limit, self.context.store.flush(batch)).await {
@@ -137,7 +155,7 @@ impl StoreWriter {
                     has_more: reached.index < upto.index,
                 }
             }
-            Ok(Err(error)) => self.failed(term, "flush into", &chain(&error)),
+            Ok(Err(error)) => self.failed(term, "flush into", &pga_runtime::error_chain(&error)),
             Err(_) => self.failed(term, "flush into", "timed out, outcome unknown"),
         }
     }
@@ -247,7 +265,7 @@ async fn announce_latest(context: Arc<Context>, mut latest: watch::Receiver<Posi
         if position.index <= context.replica.flushed().borrow().index {
             continue;
         }
-        let deadline = Instant::now() + ANNOUNCE_TIMEOUT;
+        let deadline = pga_runtime::now() + ANNOUNCE_TIMEOUT;
         let command = Command::Flushed { position };
         if let Err(error) = context.replica.propose(command, deadline).await {
             tracing::debug!(%error, %position, "watermark not announced");

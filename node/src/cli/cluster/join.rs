@@ -50,7 +50,7 @@ pub(super) fn run(args: &JoinArgs) -> Result<Exit> {
     make_private_dir(&pki_dir)?;
     let answer = runtime(1)?
         .block_on(join(&bundle, &args.quic, &args.http))
-        .map_err(|error| Error::Unavailable(crate::error::chain(&error)))?;
+        .map_err(|error| Error::Unavailable(pga_runtime::error_chain(&error)))?;
     let ca = pem_certificate(&answer.authority);
     write_private(&pki_dir.join("ca.pem"), ca.as_bytes())?;
     write_private(

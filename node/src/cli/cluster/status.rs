@@ -65,7 +65,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
 
 fn over_http(args: &StatusArgs, node: &Endpoint) -> Result<ClusterStatus> {
     let failed =
-        |error: crate::client::ClientError| Error::Unavailable(crate::error::chain(&error));
+        |error: crate::client::ClientError| Error::Unavailable(pga_runtime::error_chain(&error));
     let mut options = ClientOptions::default();
     if let Some(ca) = &args.ca {
         options = options.with_ca_file(ca).map_err(failed)?;

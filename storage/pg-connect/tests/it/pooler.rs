@@ -30,9 +30,9 @@ async fn pool(mut client: TcpStream, port: u16) {
 async fn pooler(port: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
+    pga_runtime::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(pool(client, port));
+            pga_runtime::spawn(pool(client, port));
         }
     });
     address.port()

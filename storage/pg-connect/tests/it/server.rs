@@ -64,7 +64,7 @@ impl Server {
     pub(crate) async fn run(&self, sql: &str) {
         let text = format!("host=127.0.0.1 port={} user=postgres", self.port);
         let connected = connect(&text).await.unwrap();
-        tokio::spawn(connected.connection);
+        pga_runtime::spawn(connected.connection);
         connected.client.batch_execute(sql).await.unwrap();
     }
 }
@@ -83,7 +83,7 @@ pub(crate) async fn connect(text: &str) -> Result<Connected, ConnectError> {
 
 /// The one value of a query.
 pub(crate) async fn value(connected: Connected, sql: &str) -> String {
-    let driver = tokio::spawn(connected.connection);
+    let driver = pga_runtime::spawn(connected.connection);
     let row = connected.client.query_one(sql, &[]).await.unwrap();
     driver.abort();
     row.get(0)

@@ -49,7 +49,7 @@ impl Readers {
             }
             answer
         };
-        tokio::task::spawn_blocking(task)
+        pga_runtime::spawn_blocking(task)
             .await
             .map_err(|_| Error::Closed)?
     }

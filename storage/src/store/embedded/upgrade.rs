@@ -1,7 +1,8 @@
 //! Bringing older files to today's format.
 
+use pga_runtime::Instant;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, Row};
 
@@ -17,7 +18,7 @@ const LOOK: u64 = 100_000;
 
 /// From version 1, with a row per sample, to version 2. The caller commits.
 pub(super) fn samples_to_runs(db: &Connection, path: &Path) -> Result<()> {
-    let begun = Instant::now();
+    let begun = pga_runtime::now();
     tracing::info!(store = %path.display(), "upgrading the store: samples become runs");
     let samples = convert(db, path, begun).map_err(failed("upgrade"))?;
     tracing::info!(store = %path.display(), samples, elapsed = ?begun.elapsed(), "the store is upgraded");
@@ -40,7 +41,7 @@ fn convert(db: &Connection, path: &Path, begun: Instant) -> rusqlite::Result<u64
             runs.add(db, key, sample)?;
             samples += 1;
             if samples % LOOK == 0 && told.elapsed() > PROGRESS {
-                told = Instant::now();
+                told = pga_runtime::now();
                 tracing::info!(store = %path.display(), samples, elapsed = ?begun.elapsed(), "upgrading the store");
             }
         }

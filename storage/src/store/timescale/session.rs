@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use pga_runtime::Instant;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -78,7 +78,7 @@ impl Connector {
     /// `Unavailable` if that fails, takes longer than the connect timeout, or failed a moment ago.
     pub(super) async fn open(&self, purpose: Purpose) -> Result<Session> {
         if let Some(backoff) = self.backoff()
-            && Instant::now() < backoff.until
+            && pga_runtime::now() < backoff.until
         {
             return Err(failure::timed_out("reconnect so soon to"));
         }
@@ -129,7 +129,7 @@ impl Connector {
                 .backoff()
                 .map_or(BACKOFF.0, |last| (last.pause * 2).min(BACKOFF.1));
             Backoff {
-                until: Instant::now() + pause,
+                until: pga_runtime::now() + pause,
                 pause,
             }
         });
@@ -174,7 +174,7 @@ fn session<C, E>(client: Client, connection: C) -> Session
 where
     C: Future<Output = Result<(), E>> + Send + 'static,
 {
-    let driver = tokio::spawn(async move {
+    let driver = pga_runtime::spawn(async move {
         // The same failure reaches whoever uses the client; it is reported there.
         connection.await.ok();
     });

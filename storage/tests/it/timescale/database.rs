@@ -48,7 +48,7 @@ async fn open(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
         .await
         .expect("the server answers");
-    tokio::spawn(connection);
+    pga_runtime::spawn(connection);
     client
 }
 

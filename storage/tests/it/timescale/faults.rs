@@ -1,6 +1,6 @@
 //! Lost answers, stalls, refused rows (faults 21, 23, 24).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pga_storage::store::TimescaleStore;
 use pga_storage::{Element, Error, Position, Sample, Store, Timestamp};
@@ -48,12 +48,12 @@ async fn a_paused_flusher_neither_blocks_its_successor_nor_commits_after_it() {
         let old = TimescaleStore::connect(options(&proxy.url(database.url()), 2)).unwrap();
         proxy.arm();
         let elements = vec![sample("a", 0, 1.0), sample("b", 0, 2.0)];
-        let stale = tokio::spawn({
+        let stale = pga_runtime::spawn({
             let batch = batch(1, Position::default(), elements.clone());
             async move { old.flush(batch).await }
         });
         proxy.reached().await;
-        let begun = Instant::now();
+        let begun = pga_runtime::now();
         new.fence(2).await.unwrap();
         new.flush(batch(2, Position::default(), elements))
             .await
@@ -88,7 +88,7 @@ async fn a_locked_table_ends_the_flush_in_time_and_the_next_one_works() {
         .await
         .unwrap();
     let elements = batch(1, Position::default(), vec![sample("a", 0, 1.0)]);
-    let begun = Instant::now();
+    let begun = pga_runtime::now();
     let locked = store.flush(elements.clone()).await;
     assert!(
         matches!(locked, Err(Error::Unavailable { .. })),
@@ -113,7 +113,7 @@ async fn a_server_that_stalls_does_not_hang_the_flusher() {
     let store = TimescaleStore::connect(options).unwrap();
     proxy.arm();
     let elements = batch(1, Position::default(), vec![sample("a", 0, 1.0)]);
-    let begun = Instant::now();
+    let begun = pga_runtime::now();
     let stalled = store.flush(elements.clone()).await;
     assert!(
         matches!(stalled, Err(Error::Unavailable { .. })),

@@ -48,10 +48,10 @@ impl Proxy {
             resumed: Notify::new(),
         });
         let state = Arc::clone(&shared);
-        tokio::spawn(async move {
+        pga_runtime::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                tokio::spawn(forward(client, server, Arc::clone(&state)));
+                pga_runtime::spawn(forward(client, server, Arc::clone(&state)));
             }
         });
         Self { address, shared }

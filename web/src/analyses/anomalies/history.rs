@@ -12,7 +12,6 @@ use super::server::Hour;
 use super::subject::Subject;
 use crate::analyses::Order;
 use crate::analyses::findings::{Run, keep, newest, walk};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Types of the elements that hold hours, and their peaks.
@@ -38,7 +37,7 @@ fn run(kind: &'static str, server: CollectorId, order: &Order, findings: Vec<Val
         judged: Vec::new(),
         by: order.by.clone(),
         started: order.at,
-        ended: now(),
+        ended: Timestamp::now(),
         rows_read: 0,
         findings,
         notes: Vec::new(),

@@ -9,7 +9,6 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::hours::read;
 use crate::analyses::findings::{Run, keep, newest, walk};
 use crate::analyses::{Done, Order, collectors};
-use crate::wall_clock::now;
 use crate::{ApiError, NodeApi};
 
 /// Types of the elements of models, and of jobs.
@@ -91,8 +90,8 @@ fn run(kind: &'static str, order: &Order, name: &str, finding: Value) -> Run {
         database: name.to_owned(),
         judged: Vec::new(),
         by: order.by.clone(),
-        started: now(),
-        ended: now(),
+        started: Timestamp::now(),
+        ended: Timestamp::now(),
         rows_read: 0,
         findings: vec![finding],
         notes: Vec::new(),
@@ -110,7 +109,7 @@ async fn keep_job(
 
 /// A job that did not end in time was lost with the node that ran it.
 fn as_it_stands(mut job: Job) -> Job {
-    if job.status == "running" && now().micros() - job.started_at.micros() > LOST {
+    if job.status == "running" && Timestamp::now().micros() - job.started_at.micros() > LOST {
         job.status = "failed".to_owned();
         job.error = Some("restarted: the node that ran it is gone".to_owned());
     }
@@ -135,7 +134,7 @@ pub(crate) async fn newest_job(api: &dyn NodeApi) -> Result<Option<Job>, ApiErro
 
 /// The last models, the newest first.
 async fn models(api: &dyn NodeApi) -> Result<Vec<Numbered>, ApiError> {
-    let from = Timestamp::from_micros(now().micros() - YEAR);
+    let from = Timestamp::from_micros(Timestamp::now().micros() - YEAR);
     let mut all = Vec::new();
     walk(api, MODELS, from, KEPT, |run| {
         let row = run["findings"].get(0).cloned().unwrap_or_default();
@@ -170,7 +169,7 @@ pub(crate) async fn train(
     keep_job(api, job, order).await?;
     let mut ended = job.clone();
     let done = learn(api, days, order, &mut ended).await;
-    ended.completed_at = Some(now());
+    ended.completed_at = Some(Timestamp::now());
     match &done {
         Ok(_) => ended.status = "completed".to_owned(),
         Err(error) => {
@@ -206,7 +205,7 @@ async fn learn(
         rows.extend(history.rows());
     }
     job.training_samples = Some(rows.len());
-    let trained = tokio::task::spawn_blocking(move || pga_insight::prediction::train(&rows));
+    let trained = pga_runtime::spawn_blocking(move || pga_insight::prediction::train(&rows));
     let model = match trained.await.map_err(|_| ApiError::Internal)? {
         Ok(model) => model,
         Err(insufficient) => {
@@ -259,6 +258,6 @@ mod tests {
         let lost = as_it_stands(job);
         assert_eq!(lost.status, "failed");
         assert!(lost.error.unwrap().contains("restarted"));
-        assert_eq!(as_it_stands(started(now())).status, "running");
+        assert_eq!(as_it_stands(started(Timestamp::now())).status, "running");
     }
 }

@@ -24,7 +24,6 @@ use crate::routes::shape::{Shape, always, maybe};
 use crate::routes::table::Content;
 use crate::routes::users::invalid;
 use crate::timestamps;
-use crate::wall_clock::now;
 
 /// Longest time that is looked at.
 const MAX_DAYS: i64 = 31;
@@ -106,7 +105,7 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
             .filter(|one| one.kind == source(&rule.from))
             .count();
         let rule = rule.clone();
-        let replayed = tokio::task::spawn_blocking(move || replay(&rule, id, &name, &elements));
+        let replayed = pga_runtime::spawn_blocking(move || replay(&rule, id, &name, &elements));
         let of_server = replayed.await.map_err(|_| Refusal::internal())?;
         outcome.fired += of_server.fired;
         outcome.alerts.extend(of_server.alerts);
@@ -153,7 +152,7 @@ fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), 
             ))
         })
     };
-    let to = to.map_or_else(|| Ok(now()), time)?;
+    let to = to.map_or_else(|| Ok(Timestamp::now()), time)?;
     let week = Timestamp::from_micros(to.micros() - 7 * DAY);
     let from = from.map_or(Ok(week), time)?;
     if from >= to || to.micros() - from.micros() > MAX_DAYS * DAY {
