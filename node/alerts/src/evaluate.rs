@@ -6,7 +6,8 @@ use minijinja::Value;
 use pga_storage::Timestamp;
 
 use crate::expression::{Context, Scope};
-use crate::facts::{FactRow, ServerFacts};
+use crate::fact_row::FactRow;
+use crate::facts::ServerFacts;
 use crate::rule::Rule;
 
 /// What a rule says about one row.

@@ -29,7 +29,7 @@ use pga_storage::Timestamp;
 
 use crate::baseline::{Of, Usual};
 use crate::facts::ServerFacts;
-use crate::rule::Fields;
+use crate::fields::Fields;
 
 /// Steps that one expression may take.
 const FUEL: u64 = 200_000;
@@ -62,7 +62,7 @@ pub(crate) struct Scope<'a> {
 /// functions outlive no borrow.
 #[derive(Debug)]
 struct Numbers {
-    histories: Vec<(String, crate::facts::History)>,
+    histories: Vec<(String, crate::history::History)>,
     usual: Vec<(String, Of, Usual)>,
     tables: Vec<(String, Vec<Value>)>,
 }
@@ -271,7 +271,7 @@ impl Numbers {
         found.map(|(_, _, usual)| *usual).ok_or_else(no_data)
     }
 
-    fn history(&self, field: &str) -> Result<&crate::facts::History, Error> {
+    fn history(&self, field: &str) -> Result<&crate::history::History, Error> {
         let found = self.histories.iter().find(|(name, _)| name == field);
         found.map(|(_, history)| history).ok_or_else(no_data)
     }

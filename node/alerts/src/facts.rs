@@ -12,24 +12,18 @@ use pga_storage::{Document, Sample, Timestamp};
 use serde_json::Value as Json;
 
 use crate::baseline::{Baseline, Of, Usual};
+use crate::fact_row::{FactRow, largest, rows};
+use crate::fields::Fields;
+use crate::history::History;
 use crate::log_events::LogEvents;
 use crate::replicas::Replicas;
-use crate::rule::Fields;
 use crate::{lock_tree, log_events, replicas};
 
-/// How long a number's samples are kept one by one.
-const RECENT: i64 = 65 * MINUTE;
-/// How long one sample in five minutes is kept.
-const LONG: i64 = 25 * 60 * MINUTE;
-/// Distance of the samples that are kept long.
-const LONG_STEP: i64 = 5 * MINUTE;
 const MINUTE: i64 = 60_000_000;
 /// Numbers with a history on one server; more have none.
 const MAX_SERIES: usize = 50_000;
 /// Numbers whose usual level is learnt on one server; more have none.
 const MAX_BASELINES: usize = 5_000;
-/// Of these types only the rows with most of a number are kept: type, number, rows.
-const ONLY_THE_LARGEST: &[(&str, &str, usize)] = &[("pg_statement", "total_exec_time", 200)];
 /// Last differences of clocks that are remembered.
 const MAX_SKEWS: usize = 5;
 /// Type of the one row about the collector's clock.
@@ -39,32 +33,6 @@ const MAX_TYPES: usize = 200;
 /// Rows of one type of one database.
 const MAX_ROWS: usize = 20_000;
 
-/// What tells the rows of an element apart, for types whose rows come only when they changed.
-const IDENTITIES: &[(&str, &[&str])] = &[
-    ("pg_database", &["datname"]),
-    ("pg_table", &["relid"]),
-    ("pg_index", &["indexrelid"]),
-    ("pg_sequence", &["schema", "name"]),
-    ("pg_setting", &["name"]),
-    ("pg_statement", &["userid", "dbid", "toplevel", "queryid"]),
-    ("pg_table_size", &["relid"]),
-    ("pg_io", &["backend_type", "object", "context"]),
-    ("pg_slru", &["name"]),
-    ("pg_slot", &["slot_name"]),
-    ("pg_sender", &["application", "address", "slot"]),
-    ("pg_freeze", &["schema", "name"]),
-    ("pg_blocking", &["blocked_pid", "blocking_pid"]),
-    (
-        "pg_connection",
-        &["database", "user", "application", "state"],
-    ),
-    ("pg_long_transaction", &["kind", "holder"]),
-    ("pg_progress", &["pid", "command"]),
-    ("pg_prepared_xact", &["gid"]),
-    ("pg_receiver", &[]),
-    ("pg_subscription", &["subname", "relid"]),
-    ("pg_recovery_conflict", &["datname"]),
-];
 /// Types whose elements come only while there are rows, and how often, in seconds: if the server is
 /// heard and nothing has come for two and a half times that long, there are none.
 pub const ONLY_IF_ANY: &[(&str, i64)] = &[
@@ -82,33 +50,6 @@ pub const ONLY_IF_ANY: &[(&str, i64)] = &[
 /// What a collector sends whenever it could read its server: while the server is down nothing is
 /// gone.
 const HEARTBEAT: &str = "pg_activity_sample";
-/// Fields that tell the rows of other types apart.
-const COMMON_IDENTITY: &[&str] = &[
-    "name",
-    "datname",
-    "database",
-    "schema",
-    "table",
-    "application",
-    "user",
-    "pid",
-    "mount",
-    "gid",
-    "source",
-    "id",
-    "device",
-    "interface",
-];
-
-/// One row of an element: the element itself, or a member of its array.
-#[derive(Clone, Debug)]
-pub struct FactRow {
-    /// What tells it from the other rows of its type.
-    pub identity: String,
-    /// Its fields; those of an array's member have the element's `database` too.
-    pub value: Value,
-}
-
 /// The newest elements of one type of one server.
 #[derive(Debug, Default)]
 struct Kind {
@@ -124,13 +65,6 @@ struct Part {
     /// It comes when something has changed, and whole once an hour.
     is_by_change: bool,
     rows: BTreeMap<String, Value>,
-}
-
-/// Samples of one number, oldest first.
-#[derive(Clone, Debug, Default)]
-pub struct History {
-    recent: VecDeque<(Timestamp, f64)>,
-    long: VecDeque<(Timestamp, f64)>,
 }
 
 /// What is known about one server.
@@ -251,6 +185,19 @@ impl Facts {
         self.servers.iter().map(|(id, server)| (*id, server))
     }
 
+    /// A row for each system identifier that these servers have: who is primary, who was.
+    pub fn replication_groups(
+        &self,
+        names: &[(CollectorId, String)],
+        now: Timestamp,
+    ) -> Vec<Value> {
+        let known = names.iter().filter_map(|(id, name)| {
+            let server = self.servers.get(id)?;
+            Some((name.as_str(), &server.replicas))
+        });
+        replicas::groups(known, now)
+    }
+
     /// Forgets the servers that are not `known`.
     pub fn retain(&mut self, known: impl Fn(CollectorId) -> bool) {
         self.servers.retain(|id, _| known(*id));
@@ -321,11 +268,6 @@ impl ServerFacts {
     /// Whether a part has not come for a day, while others have: its labels or database are gone.
     fn is_over(&self, part: &Part) -> bool {
         self.now.micros() - part.received_at.micros() > 24 * 60 * MINUTE
-    }
-
-    /// What is remembered of replication.
-    pub(crate) const fn replicas(&self) -> &Replicas {
-        &self.replicas
     }
 
     /// How far the collector's clock is ahead of the nodes': the median of the last five readings.
@@ -400,96 +342,6 @@ impl ServerFacts {
     }
 }
 
-impl History {
-    fn push(&mut self, at: Timestamp, value: f64) {
-        if self.recent.back().is_some_and(|(last, _)| *last >= at) {
-            return;
-        }
-        self.recent.push_back((at, value));
-        if self
-            .long
-            .back()
-            .is_none_or(|(last, _)| at.micros() - last.micros() >= LONG_STEP)
-        {
-            self.long.push_back((at, value));
-        }
-        for (samples, keep) in [(&mut self.recent, RECENT), (&mut self.long, LONG)] {
-            while samples
-                .front()
-                .is_some_and(|(first, _)| at.micros() - first.micros() > keep)
-            {
-                samples.pop_front();
-            }
-        }
-    }
-
-    /// How much a counter grew in the last `seconds`, and over how many seconds that was seen; a
-    /// counter that fell was reset, and what it shows then grew since. `None` before two samples.
-    pub fn growth(&self, seconds: f64) -> Option<(f64, f64)> {
-        let (last, _) = self.recent.back()?;
-        let from = last.micros() - (seconds * 1e6) as i64;
-        let window: Vec<_> = self
-            .recent
-            .iter()
-            .filter(|(at, _)| at.micros() >= from)
-            .collect();
-        let (first, _) = window.first()?;
-        let span = (last.micros() - first.micros()) as f64 / 1e6;
-        if span <= 0.0 {
-            return None;
-        }
-        let steps = window.iter().zip(window.iter().skip(1));
-        let grown = steps.map(|((_, a), (_, b))| if b >= a { b - a } else { *b });
-        Some((grown.sum(), span))
-    }
-
-    /// The least and the greatest value in the last `seconds`.
-    pub fn range(&self, seconds: f64) -> Option<(f64, f64)> {
-        let (last, _) = self.recent.back()?;
-        let from = last.micros() - (seconds * 1e6) as i64;
-        let all = self.recent.iter().chain(&self.long);
-        let values = all
-            .filter(|(at, _)| at.micros() >= from)
-            .map(|(_, value)| *value);
-        values.fold(None, |range, value| {
-            let (least, most) = range.unwrap_or((value, value));
-            Some((value.min(least), value.max(most)))
-        })
-    }
-
-    /// Seconds over which there are samples, at most a day.
-    pub fn span(&self) -> f64 {
-        let first = self.long.front().map_or(0, |(at, _)| at.micros());
-        let last = self.recent.back().map_or(0, |(at, _)| at.micros());
-        (last - first) as f64 / 1e6
-    }
-
-    /// Change a second over the last `seconds`: the median of the slopes of all pairs (Theil 1950,
-    /// Sen 1968). `None` unless half of that time was seen.
-    pub fn slope(&self, seconds: f64) -> Option<f64> {
-        let (last, _) = self.long.back()?;
-        let from = last.micros() - (seconds * 1e6) as i64;
-        let samples: Vec<_> = self
-            .long
-            .iter()
-            .filter(|(at, _)| at.micros() >= from)
-            .collect();
-        let (first, _) = samples.first()?;
-        if ((last.micros() - first.micros()) as f64) < seconds * 0.5e6 || samples.len() < 3 {
-            return None;
-        }
-        let mut slopes = Vec::new();
-        for (n, (at, value)) in samples.iter().enumerate() {
-            for (later, other) in samples.iter().skip(n + 1) {
-                let span = (later.micros() - at.micros()) as f64 / 1e6;
-                slopes.push((other - value) / span);
-            }
-        }
-        slopes.sort_by(f64::total_cmp);
-        slopes.get(slopes.len() / 2).copied()
-    }
-}
-
 /// The histories and usual levels of a row's numbers take its values in.
 fn remember(
     (histories, baselines): (&mut Histories, &mut Baselines),
@@ -519,58 +371,6 @@ fn remember(
             baselines.entry(key).or_default().push(of, at, value);
         }
     }
-}
-
-/// Of some types only the rows that matter most.
-fn largest(kind: &str, mut rows: Vec<(String, Json)>) -> Vec<(String, Json)> {
-    if let Some((_, field, most)) = ONLY_THE_LARGEST.iter().find(|(name, _, _)| *name == kind) {
-        let number = |row: &Json| row.get(*field).and_then(Json::as_f64).unwrap_or(0.0);
-        rows.sort_by(|(_, a), (_, b)| number(b).total_cmp(&number(a)));
-        rows.truncate(*most);
-    }
-    rows
-}
-
-/// The rows of an element with what tells them apart.
-fn rows(kind: &str, database: &str, body: &Json) -> Vec<(String, Json)> {
-    let arrays = ["rows", "filesystems"];
-    let array = arrays.iter().find_map(|name| body.get(name)?.as_array());
-    let Some(array) = array else {
-        return vec![(database.to_owned(), body.clone())];
-    };
-    let row = |row: &Json| {
-        let mut row = row.clone();
-        if let Some(fields) = row.as_object_mut()
-            && !database.is_empty()
-        {
-            let entry = fields.entry("database");
-            entry.or_insert_with(|| Json::from(database));
-        }
-        (identity(kind, database, &row), row)
-    };
-    let mut seen = BTreeMap::<String, usize>::new();
-    let told_apart = |(mut identity, row): (String, Json)| {
-        let times = seen.entry(identity.clone()).or_default();
-        *times += 1;
-        if *times > 1 {
-            identity = format!("{identity}#{times}");
-        }
-        (identity, row)
-    };
-    array.iter().map(row).map(told_apart).collect()
-}
-
-fn identity(kind: &str, database: &str, row: &Json) -> String {
-    let known = IDENTITIES.iter().find(|(name, _)| *name == kind);
-    let fields = known.map_or(COMMON_IDENTITY, |(_, fields)| fields);
-    let values = fields.iter().filter_map(|field| match row.get(field)? {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
-    let mut parts = vec![database.to_owned()];
-    parts.extend(values);
-    parts.join("\u{1f}")
 }
 
 #[cfg(test)]
@@ -638,17 +438,6 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_falls_was_reset() {
-        let mut history = History::default();
-        for (seconds, value) in [(0, 100.0), (60, 160.0), (120, 20.0), (180, 30.0)] {
-            history.push(at(seconds), value);
-        }
-        assert_eq!(history.growth(600.0), Some((90.0, 180.0)));
-        assert_eq!(history.growth(60.0), Some((10.0, 60.0)));
-        assert_eq!(History::default().growth(60.0), None);
-    }
-
-    #[test]
     fn what_comes_only_while_it_is_there_is_gone_when_the_server_is_heard_without_it() {
         let mut facts = all();
         facts.take(
@@ -697,18 +486,6 @@ mod tests {
             (1, 0)
         );
         assert_eq!(server.heard.0, at(0), "the host is not the server");
-    }
-
-    #[test]
-    fn a_slope_is_not_moved_by_one_outlier() {
-        let mut history = History::default();
-        for n in 0..=72 {
-            let value = if n == 40 { 9e9 } else { f64::from(n) * 300.0 };
-            history.push(at(i64::from(n) * 300), value);
-        }
-        let slope = history.slope(21_600.0).unwrap();
-        assert!((slope - 1.0).abs() < 0.01, "{slope}");
-        assert_eq!(history.slope(86_400.0), None, "not enough of it was seen");
     }
 
     #[test]

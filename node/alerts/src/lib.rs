@@ -11,7 +11,10 @@
 mod baseline;
 mod evaluate;
 mod expression;
+mod fact_row;
 pub mod facts;
+mod fields;
+mod history;
 mod lock_tree;
 mod log_events;
 pub mod machine;
@@ -24,8 +27,10 @@ pub mod rule;
 
 pub use self::baseline::{Baseline, Of, Usual};
 pub use self::evaluate::{Evaluation, Reading, evaluate};
+pub use self::fact_row::FactRow;
 pub use self::facts::Facts;
+pub use self::fields::Fields;
 pub use self::lock_tree::lock_roots;
 pub use self::matching::{holds, is_silenced, matches};
-pub use self::replicas::{GROUP, groups};
-pub use self::rule::{DEFAULT_RULES, Fields, NoData, Rule, RuleError, RuleSet, Severity};
+pub use self::replicas::GROUP;
+pub use self::rule::{DEFAULT_RULES, NoData, Rule, RuleError, RuleSet, Severity};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Value;
 
-use crate::facts::FactRow;
+use crate::fact_row::FactRow;
 
 /// Type of the rows that this makes.
 pub(crate) const KIND: &str = "lock_root";

@@ -12,7 +12,7 @@ use minijinja::Value;
 use pga_storage::Timestamp;
 use serde_json::Value as Json;
 
-use crate::facts::FactRow;
+use crate::fact_row::FactRow;
 use crate::matching;
 
 /// Type of the rows that this makes.

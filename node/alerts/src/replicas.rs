@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use minijinja::Value;
-use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde_json::{Value as Json, json};
 
-use crate::facts::{FactRow, Facts};
+use crate::fact_row::FactRow;
 
 /// Type of the rows about the standbys of one server.
 pub(crate) const STANDBY: &str = "standby";
@@ -109,14 +108,13 @@ impl Replicas {
     }
 }
 
-/// A row for each system identifier that more than one of these servers has, or had.
-pub fn groups(facts: &Facts, names: &[(CollectorId, String)], now: Timestamp) -> Vec<Value> {
+/// A row for each system identifier of servers, given by name.
+pub(crate) fn groups<'a>(
+    servers: impl Iterator<Item = (&'a str, &'a Replicas)>,
+    now: Timestamp,
+) -> Vec<Value> {
     let mut groups: BTreeMap<&str, Vec<(&str, &Replicas)>> = BTreeMap::new();
-    for (id, name) in names {
-        let Some(server) = facts.server(*id) else {
-            continue;
-        };
-        let replicas = server.replicas();
+    for (name, replicas) in servers {
         if !replicas.system_identifier.is_empty() {
             let group = groups.entry(&replicas.system_identifier).or_default();
             group.push((name, replicas));

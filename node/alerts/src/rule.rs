@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fields::Fields;
 use crate::{expression, lock_tree, log_events, replicas};
 
 /// The rules that come with the program, a file for each family.
@@ -148,25 +149,6 @@ pub struct RuleError {
     pub key: String,
     /// What is wrong with it.
     pub what: String,
-}
-
-/// The fields of one type of elements of which more than the newest value is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields {
-    /// Those with a history of an hour and of a day.
-    pub histories: BTreeSet<String>,
-    /// Those whose usual level is learnt.
-    pub values: BTreeSet<String>,
-    /// Counters whose usual growth is learnt.
-    pub growths: BTreeSet<String>,
-}
-
-impl Fields {
-    fn add(&mut self, other: Self) {
-        self.histories.extend(other.histories);
-        self.values.extend(other.values);
-        self.growths.extend(other.growths);
-    }
 }
 
 /// Some rules, by key.

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use pga_alerts::{Facts, GROUP, Rule, RuleSet, evaluate, groups, machine};
+use pga_alerts::{Facts, GROUP, Rule, RuleSet, evaluate, machine};
 use pga_cluster::Alert;
 use pga_config::CollectorId;
 use pga_storage::{Document, Sample, SampleForm, Timestamp};
@@ -928,7 +928,7 @@ fn two_primaries_and_none() {
                 };
                 facts.take(*id, now, &element);
             }
-            let rows = groups(&facts, &names, now);
+            let rows = facts.replication_groups(&names, now);
             for reading in evaluate(rule, None, "", Some(&rows), now).readings {
                 let fingerprint = machine::fingerprint(&reading.labels);
                 if let Some(alert) = machine::step(rule, alerts.get(&fingerprint), &reading, now) {

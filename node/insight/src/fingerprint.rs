@@ -10,10 +10,10 @@ mod parser;
 mod secrets;
 mod tokens;
 
+use crate::large_stack::on_large_stack;
 use std::borrow::Cow;
 
 pub use self::labels::{Labels, labels};
-pub(crate) use self::parser::on_large_stack;
 pub(crate) use self::tokens::without_constants;
 pub use self::tokens::{absorbs, token_text};
 
@@ -57,7 +57,7 @@ pub struct Fingerprint {
 #[must_use]
 pub fn fingerprint(sql: &str) -> Fingerprint {
     let clean = without_secrets(sql);
-    parser::on_large_stack(|| parsed(&clean))
+    on_large_stack(|| parsed(&clean))
         .flatten()
         .unwrap_or_else(|| tokens::fingerprint(&clean, false))
 }
@@ -67,7 +67,7 @@ pub fn fingerprint(sql: &str) -> Fingerprint {
 pub fn fingerprint_all(statements: &[&str]) -> Vec<Fingerprint> {
     let clean: Vec<Cow<'_, str>> = statements.iter().map(|sql| without_secrets(sql)).collect();
     let whole = |sql: &Cow<'_, str>| parsed(sql).unwrap_or_else(|| tokens::fingerprint(sql, false));
-    parser::on_large_stack(|| clean.iter().map(whole).collect()).unwrap_or_else(|| {
+    on_large_stack(|| clean.iter().map(whole).collect()).unwrap_or_else(|| {
         clean
             .iter()
             .map(|sql| tokens::fingerprint(sql, false))
@@ -78,7 +78,7 @@ pub fn fingerprint_all(statements: &[&str]) -> Vec<Fingerprint> {
 /// Answers the fingerprint of each statement of a string that may hold several, in their order.
 #[must_use]
 pub fn fingerprint_statements(sql: &str) -> Vec<Fingerprint> {
-    let parts = parser::on_large_stack(|| parser::split(sql)).unwrap_or_else(|| vec![sql]);
+    let parts = on_large_stack(|| parser::split(sql)).unwrap_or_else(|| vec![sql]);
     fingerprint_all(&parts)
 }
 
@@ -90,7 +90,7 @@ pub fn fingerprint_statements(sql: &str) -> Vec<Fingerprint> {
 pub fn fingerprint_activity(sql: &str, query_size: usize) -> Fingerprint {
     let clean = without_secrets(sql);
     let may_be_cut = (query_size.saturating_sub(4)..query_size).contains(&sql.len());
-    parser::on_large_stack(|| parsed(&clean))
+    on_large_stack(|| parsed(&clean))
         .flatten()
         .unwrap_or_else(|| tokens::fingerprint(&clean, may_be_cut))
 }

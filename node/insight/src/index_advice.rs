@@ -59,5 +59,5 @@ pub use self::workload::{Statement, Workload};
 /// equal output. The answer is empty if no thread can be started.
 #[must_use]
 pub fn advise(workload: &Workload, catalog: &Catalog) -> Answer {
-    ast::on_large_stack(|| assess::assess(workload, catalog)).unwrap_or_default()
+    crate::large_stack::on_large_stack(|| assess::assess(workload, catalog)).unwrap_or_default()
 }

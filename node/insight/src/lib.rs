@@ -15,6 +15,7 @@ pub mod anomalies;
 pub mod comparison;
 mod fingerprint;
 pub mod index_advice;
+mod large_stack;
 pub mod parameters;
 pub mod patterns;
 pub mod plan;
@@ -23,8 +24,8 @@ pub mod results;
 pub mod rewrites;
 pub mod why;
 
+pub(crate) use self::fingerprint::without_constants;
 pub use self::fingerprint::{
     Fingerprint, FingerprintKind, Labels, absorbs, fingerprint, fingerprint_activity,
     fingerprint_all, fingerprint_statements, labels, token_text,
 };
-pub(crate) use self::fingerprint::{on_large_stack, without_constants};

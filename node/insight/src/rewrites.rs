@@ -38,7 +38,7 @@ use pg_query::protobuf::Node;
 use self::finding::Draft;
 use self::rules::RULES;
 use self::view::{Kind, View};
-use crate::on_large_stack;
+use crate::large_stack::on_large_stack;
 
 /// Statements longer than this, in bytes, are not judged: a tree is many times its text, and rules
 /// copy it.

@@ -10,7 +10,7 @@ use pga_storage::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pga_alerts::{GROUP, groups, notify};
+use pga_alerts::{GROUP, notify};
 use pga_cluster::{
     AlertCommand, ClusterNode, Command, ControlCommand, FeatureLevel, ProposeError, Reply, State,
 };
@@ -145,7 +145,7 @@ impl AlerterState {
         let round = pga_runtime::spawn_blocking(move || {
             let mut facts = values.facts();
             facts.retain(|id| names.iter().any(|(known, _)| *known == id));
-            rows.insert(GROUP, groups(&facts, &names, Timestamp::now()));
+            rows.insert(GROUP, facts.replication_groups(&names, Timestamp::now()));
             Round::of(&rules, &facts, &names, &rows, Timestamp::now())
         });
         let Ok(round) = round.await else {

@@ -1,24 +1,9 @@
-//! Calls of PostgreSQL's parser, each on a stack that is large enough for it.
-
-use std::thread;
+//! Calls of PostgreSQL's parser, each to be made on a large stack.
 
 use pg_query::FingerprintOptions;
 
 use super::lexer::{Token, TokenKind, lex};
 use super::tokens::token_text;
-
-/// The parser guards its own recursion; a large stack lets it take what PostgreSQL takes.
-const STACK_BYTES: usize = 64 << 20;
-
-/// Runs `work` on a thread with a large stack; nothing if there is no thread or the work panicked.
-pub(crate) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new()
-            .name("sql-parser".to_owned())
-            .stack_size(STACK_BYTES);
-        builder.spawn_scoped(scope, work).ok()?.join().ok()
-    })
-}
 
 /// The hash and the normalised text of a statement; nothing if it does not parse.
 ///

@@ -12,7 +12,6 @@ mod terms;
 mod write;
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{IndexStmt, Node};
@@ -22,9 +21,6 @@ use super::demand::{Access, Key, Reading, Term};
 
 use self::operand::Operand;
 use self::scope::{Columns, Scope, Source};
-
-/// The parser guards its own recursion, the tree's destructor does not.
-const STACK_BYTES: usize = 64 << 20;
 
 /// Walkers give up below this depth.
 const MAX_DEPTH: u32 = 2_000;
@@ -42,16 +38,6 @@ struct Walker<'a> {
     floor: usize,
     /// Accesses whose rows an outer join may lack.
     nullable: std::collections::BTreeSet<usize>,
-}
-
-/// Runs `work` on a thread whose stack takes deep trees; nothing if there is no thread.
-pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
-    thread::scope(|scope| {
-        let builder = thread::Builder::new()
-            .name("index-advice".to_owned())
-            .stack_size(STACK_BYTES);
-        builder.spawn_scoped(scope, work).ok()?.join().ok()
-    })
 }
 
 /// Reads a statement; nothing if the parser does not take it. Only on a large stack.
