@@ -31,7 +31,7 @@ use openraft::error::{InitializeError, RaftError};
 use pga_config::NodeId;
 use pga_runtime::Instant;
 use pga_storage::buffer::Buffer;
-use pga_storage::{Position, Store};
+use pga_storage::{Position, StoreWriter};
 use tokio::sync::watch as tokio_watch;
 
 pub(crate) use self::membership::Change;
@@ -360,7 +360,7 @@ impl ClusterNode {
     /// [`BackupError`], also if that takes longer than `deadline`.
     pub async fn stage_backup(
         &self,
-        store: &dyn Store,
+        store: &dyn StoreWriter,
         deadline: Instant,
     ) -> std::result::Result<StagedBackup, BackupError> {
         self.core.stage_backup(store, deadline).await

@@ -12,10 +12,7 @@ use futures::future::BoxFuture;
 use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
-use pga_runtime::Instant;
-use pga_storage::query::{Row, Select};
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
-use pga_storage::{Position, Store};
+use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
     ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
     Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
@@ -42,7 +39,9 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct NodeApiImpl {
     pub(crate) cluster: ClusterNode,
     pub(crate) replica: Arc<dyn Replica>,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn ReadStore>,
+    /// Tells whether the store answers.
+    pub(crate) written: Arc<dyn StoreWriter>,
     pub(crate) replicator: Arc<Replicator>,
     pub(crate) sessions: SessionsHandle,
     pub(crate) secrets: Secrets,
@@ -129,39 +128,13 @@ impl Ingest for NodeApiImpl {
 }
 
 impl Reads for NodeApiImpl {
-    fn elements(
+    fn store_at(
         &self,
-        query: ElementQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>> {
-        Box::pin(async move {
-            let position = self.begin_read(Some(query.collector), min_position).await?;
-            let page = self.store.elements(query).await;
-            Ok((page.map_err(|error| reads::failed(&error))?, position))
-        })
-    }
-
-    fn top_queries(
-        &self,
-        query: CollectorQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
-        Box::pin(async move {
-            let position = self.begin_read(Some(query.collector), min_position).await?;
-            let stats = self.store.top_queries(query).await;
-            Ok((stats.map_err(|error| reads::failed(&error))?, position))
-        })
-    }
-
-    fn select(
-        &self,
-        select: Select,
         scope: ReadScope,
-    ) -> BoxFuture<'_, Result<(Vec<Row>, Position), ApiError>> {
+    ) -> BoxFuture<'_, Result<(Arc<dyn ReadStore>, Position), ApiError>> {
         Box::pin(async move {
-            let position = self.begin_read(scope.collector, scope.min_position).await?;
-            let rows = self.store.select(select).await;
-            Ok((rows.map_err(|error| reads::failed(&error))?, position))
+            let position = self.begin_read(scope).await?;
+            Ok((Arc::clone(&self.store), position))
         })
     }
 
@@ -258,7 +231,7 @@ impl Operations for NodeApiImpl {
                 }
                 Ok(()) => String::new(),
             };
-            let store = tokio::time::timeout(HEALTH_TIMEOUT, self.store.watermark()).await;
+            let store = tokio::time::timeout(HEALTH_TIMEOUT, self.written.watermark()).await;
             Health {
                 ready: reason.is_empty(),
                 reason,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pga_config::{Config, NodeId};
-use pga_storage::Store;
+use pga_storage::StoreWriter;
 
 use crate::faults::Faults;
 use crate::metrics::Metrics;
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     /// The replicated log.
     pub(crate) replica: Arc<dyn Replica>,
     /// The store.
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn StoreWriter>,
     /// Makes pushes durable.
     pub(crate) replicator: Arc<Replicator>,
     /// Counters.

@@ -13,7 +13,7 @@ use pga_cluster::transport::{
 };
 use pga_cluster::{AppService, ClusterNode, ClusterOptions, Fatal};
 use pga_config::Config;
-use pga_storage::Store;
+use pga_storage::{ReadStore, Store, StoreWriter};
 use pga_web::WebMetrics;
 use prometheus::Registry;
 use ractor::{Actor, ActorRef};
@@ -88,13 +88,14 @@ impl Running {
         let web_metrics = WebMetrics::register(&registry).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
         let (cluster, transport) = start_cluster(config, data, &secrets, &store, &registry).await?;
-        let context = context(config, &cluster, store, metrics.clone());
+        let writer = Arc::clone(&store);
+        let context = context(config, &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
         let (stop_web, stopping) = watch::channel(false);
         let (drained, is_drained) = watch::channel(false);
         let web = WebArgs {
             listener: Arc::new(listener),
-            api: Arc::new(front(&context, &cluster, &table, &secrets)),
+            api: Arc::new(front(&context, &cluster, &table, &secrets, store)),
             options,
             metrics: web_metrics,
             registry,
@@ -165,7 +166,7 @@ impl Running {
 fn context(
     config: &Arc<Config>,
     cluster: &ClusterNode,
-    store: Arc<dyn Store>,
+    store: Arc<dyn StoreWriter>,
     metrics: Metrics,
 ) -> Arc<Context> {
     let replica: Arc<dyn Replica> = Arc::new(ClusterReplica(cluster.clone()));
@@ -189,12 +190,14 @@ fn front(
     cluster: &ClusterNode,
     table: &Arc<SessionTable>,
     secrets: &Secrets,
+    store: Arc<dyn ReadStore>,
 ) -> NodeApiImpl {
     let timeout = context.config.replication.timeout;
     NodeApiImpl {
         cluster: cluster.clone(),
         replica: Arc::clone(&context.replica),
-        store: Arc::clone(&context.store),
+        store,
+        written: Arc::clone(&context.store),
         replicator: Arc::clone(&context.replicator),
         sessions: SessionsHandle::new(Arc::clone(table), timeout),
         secrets: secrets.clone(),
@@ -255,7 +258,7 @@ async fn start_cluster(
         batching: settings::batching(config),
         snapshots: settings::snapshots(config),
         limits: pga_cluster::StateLimits::default(),
-        own_store: (!store.is_shared()).then(|| Arc::clone(store)),
+        own_store: (!store.is_shared()).then(|| Arc::clone(store) as Arc<dyn StoreWriter>),
         flushed: open_store::watermark(store.as_ref()).await,
         app: Some(Arc::clone(&desk) as Arc<dyn AppService>),
         feature_level: pga_cluster::FeatureLevel::CURRENT,

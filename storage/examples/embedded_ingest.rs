@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::Write;
 
 use pga_config::CollectorId;
-use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement, Store};
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement, StoreWriter};
 use pga_storage::{Element, Position, Sample, SampleForm, Timestamp};
 use uuid::Uuid;
 

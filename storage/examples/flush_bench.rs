@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use pga_config::{CollectorId, NodeId};
 use pga_storage::store::{FlushBatch, FlushElement, StoreOwner, TimescaleOptions, TimescaleStore};
-use pga_storage::{Element, Position, Sample, SampleForm, Store, Timestamp};
+use pga_storage::{Element, Position, Sample, SampleForm, StoreWriter, Timestamp};
 use tokio_postgres::{Client, NoTls};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

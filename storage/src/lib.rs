@@ -26,6 +26,6 @@ pub use self::{
     push::{
         ContentKey, DecodeError, Document, Element, Idempotency, PushRecord, Sample, SampleForm,
     },
-    store::Store,
+    store::{ReadStore, Store, StoreWriter},
     timestamp::Timestamp,
 };

@@ -1,22 +1,35 @@
 //! Questions to a store: one file is one question.
 //!
 //! A [`Question`] is typed parameters, one SQL text for both databases, and what is made of its
-//! rows. A store runs any [`Select`]; it knows no question. So a new question touches its own file
-//! and the line that names it here.
+//! rows. A store runs [`Read`]s; it knows no question. So a new question touches its own file and
+//! the line that names it here. Most are an [`OneSelect`]: one statement, one answer.
+//! [`TopQueries`] takes three steps, and [`Elements`] reads two lists in one state of the store.
 //!
 //! # One text for two dialects
 //! PostgreSQL's and SQLite's dialects agree on what questions need: `SELECT` with joins, groups,
 //! windows, `CASE`, `CAST`, and numbered parameters. A few things differ, and are written as marks:
-//! `[table]` stands for a typed table, whose schema SQLite does not have, or for `elements`,
-//! which SQLite keeps under numbers of collectors; and `[bucket N]` for the number of the bucket of
-//! `N` microseconds that a row's `time` falls into, `[hex column]` for bytes as text,
-//! `[query_rollups]` and its `[rollup collector]` for the sums of statements. A query builder such
-//! as `sea-query` was tried on paper and left out: it hides none of them, and makes SQL that one
-//! reads into code that one decodes.
+//!
+//! | Mark | Stands for |
+//! | --- | --- |
+//! | `[table]` | a typed table: SQLite has no schemas |
+//! | `[elements]` | the elements, which SQLite keeps under numbers of collectors |
+//! | `[inventory content]`, `[inventory cut_at]` | of an element that refers to an inventory: the content, and where its own timestamp belongs |
+//! | `[query_rollups]`, `[query_rollup_marks]`, `[rollup collector]` | the sums of statements, up to when they are made, and whose they are |
+//! | `[bucket N]` | number of the bucket of `N` microseconds that a row's `time` falls into |
+//! | `[interval begin]` | when the interval of a difference begins |
+//! | `[a time $1]` | a parameter that is a time, where nothing else says so |
+//! | `[by index I]`, `[not by index column]` | what SQLite, which has no statistics of ours, is told about indexes |
+//!
+//! A text that SQLite keeps packed is unpacked as it is read. A query builder such as `sea-query`
+//! was tried on paper and left out: it hides none of these, and makes SQL that one reads into code
+//! that one decodes.
 
+mod elements;
 mod kinds;
 mod latest;
+mod query_stats;
 mod questions;
+mod read;
 mod row;
 mod select;
 mod series;
@@ -24,11 +37,16 @@ mod statement_parts;
 mod statement_seconds;
 mod statement_spans;
 mod timeline;
+mod top_queries;
 
+pub(crate) use self::elements::PAGE_BYTES;
 pub use self::{
+    elements::{Cursor, ElementOrder, ElementPage, ElementRange, Elements},
     kinds::{KindSummary, Kinds},
     latest::Latest,
-    questions::{Question, ask},
+    query_stats::QueryStats,
+    questions::{OneSelect, Question},
+    read::Read,
     row::Row,
     select::{Dialect, Select},
     series::{Aggregate, Measure, Point, Series},
@@ -36,4 +54,5 @@ pub use self::{
     statement_seconds::{StatementSecond, StatementSeconds},
     statement_spans::{StatementSpan, StatementSpans},
     timeline::Timeline,
+    top_queries::{QueryOrder, TopQueries},
 };

@@ -1,102 +1,31 @@
 //! The port to the database, and its two implementations.
 //!
 //! A [`Store`] holds the elements of every log entry up to its watermark, each exactly once
-//! (FLUSH-1). It is written by one flusher in log order, and read by everyone. The same contract
-//! suite runs against each.
+//! (FLUSH-1). One flusher writes it in log order ([`StoreWriter`]), everyone reads it
+//! ([`ReadStore`], through the questions of [`crate::query`]). The same contract suite runs against
+//! each.
 
 mod batch;
 pub mod catalogue;
 pub mod counter_deltas;
-mod cursor;
 mod embedded;
 pub mod inventory;
 pub mod mapper;
-mod query;
 pub mod query_rollup;
+mod read;
 pub mod series;
 mod timescale;
-pub mod top_queries;
-
-use std::fmt::Debug;
-use std::path::Path;
-
-use futures::future::BoxFuture;
+mod writer;
 
 pub use self::{
     batch::{FlushBatch, FlushElement, FlushReport, Watermark},
-    cursor::Cursor,
     embedded::{CopySummary, EmbeddedOptions, EmbeddedStore, hand_copy_over, inspect_copy},
-    query::{
-        CollectorQuery, ElementOrder, ElementPage, ElementQuery, QueryOrder, QueryStats,
-        StatsQuery, StatsRow,
-    },
+    read::ReadStore,
     timescale::{Holding, StoreOwner, TimescaleOptions, TimescaleStore},
+    writer::StoreWriter,
 };
-use crate::query::{Row, Select};
-use crate::{Result, Timestamp};
 
-/// Where elements end up, and where all analysis reads from (design D5).
-///
-/// Every method may be called from any task; a call that fails has changed nothing, except that a
-/// failed or timed-out [`Store::flush`] may have committed: ask [`Store::watermark`] before
-/// flushing again.
-pub trait Store: Debug + Send + Sync + 'static {
-    /// Which kind this is, for messages and metric labels: `timescaledb` or `embedded`.
-    fn kind(&self) -> &'static str;
+/// A store with both of its halves. Users take the half that they need.
+pub trait Store: StoreWriter + ReadStore {}
 
-    /// Whether all nodes share this store (then only the leader flushes), or each node has its own.
-    fn is_shared(&self) -> bool;
-
-    /// Creates or upgrades what the store needs. Safe to call from several nodes at once and again.
-    ///
-    /// # Errors
-    /// `Unavailable` if the database cannot be reached, `Schema` if it holds something this program
-    /// must not touch.
-    fn migrate(&self) -> BoxFuture<'_, Result<()>>;
-
-    /// Takes the store over for `term`: after this no flusher of an older term can commit
-    /// (FLUSH-2). Returns the position up to which the store holds everything.
-    ///
-    /// # Errors
-    /// `Fenced` if a newer term already took it.
-    fn fence(&self, term: u64) -> BoxFuture<'_, Result<Watermark>>;
-
-    /// The position up to which the store holds everything.
-    ///
-    /// # Errors
-    /// `Unavailable` if the database cannot be reached.
-    fn watermark(&self) -> BoxFuture<'_, Result<Watermark>>;
-
-    /// Stores all of `batch` and moves the watermark from `batch.after` to `batch.upto`, in one
-    /// transaction. Not cancel safe: after a dropped call the outcome is unknown.
-    ///
-    /// # Errors
-    /// `Fenced` if the watermark row is no longer at `batch.after` or has a newer term: nothing was
-    /// stored. `Unavailable`: unknown, read the watermark.
-    fn flush(&self, batch: FlushBatch) -> BoxFuture<'_, Result<FlushReport>>;
-
-    /// One page of a collector's elements, in the order that the query names.
-    fn elements(&self, query: ElementQuery) -> BoxFuture<'_, Result<ElementPage>>;
-
-    /// Slow or frequent queries of one collector, per query over the window, from counter
-    /// differences (design D6).
-    fn top_queries(&self, query: CollectorQuery) -> BoxFuture<'_, Result<Vec<QueryStats>>>;
-
-    /// Runs a statement of a question ([`crate::query`]); it sees one state of the store.
-    fn select(&self, select: Select) -> BoxFuture<'_, Result<Vec<Row>>>;
-
-    /// Drops what is older than `before` and may be dropped whole; returns how many rows or chunks
-    /// went.
-    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;
-
-    /// Bytes the store takes on disk, if it can tell cheaply.
-    fn size_bytes(&self) -> BoxFuture<'_, Result<u64>>;
-
-    /// Writes a consistent copy of a store of this node to `target` and returns the watermark the
-    /// copy holds; `None` for a shared store, which needs no copy in a snapshot.
-    fn copy_to<'a>(&'a self, target: &'a Path) -> BoxFuture<'a, Result<Option<Watermark>>>;
-
-    /// Replaces this node's store by the copy at `source` (made by [`Store::copy_to`]); durable on
-    /// return. A shared store ignores it.
-    fn replace_with<'a>(&'a self, source: &'a Path) -> BoxFuture<'a, Result<()>>;
-}
+impl<T: StoreWriter + ReadStore> Store for T {}

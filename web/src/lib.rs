@@ -24,6 +24,7 @@ mod node_api;
 mod options;
 mod protocol;
 mod push_queue;
+mod questions;
 mod refusal;
 mod reply;
 mod request_id;

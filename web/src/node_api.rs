@@ -1,6 +1,7 @@
 //! The port through which the web layer asks the node: requests and answers without HTTP in them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,9 +9,7 @@ use futures::future::BoxFuture;
 use pga_cluster::Channel;
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
-use pga_storage::query::{Row, Select};
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
-use pga_storage::{Element, Idempotency, Position, Timestamp};
+use pga_storage::{Element, Idempotency, Position, ReadStore, Timestamp};
 
 use crate::ControlPlane;
 
@@ -182,32 +181,17 @@ pub struct ReadScope {
     pub min_position: Option<Position>,
 }
 
-/// Reading what is stored. Each answer comes with the position that it reflects.
+/// Reading what is stored: any question ([`pga_storage::query`]), at a position.
 ///
 /// # Errors
 /// `PositionAhead` at once if the cluster has not committed the wanted position, `NotFound` for an
-/// unknown collector, `Unavailable` if the store does not answer.
+/// unknown collector, `Unavailable` if the store does not get there in time.
 pub trait Reads: Debug + Send + Sync + 'static {
-    /// One page of a collector's elements.
-    fn elements(
+    /// The store of this node, once it holds what is wanted, and the position that it holds.
+    fn store_at(
         &self,
-        query: ElementQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>>;
-
-    /// Top queries of a collector.
-    fn top_queries(
-        &self,
-        query: CollectorQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>>;
-
-    /// The rows of a question's statement ([`pga_storage::query`]).
-    fn select(
-        &self,
-        select: Select,
         scope: ReadScope,
-    ) -> BoxFuture<'_, Result<(Vec<Row>, Position), ApiError>>;
+    ) -> BoxFuture<'_, Result<(Arc<dyn ReadStore>, Position), ApiError>>;
 
     /// How long ago a quorum last confirmed that this node had applied all that was committed;
     /// `None` if none has since it started.

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use pga_runtime::Instant;
-use pga_storage::{Position, Store};
+use pga_storage::{Position, StoreWriter};
 
 use super::core::Core;
 use super::{Error, ProposeError};
@@ -121,7 +121,7 @@ impl Core {
     /// Makes the files of a backup that holds everything acknowledged before the call.
     pub(crate) async fn stage_backup(
         &self,
-        store: &dyn Store,
+        store: &dyn StoreWriter,
         deadline: Instant,
     ) -> Result<StagedBackup, BackupError> {
         let goal = self.stored_position(deadline).await?;

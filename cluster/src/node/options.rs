@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pga_config::NodeId;
-use pga_storage::{Position, Store};
+use pga_storage::{Position, StoreWriter};
 
 use super::AppService;
 use crate::cluster_id::ClusterId;
@@ -36,7 +36,7 @@ pub struct ClusterOptions {
     /// Bounds of the replicated state: the same on all nodes of a cluster (SM-1).
     pub limits: StateLimits,
     /// The store of this node, if each node has its own: snapshots carry a copy of it.
-    pub own_store: Option<Arc<dyn Store>>,
+    pub own_store: Option<Arc<dyn StoreWriter>>,
     /// The watermark of the store at start; index 0 if it is empty or cannot be asked.
     pub flushed: Position,
     /// Answers for the layer above; `None` refuses.

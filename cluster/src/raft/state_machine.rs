@@ -12,7 +12,7 @@ use openraft::alias::SnapshotOf;
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use pga_storage::buffer::Buffer;
-use pga_storage::{Position, Store};
+use pga_storage::{Position, StoreWriter};
 use tokio::sync::watch;
 
 use super::address_book::AddressBook;
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     /// One snapshot is built or installed at a time.
     busy: tokio::sync::Mutex<()>,
     log: LogStore,
-    own_store: Option<Arc<dyn Store>>,
+    own_store: Option<Arc<dyn StoreWriter>>,
     limits: StateLimits,
     known: FeatureLevel,
     outdated: OnceLock<Outdated>,
@@ -63,7 +63,7 @@ struct Live {
 pub(crate) struct Parts {
     pub(crate) buffer: Buffer,
     pub(crate) log: LogStore,
-    pub(crate) own_store: Option<Arc<dyn Store>>,
+    pub(crate) own_store: Option<Arc<dyn StoreWriter>>,
     pub(crate) limits: StateLimits,
     /// What this program knows.
     pub(crate) known: FeatureLevel,

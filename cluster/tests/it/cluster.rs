@@ -16,9 +16,9 @@ use pga_cluster::{
     PushOutcome, RaftTimings, SnapshotPolicy, StateLimits,
 };
 use pga_config::{CollectorId, NodeId};
-use pga_runtime::Instant;
-use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
-use pga_storage::{ContentKey, Position, PushRecord, Store, Timestamp};
+use pga_storage::query::{Elements, Question};
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
+use pga_storage::{ContentKey, Position, PushRecord, StoreWriter, Timestamp};
 use tempfile::TempDir;
 
 use crate::network::Network;
@@ -239,7 +239,7 @@ impl Cluster {
             let store = Arc::new(store.unwrap());
             flushed = store.watermark().await.unwrap().position;
             self.stores.insert(id, Arc::clone(&store));
-            own_store = Some(store as Arc<dyn Store>);
+            own_store = Some(store as Arc<dyn StoreWriter>);
         }
         let options = ClusterOptions {
             node,
@@ -290,7 +290,7 @@ impl Cluster {
 
     /// The values of a collector's samples in a node's own store.
     pub(crate) async fn stored(&self, id: u64, collector: &str) -> Vec<u64> {
-        let query = ElementQuery {
+        let query = Elements {
             collector: CollectorId::from_external(collector),
             kind: None,
             from: None,
@@ -299,7 +299,7 @@ impl Cluster {
             limit: 10_000,
             cursor: None,
         };
-        let page = self.stores[&id].elements(query).await.unwrap();
+        let page = query.ask(&*self.stores[&id]).await.unwrap();
         let mut values: Vec<u64> = page
             .data
             .iter()

@@ -18,6 +18,7 @@ use pga_cluster::{
     RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
+use pga_storage::StoreWriter;
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
 use pga_storage::{Store, Timestamp};
 

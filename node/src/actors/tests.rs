@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{Command, Committed, Leadership, ProposeError, PushOutcome};
 use pga_config::{CollectorId, Config, NodeId, Values};
-use pga_runtime::Instant;
-use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore};
-use pga_storage::{Element, Position, PushRecord, Sample, SampleForm, Store, Timestamp};
+use pga_storage::query::{Elements, Question};
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
+use pga_storage::{Element, Position, PushRecord, Sample, SampleForm, StoreWriter, Timestamp};
 use pga_web::{ApiError, Push};
 use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::watch;
@@ -119,6 +119,7 @@ impl Replica for VecLog {
 
 struct Node {
     context: Arc<Context>,
+    store: Arc<EmbeddedStore>,
     sessions: SessionsHandle,
     root: ActorRef<RootMsg>,
     _dir: tempfile::TempDir,
@@ -141,7 +142,8 @@ async fn node(flags: &[(&str, &str)]) -> Node {
     let config = Arc::new(Config::try_from(values).unwrap());
     let dir = tempfile::tempdir().unwrap();
     let id = uuid::Uuid::from_u128(7);
-    let store = EmbeddedStore::open(dir.path(), id, EmbeddedOptions::default()).unwrap();
+    let store = EmbeddedStore::open(dir.path(), id, EmbeddedOptions::default());
+    let store = Arc::new(store.unwrap());
     store.migrate().await.unwrap();
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
     let replica: Arc<dyn Replica> = Arc::new(VecLog::default());
@@ -153,7 +155,7 @@ async fn node(flags: &[(&str, &str)]) -> Node {
             metrics.clone(),
         )),
         replica,
-        store: Arc::new(store),
+        store: Arc::clone(&store) as Arc<dyn StoreWriter>,
         metrics: metrics.clone(),
         faults: Faults::default(),
         config,
@@ -168,6 +170,7 @@ async fn node(flags: &[(&str, &str)]) -> Node {
     Node {
         sessions: SessionsHandle::new(table, Duration::from_secs(10)),
         context,
+        store,
         root,
         _dir: dir,
     }
@@ -227,7 +230,7 @@ fn push(collector: &str, series: &str, n: usize) -> Push {
 }
 
 async fn stored(node: &Node, collector: &str) -> usize {
-    let query = ElementQuery {
+    let query = Elements {
         collector: CollectorId::from_external(collector),
         kind: None,
         from: None,
@@ -236,7 +239,7 @@ async fn stored(node: &Node, collector: &str) -> usize {
         limit: 1_000,
         cursor: None,
     };
-    node.context.store.elements(query).await.unwrap().data.len()
+    query.ask(&*node.store).await.unwrap().data.len()
 }
 
 /// Waits until the store holds everything up to `index`.

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use pga_cluster::pki::{JoinBundle, Validity};
 use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError};
-use pga_runtime::Instant;
-use pga_storage::Store;
-use pga_storage::Timestamp;
+use pga_storage::{StoreWriter, Timestamp};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -42,7 +40,7 @@ pub(crate) struct AdminServer {
     /// Injected panics.
     pub(crate) faults: Faults,
     /// What this node flushes to.
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn StoreWriter>,
     /// Held while a backup is made: one at a time.
     pub(crate) backups: Arc<Semaphore>,
 }

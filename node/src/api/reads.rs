@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use pga_config::CollectorId;
 use pga_runtime::Instant;
-use pga_storage::ErrorClass;
 use pga_storage::Position;
-use pga_web::ApiError;
+use pga_web::{ApiError, ReadScope};
 
 use super::{NodeApiImpl, RETRY, unavailable};
 
@@ -32,13 +31,11 @@ impl NodeApiImpl {
 
     /// What every read begins with: waits for its position, and refuses to answer for a collector
     /// that nobody knows, since a mistyped one must not look like a quiet one.
-    pub(super) async fn begin_read(
-        &self,
-        collector: Option<CollectorId>,
-        min_position: Option<Position>,
-    ) -> Result<Position, ApiError> {
-        let position = self.wait_for(min_position).await?;
-        collector.map_or(Ok(()), |collector| self.known(collector))?;
+    pub(super) async fn begin_read(&self, scope: ReadScope) -> Result<Position, ApiError> {
+        let position = self.wait_for(scope.min_position).await?;
+        scope
+            .collector
+            .map_or(Ok(()), |collector| self.known(collector))?;
         Ok(position)
     }
 
@@ -84,32 +81,6 @@ impl NodeApiImpl {
                     });
                 }
             }
-        }
-    }
-}
-
-/// What a client is told of a store's failure.
-pub(super) fn failed(error: &pga_storage::Error) -> ApiError {
-    if let pga_storage::Error::Argument { key, what } = error {
-        return ApiError::Invalid(format!("bad {key}: {what}"));
-    }
-    match error.class() {
-        ErrorClass::Transient => {
-            tracing::debug!(
-                error = pga_runtime::error_chain(error),
-                "store not readable"
-            );
-            ApiError::Unavailable {
-                reason: "store",
-                retry_after: RETRY,
-            }
-        }
-        ErrorClass::Rejected | ErrorClass::Fatal => {
-            tracing::error!(
-                error = pga_runtime::error_chain(error),
-                "store not readable"
-            );
-            ApiError::Internal
         }
     }
 }

@@ -3,7 +3,7 @@
 use pga_cluster::ClusterId;
 use pga_config::NodeId;
 use pga_storage::store::{Holding, StoreOwner, TimescaleOptions, TimescaleStore};
-use pga_storage::{Position, Store};
+use pga_storage::{Position, StoreWriter};
 
 use super::head::Head;
 use crate::{Error, Result};

@@ -7,7 +7,7 @@ use pga_config::{Config, Secret, StoreKind};
 use pga_storage::store::{
     EmbeddedOptions, EmbeddedStore, StoreOwner, TimescaleOptions, TimescaleStore,
 };
-use pga_storage::{ErrorClass, Position, Store};
+use pga_storage::{ErrorClass, Position, Store, StoreWriter};
 
 use crate::data_dir::DataDir;
 use crate::secrets::Secrets;
@@ -40,8 +40,11 @@ pub(super) async fn open(
             Ok(Arc::new(store))
         }
         StoreKind::Timescale => {
-            let store: Arc<dyn Store> = Arc::new(timescale(config, secrets)?);
-            tasks::spawn(TaskKind::Watch, migrate(Arc::clone(&store)));
+            let store = Arc::new(timescale(config, secrets)?);
+            tasks::spawn(
+                TaskKind::Watch,
+                migrate(Arc::clone(&store) as Arc<dyn StoreWriter>),
+            );
             Ok(store)
         }
     }
@@ -61,7 +64,7 @@ fn timescale(config: &Config, secrets: &Secrets) -> Result<TimescaleStore> {
     Ok(TimescaleStore::connect(options)?)
 }
 
-async fn migrate(store: Arc<dyn Store>) {
+async fn migrate(store: Arc<dyn StoreWriter>) {
     let mut is_first = true;
     loop {
         match store.migrate().await {
@@ -84,7 +87,7 @@ async fn migrate(store: Arc<dyn Store>) {
 
 /// Where the store is, if it can be asked: what the log holds up to there need not be buffered
 /// again.
-pub(super) async fn watermark(store: &dyn Store) -> Position {
+pub(super) async fn watermark(store: &dyn StoreWriter) -> Position {
     match tokio::time::timeout(START_WAIT, store.watermark()).await {
         Ok(Ok(watermark)) => watermark.position,
         Ok(Err(error)) => {

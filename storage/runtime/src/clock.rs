@@ -4,8 +4,8 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
-/// A moment of the monotonic clock: for durations, deadlines and pauses. It stands still in a test
-/// that pauses time.
+/// A moment of the monotonic clock: for durations, deadlines and pauses. It stands still in a
+/// test that pauses time.
 pub use tokio::time::Instant;
 
 #[cfg(feature = "simulation")]

@@ -2,9 +2,9 @@
 //! else. Files that are replaced whole and the text of an error are here, too, since every crate
 //! needs them.
 //!
-//! Lints forbid the ways around time, chance and tasks (`clippy.toml`), so that a test which pauses time, sets the wall
-//! clock and the seed decides all that a piece of code takes from outside of itself. Pauses and
-//! timeouts are tokio's (`tokio::time::sleep`): they follow [`now`].
+//! Lints forbid the ways around time, chance and tasks (`clippy.toml`), so that a test which pauses
+//! time, sets the wall clock and the seed decides all that a piece of code takes from outside of
+//! itself. Pauses and timeouts are tokio's (`tokio::time::sleep`): they follow [`now`].
 
 mod clock;
 mod error_chain;

@@ -2,7 +2,7 @@
 
 use pga_config::CollectorId;
 
-use super::{Question, Row, Select};
+use super::{OneSelect, Row, Select};
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
 use crate::{Result, Timestamp};
@@ -33,7 +33,7 @@ pub struct KindSummary {
     pub cadence_seconds: Option<f64>,
 }
 
-impl Question for Kinds {
+impl OneSelect for Kinds {
     /// By type.
     type Answer = Vec<KindSummary>;
 

@@ -3,7 +3,7 @@
 use pga_config::CollectorId;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Question, Row, Select};
+use super::{OneSelect, Row, Select};
 use crate::store::catalogue::{ColumnType, Table};
 use crate::store::mapper::Value;
 use crate::{Result, Timestamp};
@@ -43,7 +43,7 @@ impl Latest {
     }
 }
 
-impl Question for Latest {
+impl OneSelect for Latest {
     /// An object for each row, by the names of the columns; NULLs are left out.
     type Answer = Vec<Json>;
 
@@ -99,7 +99,7 @@ impl Question for Latest {
 /// A value as the API shows it; nothing for NULL.
 fn json_of(value: &Value) -> Option<Json> {
     match value {
-        Value::Null => None,
+        Value::Null | Value::Bytes(_) => None,
         Value::Int(number) => Some(json!(number)),
         Value::Float(number) => Some(json!(number)),
         Value::Bool(flag) => Some(json!(flag)),

@@ -20,6 +20,21 @@ impl Row {
         &self.0
     }
 
+    /// The values, to keep.
+    pub fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+
+    /// How long its texts and bytes are together, in bytes.
+    pub(crate) fn len_bytes(&self) -> usize {
+        let length = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        self.0.iter().map(length).sum()
+    }
+
     /// A whole number; `None` for NULL, and for what is none.
     pub fn int(&self, column: usize) -> Option<i64> {
         match self.0.get(column) {
@@ -41,6 +56,14 @@ impl Row {
     pub fn text(&self, column: usize) -> Option<&str> {
         match self.0.get(column) {
             Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Bytes.
+    pub fn bytes(&self, column: usize) -> Option<&[u8]> {
+        match self.0.get(column) {
+            Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
     }

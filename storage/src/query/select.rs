@@ -1,11 +1,41 @@
 //! One statement for both databases.
 
+use super::Row;
 use crate::store::catalogue::{ColumnType, TABLES};
 use crate::store::mapper::Value;
 
 /// The elements as PostgreSQL has them; SQLite looks the collector up and goes on by the index.
 const ELEMENTS: &str = "(SELECT c.uuid AS collector_id, e.time, e.log_index, e.ordinal, e.kind, \
-    e.database_name FROM elements e JOIN collectors c ON c.id = e.collector) AS elements";
+    e.database_name, e.inventory, CASE WHEN e.inventory IS NULL THEN e.body END AS body, \
+    CASE WHEN e.inventory IS NOT NULL THEN e.body END AS sent_timestamp \
+    FROM elements e JOIN collectors c ON c.id = e.collector) AS elements";
+/// What stands for a mark in PostgreSQL and in SQLite.
+const MARKS: [(&str, &str, &str); 7] = [
+    ("elements", "metrics.elements", ELEMENTS),
+    (
+        "inventory content",
+        "(SELECT i.content FROM metrics.inventory i \
+         WHERE i.collector_id = elements.collector_id AND i.hash = elements.inventory)",
+        "(SELECT i.content FROM inventory i WHERE i.hash = elements.inventory)",
+    ),
+    (
+        "inventory cut_at",
+        "cut_at",
+        "(SELECT i.cut_at FROM inventory i WHERE i.hash = elements.inventory)",
+    ),
+    ("query_rollups", "metrics.query_rollups", "query_rollups"),
+    (
+        "query_rollup_marks",
+        "metrics.query_rollup_marks",
+        "query_rollup_marks",
+    ),
+    ("rollup collector", "collector_id", "collector"),
+    (
+        "interval begin",
+        "time - make_interval(secs => interval_seconds)",
+        "time - interval_seconds * 1e6",
+    ),
+];
 
 /// Which database's SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +52,7 @@ pub struct Select {
     text: String,
     parameters: Vec<Value>,
     columns: Vec<ColumnType>,
+    until_bytes: usize,
 }
 
 impl Select {
@@ -32,7 +63,24 @@ impl Select {
             text: text.into(),
             parameters: Vec::new(),
             columns,
+            until_bytes: usize::MAX,
         }
+    }
+
+    /// Bounds what its rows hold: the first rows with so many bytes of text, and one more, are all
+    /// that is read.
+    pub const fn until_bytes(mut self, bytes: usize) -> Self {
+        self.until_bytes = bytes;
+        self
+    }
+
+    /// Takes rows in their order: adds one to `rows`, and says whether more are wanted. `bytes` is
+    /// what the rows before hold.
+    pub(crate) fn take(&self, row: Row, rows: &mut Vec<Row>, bytes: &mut usize) -> bool {
+        let is_wanted = *bytes < self.until_bytes;
+        *bytes = bytes.saturating_add(row.len_bytes());
+        rows.push(row);
+        is_wanted
     }
 
     /// Adds a parameter, and answers how the text names it: `$1` is the first.
@@ -84,25 +132,29 @@ fn expand(mark: &str, dialect: Dialect) -> String {
             Dialect::Sqlite => format!("(time / {micros})"),
         };
     }
-    if mark == "elements" {
+    if let Some(index) = mark.strip_prefix("by index ") {
         return match dialect {
-            Dialect::Postgres => "metrics.elements",
-            Dialect::Sqlite => ELEMENTS,
-        }
-        .to_owned();
-    }
-    if let Some(column) = mark.strip_prefix("hex ") {
-        return match dialect {
-            Dialect::Postgres => format!("encode({column}, 'hex')"),
-            Dialect::Sqlite => format!("hex({column})"),
+            Dialect::Postgres => String::new(),
+            Dialect::Sqlite => format!(" INDEXED BY {index}"),
         };
     }
-    // The sums of statements are no typed table.
-    match (mark, dialect) {
-        ("query_rollups", Dialect::Postgres) => return "metrics.query_rollups".to_owned(),
-        ("rollup collector", Dialect::Postgres) => return "collector_id".to_owned(),
-        ("rollup collector", Dialect::Sqlite) => return "collector".to_owned(),
-        _ => {}
+    if let Some(column) = mark.strip_prefix("not by index ") {
+        return match dialect {
+            Dialect::Postgres => column.to_owned(),
+            Dialect::Sqlite => format!("+{column}"),
+        };
+    }
+    if let Some(parameter) = mark.strip_prefix("a time ") {
+        return match dialect {
+            Dialect::Postgres => format!("CAST({parameter} AS timestamptz)"),
+            Dialect::Sqlite => parameter.to_owned(),
+        };
+    }
+    if let Some((_, postgres, sqlite)) = MARKS.iter().find(|(known, _, _)| *known == mark) {
+        return match dialect {
+            Dialect::Postgres => (*postgres).to_owned(),
+            Dialect::Sqlite => (*sqlite).to_owned(),
+        };
     }
     let table = TABLES.iter().find(|table| table.name == mark);
     match (dialect, table) {

@@ -2,7 +2,7 @@
 
 use pga_config::CollectorId;
 
-use super::{Question, Row, Select};
+use super::{OneSelect, Row, Select};
 use crate::store::catalogue::{ColumnType, Table};
 use crate::store::mapper::Value;
 use crate::{Result, Timestamp};
@@ -76,7 +76,7 @@ pub struct Point {
 
 const DATABASE: &str = "database_name";
 
-impl Question for Series {
+impl OneSelect for Series {
     /// Oldest first.
     type Answer = Vec<Point>;
 

@@ -2,7 +2,7 @@
 
 use pga_config::CollectorId;
 
-use super::{Question, Row, Select};
+use super::{OneSelect, Row, Select};
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
 use crate::{Result, Timestamp};
@@ -41,7 +41,7 @@ pub struct StatementPart {
     pub blocks: i64,
 }
 
-impl Question for StatementParts {
+impl OneSelect for StatementParts {
     /// By database, statement and part.
     type Answer = Vec<StatementPart>;
 

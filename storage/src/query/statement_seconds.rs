@@ -2,7 +2,7 @@
 
 use pga_config::CollectorId;
 
-use super::{Question, Row, Select};
+use super::{OneSelect, Row, Select};
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
 use crate::{Result, Timestamp};
@@ -46,7 +46,7 @@ pub struct StatementSecond {
     pub interval_seconds: f64,
 }
 
-impl Question for StatementSeconds {
+impl OneSelect for StatementSeconds {
     /// By sample, oldest first.
     type Answer = Vec<StatementSecond>;
 

@@ -2,11 +2,13 @@
 
 use pga_config::CollectorId;
 
+use super::questions::{on_a_blocking_thread, rows};
 use super::{Question, Row, Select};
+use crate::store::ReadStore;
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
 use crate::store::query_rollup::Columns;
-use crate::{Error, Result, Timestamp};
+use crate::{Result, Timestamp};
 
 /// The sealed spans of one collector. What is not over for some minutes is in none, nor what is
 /// sampled more seldom than every six minutes.
@@ -35,8 +37,15 @@ impl Question for StatementSpans {
     /// By their begin; spans in which nothing happened are left out.
     type Answer = Vec<StatementSpan>;
 
+    async fn ask(&self, store: &dyn ReadStore) -> Result<Self::Answer> {
+        let rows = rows(store, self.select()).await?;
+        on_a_blocking_thread(move || rows.iter().map(span).collect()).await
+    }
+}
+
+impl StatementSpans {
     fn select(&self) -> Select {
-        let types = vec![ColumnType::Bigint, ColumnType::Text];
+        let types = vec![ColumnType::Bigint, ColumnType::Bytea];
         let mut select = Select::new("", types);
         let collector = select.bind(Value::Uuid(self.collector.get()));
         let second = |time: Timestamp| Value::Int(time.micros().div_euclid(1_000_000));
@@ -44,40 +53,18 @@ impl Question for StatementSpans {
         let from = select.bind(second(self.from));
         let to = select.bind(second(self.to));
         select.push(&format!(
-            "SELECT CAST(start AS bigint), [hex content] FROM [query_rollups] \
+            "SELECT CAST(start AS bigint), content FROM [query_rollups] \
              WHERE [rollup collector] = {collector} AND seconds = {seconds} AND start >= {from} \
              AND start < {to} ORDER BY start",
         ));
         select
     }
-
-    fn answer(&self, rows: Vec<Row>) -> Result<Self::Answer> {
-        let span = |row: &Row| {
-            let begin = row.int(0).unwrap_or_default().saturating_mul(1_000_000);
-            let content = row.text(1).and_then(unhex).ok_or_else(|| Error::Damaged {
-                path: "query_rollups".into(),
-                what: "a rollup of statements".to_owned(),
-            })?;
-            Ok(StatementSpan {
-                begin: Timestamp::from_micros(begin),
-                columns: Columns::decode(&content)?,
-            })
-        };
-        rows.iter().map(span).collect()
-    }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect()
+fn span(row: &Row) -> Result<StatementSpan> {
+    let begin = row.int(0).unwrap_or_default().saturating_mul(1_000_000);
+    Ok(StatementSpan {
+        begin: Timestamp::from_micros(begin),
+        columns: Columns::decode(row.bytes(1).unwrap_or_default())?,
+    })
 }

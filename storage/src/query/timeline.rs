@@ -1,15 +1,29 @@
 //! What one statement did between each two samples, from counter differences (design D6).
 
-use super::{Question, Row, Select};
-use crate::Result;
+use pga_config::CollectorId;
+
+use super::{OneSelect, QueryStats, Row, Select};
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
-use crate::store::top_queries::{self, COUNTERS, GAP_SECONDS};
-use crate::store::{QueryStats, StatsQuery};
+use crate::store::query_rollup::{COUNTERS, GAP_SECONDS, counter_type};
+use crate::{Result, Timestamp};
 
 /// The timeline of a statement.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Timeline(pub StatsQuery);
+pub struct Timeline {
+    /// `queryid` of pg_stat_statements.
+    pub query_hash: i64,
+    /// Only of this collector.
+    pub collector: Option<CollectorId>,
+    /// Only of this database.
+    pub database: Option<String>,
+    /// Not older than this, inclusive.
+    pub from: Timestamp,
+    /// Older than this, exclusive.
+    pub to: Timestamp,
+    /// At most so many points, the newest.
+    pub limit: u32,
+}
 
 /// Columns before the counters, which follow in the order of [`COUNTERS`].
 const HEAD: [(&str, ColumnType); 10] = [
@@ -25,12 +39,11 @@ const HEAD: [(&str, ColumnType); 10] = [
     ("interval_seconds", ColumnType::Float8),
 ];
 
-impl Question for Timeline {
+impl OneSelect for Timeline {
     /// Oldest first.
     type Answer = Vec<QueryStats>;
 
     fn select(&self) -> Select {
-        let Self(query) = self;
         let counters = COUNTERS.map(|name| (format!("{name}_delta"), counter_type(name)));
         let names: Vec<&str> = HEAD
             .iter()
@@ -42,47 +55,49 @@ impl Question for Timeline {
             .map(|(_, ty)| *ty)
             .chain(counters.iter().map(|(_, ty)| *ty));
         let mut select = Select::new("", types.collect());
-        let hash = select.bind(Value::Int(query.query_hash));
-        let from = select.bind(Value::Time(query.from));
-        let to = select.bind(Value::Time(query.to));
+        let hash = select.bind(Value::Int(self.query_hash));
+        let from = select.bind(Value::Time(self.from));
+        let to = select.bind(Value::Time(self.to));
         select.push(&format!(
             "SELECT {} FROM [metrics_pg_stats_query] WHERE query_hash = {hash} \
              AND time >= {from} AND time < {to} AND calls_delta IS NOT NULL",
             names.join(", ")
         ));
-        if let Some(database) = &query.database {
+        if let Some(database) = &self.database {
             let database = select.bind(Value::Text(database.clone()));
             select.push(&format!(" AND database_name = {database}"));
         }
-        if let Some(collector) = query.collector {
+        if let Some(collector) = self.collector {
             let collector = select.bind(Value::Uuid(collector.get()));
             select.push(&format!(" AND collector_id = {collector}"));
         }
-        let limit = select.bind(Value::Int(i64::from(query.limit)));
+        let limit = select.bind(Value::Int(i64::from(self.limit)));
         let order = "ORDER BY time DESC, log_index DESC, ordinal DESC";
         select.push(&format!(" {order} LIMIT {limit}"));
         select
     }
 
     fn answer(&self, rows: Vec<Row>) -> Result<Self::Answer> {
-        let points = rows.iter().map(point).collect();
-        Ok(top_queries::timeline(points))
+        let mut points: Vec<QueryStats> = rows.iter().map(point).collect();
+        points.sort_by(|a, b| place(a).cmp(&place(b)));
+        Ok(points)
     }
 }
 
-fn counter_type(name: &str) -> ColumnType {
-    if name.ends_with("_time") {
-        ColumnType::Float8
-    } else {
-        ColumnType::Bigint
-    }
+fn place(point: &QueryStats) -> impl Ord {
+    (
+        point.time,
+        point.collector_id.clone(),
+        point.database_name.clone(),
+        point.user_name.clone(),
+    )
 }
 
 fn point(row: &Row) -> QueryStats {
     let text = |column| row.text(column).unwrap_or_default().to_owned();
     let int = |counter| row.int(HEAD.len() + counter).unwrap_or_default();
     let float = |counter| row.float(HEAD.len() + counter).unwrap_or_default();
-    QueryStats {
+    let point = QueryStats {
         time: row.time(0).unwrap_or_default(),
         collector_id: row.uuid(1).map(|id| id.to_string()).unwrap_or_default(),
         database_name: text(2),
@@ -98,4 +113,41 @@ fn point(row: &Row) -> QueryStats {
         ..QueryStats::default()
     }
     .with_counters(int, float, |counter| row.int(HEAD.len() + counter))
+    .with_mean();
+    QueryStats {
+        max_time: point.mean_time,
+        ..point
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_in_the_order_of_time_whatever_the_database() {
+        let timeline = Timeline {
+            query_hash: 1,
+            collector: None,
+            database: None,
+            from: Timestamp::from_micros(0),
+            to: Timestamp::from_micros(9),
+            limit: 9,
+        };
+        let row = |(database, at): (&str, i64)| {
+            let mut values = vec![Value::Null; timeline.select().columns().len()];
+            values[0] = Value::Time(Timestamp::from_micros(at));
+            values[2] = Value::Text(database.to_owned());
+            values[HEAD.len()] = Value::Int(2);
+            values[HEAD.len() + 1] = Value::Float(3.0);
+            Row::new(values)
+        };
+        let rows = [("b", 2), ("b", 1), ("a", 2)].map(row);
+        let points = timeline.answer(rows.to_vec()).unwrap();
+        let got: Vec<_> = points
+            .iter()
+            .map(|p| (p.time.micros(), p.database_name.as_str(), p.max_time))
+            .collect();
+        assert_eq!(got, [(1, "b", 1.5), (2, "a", 1.5), (2, "b", 1.5)]);
+    }
 }

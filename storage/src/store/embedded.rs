@@ -11,15 +11,15 @@
 //! to an older watermark with its rows, and the log, which is kept above it, replays.
 //! # Limits
 //! Page caches of 4 MiB (writer) and 1 MiB (each of at most four readers), 100,000 series and
-//! collectors in memory, pages of elements of at most 8 MiB.
+//! collectors in memory, pages of elements of at most 8 MiB of documents and 8 MiB of samples.
 
 mod copy;
 mod deltas;
 mod flush;
 mod ids;
 mod packing;
-mod read_elements;
-mod read_queries;
+mod read;
+mod read_samples;
 mod readers;
 mod retain;
 mod rollups;
@@ -42,18 +42,16 @@ use uuid::Uuid;
 use self::readers::Readers;
 pub use self::transfer::{CopySummary, hand_copy_over, inspect_copy};
 use self::writer::{Job, Writer};
-use super::{
-    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, Store,
-    Watermark,
-};
-use crate::query::{Row, Select};
+use super::{FlushBatch, FlushReport, ReadStore, StoreWriter, Watermark};
+use crate::query::{Read, Row};
 use crate::{Error, Result, Timestamp};
 
 /// Name of the database file in the store's directory.
 pub(crate) const FILE_NAME: &str = "store.db";
 /// Jobs that may wait for the writer.
 const WAITING_JOBS: usize = 16;
-/// Rows that one step of [`Store::drop_before`] deletes at most, so that flushes get in between.
+/// Rows that one step of [`StoreWriter::drop_before`] deletes at most, so that flushes get in
+/// between.
 const RETAIN_STEP_ROWS: u32 = 20_000;
 
 /// SQLite's part of a node's configuration.
@@ -124,7 +122,7 @@ impl EmbeddedStore {
     }
 }
 
-impl Store for EmbeddedStore {
+impl StoreWriter for EmbeddedStore {
     fn kind(&self) -> &'static str {
         "embedded"
     }
@@ -148,18 +146,6 @@ impl Store for EmbeddedStore {
 
     fn flush(&self, batch: FlushBatch) -> BoxFuture<'_, Result<FlushReport>> {
         self.write(move |writer| writer.flush(&batch)).boxed()
-    }
-
-    fn elements(&self, query: ElementQuery) -> BoxFuture<'_, Result<ElementPage>> {
-        Readers::read(&self.readers, move |db| read_elements::page(db, &query)).boxed()
-    }
-
-    fn top_queries(&self, query: CollectorQuery) -> BoxFuture<'_, Result<Vec<QueryStats>>> {
-        Readers::read(&self.readers, move |db| read_queries::top(db, &query)).boxed()
-    }
-
-    fn select(&self, select: Select) -> BoxFuture<'_, Result<Vec<Row>>> {
-        Readers::read(&self.readers, move |db| select::rows(db, &select)).boxed()
     }
 
     fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
@@ -194,5 +180,11 @@ impl Store for EmbeddedStore {
         let source = source.to_owned();
         self.write(move |writer| writer.replace_with(&source))
             .boxed()
+    }
+}
+
+impl ReadStore for EmbeddedStore {
+    fn read(&self, reads: Vec<Read>) -> BoxFuture<'_, Result<Vec<Vec<Row>>>> {
+        Readers::read(&self.readers, move |db| read::all(db, &reads)).boxed()
     }
 }

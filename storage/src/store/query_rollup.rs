@@ -15,16 +15,17 @@
 
 mod changes;
 mod columns;
+mod difference;
 mod spans;
 
 use std::collections::HashMap;
 
 pub use self::changes::{Changes, changes};
 pub use self::columns::Columns;
-pub use self::spans::{Cover, LEVELS, LONGEST_SECONDS, Plan, Span, span};
+pub use self::difference::{COUNTERS, Difference, GAP_SECONDS, counter_type, difference_columns};
+pub use self::spans::{LEVELS, LONGEST_SECONDS, Plan, Span, span};
 
-use super::QueryStats;
-use super::top_queries::{COUNTERS, GAP_SECONDS};
+use crate::query::QueryStats;
 use crate::{Error, Result, Timestamp};
 
 const FORMAT: u8 = 1;
@@ -33,23 +34,6 @@ const FORMAT: u8 = 1;
 const WORDS: usize = 10 + COUNTERS.len();
 /// Largest rollup that is unpacked, in bytes: a million statements.
 const MAX_BYTES: usize = 256 << 20;
-
-/// One difference of a statement.
-#[derive(Clone, Debug, Default)]
-pub struct Difference {
-    /// When its interval ends.
-    pub time: Timestamp,
-    /// Length of its interval, in seconds.
-    pub interval: f64,
-    /// Database and user.
-    pub names: [String; 2],
-    /// `queryid`.
-    pub hash: i64,
-    /// `min_time`, `stddev_time` and `max_time` as the server said.
-    pub lifetime: [f64; 3],
-    /// In the order of [`COUNTERS`]; `None` where the client did not send one.
-    pub counters: [Option<f64>; COUNTERS.len()],
-}
 
 /// Sums of one statement.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,17 +137,6 @@ impl Rollup {
             self.put(key, &Sums::from_words(sums));
         }
         Ok(())
-    }
-
-    /// Adds what `other` has.
-    pub fn absorb(&mut self, other: &Self) {
-        let places: Vec<u32> = other.names.iter().map(|name| self.place(name)).collect();
-        for ((hash, database, user), sums) in &other.sums {
-            let place = |at: &u32| places.get(*at as usize).copied();
-            if let (Some(database), Some(user)) = (place(database), place(user)) {
-                self.put((*hash, database, user), sums);
-            }
-        }
     }
 
     /// As bytes; `None` if nothing happened.

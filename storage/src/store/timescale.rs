@@ -7,11 +7,10 @@
 //! # Map
 //! `schema.sql` is what the database holds beside the typed tables of [`super::catalogue`];
 //! `migrate` makes it, `flusher` writes it (`plan`, `copy`, `series`, `inventories`,
-//! `rate_states`), `elements` and `query_stats` read it.
+//! `rate_states`), `read` reads it (`select`, `read_samples`).
 
 mod copy;
 mod deltas;
-mod elements;
 mod failure;
 mod flusher;
 mod hand_over;
@@ -20,7 +19,8 @@ mod migrate;
 mod options;
 mod pg_time;
 mod plan;
-mod query_stats;
+mod read;
+mod read_samples;
 mod readers;
 mod retention;
 mod rollups;
@@ -41,11 +41,8 @@ pub use self::options::{StoreOwner, TimescaleOptions};
 use self::flusher::Flusher;
 use self::readers::Readers;
 use self::session::Connector;
-use super::{
-    CollectorQuery, ElementPage, ElementQuery, FlushBatch, FlushReport, QueryStats, Store,
-    Watermark,
-};
-use crate::query::{Row, Select};
+use super::{FlushBatch, FlushReport, ReadStore, StoreWriter, Watermark};
+use crate::query::{Read, Row};
 use crate::{Result, Timestamp};
 
 /// A database that all nodes share; only the leader flushes.
@@ -72,7 +69,7 @@ impl TimescaleStore {
     }
 }
 
-impl Store for TimescaleStore {
+impl StoreWriter for TimescaleStore {
     fn kind(&self) -> &'static str {
         "timescaledb"
     }
@@ -107,21 +104,6 @@ impl Store for TimescaleStore {
         Box::pin(async move { self.flusher.flush(&batch).await })
     }
 
-    fn elements(&self, query: ElementQuery) -> BoxFuture<'_, Result<ElementPage>> {
-        let read = async move |client: &_| elements::page(client, &query).await;
-        Box::pin(self.readers.run("read from", read))
-    }
-
-    fn top_queries(&self, query: CollectorQuery) -> BoxFuture<'_, Result<Vec<QueryStats>>> {
-        let read = async move |client: &_| query_stats::top(client, &query).await;
-        Box::pin(self.readers.run("read from", read))
-    }
-
-    fn select(&self, select: Select) -> BoxFuture<'_, Result<Vec<Row>>> {
-        let read = async move |client: &_| select::rows(client, &select).await;
-        Box::pin(self.readers.run("read from", read))
-    }
-
     fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
         let clean = async move |client: &_| retention::drop_before(client, before).await;
         Box::pin(self.readers.run("clean up", clean))
@@ -138,5 +120,12 @@ impl Store for TimescaleStore {
 
     fn replace_with<'a>(&'a self, _source: &'a Path) -> BoxFuture<'a, Result<()>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl ReadStore for TimescaleStore {
+    fn read(&self, reads: Vec<Read>) -> BoxFuture<'_, Result<Vec<Vec<Row>>>> {
+        let read = async move |client: &_| read::all(client, &reads).await;
+        Box::pin(self.readers.run("read from", read))
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use pga_storage::Error;
+use pga_storage::query::{Elements, Question};
 use pga_storage::store::catalogue;
-use pga_storage::store::{ElementQuery, EmbeddedOptions, EmbeddedStore, Store};
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore, StoreWriter};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -113,7 +114,7 @@ fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
 async fn samples_of_the_first_format_become_runs() {
     let dir = tempfile::tempdir().unwrap();
     let push = || (0..1_200).map(|n| sample(if n % 2 == 0 { "a" } else { "b" }, 3, n as f64));
-    let page = ElementQuery {
+    let page = Elements {
         collector: collector(),
         kind: None,
         from: None,
@@ -129,7 +130,7 @@ async fn samples_of_the_first_format_become_runs() {
         // 512, 512 and 176 samples.
         assert_eq!((report.elements, report.rows), (1_200, 3));
     }
-    let want = store.elements(page.clone()).await.unwrap();
+    let want = page.ask(&store).await.unwrap();
     drop(store);
     let db = Connection::open(dir.path().join("store.db")).unwrap();
     let time = 3_000_000;
@@ -139,7 +140,7 @@ async fn samples_of_the_first_format_become_runs() {
     drop(db);
     for _ in 0..2 {
         let store = open(&dir);
-        assert_eq!(store.elements(page.clone()).await.unwrap(), want);
+        assert_eq!(page.ask(&store).await.unwrap(), want);
         assert_eq!(store.watermark().await.unwrap().position.index, 2);
     }
 }

@@ -15,7 +15,7 @@ use crate::store_contract::{Fresh, store_contract_tests};
 async fn fresh() -> Fresh {
     let database = database::Database::new().await;
     let store = database.store(1);
-    pga_storage::Store::migrate(&store)
+    pga_storage::StoreWriter::migrate(&store)
         .await
         .expect("a migrated database");
     Fresh {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
 use pga_insight::comparison::{Comparison, FiveMinutes, Key, Tolerance, Window as Sums, compare};
-use pga_storage::query::{Question, StatementParts};
+use pga_storage::query::StatementParts;
 
 use super::workload::{Statement, Window, statements};
-use crate::{ApiError, NodeApi, ReadScope};
+use crate::questions;
+use crate::{ApiError, NodeApi};
 
 /// Shortest part of a window, in microseconds, and most parts.
 const PART: i64 = 300_000_000;
@@ -42,12 +43,7 @@ async fn sums(
         step_micros: (length / MAX_PARTS).max(PART),
         limit: MAX_ROWS,
     };
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
-    };
-    let (rows, _) = api.select(question.select(), scope).await?;
-    let rows = question.answer(rows).map_err(|_| ApiError::Internal)?;
+    let rows = questions::ask(api, collector, &question).await?;
     let mut parts = BTreeMap::<(String, i64), Vec<FiveMinutes>>::new();
     for row in rows {
         let of = parts.entry((row.database, row.query_hash)).or_default();

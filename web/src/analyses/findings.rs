@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use pga_config::CollectorId;
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 use pga_storage::{Document, Element, Position, Timestamp};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{ApiError, NodeApi, Push};
+use crate::questions;
+use crate::{ApiError, NodeApi, Push, ReadScope};
 
 /// Findings of one run that are kept; the first ones matter most.
 const MAX_FINDINGS: usize = 500;
@@ -95,7 +96,7 @@ pub(crate) async fn newest(
     let mut found = BTreeSet::new();
     let (mut runs, mut looked_at, mut cursor) = (Vec::new(), 0, None);
     loop {
-        let query = ElementQuery {
+        let query = Elements {
             collector: CollectorId::FINDINGS,
             kind: Some(kind.to_owned()),
             from: None,
@@ -104,7 +105,11 @@ pub(crate) async fn newest(
             limit: PAGE,
             cursor: cursor.take(),
         };
-        let page = match api.elements(query, min_position).await {
+        let scope = ReadScope {
+            collector: Some(query.collector),
+            min_position,
+        };
+        let page = match questions::ask_at(api, &query, scope).await {
             // Nothing was ever found.
             Err(ApiError::NotFound(_)) => return Ok(runs),
             page => page?.0,
@@ -140,7 +145,7 @@ pub(super) async fn walk(
 ) -> Result<(), ApiError> {
     let (mut looked_at, mut cursor) = (0, None);
     loop {
-        let query = ElementQuery {
+        let query = Elements {
             collector: CollectorId::FINDINGS,
             kind: Some(kind.to_owned()),
             from: Some(from),
@@ -149,10 +154,10 @@ pub(super) async fn walk(
             limit: 100,
             cursor: cursor.take(),
         };
-        let page = match api.elements(query, None).await {
+        let page = match questions::ask(api, query.collector, &query).await {
             // Nothing was ever found.
             Err(ApiError::NotFound(_)) => return Ok(()),
-            page => page?.0,
+            page => page?,
         };
         looked_at += page.data.len();
         let runs = page.data.iter();

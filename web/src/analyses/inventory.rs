@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use pga_config::CollectorId;
 use pga_insight::{index_advice, rewrites};
 use pga_storage::Timestamp;
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 use serde_json::Value;
 
 use super::workload::Window;
+use crate::questions;
 use crate::{ApiError, NodeApi};
 
 /// Elements in one page, and pages that are looked through.
@@ -68,7 +69,7 @@ impl Reader<'_> {
     ) -> Result<(Rows, Option<Timestamp>), ApiError> {
         let (mut rows, mut cursor, mut at) = (Rows::new(), None, None);
         for _ in 0..MAX_PAGES {
-            let query = ElementQuery {
+            let query = Elements {
                 collector: self.collector,
                 kind: Some(kind.to_owned()),
                 from: Some(window.from),
@@ -77,7 +78,7 @@ impl Reader<'_> {
                 limit: PAGE,
                 cursor,
             };
-            let (page, _) = self.api.elements(query, None).await?;
+            let page = questions::ask(self.api, query.collector, &query).await?;
             for text in &page.data {
                 let Ok(element) = serde_json::from_str::<Value>(text) else {
                     continue;
@@ -107,7 +108,7 @@ impl Reader<'_> {
 impl Reader<'_> {
     /// The major version of the server, if it said so.
     async fn major(&self) -> Result<Option<u32>, ApiError> {
-        let query = ElementQuery {
+        let query = Elements {
             collector: self.collector,
             kind: Some("pg_identity".to_owned()),
             from: None,
@@ -116,7 +117,7 @@ impl Reader<'_> {
             limit: 1,
             cursor: None,
         };
-        let (page, _) = self.api.elements(query, None).await?;
+        let page = questions::ask(self.api, query.collector, &query).await?;
         let newest = page
             .data
             .first()

@@ -5,9 +5,10 @@
 
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
-use pga_storage::query::{Question, StatementParts, StatementSpans};
+use pga_storage::query::{StatementParts, StatementSpans};
 
-use crate::{ApiError, NodeApi, ReadScope};
+use crate::questions;
+use crate::{ApiError, NodeApi};
 
 /// Spans that are read at once, so that memory stays small.
 const AT_ONCE: i64 = 96;
@@ -60,10 +61,6 @@ pub(crate) async fn read<S: Sink>(
     spans: Spans,
     mut sink: S,
 ) -> Result<S, ApiError> {
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
-    };
     let (mut from, mut sealed) = (spans.from, spans.from);
     while from < spans.to {
         let to = (from + AT_ONCE * spans.seconds).min(spans.to);
@@ -73,9 +70,8 @@ pub(crate) async fn read<S: Sink>(
             from: at(from),
             to: at(to),
         };
-        let (rows, _) = api.select(question.select(), scope).await?;
-        let decoded = pga_runtime::spawn_blocking(move || {
-            let found = question.answer(rows).map_err(|_| ApiError::Internal)?;
+        let found = questions::ask(api, collector, &question).await?;
+        let told = pga_runtime::spawn_blocking(move || {
             for span in found {
                 let begin = span.begin.micros().div_euclid(1_000_000);
                 sealed = sealed.max(begin + spans.seconds);
@@ -98,9 +94,9 @@ pub(crate) async fn read<S: Sink>(
                 }
             }
             sink.pause();
-            Ok::<(S, i64), ApiError>((sink, sealed))
+            (sink, sealed)
         });
-        (sink, sealed) = decoded.await.map_err(|_| ApiError::Internal)??;
+        (sink, sealed) = told.await.map_err(|_| ApiError::Internal)?;
         from = to;
     }
     rest(
@@ -129,12 +125,7 @@ async fn rest<S: Sink>(
         step_micros: spans.seconds * 1_000_000,
         limit: MAX_ROWS,
     };
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
-    };
-    let (rows, _) = api.select(question.select(), scope).await?;
-    for part in question.answer(rows).map_err(|_| ApiError::Internal)? {
+    for part in questions::ask(api, collector, &question).await? {
         let entry = Entry {
             database: &part.database,
             hash: part.query_hash,

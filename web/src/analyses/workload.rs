@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use pga_config::CollectorId;
 use pga_insight::plan::{Plan, parse_json, parse_text};
 use pga_storage::Timestamp;
-use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder};
+use pga_storage::query::{ElementOrder, Elements, QueryOrder, TopQueries};
 use serde_json::Value;
 
+use crate::questions;
 use crate::{ApiError, NodeApi};
 
 /// Statements of one server that are looked at, those that take most time first.
@@ -82,7 +83,7 @@ pub(crate) async fn statements(
     window: Window,
     database: Option<&str>,
 ) -> Result<BTreeMap<(String, i64), Statement>, ApiError> {
-    let query = CollectorQuery {
+    let query = TopQueries {
         collector,
         database: database.map(str::to_owned),
         order: QueryOrder::Total,
@@ -90,7 +91,7 @@ pub(crate) async fn statements(
         to: window.to,
         limit: MAX_STATEMENTS,
     };
-    let (rows, _) = api.top_queries(query, None).await?;
+    let rows = questions::ask(api, query.collector, &query).await?;
     let mut all = BTreeMap::<(String, i64), Statement>::new();
     for row in rows {
         let key = (row.database_name.clone(), row.query_hash);
@@ -129,7 +130,7 @@ pub(crate) async fn plans(
     api: &dyn NodeApi,
     collector: CollectorId,
 ) -> Result<BTreeMap<i64, Plan>, ApiError> {
-    let query = ElementQuery {
+    let query = Elements {
         collector,
         kind: Some("explain_plan".to_owned()),
         from: None,
@@ -138,7 +139,7 @@ pub(crate) async fn plans(
         limit: MAX_PLANS,
         cursor: None,
     };
-    let (page, _) = api.elements(query, None).await?;
+    let page = questions::ask(api, query.collector, &query).await?;
     let mut plans = BTreeMap::new();
     for text in page.data {
         let Ok(element) = serde_json::from_str::<Value>(&text) else {

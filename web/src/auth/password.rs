@@ -112,8 +112,8 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// The hash of a password under a random salt, as a PHC string (Argon2id). Takes tens of milliseconds
-/// of the thread it runs on; `None` if the hash function refuses the password.
+/// The hash of a password under a random salt, as a PHC string (Argon2id). Takes tens of
+/// milliseconds of the thread it runs on; `None` if the hash function refuses the password.
 pub fn hash_password(password: &str) -> Option<String> {
     let salt = SaltString::encode_b64(&pga_runtime::random::<[u8; 16]>()).ok()?;
     hash(password, &salt)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use pga_insight::{Fingerprint, FingerprintKind, fingerprint_all};
 use pga_storage::Timestamp;
-use pga_storage::store::{CollectorQuery, QueryOrder, QueryStats};
+use pga_storage::query::{QueryOrder, QueryStats, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -15,6 +15,7 @@ use super::query_string::QueryString;
 use super::reads::{QUERY_STATS, window};
 use super::shape::{Field, Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
+use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
@@ -90,7 +91,7 @@ async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Re
         .await?;
     let mut statements = Vec::new();
     for collector in collectors {
-        let query = CollectorQuery {
+        let query = TopQueries {
             collector,
             database: None,
             order: QueryOrder::Total,
@@ -98,7 +99,7 @@ async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Re
             to,
             limit: MAX_STATEMENTS,
         };
-        let (found, _) = ask.context.api.top_queries(query, None).await?;
+        let found = questions::ask(&*ask.context.api, query.collector, &query).await?;
         statements.extend(found);
     }
     // Parsing is work, and needs a deep stack of its own.

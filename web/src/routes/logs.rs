@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 use pga_storage::{Position, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
@@ -15,6 +15,8 @@ use super::servers::{Server, find};
 use super::shape::{Field, Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
 use super::users::invalid;
+use crate::ReadScope;
+use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
@@ -252,8 +254,8 @@ fn lines(element: &str) -> Vec<Map<String, Value>> {
 }
 
 /// The newest elements with lines of a server's log.
-fn newest(server: &Server, (from, to): (Timestamp, Timestamp)) -> ElementQuery {
-    ElementQuery {
+fn newest(server: &Server, (from, to): (Timestamp, Timestamp)) -> Elements {
+    Elements {
         collector: server.collector,
         kind: Some(KIND.to_owned()),
         from: Some(from),
@@ -275,21 +277,21 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     query.cursor = args.text("cursor").map(str::to_owned);
     let (mut found, mut looked_at, mut position) = (Vec::new(), 0, None);
     loop {
-        let (mut page, at) = ask
-            .context
-            .api
-            .elements(query.clone(), min_position.take())
-            .await?;
+        let scope = ReadScope {
+            collector: Some(query.collector),
+            min_position: min_position.take(),
+        };
+        let (mut page, at) = ask.question(&query, scope).await?;
         position.get_or_insert(at);
         let end = filter.fill(&page.data, limit.saturating_sub(found.len()));
         if let Some(end) = end.filter(|end| *end < page.data.len()) {
             // The answer is full within this page: one that ends there has the cursor to go on.
             let limit = u32::try_from(end).unwrap_or(PAGE);
-            let part = ElementQuery {
+            let part = Elements {
                 limit,
                 ..query.clone()
             };
-            (page, _) = ask.context.api.elements(part, None).await?;
+            page = questions::ask(&*ask.context.api, part.collector, &part).await?;
         }
         looked_at += page.data.len();
         found.extend(page.data.iter().flat_map(|element| filter.lines(element)));
@@ -329,11 +331,11 @@ async fn summary(ask: RequestContext) -> Result<Response, Refusal> {
     let mut position: Option<Position> = None;
     let mut elements = 0;
     loop {
-        let (page, at) = ask
-            .context
-            .api
-            .elements(query.clone(), min_position.take())
-            .await?;
+        let scope = ReadScope {
+            collector: Some(query.collector),
+            min_position: min_position.take(),
+        };
+        let (page, at) = ask.question(&query, scope).await?;
         position.get_or_insert(at);
         elements += page.data.len();
         for line in page.data.iter().flat_map(|element| filter.lines(element)) {

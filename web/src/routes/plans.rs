@@ -5,7 +5,7 @@ use http::StatusCode;
 use pga_config::CollectorId;
 use pga_insight::plan::rules::{PlanFacts, findings};
 use pga_insight::plan::{Contract, Plan, parse_json, parse_text};
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 use pga_storage::{Document, Element, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
@@ -20,6 +20,7 @@ use super::table::{Access, Content, Handler, Route};
 use super::users::invalid;
 use crate::auth::forbidden;
 use crate::body::BodyStream;
+use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::{Principal, Push, timestamps};
@@ -308,7 +309,7 @@ async fn kept(
     collector: CollectorId,
     limit: u32,
 ) -> Result<Vec<String>, Refusal> {
-    let query = ElementQuery {
+    let query = Elements {
         collector,
         kind: Some(KIND.to_owned()),
         from: None,
@@ -317,7 +318,7 @@ async fn kept(
         limit,
         cursor: None,
     };
-    let (page, _) = ask.context.api.elements(query, None).await?;
+    let page = questions::ask(&*ask.context.api, query.collector, &query).await?;
     Ok(page.data)
 }
 

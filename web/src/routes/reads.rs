@@ -3,8 +3,7 @@
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use pga_config::CollectorId;
-use pga_storage::query::{Question, Timeline};
-use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder, StatsQuery};
+use pga_storage::query::{ElementOrder, Elements, QueryOrder, Question, Timeline, TopQueries};
 use pga_storage::{Position, Timestamp};
 use serde_json::json;
 use warp::reply::Response;
@@ -16,6 +15,7 @@ use super::table::{Access, Content, Handler, Route};
 use crate::ReadScope;
 use crate::context::Context;
 use crate::control_plane::view;
+use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::{json, raw_json};
 
@@ -160,7 +160,7 @@ enum List {
 
 async fn elements(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let query = ElementQuery {
+    let query = Elements {
         collector: collector(ask.segment())?,
         kind: args.text("type").map(str::to_owned),
         from: args.time("from")?,
@@ -176,11 +176,11 @@ async fn elements(ask: RequestContext) -> Result<Response, Refusal> {
         limit: args.number("limit", 1, 1_000, 100),
         cursor: args.text("cursor").map(str::to_owned),
     };
-    let (page, position) = ask
-        .context
-        .api
-        .elements(query, args.position("min_position")?)
-        .await?;
+    let scope = ReadScope {
+        collector: Some(query.collector),
+        min_position: args.position("min_position")?,
+    };
+    let (page, position) = ask.question(&query, scope).await?;
     let cursor = serde_json::to_string(&page.next_cursor).map_err(|_| Refusal::internal())?;
     let body = format!(
         "{{\"data\":[{}],\"next_cursor\":{cursor}}}",
@@ -194,7 +194,7 @@ async fn top_queries(ask: RequestContext, list: List) -> Result<Response, Refusa
     let hours = args.number("hours", 1, 720, 24);
     let (from, to) = window(&args, hours)?;
     let collector = collector(ask.segment())?;
-    let query = CollectorQuery {
+    let query = TopQueries {
         collector,
         database: args.text("database").map(str::to_owned),
         order: order(&args, list)?,
@@ -202,8 +202,11 @@ async fn top_queries(ask: RequestContext, list: List) -> Result<Response, Refusa
         to,
         limit: args.number("limit", 1, 100, 20),
     };
-    let min_position = args.position("min_position")?;
-    let (queries, position) = ask.context.api.top_queries(query, min_position).await?;
+    let scope = ReadScope {
+        collector: Some(collector),
+        min_position: args.position("min_position")?,
+    };
+    let (queries, position) = ask.question(&query, scope).await?;
     let body = json!({
         "server_id": collector.to_string(),
         "type": match list { List::Slow => "slow", List::Frequent => "frequent" },
@@ -237,7 +240,7 @@ async fn timeline(ask: RequestContext) -> Result<Response, Refusal> {
         .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
     let args = QueryString::parse(&ask.query)?;
     let (from, to) = window(&args, args.number("hours", 1, 720, 24))?;
-    let query = StatsQuery {
+    let query = Timeline {
         query_hash,
         collector: args.text("collector_id").map(CollectorId::from_external),
         database: args.text("database").map(str::to_owned),
@@ -250,7 +253,7 @@ async fn timeline(ask: RequestContext) -> Result<Response, Refusal> {
         collector: query.collector,
         min_position,
     };
-    let (data, position) = ask.question(&Timeline(query), scope).await?;
+    let (data, position) = ask.question(&query, scope).await?;
     let body = json!({ "query_hash": query_hash, "data": data });
     Ok(at_position(json(StatusCode::OK, &body), position, &ask))
 }
@@ -262,9 +265,7 @@ impl RequestContext {
         question: &Q,
         scope: ReadScope,
     ) -> Result<(Q::Answer, Position), Refusal> {
-        let (rows, position) = self.context.api.select(question.select(), scope).await?;
-        let answer = question.answer(rows).map_err(|_| Refusal::internal())?;
-        Ok((answer, position))
+        Ok(questions::ask_at(&*self.context.api, question, scope).await?)
     }
 }
 

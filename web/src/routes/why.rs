@@ -6,7 +6,7 @@ use http::StatusCode;
 use pga_config::CollectorId;
 use pga_insight::why::{Question, Root, Sample, Statement, explain};
 use pga_storage::Timestamp;
-use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder};
+use pga_storage::query::{ElementOrder, Elements, QueryOrder, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -15,6 +15,7 @@ use super::query_string::QueryString;
 use super::servers::find;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
+use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
@@ -93,7 +94,7 @@ impl Window {
     async fn elements(self, ask: &RequestContext, kind: &str) -> Result<Vec<Value>, Refusal> {
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let query = ElementQuery {
+            let query = Elements {
                 collector: self.collector,
                 kind: Some(kind.to_owned()),
                 from: Some(self.from),
@@ -102,7 +103,7 @@ impl Window {
                 limit: PAGE,
                 cursor: cursor.take(),
             };
-            let (page, _) = ask.context.api.elements(query, None).await?;
+            let page = questions::ask(&*ask.context.api, query.collector, &query).await?;
             all.extend(
                 page.data
                     .iter()
@@ -126,7 +127,7 @@ impl Window {
         self,
         ask: &RequestContext,
     ) -> Result<BTreeMap<i64, (String, i64, f64)>, Refusal> {
-        let query = CollectorQuery {
+        let query = TopQueries {
             collector: self.collector,
             database: None,
             order: QueryOrder::Total,
@@ -134,7 +135,7 @@ impl Window {
             to: self.to,
             limit: MAX_STATEMENTS,
         };
-        let (found, _) = ask.context.api.top_queries(query, None).await?;
+        let found = questions::ask(&*ask.context.api, query.collector, &query).await?;
         let mut sums = BTreeMap::<i64, (String, i64, f64)>::new();
         for one in found {
             let sum = sums

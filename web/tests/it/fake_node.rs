@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use argon2::Argon2;
@@ -16,14 +16,14 @@ use pga_cluster::{
 };
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
-use pga_storage::query::{Row, Select};
-use pga_storage::store::{CollectorQuery, ElementPage, ElementQuery, QueryStats};
-use pga_storage::{Position, Timestamp};
+use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::{
     ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
     Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
 };
 use serde_json::Value;
+
+use crate::fake_store::FakeStore;
 
 pub(crate) const SECRET: &str = "registration-secret";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -34,7 +34,7 @@ pub(crate) struct FakeNode {
     /// The control state, and how many commands it has applied.
     pub(crate) state: Mutex<(State, u64)>,
     pub(crate) pushes: Mutex<Vec<Push>>,
-    pub(crate) queries: Mutex<Vec<ElementQuery>>,
+    pub(crate) store: Arc<FakeStore>,
     pub(crate) revoked: Mutex<HashSet<CollectorId>>,
     pub(crate) push_error: Mutex<Option<ApiError>>,
     /// Why no push is taken on.
@@ -52,7 +52,7 @@ impl Default for FakeNode {
         let node = Self {
             state: Mutex::new((State::new(StateLimits::default()), 0)),
             pushes: Mutex::default(),
-            queries: Mutex::default(),
+            store: Arc::default(),
             revoked: Mutex::default(),
             push_error: Mutex::default(),
             full: Mutex::default(),
@@ -220,57 +220,14 @@ impl Ingest for FakeNode {
 }
 
 impl Reads for FakeNode {
-    fn elements(
+    fn store_at(
         &self,
-        query: ElementQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(ElementPage, Position), ApiError>> {
-        async move {
-            if min_position.is_some_and(|min| min.index > position().index) {
-                return Err(ApiError::Unavailable {
-                    reason: "min_position",
-                    retry_after: Duration::from_millis(1_500),
-                });
-            }
-            self.queries.lock().unwrap().push(query);
-            let data = vec!["{\"a\":1}".into(), "{\"b\":2}".into()];
-            Ok((
-                ElementPage {
-                    data,
-                    next_cursor: Some("a\"b".into()),
-                },
-                position(),
-            ))
-        }
-        .boxed()
-    }
-
-    fn top_queries(
-        &self,
-        _query: CollectorQuery,
-        min_position: Option<Position>,
-    ) -> BoxFuture<'_, Result<(Vec<QueryStats>, Position), ApiError>> {
-        async move {
-            not_ahead(min_position)?;
-            Ok((
-                vec![QueryStats {
-                    query_hash: -5,
-                    ..QueryStats::default()
-                }],
-                position(),
-            ))
-        }
-        .boxed()
-    }
-
-    fn select(
-        &self,
-        _select: Select,
         scope: ReadScope,
-    ) -> BoxFuture<'_, Result<(Vec<Row>, Position), ApiError>> {
+    ) -> BoxFuture<'_, Result<(Arc<dyn ReadStore>, Position), ApiError>> {
+        let store: Arc<dyn ReadStore> = Arc::clone(&self.store) as Arc<dyn ReadStore>;
         async move {
             not_ahead(scope.min_position)?;
-            Ok((vec![], position()))
+            Ok((store, position()))
         }
         .boxed()
     }

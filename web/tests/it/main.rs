@@ -12,6 +12,7 @@ mod auth;
 mod bad_input;
 mod documents;
 mod fake_node;
+mod fake_store;
 mod limits;
 mod openapi;
 mod page;

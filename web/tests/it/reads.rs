@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pga_storage::query::Read;
 use pga_web::WebOptions;
 
 use crate::raw_http::request;
@@ -12,21 +13,24 @@ use crate::server::Server;
 async fn a_page_of_elements_has_its_cursor_and_position() {
     let server = Server::open().await;
     let token = server.login().await;
-    let path = "/api/v1/collectors/collector-001/metrics?type=samples&limit=7&cursor=abc\
-        &from=2026-01-01T00:00:00Z&to=1771787241&min_position=0.3.17";
+    let path = "/api/v1/collectors/collector-001/metrics?type=samples&limit=2\
+        &cursor=1771787000000000_5_0&from=2026-01-01T00:00:00Z&to=1771787241&min_position=0.3.17";
     let answer = server.get(path, &token).await;
     let text = String::from_utf8(answer.body.clone()).unwrap();
-    assert_eq!(text, r#"{"data":[{"a":1},{"b":2}],"next_cursor":"a\"b"}"#);
+    assert_eq!(text, r#"{"data":[{"a":1},{"b":2}],"next_cursor":"2_5_0"}"#);
     assert_eq!(answer.header("x-pganalytics-position"), Some("0.3.17"));
-    let query = server.node.queries.lock().unwrap().pop().unwrap();
+    let read = server.node.store.reads.lock().unwrap().pop().unwrap();
+    let Read::Samples(range) = read else {
+        panic!("{read:?}");
+    };
     assert_eq!(
-        query.collector.to_string(),
+        range.collector.to_string(),
         "b8de636e-a8ba-5e4d-a83d-4536445a936a"
     );
-    assert_eq!((query.kind.as_deref(), query.limit), (Some("samples"), 7));
-    assert_eq!(query.from.unwrap().to_string(), "2026-01-01T00:00:00Z");
-    assert_eq!(query.to.unwrap().micros(), 1_771_787_241_000_000);
-    assert_eq!(query.cursor.as_deref(), Some("abc"));
+    let (from, to) = range.times();
+    assert_eq!(from.to_string(), "2026-02-22T19:03:20Z");
+    assert_eq!(to.micros(), 1_771_787_241_000_000);
+    assert_eq!(range.limit, 3, "one more than the page");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, PoisonError};
 
-use pga_storage::{Position, Store};
+use pga_storage::{Position, StoreWriter};
 
 use super::Inner;
 use crate::node::{BackupError, Error, ProposeError, Result, StagedBackup};
@@ -130,7 +130,7 @@ impl Inner {
     /// to which the store holds every push.
     pub(crate) async fn stage(
         self: &Arc<Self>,
-        store: &dyn Store,
+        store: &dyn StoreWriter,
         goal: Position,
         deadline: tokio::time::Instant,
     ) -> Result<StagedBackup, BackupError> {

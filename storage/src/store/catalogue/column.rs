@@ -17,6 +17,8 @@ pub enum ColumnType {
     Float8,
     /// Truth value; 0 or 1 in SQLite.
     Bool,
+    /// Bytes. No typed table has them; questions read them.
+    Bytea,
 }
 
 /// Where a column's value comes from.

@@ -13,6 +13,7 @@ impl ColumnType {
             Self::Int => "integer",
             Self::Float8 => "double precision",
             Self::Bool => "boolean",
+            Self::Bytea => "bytea",
         }
     }
 
@@ -20,7 +21,7 @@ impl ColumnType {
     pub const fn sqlite(self) -> &'static str {
         match self {
             Self::Timestamptz | Self::Bigint | Self::Int | Self::Bool => "INTEGER",
-            Self::Uuid => "BLOB",
+            Self::Uuid | Self::Bytea => "BLOB",
             Self::Text => "TEXT",
             Self::Float8 => "REAL",
         }

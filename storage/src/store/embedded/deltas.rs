@@ -130,6 +130,7 @@ fn value(row: &Row<'_>, at: usize, ty: ColumnType) -> rusqlite::Result<Value> {
         ColumnType::Uuid => row
             .get::<_, Option<[u8; 16]>>(at)?
             .map(|id| Value::Uuid(Uuid::from_bytes(id))),
+        ColumnType::Bytea => row.get::<_, Option<Vec<u8>>>(at)?.map(Value::Bytes),
         ColumnType::Text => row.get::<_, Option<String>>(at)?.map(Value::Text),
         ColumnType::Bigint | ColumnType::Int => row.get::<_, Option<i64>>(at)?.map(Value::Int),
         ColumnType::Float8 => row.get::<_, Option<f64>>(at)?.map(Value::Float),

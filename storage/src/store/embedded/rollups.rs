@@ -1,4 +1,5 @@
-//! Sealed spans of statements: made in the flush's transaction, and read for a window.
+//! Sealed spans of statements: made in the flush's transaction. [`crate::query::TopQueries`] reads
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +8,8 @@ use uuid::Uuid;
 
 use super::values::failed;
 use crate::store::query_rollup::{
-    Changes, Cover, Difference, LEVELS, LONGEST_SECONDS, Plan, Rollup, Span, span,
+    Changes, Difference, LEVELS, LONGEST_SECONDS, Plan, Rollup, Span, difference_columns, span,
 };
-use crate::store::top_queries::difference_columns;
 use crate::{Result, Timestamp};
 
 /// Since version 4. The index is of what is longer than [`LONGEST_SECONDS`].
@@ -80,20 +80,6 @@ fn seal_one(tx: &Connection, collector: Uuid, changes: &Changes) -> Result<()> {
     Ok(())
 }
 
-/// What happened in `window`.
-pub(super) fn window(db: &Connection, collector: Uuid, window: Span) -> Result<Rollup> {
-    let cover = Cover::new(window, sealed(db, collector)?);
-    let mut rollup = Rollup::default();
-    for span in cover.rows {
-        rows(db, collector, span, &mut rollup)?;
-    }
-    for spans in cover.spans {
-        parts(db, collector, spans, &mut rollup)?;
-    }
-    long_rows(db, collector, window, &mut rollup)?;
-    Ok(rollup)
-}
-
 fn sealed(db: &Connection, collector: Uuid) -> Result<Option<i64>> {
     let mut find = db.prepare_cached(SEALED).map_err(failed("read"))?;
     find.query_row([collector.as_bytes()], |row| row.get(0))
@@ -117,19 +103,6 @@ fn rows(db: &Connection, collector: Uuid, span: Span, rollup: &mut Rollup) -> Re
         latest,
         span.end.micros()
     ];
-    add(&mut select, of_span, span, rollup).map_err(failed("read"))
-}
-
-/// Adds the differences over more than [`LONGEST_SECONDS`].
-fn long_rows(db: &Connection, collector: Uuid, span: Span, rollup: &mut Rollup) -> Result<()> {
-    let sql = format!(
-        "SELECT {} FROM metrics_pg_stats_query INDEXED BY metrics_pg_stats_query_long
-        WHERE collector_id = ?1 AND time > ?2 AND calls_delta IS NOT NULL
-        AND interval_seconds > {LONGEST_SECONDS} AND time - interval_seconds * 1e6 < ?3",
-        difference_columns()
-    );
-    let mut select = db.prepare_cached(&sql).map_err(failed("read"))?;
-    let of_span = params![collector.as_bytes(), span.begin.micros(), span.end.micros()];
     add(&mut select, of_span, span, rollup).map_err(failed("read"))
 }
 

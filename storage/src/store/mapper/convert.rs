@@ -24,7 +24,8 @@ pub(super) enum Conversion {
 /// The value of `column` if the payload has none.
 pub(crate) fn when_missing(column: Column) -> Value {
     match (column.missing, column.ty) {
-        (Missing::Null, _) | (_, ColumnType::Uuid | ColumnType::Timestamptz) => Value::Null,
+        (Missing::Null, _)
+        | (_, ColumnType::Uuid | ColumnType::Timestamptz | ColumnType::Bytea) => Value::Null,
         (_, ColumnType::Bigint | ColumnType::Int) => Value::Int(0),
         (_, ColumnType::Float8) => Value::Float(0.0),
         (_, ColumnType::Bool) => Value::Bool(false),
@@ -49,7 +50,7 @@ pub(super) fn convert(json: &Json, column: Column) -> Conversion {
             Json::String(text) if is_never(text) => return Conversion::Missing,
             _ => parse_time(json).map(Value::Time),
         },
-        ColumnType::Uuid => None,
+        ColumnType::Uuid | ColumnType::Bytea => None,
     };
     value.map_or(Conversion::Wrong, Conversion::Value)
 }

@@ -22,6 +22,8 @@ pub enum Value {
     Time(Timestamp),
     /// `uuid`.
     Uuid(Uuid),
+    /// `bytea`. No typed table has it; questions read it.
+    Bytes(Vec<u8>),
 }
 
 /// The rows of one table: values in the order of [`crate::store::catalogue::Table::columns`].

@@ -1,8 +1,7 @@
 //! The columns of an encoded rollup, for who wants few of them of many spans.
 
-use super::{WORDS, damaged, take_u32, unpack};
+use super::{COUNTERS, WORDS, damaged, take_u32, unpack};
 use crate::Result;
-use crate::store::top_queries::COUNTERS;
 
 /// Places of columns before the counters.
 const HASH: usize = 0;

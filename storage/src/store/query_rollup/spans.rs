@@ -1,4 +1,4 @@
-//! Spans of time: which are kept, which are sealed when, and which make up a window.
+//! Spans of time: which are kept, and which are sealed when.
 
 use std::collections::BTreeSet;
 
@@ -28,58 +28,11 @@ impl Span {
         self.begin.micros().div_euclid(1_000_000)
     }
 
-    const fn of_seconds(begin: i64, seconds: i64) -> Self {
+    pub(crate) const fn of_seconds(begin: i64, seconds: i64) -> Self {
         Self {
             begin: Timestamp::from_micros(begin * 1_000_000),
             end: Timestamp::from_micros((begin + seconds) * 1_000_000),
         }
-    }
-}
-
-/// How a window is read, where the spans before `sealed` are sealed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cover {
-    /// Windows of which rows are read.
-    pub rows: Vec<Span>,
-    /// Seconds of the spans, begin of the first one, begin of the first that is not read: in Unix
-    /// seconds.
-    pub spans: Vec<(i64, i64, i64)>,
-}
-
-impl Cover {
-    /// The cover of `window`; `sealed` in Unix seconds.
-    pub fn new(window: Span, sealed: Option<i64>) -> Self {
-        let [least, ..] = LEVELS;
-        let least_micros = least * 1_000_000;
-        let begin = -(-window.begin.micros()).div_euclid(least_micros) * least;
-        let end = window.end.micros().div_euclid(least_micros) * least;
-        let end = sealed.map_or(i64::MIN, |sealed| end.min(sealed));
-        if begin >= end {
-            return Self {
-                rows: vec![window],
-                spans: Vec::new(),
-            };
-        }
-        let (mut cover, mut at) = (Self::default(), begin);
-        while at < end {
-            let fits = |level: &&i64| at % **level == 0 && at + **level <= end;
-            let level = LEVELS.iter().rev().find(fits).copied().unwrap_or(least);
-            match cover.spans.last_mut() {
-                Some((last, _, upto)) if *last == level => *upto += level,
-                _ => cover.spans.push((level, at, at + level)),
-            }
-            at += level;
-        }
-        let whole = Span::of_seconds(begin, end - begin);
-        for (from, to) in [(window.begin, whole.begin), (whole.end, window.end)] {
-            if from < to {
-                cover.rows.push(Span {
-                    begin: from,
-                    end: to,
-                });
-            }
-        }
-        cover
     }
 }
 

@@ -65,41 +65,6 @@ fn nothing_is_no_bytes_and_damage_is_an_error() {
 }
 
 #[test]
-fn a_window_is_covered_once() {
-    let day = 86_400;
-    for (name, from, to, sealed, want) in [
-        ("nothing sealed", 10, 5_000, None, vec![]),
-        ("sealed too early", 1_000, 5_000, Some(900), vec![]),
-        ("five minutes", 10, 1_000, Some(900), vec![(300, 300, 900)]),
-        (
-            "all levels",
-            day - 3_700,
-            2 * day + 4_000,
-            Some(9 * day),
-            vec![
-                (3_600, day - 3_600, day),
-                (86_400, day, 2 * day),
-                (3_600, 2 * day, 2 * day + 3_600),
-                (300, 2 * day + 3_600, 2 * day + 3_900),
-            ],
-        ),
-    ] {
-        let cover = Cover::new(window(from, to), sealed);
-        assert_eq!(cover.spans, want, "{name}");
-        let of_spans: i64 = cover.spans.iter().map(|(_, from, to)| to - from).sum();
-        let of_rows = cover
-            .rows
-            .iter()
-            .map(|span| span.end.micros() - span.begin.micros());
-        assert_eq!(
-            of_rows.sum::<i64>() / 1_000_000 + of_spans,
-            to - from,
-            "{name}"
-        );
-    }
-}
-
-#[test]
 fn spans_are_sealed_when_samples_are_beyond_them_and_silence_is_skipped() {
     let rows = [30, 90, 1_000, 700_000, 700_900, 701_500];
     let next = |time: Timestamp| rows.into_iter().map(at).find(|row| *row > time);

@@ -213,6 +213,7 @@ impl ToSql for Value {
             Self::Text(text) => text.to_sql(ty, out),
             Self::Time(time) => PgTime(*time).to_sql(ty, out),
             Self::Uuid(id) => id.to_sql(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql(ty, out),
         }
     }
 
@@ -238,6 +239,7 @@ fn value(row: &Row, at: usize, ty: ColumnType) -> Result<Value, tokio_postgres::
             .try_get::<_, Option<PgTime>>(at)?
             .map(|time| Value::Time(time.0)),
         ColumnType::Uuid => row.try_get::<_, Option<Uuid>>(at)?.map(Value::Uuid),
+        ColumnType::Bytea => row.try_get::<_, Option<Vec<u8>>>(at)?.map(Value::Bytes),
         ColumnType::Text => row.try_get::<_, Option<String>>(at)?.map(Value::Text),
         ColumnType::Bigint => row.try_get::<_, Option<i64>>(at)?.map(Value::Int),
         ColumnType::Int => row

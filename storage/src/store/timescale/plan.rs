@@ -273,6 +273,7 @@ pub(super) fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
             Value::Text(text) => rows.text(text),
             Value::Time(time) => rows.timestamptz(*time),
             Value::Uuid(id) => rows.uuid(*id),
+            Value::Bytes(bytes) => rows.bytea(bytes),
         }
     }
 }

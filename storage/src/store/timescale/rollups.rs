@@ -1,10 +1,10 @@
-//! Sealed spans of statements: made in the flush's transaction, and read for a window.
+//! Sealed spans of statements: made in the flush's transaction. [`crate::query::TopQueries`] reads
+//! them.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
 
 use futures::TryStreamExt;
-use futures::future::{try_join_all, try_join3};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::failure;
 use super::pg_time::PgTime;
 use crate::store::query_rollup::{
-    Changes, Cover, Difference, LEVELS, LONGEST_SECONDS, Plan, Rollup, Span, span,
+    COUNTERS, Changes, Difference, LEVELS, LONGEST_SECONDS, Plan, Rollup, Span, difference_columns,
+    span,
 };
-use crate::store::top_queries::{COUNTERS, difference_columns};
 use crate::{Error, Result, Timestamp};
 
 const SEALED: &str = "SELECT sealed FROM metrics.query_rollup_marks WHERE collector_id = $1";
@@ -74,36 +74,6 @@ async fn seal_one(client: &Client, collector: Uuid, changes: &Changes) -> Result
     marked.map(drop).map_err(flush_failed)
 }
 
-/// What happened in `window`.
-///
-/// All statements are under way at once: each is a round trip.
-pub(super) async fn window(client: &Client, collector: Uuid, window: Span) -> Result<Rollup> {
-    let cover = Cover::new(window, sealed(client, collector).await?);
-    let rows = cover.rows.iter().map(async |span| {
-        let mut rollup = Rollup::default();
-        rows(client, collector, *span, &mut rollup).await?;
-        Ok(rollup)
-    });
-    let parts = cover
-        .spans
-        .iter()
-        .map(|spans| contents(client, collector, *spans));
-    let long = async {
-        let mut rollup = Rollup::default();
-        long_rows(client, collector, window, &mut rollup).await?;
-        Ok(rollup)
-    };
-    let (rows, parts, long) = try_join3(try_join_all(rows), try_join_all(parts), long).await?;
-    let mut rollup = long;
-    for row in parts.iter().flatten() {
-        rollup.merge(row.try_get(0).map_err(read_failed)?)?;
-    }
-    for rows in &rows {
-        rollup.absorb(rows);
-    }
-    Ok(rollup)
-}
-
 async fn sealed(client: &Client, collector: Uuid) -> Result<Option<i64>> {
     let row = client.query_opt(SEALED, &[&collector]).await;
     let row = row.map_err(read_failed)?;
@@ -141,23 +111,6 @@ async fn rows(client: &Client, collector: Uuid, span: Span, rollup: &mut Rollup)
         rollup,
     )
     .await
-}
-
-/// Adds the differences over more than [`LONGEST_SECONDS`].
-async fn long_rows(
-    client: &Client,
-    collector: Uuid,
-    span: Span,
-    rollup: &mut Rollup,
-) -> Result<()> {
-    let sql = format!(
-        "SELECT {} FROM public.metrics_pg_stats_query \
-         WHERE collector_id = $1 AND time > $2 AND calls_delta IS NOT NULL \
-         AND interval_seconds > {LONGEST_SECONDS} AND time - make_interval(secs => interval_seconds) < $3",
-        difference_columns()
-    );
-    let (begin, end) = (PgTime(span.begin), PgTime(span.end));
-    add(client, &sql, &[&collector, &begin, &end], span, rollup).await
 }
 
 async fn add(
@@ -210,24 +163,16 @@ fn read(row: &Row, into: &mut Difference) -> Result<(), tokio_postgres::Error> {
 async fn parts(
     client: &Client,
     collector: Uuid,
-    spans: (i64, i64, i64),
+    (seconds, from, to): (i64, i64, i64),
     rollup: &mut Rollup,
 ) -> Result<()> {
-    for row in contents(client, collector, spans).await? {
-        rollup.merge(row.try_get(0).map_err(read_failed)?)?;
-    }
-    Ok(())
-}
-
-async fn contents(
-    client: &Client,
-    collector: Uuid,
-    (seconds, from, to): (i64, i64, i64),
-) -> Result<Vec<Row>> {
     let level = i32::try_from(seconds).unwrap_or(i32::MAX);
     let parameters: [&(dyn ToSql + Sync); 4] = [&collector, &level, &from, &to];
     let parts = client.query(PARTS, &parameters).await;
-    parts.map_err(read_failed)
+    for row in parts.map_err(read_failed)? {
+        rollup.merge(row.try_get(0).map_err(read_failed)?)?;
+    }
+    Ok(())
 }
 
 async fn keep(

@@ -1,8 +1,10 @@
 //! Running any [`Select`].
 
 use std::error::Error as StdError;
+use std::pin::pin;
 
 use bytes::BytesMut;
+use futures::TryStreamExt;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Row as PgRow};
 use uuid::Uuid;
@@ -22,10 +24,16 @@ pub(super) async fn rows(client: &Client, select: &Select) -> Result<Vec<Row>> {
         .iter()
         .map(|parameter| parameter as &(dyn ToSql + Sync))
         .collect();
-    let rows = client.query(&sql, &parameters).await.map_err(failed)?;
-    rows.iter()
-        .map(|row| values(row, select.columns()).map_err(failed))
-        .collect()
+    let found = client.query_raw(&sql, parameters).await.map_err(failed)?;
+    let mut found = pin!(found);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.try_next().await.map_err(failed)? {
+        let row = values(&row, select.columns()).map_err(failed)?;
+        if !select.take(row, &mut rows, &mut bytes) {
+            break;
+        }
+    }
+    Ok(rows)
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {
@@ -47,6 +55,7 @@ fn value(row: &PgRow, at: usize, ty: ColumnType) -> Result<Value, tokio_postgres
             time.map(|time| Value::Time(time.0))
         }
         ColumnType::Uuid => row.try_get::<_, Option<Uuid>>(at)?.map(Value::Uuid),
+        ColumnType::Bytea => row.try_get::<_, Option<Vec<u8>>>(at)?.map(Value::Bytes),
         ColumnType::Text => row.try_get::<_, Option<String>>(at)?.map(Value::Text),
         ColumnType::Bigint => row.try_get::<_, Option<i64>>(at)?.map(Value::Int),
         ColumnType::Int => {
@@ -79,6 +88,7 @@ impl ToSql for Parameter<'_> {
             Value::Text(text) => text.to_sql(ty, out),
             Value::Time(time) => PgTime(*time).to_sql(ty, out),
             Value::Uuid(id) => id.to_sql(ty, out),
+            Value::Bytes(bytes) => bytes.to_sql(ty, out),
         }
     }
 

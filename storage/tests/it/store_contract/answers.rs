@@ -1,7 +1,7 @@
 //! Top queries and timelines come from counter differences (design D6).
 
-use pga_storage::query::{Timeline, ask};
-use pga_storage::store::{CollectorQuery, QueryOrder, StatsQuery, Store};
+use pga_storage::query::{QueryOrder, Question, Timeline, TopQueries};
+use pga_storage::store::Store;
 use pga_storage::{Element, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -32,8 +32,8 @@ async fn flush(store: &dyn Store, elements: Vec<Element>) {
         .unwrap();
 }
 
-fn any(query_hash: i64) -> StatsQuery {
-    StatsQuery {
+fn any(query_hash: i64) -> Timeline {
+    Timeline {
         query_hash,
         collector: None,
         database: None,
@@ -45,7 +45,7 @@ fn any(query_hash: i64) -> StatsQuery {
 
 /// (hash, calls, total_time) of the top queries.
 async fn top(store: &dyn Store, order: QueryOrder, window: (i64, i64)) -> Vec<(i64, i64, f64)> {
-    let query = CollectorQuery {
+    let query = TopQueries {
         collector: collector(),
         database: None,
         order,
@@ -53,7 +53,7 @@ async fn top(store: &dyn Store, order: QueryOrder, window: (i64, i64)) -> Vec<(i
         to: at(window.1),
         limit: 10,
     };
-    let top = store.top_queries(query).await.unwrap();
+    let top = query.ask(store).await.unwrap();
     top.iter()
         .map(|q| (q.query_hash, q.calls, q.total_time))
         .collect()
@@ -61,7 +61,7 @@ async fn top(store: &dyn Store, order: QueryOrder, window: (i64, i64)) -> Vec<(i
 
 /// (seconds, calls) of the points of query `hash`.
 async fn points(store: &dyn Store, hash: i64) -> Vec<(i64, i64)> {
-    let points = ask(store, &Timeline(any(hash))).await.unwrap();
+    let points = any(hash).ask(store).await.unwrap();
     points
         .iter()
         .map(|p| (p.time.micros() / 1_000_000, p.calls))
@@ -101,7 +101,7 @@ pub(crate) async fn top_queries_count_the_window_only(store: &dyn Store, _other:
     assert_eq!(top(store, frequent, (0, 100)).await, []);
     assert_eq!(points(store, -1).await, [(200, 10), (300, 40)]);
     assert_eq!(points(store, 2).await, [(200, 0), (300, 0)]);
-    let point = ask(store, &Timeline(any(-1))).await.unwrap().pop().unwrap();
+    let point = any(-1).ask(store).await.unwrap().pop().unwrap();
     assert_eq!(
         (point.mean_time, point.rows, point.shared_blks_hit),
         (2.0, 80, 120)
@@ -270,11 +270,11 @@ pub(crate) async fn equal_ids_of_two_databases_are_two_rows(store: &dyn Store, _
     }
     let top = top(store, QueryOrder::Calls, (0, 1000)).await;
     assert_eq!(top, [(1, 20, 10.0), (1, 10, 10.0)]);
-    let shop = StatsQuery {
+    let shop = Timeline {
         database: Some("shop".to_owned()),
         ..any(1)
     };
-    let points = ask(store, &Timeline(shop)).await.unwrap();
+    let points = shop.ask(store).await.unwrap();
     assert_eq!(points.iter().map(|p| p.calls).collect::<Vec<_>>(), [20]);
 }
 
@@ -283,7 +283,7 @@ pub(crate) async fn a_window_takes_its_share_of_a_gap(store: &dyn Store, _other:
         let query = query(1, calls + 1, (calls + 1) as f64, 9.0);
         flush(store, vec![stats("shop", seconds, &[query])]).await;
     }
-    let query = CollectorQuery {
+    let query = TopQueries {
         collector: collector(),
         database: Some("shop".to_owned()),
         order: QueryOrder::Total,
@@ -291,7 +291,7 @@ pub(crate) async fn a_window_takes_its_share_of_a_gap(store: &dyn Store, _other:
         to: at(864_000 + 1800),
         limit: 1,
     };
-    let top = store.top_queries(query).await.unwrap();
+    let top = query.ask(store).await.unwrap();
     assert_eq!((top[0].calls, top[0].coverage), (500, Some(0.0)));
-    assert!(ask(store, &Timeline(any(1))).await.unwrap()[0].gap);
+    assert!(any(1).ask(store).await.unwrap()[0].gap);
 }

@@ -1,13 +1,14 @@
 //! The watermark, its fence, and replays (FLUSH-1, FLUSH-2).
 
-use pga_storage::store::{ElementQuery, FlushBatch, Store, Watermark};
+use pga_storage::query::{Elements, Question};
+use pga_storage::store::{FlushBatch, Store, Watermark};
 use pga_storage::{Error, Position};
 use serde_json::json;
 
 use super::data::{batch, collector, document, sample};
 
 async fn stored(store: &dyn Store) -> usize {
-    let query = ElementQuery {
+    let query = Elements {
         collector: collector(),
         kind: None,
         from: None,
@@ -16,7 +17,7 @@ async fn stored(store: &dyn Store) -> usize {
         limit: 1000,
         cursor: None,
     };
-    store.elements(query).await.unwrap().data.len()
+    query.ask(store).await.unwrap().data.len()
 }
 
 fn two(after: u64, upto: u64) -> FlushBatch {

@@ -1,10 +1,10 @@
 //! Random histories in any order of arrival: both stores give the model's answers for every window.
 
-use pga_storage::query::{Timeline, ask};
+use pga_storage::query::{QueryOrder, Question, Timeline, TopQueries};
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
-use pga_storage::store::{CollectorQuery, FlushBatch, FlushElement, QueryOrder, StatsQuery, Store};
+use pga_storage::store::{FlushBatch, FlushElement, Store};
 use pga_storage::{Element, Position, Timestamp};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -211,7 +211,7 @@ fn at(seconds: i64) -> Timestamp {
 type Points = Vec<(i64, i64, f64, i64)>;
 
 async fn points(store: &dyn Store, collector: CollectorId, query_hash: i64) -> Points {
-    let query = StatsQuery {
+    let query = Timeline {
         query_hash,
         collector: Some(collector),
         database: None,
@@ -219,7 +219,7 @@ async fn points(store: &dyn Store, collector: CollectorId, query_hash: i64) -> P
         to: at(2 * BEGIN),
         limit: 1_000,
     };
-    let points = ask(store, &Timeline(query)).await.unwrap();
+    let points = query.ask(store).await.unwrap();
     let point = points.iter();
     point
         .map(|p| (p.time.micros() / 1_000_000, p.calls, p.total_time, p.rows))
@@ -228,7 +228,7 @@ async fn points(store: &dyn Store, collector: CollectorId, query_hash: i64) -> P
 
 /// Calls of each statement in the window, as the list of the store says.
 async fn listed(store: &dyn Store, collector: CollectorId, window: (i64, i64)) -> Vec<(i64, i64)> {
-    let query = CollectorQuery {
+    let query = TopQueries {
         collector,
         database: None,
         order: QueryOrder::Calls,
@@ -236,7 +236,7 @@ async fn listed(store: &dyn Store, collector: CollectorId, window: (i64, i64)) -
         to: at(window.1),
         limit: 100,
     };
-    let listed = store.top_queries(query).await.unwrap();
+    let listed = query.ask(store).await.unwrap();
     let mut listed: Vec<_> = listed.iter().map(|q| (q.query_hash, q.calls)).collect();
     listed.sort_unstable();
     listed

@@ -2,8 +2,8 @@
 
 use pga_storage::Timestamp;
 use pga_storage::query::{
-    Aggregate, Kinds, Latest, Measure, Series, StatementSecond, StatementSeconds, StatementSpans,
-    ask,
+    Aggregate, Kinds, Latest, Measure, Question, Series, StatementSecond, StatementSeconds,
+    StatementSpans,
 };
 use pga_storage::store::Store;
 use pga_storage::store::catalogue::{Table, tables_of};
@@ -60,7 +60,8 @@ pub(crate) async fn the_newest_row_of_each_thing_is_found(store: &dyn Store, _ot
         limit: 10,
     };
     let databases = table("pg_stats", "metrics_pg_stats_database");
-    let rows = ask(store, &latest(databases, &["database_name"], None))
+    let rows = latest(databases, &["database_name"], None)
+        .ask(store)
         .await
         .unwrap();
     let found: Vec<_> = rows
@@ -76,12 +77,13 @@ pub(crate) async fn the_newest_row_of_each_thing_is_found(store: &dyn Store, _ot
     assert_eq!(rows[0]["time"], "1970-01-01T00:19:00Z");
     assert!(rows[0].get("stats_reset").is_none(), "NULL is left out");
 
-    let only = ask(store, &latest(databases, &["database_name"], Some("old")))
+    let only = latest(databases, &["database_name"], Some("old"))
+        .ask(store)
         .await
         .unwrap();
     assert_eq!(only.len(), 1);
     let locks = table("pg_locks", "metrics_pg_locks");
-    let rows = ask(store, &latest(locks, &[], None)).await.unwrap();
+    let rows = latest(locks, &[], None).ask(store).await.unwrap();
     let pids: Vec<_> = rows
         .iter()
         .map(|row| row["pid"].as_i64().unwrap())
@@ -114,7 +116,7 @@ pub(crate) async fn series_are_the_sums_and_means_of_steps(store: &dyn Store, _o
         step_micros: 300_000_000,
         limit: 100,
     };
-    let points = ask(store, &series).await.unwrap();
+    let points = series.ask(store).await.unwrap();
     let found: Vec<_> = points
         .iter()
         .map(|point| (point.time, point.samples, point.values.clone()))
@@ -125,7 +127,7 @@ pub(crate) async fn series_are_the_sums_and_means_of_steps(store: &dyn Store, _o
     ];
     assert_eq!(found, want);
     let newest = Series { limit: 1, ..series };
-    assert_eq!(ask(store, &newest).await.unwrap()[0].time, at(900));
+    assert_eq!(newest.ask(store).await.unwrap()[0].time, at(900));
 }
 
 pub(crate) async fn types_of_elements_are_counted(store: &dyn Store, _other: &dyn Store) {
@@ -135,7 +137,7 @@ pub(crate) async fn types_of_elements_are_counted(store: &dyn Store, _other: &dy
         from: at(0),
         to: at(10_000),
     };
-    let kinds = ask(store, &kinds).await.unwrap();
+    let kinds = kinds.ask(store).await.unwrap();
     let found: Vec<_> = kinds
         .iter()
         .map(|kind| (kind.kind.as_str(), kind.elements, kind.cadence_seconds))
@@ -185,7 +187,7 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         to: at(10_000),
         limit: 10,
     };
-    let one = told(ask(store, &asked).await.unwrap());
+    let one = told(asked.ask(store).await.unwrap());
     let of_two = [
         (2, 660, [30.0, 60.0, 60.0, 60.0]),
         (2, 780, [60.0, 120.0, 120.0, 120.0]),
@@ -195,7 +197,7 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         hashes: Vec::new(),
         ..asked
     };
-    let all = told(ask(store, &all).await.unwrap());
+    let all = told(all.ask(store).await.unwrap());
     let of_all = [
         (0, 660, [60.0, 120.0, 90.0, 60.0]),
         (0, 780, [120.0, 240.0, 180.0, 120.0]),
@@ -216,7 +218,7 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         from: at(0),
         to: at(10_000),
     };
-    let spans = ask(store, &spans).await.unwrap();
+    let spans = spans.ask(store).await.unwrap();
     let told: Vec<_> = spans
         .iter()
         .flat_map(|span| {
@@ -249,7 +251,7 @@ pub(crate) async fn sealed_spans_tell_their_columns(store: &dyn Store, _other: &
         from: at(0),
         to: at(10_000),
     };
-    let spans = ask(store, &spans).await.unwrap();
+    let spans = spans.ask(store).await.unwrap();
     let mut told: Vec<_> = spans
         .iter()
         .flat_map(|span| {

@@ -1,14 +1,15 @@
 //! Elements read back as they were sent.
 
 use pga_config::CollectorId;
-use pga_storage::store::{ElementOrder, ElementPage, ElementQuery, Store};
+use pga_storage::query::{ElementOrder, ElementPage, Elements, Question};
+use pga_storage::store::Store;
 use pga_storage::{Element, Sample, SampleForm, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::data::{batch, collector, document, many_cycles, one_cycle, sample};
 
-fn all() -> ElementQuery {
-    ElementQuery {
+fn all() -> Elements {
+    Elements {
         collector: collector(),
         kind: None,
         from: None,
@@ -20,13 +21,13 @@ fn all() -> ElementQuery {
 }
 
 /// All pages of `query`.
-async fn read(store: &dyn Store, mut query: ElementQuery) -> Vec<String> {
+async fn read(store: &dyn Store, mut query: Elements) -> Vec<String> {
     let mut data = Vec::new();
     loop {
         let ElementPage {
             data: page,
             next_cursor,
-        } = store.elements(query.clone()).await.unwrap();
+        } = query.ask(store).await.unwrap();
         assert!(page.len() <= query.limit as usize);
         assert!(next_cursor.is_none() || !page.is_empty());
         data.extend(page);
@@ -56,7 +57,7 @@ pub(crate) async fn every_real_element_reads_back_as_sent(store: &dyn Store, _ot
         // Both pushes begin with the same cycle: read this entry's elements only.
         elements.sort_by_key(Element::time);
         let want: Vec<_> = elements.iter().map(body).collect();
-        let got = read(store, ElementQuery { limit: 7, ..all() }).await;
+        let got = read(store, Elements { limit: 7, ..all() }).await;
         assert_eq!(
             got.iter().filter(|text| want.contains(text)).count(),
             got.len()
@@ -156,7 +157,7 @@ pub(crate) async fn pages_are_complete_and_ordered(store: &dyn Store, _other: &d
     assert!(times.is_sorted());
     for limit in [1, 3, 40, 41] {
         assert_eq!(
-            read(store, ElementQuery { limit, ..all() }).await,
+            read(store, Elements { limit, ..all() }).await,
             whole,
             "limit {limit}"
         );
@@ -175,11 +176,11 @@ pub(crate) async fn pages_are_complete_and_ordered(store: &dyn Store, _other: &d
             .all(|text| !text.contains("s2")),
         "by log index"
     );
-    let bad = ElementQuery {
+    let bad = Elements {
         cursor: Some("nonsense".into()),
         ..all()
     };
-    assert!(store.elements(bad).await.is_err());
+    assert!(bad.ask(store).await.is_err());
 }
 
 pub(crate) async fn busy_and_quiet_series_share_pages(store: &dyn Store, _other: &dyn Store) {
@@ -189,15 +190,15 @@ pub(crate) async fn busy_and_quiet_series_share_pages(store: &dyn Store, _other:
     store.flush(batch(0, 1, elements)).await.unwrap();
     let whole = read(store, all()).await;
     assert_eq!(whole.len(), 418);
-    let pages = |limit| read(store, ElementQuery { limit, ..all() });
+    let pages = |limit| read(store, Elements { limit, ..all() });
     for limit in [1, 5, 100, 417] {
         assert_eq!(pages(limit).await, whole, "limit {limit}");
     }
-    let full = ElementQuery {
+    let full = Elements {
         limit: 100,
         ..all()
     };
-    assert_eq!(store.elements(full).await.unwrap().data.len(), 100);
+    assert_eq!(full.ask(store).await.unwrap().data.len(), 100);
 }
 
 pub(crate) async fn a_large_push_is_paged(store: &dyn Store, _other: &dyn Store) {
@@ -219,7 +220,7 @@ pub(crate) async fn a_large_push_is_paged(store: &dyn Store, _other: &dyn Store)
     let (early, late): (Vec<i64>, Vec<i64>) = (0..1_500).partition(|n| n % 100 == 8);
     assert_eq!(numbers, [early, late].concat());
     for limit in [1, 511, 512, 513, 1_499] {
-        let pages = read(store, ElementQuery { limit, ..all() }).await;
+        let pages = read(store, Elements { limit, ..all() }).await;
         assert_eq!(pages, whole, "limit {limit}");
     }
     let at = Timestamp::from_micros(1_000_000_000_000_000);
@@ -236,13 +237,13 @@ pub(crate) async fn windows_and_kinds_filter(store: &dyn Store, _other: &dyn Sto
     ];
     store.flush(batch(0, 1, elements)).await.unwrap();
     for (name, change, want) in filters() {
-        let mut query = ElementQuery { limit: 1, ..all() };
+        let mut query = Elements { limit: 1, ..all() };
         change(&mut query);
         assert_eq!(read(store, query).await.len(), want, "{name}");
     }
 }
 
-type Change = fn(&mut ElementQuery);
+type Change = fn(&mut Elements);
 
 fn filters() -> [(&'static str, Change, usize); 8] {
     const fn at(seconds: i64) -> Option<Timestamp> {
@@ -326,7 +327,7 @@ pub(crate) async fn newest_first_is_the_same_backwards(store: &dyn Store, _other
     ];
     for (from, to, kind) in windows {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        let query = ElementQuery {
+        let query = Elements {
             from: from.map(at),
             to: to.map(at),
             kind: kind.map(str::to_owned),
@@ -335,7 +336,7 @@ pub(crate) async fn newest_first_is_the_same_backwards(store: &dyn Store, _other
         let mut want = read(store, query.clone()).await;
         want.reverse();
         for limit in [7, 600, 1000] {
-            let newest = ElementQuery {
+            let newest = Elements {
                 order: ElementOrder::Descending,
                 limit,
                 ..query.clone()

@@ -1,6 +1,7 @@
 //! Retention, and copies of a store.
 
-use pga_storage::store::{ElementQuery, Store};
+use pga_storage::query::{Elements, Question};
+use pga_storage::store::Store;
 use pga_storage::{Element, Timestamp};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ const OLD: i64 = 1_000_000_000;
 const NEW: i64 = 1_771_787_241;
 
 async fn read(store: &dyn Store) -> Vec<String> {
-    let query = ElementQuery {
+    let query = Elements {
         collector: collector(),
         kind: None,
         from: None,
@@ -20,7 +21,7 @@ async fn read(store: &dyn Store) -> Vec<String> {
         limit: 10_000,
         cursor: None,
     };
-    store.elements(query).await.unwrap().data
+    query.ask(store).await.unwrap().data
 }
 
 fn of(seconds: i64) -> Vec<Element> {

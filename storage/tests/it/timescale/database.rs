@@ -6,10 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pga_config::{CollectorId, NodeId};
-use pga_storage::store::{
-    ElementQuery, FlushBatch, FlushElement, StoreOwner, TimescaleOptions, TimescaleStore,
-};
-use pga_storage::{Document, Element, Position, Sample, SampleForm, Store, Timestamp};
+use pga_storage::query::{Elements, Question};
+use pga_storage::store::{FlushBatch, FlushElement, StoreOwner, TimescaleOptions, TimescaleStore};
+use pga_storage::{Document, Element, Position, Sample, SampleForm, StoreWriter, Timestamp};
 use tokio_postgres::{Client, NoTls};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../chaos-tests/timescaledb.sh");
@@ -186,7 +185,7 @@ pub(crate) fn batch(term: u64, after: Position, elements: Vec<Element>) -> Flush
 /// All elements of the collector, as JSON.
 pub(crate) async fn read_all(store: &TimescaleStore, limit: u32) -> Vec<serde_json::Value> {
     let mut all = Vec::new();
-    let mut query = ElementQuery {
+    let mut query = Elements {
         collector: collector(),
         kind: None,
         from: None,
@@ -196,7 +195,7 @@ pub(crate) async fn read_all(store: &TimescaleStore, limit: u32) -> Vec<serde_js
         cursor: None,
     };
     loop {
-        let page = store.elements(query.clone()).await.expect("a page");
+        let page = query.ask(store).await.expect("a page");
         assert!(page.data.len() <= limit as usize);
         all.extend(
             page.data

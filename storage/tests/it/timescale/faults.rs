@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pga_storage::store::TimescaleStore;
-use pga_storage::{Element, Error, Position, Sample, Store, Timestamp};
+use pga_storage::{Element, Error, Position, Sample, StoreWriter, Timestamp};
 
 use super::database::{Database, batch, options, read_all, sample};
 use super::proxy::{Meddling, Proxy};

@@ -1,6 +1,6 @@
 //! Who may write, and when no longer (FLUSH-2).
 
-use pga_storage::{Error, Position, Store};
+use pga_storage::{Error, Position, StoreWriter};
 
 use super::database::{Database, batch, read_all, sample};
 

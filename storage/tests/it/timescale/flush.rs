@@ -1,6 +1,6 @@
 //! What a flush stores, and what comes back.
 
-use pga_storage::{Error, Position, Store};
+use pga_storage::{Error, Position, StoreWriter};
 use serde_json::json;
 
 use super::database::{Database, batch, document, read_all, sample};

@@ -2,7 +2,7 @@
 
 use pga_config::NodeId;
 use pga_storage::store::{StoreOwner, TimescaleOptions, TimescaleStore};
-use pga_storage::{Error, Position, Store};
+use pga_storage::{Error, Position, StoreWriter};
 
 use super::database::{Database, batch, document};
 

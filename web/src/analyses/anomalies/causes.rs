@@ -6,12 +6,13 @@ use pga_config::CollectorId;
 use pga_insight::anomalies::{Candidate, CauseKind, Minute, Overlap};
 use pga_insight::plan::{parse_json, parse_text};
 use pga_storage::Timestamp;
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 use serde_json::Value;
 
 use super::record::Record;
 use super::subject::Subject;
 use crate::control_plane::view;
+use crate::questions;
 use crate::{ApiError, NodeApi};
 
 /// Elements of a type that are looked at.
@@ -29,7 +30,7 @@ impl Looker<'_> {
     /// The elements of a type around the beginning, with their minutes.
     async fn elements(&self, kind: &str) -> Result<Vec<(Minute, Value)>, ApiError> {
         let at = |minute: Minute| Some(Timestamp::from_micros(minute.micros()));
-        let query = ElementQuery {
+        let query = Elements {
             collector: self.collector,
             kind: Some(kind.to_owned()),
             from: at(self.start.plus(-AROUND.0)),
@@ -38,7 +39,7 @@ impl Looker<'_> {
             limit: MOST,
             cursor: None,
         };
-        let (page, _) = self.api.elements(query, None).await?;
+        let page = questions::ask(self.api, query.collector, &query).await?;
         let read = page.data.iter().filter_map(|text| {
             let element: Value = serde_json::from_str(text).ok()?;
             let time = crate::timestamps::parse_text(element["timestamp"].as_str()?).ok()?;

@@ -6,14 +6,14 @@ use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
 use pga_insight::why::Sample;
 use pga_storage::Timestamp;
-use pga_storage::query::{Aggregate, Measure, Question, Series, StatementSeconds};
+use pga_storage::query::{Aggregate, ElementOrder, Elements, Measure, Series, StatementSeconds};
 use pga_storage::store::catalogue::{Table, TableId, tables_of};
-use pga_storage::store::{ElementOrder, ElementQuery};
 use serde_json::Value;
 
 use super::measured::Measured;
 use crate::analyses::workload::{Window, statements};
-use crate::{ApiError, NodeApi, ReadScope};
+use crate::questions;
+use crate::{ApiError, NodeApi};
 
 /// Statements of a server that are watched, by the time they took in a day and in an hour. A series
 /// takes some 60 KiB of memory after eight weeks, a statement has six.
@@ -64,10 +64,6 @@ pub(super) async fn measured(
     window: Window,
 ) -> Result<Measured, ApiError> {
     let mut measured = Measured::default();
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
-    };
     let hashes: BTreeSet<i64> = wanted.iter().map(|(_, hash)| *hash).collect();
     let hashes: Vec<i64> = hashes.into_iter().collect();
     let mut asked: Vec<Vec<i64>> = hashes.chunks(AT_ONCE).map(<[i64]>::to_vec).collect();
@@ -81,8 +77,7 @@ pub(super) async fn measured(
             to: window.to,
             limit: MAX_ROWS,
         };
-        let (rows, _) = api.select(question.select(), scope).await?;
-        let rows = question.answer(rows).map_err(|_| ApiError::Internal)?;
+        let rows = questions::ask(api, collector, &question).await?;
         for row in rows {
             let (second, interval) = (row.second, row.interval_seconds);
             let key = (row.database, row.query_hash);
@@ -127,12 +122,7 @@ async fn databases(
         step_micros: 1_000_000,
         limit: MAX_ROWS,
     };
-    let scope = ReadScope {
-        collector: Some(collector),
-        min_position: None,
-    };
-    let (rows, _) = api.select(question.select(), scope).await?;
-    for point in question.answer(rows).map_err(|_| ApiError::Internal)? {
+    for point in questions::ask(api, collector, &question).await? {
         // A counter that the server does not tell is none: it cannot be half of a figure.
         let values: Option<Vec<f64>> = point.values.iter().copied().collect();
         let Some([commits, rollbacks, reads, hits, temp, deadlocks, interval]) =
@@ -158,7 +148,7 @@ async fn sessions(
     let (mut cursor, mut read) = (None, 0);
     let mut sums = BTreeMap::<Minute, (BTreeMap<String, f64>, f64)>::new();
     loop {
-        let query = ElementQuery {
+        let query = Elements {
             collector,
             kind: Some("pg_activity_sample".to_owned()),
             from: Some(window.from),
@@ -167,7 +157,7 @@ async fn sessions(
             limit: PAGE,
             cursor: cursor.take(),
         };
-        let (page, _) = api.elements(query, None).await?;
+        let page = questions::ask(api, query.collector, &query).await?;
         read += page.data.len();
         for text in &page.data {
             let Ok(element) = serde_json::from_str::<Value>(text) else {

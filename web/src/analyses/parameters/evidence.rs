@@ -11,12 +11,13 @@ use pga_insight::parameters::{
 use pga_insight::plan::Plan;
 use pga_insight::plan::rules::{PlanFacts, findings};
 use pga_storage::Timestamp;
-use pga_storage::store::{CollectorQuery, ElementOrder, ElementQuery, QueryOrder, QueryStats};
+use pga_storage::query::{ElementOrder, Elements, QueryOrder, QueryStats, TopQueries};
 use serde_json::Value;
 
 use super::sessions::{self, Sessions};
 use crate::analyses::inventory;
 use crate::analyses::workload::{Window, plans};
+use crate::questions;
 use crate::{ApiError, NodeApi};
 
 /// Statements that are looked at.
@@ -45,7 +46,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The first element of a type in the window, in an order.
     async fn one(&self, kind: &str, order: ElementOrder) -> Result<Option<Value>, ApiError> {
-        let query = ElementQuery {
+        let query = Elements {
             collector: self.collector,
             kind: Some(kind.to_owned()),
             from: Some(self.window.from),
@@ -54,7 +55,7 @@ impl Reader<'_> {
             limit: 1,
             cursor: None,
         };
-        let (page, _) = self.api.elements(query, None).await?;
+        let page = questions::ask(self.api, query.collector, &query).await?;
         let text = page.data.first();
         Ok(text.and_then(|text| serde_json::from_str(text).ok()))
     }
@@ -79,7 +80,7 @@ impl Reader<'_> {
     }
 
     async fn elements(&self, kind: &str, limit: u32) -> Result<Vec<Value>, ApiError> {
-        let query = ElementQuery {
+        let query = Elements {
             collector: self.collector,
             kind: Some(kind.to_owned()),
             from: Some(self.window.from),
@@ -88,7 +89,7 @@ impl Reader<'_> {
             limit,
             cursor: None,
         };
-        let (page, _) = self.api.elements(query, None).await?;
+        let page = questions::ask(self.api, query.collector, &query).await?;
         let read = page.data.iter();
         Ok(read
             .filter_map(|text| serde_json::from_str(text).ok())
@@ -118,7 +119,7 @@ pub(super) async fn gather(
         collector,
         window: Window::hours_before(at, 24),
     };
-    let query = CollectorQuery {
+    let query = TopQueries {
         collector,
         database: None,
         order: QueryOrder::Total,
@@ -126,7 +127,7 @@ pub(super) async fn gather(
         to: reader.window.to,
         limit: MAX_STATEMENTS,
     };
-    let (statements, _) = api.top_queries(query, None).await?;
+    let statements = questions::ask(api, query.collector, &query).await?;
     let plans = plans(api, collector).await?;
     let lately = Window::hours_before(at, 6);
     let sessions = sessions::read(api, collector, lately).await?;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
 use pga_insight::why::Sample;
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 
 use crate::analyses::workload::Window;
+use crate::questions;
 use crate::{ApiError, NodeApi};
 
 /// Elements of one page, and in all: six hours of samples every ten seconds.
@@ -79,7 +80,7 @@ pub(super) async fn read(
 ) -> Result<Sessions, ApiError> {
     let (mut sessions, mut cursor) = (Sessions::default(), None);
     loop {
-        let query = ElementQuery {
+        let query = Elements {
             collector,
             kind: Some("pg_activity_sample".to_owned()),
             from: Some(window.from),
@@ -88,7 +89,7 @@ pub(super) async fn read(
             limit: PAGE,
             cursor,
         };
-        let (page, _) = api.elements(query, None).await?;
+        let page = questions::ask(api, query.collector, &query).await?;
         let samples = page.data.iter();
         samples
             .filter_map(|text| serde_json::from_str::<Sample>(text).ok())

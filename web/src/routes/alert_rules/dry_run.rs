@@ -8,7 +8,7 @@ use pga_alerts::rule::source;
 use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, machine};
 use pga_cluster::{Alert, AlertState};
 use pga_config::CollectorId;
-use pga_storage::store::{ElementOrder, ElementQuery};
+use pga_storage::query::{ElementOrder, Elements};
 use pga_storage::{Document, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use warp::reply::Response;
 
 use super::{rule_of, rules_of};
 use crate::body::BodyStream;
+use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::routes::RequestContext;
@@ -180,7 +181,7 @@ async fn elements(
     for kind in kinds {
         let mut cursor = None;
         loop {
-            let query = ElementQuery {
+            let query = Elements {
                 collector,
                 kind: Some(kind.clone()),
                 from: Some(from),
@@ -189,7 +190,7 @@ async fn elements(
                 limit: PAGE,
                 cursor: cursor.take(),
             };
-            let (page, _) = ask.context.api.elements(query, None).await?;
+            let page = questions::ask(&*ask.context.api, query.collector, &query).await?;
             all.extend(page.data.iter().filter_map(|text| document(&kind, text)));
             cursor = page.next_cursor;
             if cursor.is_none() || all.len() >= most {

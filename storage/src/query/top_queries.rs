@@ -1,0 +1,136 @@
+//! Slow or frequent statements of one collector over a window, from counter differences (design
+//! D6).
+//!
+//! Each (database, user, query hash) of a collector is a row of its own: equal query ids of two
+//! databases are two statements. A difference that spans a border of the window counts with its
+//! share inside.
+//!
+//! A window is the sum of sealed spans and of the rows at its ends
+//! ([`crate::store::query_rollup`]), so the question takes three steps: up to when the store has
+//! sealed, what happened, and the texts of the statements that are listed.
+
+mod cover;
+mod ranking;
+mod reads;
+
+use pga_config::CollectorId;
+
+use self::cover::Cover;
+pub use self::ranking::QueryOrder;
+use self::ranking::rank;
+use super::questions::{on_a_blocking_thread, rows};
+use super::{QueryStats, Question, Read, Row};
+use crate::store::ReadStore;
+use crate::store::query_rollup::{Rollup, Span};
+use crate::{Result, Timestamp};
+
+/// Top queries of one collector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopQueries {
+    /// Whose.
+    pub collector: CollectorId,
+    /// Only of this database.
+    pub database: Option<String>,
+    /// What comes first.
+    pub order: QueryOrder,
+    /// Not older than this, inclusive.
+    pub from: Timestamp,
+    /// Older than this, exclusive.
+    pub to: Timestamp,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl Question for TopQueries {
+    /// The first in their order.
+    type Answer = Vec<QueryStats>;
+
+    async fn ask(&self, store: &dyn ReadStore) -> Result<Self::Answer> {
+        let window = Span {
+            begin: self.from,
+            end: self.to,
+        };
+        let mark = rows(store, reads::mark(self.collector)).await?;
+        let mut sealed = mark.first().and_then(|row| row.int(0));
+        let found = loop {
+            let cover = Cover::new(window, sealed);
+            let found = Found::read(store, self.collector, window, cover).await?;
+            // A copy from another node may have taken the store's place, and have sealed less.
+            if found.sealed >= sealed {
+                break found;
+            }
+            sealed = found.sealed;
+        };
+        let this = self.clone();
+        let mut top = on_a_blocking_thread(move || {
+            let rollup = found.sum()?;
+            let only = this.database.as_deref();
+            let stats = rollup.stats(&this.collector.to_string(), window, only);
+            Ok(rank(stats, this.order, this.limit))
+        })
+        .await?;
+        if top.is_empty() {
+            return Ok(top);
+        }
+        let texts = rows(store, reads::texts(self.collector, &top)).await?;
+        for (stats, row) in top.iter_mut().zip(texts) {
+            row.text(1)
+                .unwrap_or_default()
+                .clone_into(&mut stats.query_text);
+        }
+        Ok(top)
+    }
+}
+
+/// What a store has of a window.
+struct Found {
+    /// Before which moment all is sealed, in Unix seconds.
+    sealed: Option<i64>,
+    /// Differences, each with the window that it counts in.
+    differences: Vec<(Span, Vec<Row>)>,
+    /// Sealed spans.
+    spans: Vec<Vec<Row>>,
+}
+
+impl Found {
+    async fn read(
+        store: &dyn ReadStore,
+        collector: CollectorId,
+        window: Span,
+        cover: Cover,
+    ) -> Result<Self> {
+        let mut wanted = vec![reads::mark(collector)];
+        let ends = cover.rows.iter();
+        wanted.extend(ends.map(|span| reads::differences(collector, *span)));
+        wanted.push(reads::long_differences(collector, window));
+        let spans = cover.spans.iter();
+        wanted.extend(spans.map(|spans| reads::spans(collector, *spans)));
+        let wanted = wanted.into_iter().map(Read::Select).collect();
+        let mut found = store.read(wanted).await?.into_iter();
+        let mark = found.next().unwrap_or_default();
+        let windows = cover.rows.into_iter().chain([window]);
+        Ok(Self {
+            sealed: mark.first().and_then(|row| row.int(0)),
+            differences: windows.zip(found.by_ref()).collect(),
+            spans: found.collect(),
+        })
+    }
+
+    fn sum(self) -> Result<Rollup> {
+        let mut rollup = Rollup::default();
+        let mut difference = Default::default();
+        for (span, rows) in self.differences {
+            for row in rows {
+                reads::difference(&row, &mut difference);
+                rollup.add(&difference, span);
+            }
+        }
+        for row in self.spans.into_iter().flatten() {
+            rollup.merge(row.bytes(0).unwrap_or_default())?;
+        }
+        Ok(rollup)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! What is read for a list of statements.
+
+use pga_config::CollectorId;
+
+use super::super::{Row, Select};
+use crate::Timestamp;
+use crate::query::QueryStats;
+use crate::store::catalogue::ColumnType;
+use crate::store::mapper::Value;
+use crate::store::query_rollup::{
+    COUNTERS, Difference, LONGEST_SECONDS, Span, counter_type, difference_columns,
+};
+
+/// Before which moment all is sealed, in Unix seconds; no row if nothing is.
+pub(super) fn mark(collector: CollectorId) -> Select {
+    let mut select = Select::new("", vec![ColumnType::Bigint]);
+    let collector = select.bind(Value::Uuid(collector.get()));
+    select.push(&format!(
+        "SELECT sealed FROM [query_rollup_marks] WHERE [rollup collector] = {collector}"
+    ));
+    select
+}
+
+/// The sealed spans of a level, from a begin on to before another, in Unix seconds.
+pub(super) fn spans(collector: CollectorId, (seconds, from, to): (i64, i64, i64)) -> Select {
+    let mut select = Select::new("", vec![ColumnType::Bytea]);
+    let collector = select.bind(Value::Uuid(collector.get()));
+    let seconds = select.bind(Value::Int(seconds));
+    let from = select.bind(Value::Int(from));
+    let to = select.bind(Value::Int(to));
+    select.push(&format!(
+        "SELECT content FROM [query_rollups] WHERE [rollup collector] = {collector} \
+         AND seconds = {seconds} AND start >= {from} AND start < {to} ORDER BY start"
+    ));
+    select
+}
+
+/// The differences that reach into a span, but for the long ones.
+pub(super) fn differences(collector: CollectorId, span: Span) -> Select {
+    let mut select = Select::new("", difference_types());
+    let collector = select.bind(Value::Uuid(collector.get()));
+    let begin = select.bind(Value::Time(span.begin));
+    let end = select.bind(Value::Time(span.end));
+    let latest = span.end.micros() + LONGEST_SECONDS * 1_000_000;
+    let latest = select.bind(Value::Time(Timestamp::from_micros(latest)));
+    select.push(&format!(
+        "SELECT {} FROM [metrics_pg_stats_query] WHERE collector_id = {collector} \
+         AND time > {begin} AND time <= {latest} AND calls_delta IS NOT NULL \
+         AND interval_seconds <= {LONGEST_SECONDS} \
+         AND (time <= {end} OR [interval begin] < {end})",
+        difference_columns()
+    ));
+    select
+}
+
+/// The differences over more than [`LONGEST_SECONDS`], which are in no span.
+pub(super) fn long_differences(collector: CollectorId, window: Span) -> Select {
+    let mut select = Select::new("", difference_types());
+    let collector = select.bind(Value::Uuid(collector.get()));
+    let begin = select.bind(Value::Time(window.begin));
+    let end = select.bind(Value::Time(window.end));
+    select.push(&format!(
+        "SELECT {} FROM [metrics_pg_stats_query][by index metrics_pg_stats_query_long] \
+         WHERE collector_id = {collector} AND time > {begin} AND calls_delta IS NOT NULL \
+         AND interval_seconds > {LONGEST_SECONDS} AND [interval begin] < {end}",
+        difference_columns()
+    ));
+    select
+}
+
+/// The newest text of each statement, in their order: number and text.
+pub(super) fn texts(collector: CollectorId, statements: &[QueryStats]) -> Select {
+    let mut select = Select::new("", vec![ColumnType::Bigint, ColumnType::Text]);
+    let collector = select.bind(Value::Uuid(collector.get()));
+    let listed: Vec<String> = statements
+        .iter()
+        .zip(0..)
+        .map(|(stats, n)| {
+            let hash = select.bind(Value::Int(stats.query_hash));
+            let database = select.bind(Value::Text(stats.database_name.clone()));
+            let user = select.bind(Value::Text(stats.user_name.clone()));
+            let time = select.bind(Value::Time(stats.time));
+            format!(
+                "SELECT {n} AS n, CAST({hash} AS bigint) AS hash, CAST({database} AS text) AS db, \
+                 CAST({user} AS text) AS usr, [a time {time}] AS newest"
+            )
+        })
+        .collect();
+    select.push(&format!(
+        "SELECT CAST(n AS bigint), (SELECT t.query_text FROM [metrics_pg_stats_query] t \
+         WHERE t.query_hash = s.hash AND [not by index t.collector_id] = {collector} \
+         AND t.database_name = s.db AND t.user_name = s.usr AND t.time <= s.newest \
+         ORDER BY t.time DESC LIMIT 1) FROM ({}) AS s ORDER BY n",
+        listed.join(" UNION ALL ")
+    ));
+    select
+}
+
+fn difference_types() -> Vec<ColumnType> {
+    let head = [
+        ColumnType::Timestamptz,
+        ColumnType::Float8,
+        ColumnType::Text,
+        ColumnType::Text,
+        ColumnType::Bigint,
+        ColumnType::Float8,
+        ColumnType::Float8,
+        ColumnType::Float8,
+    ];
+    head.into_iter().chain(COUNTERS.map(counter_type)).collect()
+}
+
+/// The difference that a row holds.
+pub(super) fn difference(row: &Row, into: &mut Difference) {
+    into.time = row.time(0).unwrap_or_default();
+    into.interval = row.float(1).unwrap_or_default();
+    for (name, at) in into.names.iter_mut().zip(2..) {
+        let text = row.text(at).unwrap_or_default();
+        if name != text {
+            text.clone_into(name);
+        }
+    }
+    into.hash = row.int(4).unwrap_or_default();
+    for (value, at) in into.lifetime.iter_mut().zip(5..) {
+        *value = row.float(at).unwrap_or_default();
+    }
+    for (counter, at) in into.counters.iter_mut().zip(8..) {
+        *counter = row.float(at);
+    }
+}
