@@ -27,7 +27,6 @@ mod rollups;
 mod select;
 mod series;
 mod session;
-mod tls;
 mod watermark;
 
 use std::path::Path;
@@ -58,7 +57,7 @@ impl TimescaleStore {
     /// database.
     ///
     /// # Errors
-    /// `Argument` if TLS is asked for and the certificate authorities cannot be read.
+    /// `Argument` if a file that the URL names (a certificate, a key) cannot be used.
     pub fn connect(options: TimescaleOptions) -> Result<Self> {
         let connector = Arc::new(Connector::new(options)?);
         Ok(Self {

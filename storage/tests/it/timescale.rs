@@ -6,6 +6,7 @@ mod faults;
 mod fencing;
 mod flush;
 mod migration;
+mod pooler;
 mod proxy;
 
 use std::sync::Arc;

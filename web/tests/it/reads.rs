@@ -131,9 +131,9 @@ async fn reads_answer_as_the_contract_has_them() {
         ),
         (
             "/api/v1/collectors/c/metrics?min_position=0.3.18",
-            503,
+            400,
             "/code",
-            "503",
+            "400",
         ),
     ] {
         let answer = server.get(path, &token).await;

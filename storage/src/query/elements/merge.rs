@@ -66,7 +66,8 @@ mod tests {
             index: 1,
             ordinal: 0,
         };
-        let text = format!("{at:0>bytes$}");
+        let mut text = "x".repeat(bytes - 1);
+        text.insert_str(0, &at.to_string());
         Ok(Placed { place, text })
     }
 

@@ -1,11 +1,10 @@
 //! How to reach the database, and how long to wait for it.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use pga_config::NodeId;
-use tokio_postgres::config::{Config, SslMode};
+use pga_pg_connect::{ConnectError, Environment, Target};
 
 use crate::{Error, Result};
 
@@ -35,8 +34,7 @@ impl fmt::Display for StoreOwner {
 /// How to reach TimescaleDB. `Debug` never shows the password.
 #[derive(Clone)]
 pub struct TimescaleOptions {
-    pub(super) config: Config,
-    pub(super) root_certificates: Option<PathBuf>,
+    pub(super) target: Target,
     /// Which cluster writes here; another cluster's database is refused.
     pub owner: StoreOwner,
     /// Which node this is, for `application_name`.
@@ -65,34 +63,17 @@ impl TimescaleOptions {
     /// Read connections unless set otherwise.
     pub const READ_CONNECTIONS: usize = 4;
 
-    /// Options from a `postgres://` URL or a `key=value` connection string.
-    ///
-    /// TLS is used when `sslmode` is `require`, `verify-ca` or `verify-full`; the server's
-    /// certificate and name are checked in each of these, against `sslrootcert` (a PEM file) or
-    /// the system's authorities.
+    /// Options from a `postgres://` URL or a `key=value` connection string, by libpq's rules
+    /// ([`Target`]). What the text leaves open, the `PG*` variables of this process say; the user
+    /// is `postgres` if nothing names one.
     ///
     /// # Errors
-    /// `Argument` if the text is no connection string. The text itself is not repeated: it may hold
-    /// a password.
+    /// `Argument` if the text is no connection string: what is wrong and what helps, without the
+    /// password that it may hold.
     pub fn new(url: &str, owner: StoreOwner, node: NodeId) -> Result<Self> {
-        let (text, tls) = split_tls(url);
-        let mut config: Config = text
-            .parse()
-            .map_err(|_| bad_url("not a connection string"))?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(bad_url("no host"));
-        }
-        config.ssl_mode(match tls.mode.as_deref() {
-            Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
-            None | Some("disable" | "allow" | "prefer") => SslMode::Disable,
-            Some(_) => return Err(bad_url("unknown sslmode")),
-        });
-        if config.get_user().is_none() {
-            config.user("postgres");
-        }
+        let environment = Environment::process().or("PGUSER", "postgres");
         Ok(Self {
-            config,
-            root_certificates: tls.root.map(PathBuf::from),
+            target: Target::parse(url, &environment).map_err(|error| bad_url(&error))?,
             owner,
             node,
             connect_timeout: Self::CONNECT_TIMEOUT,
@@ -107,72 +88,18 @@ impl TimescaleOptions {
 impl fmt::Debug for TimescaleOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimescaleOptions")
-            .field("hosts", &self.config.get_hosts())
-            .field("dbname", &self.config.get_dbname())
-            .field("user", &self.config.get_user())
+            .field("target", &self.target)
             .field("owner", &self.owner)
             .field("node", &self.node)
             .finish_non_exhaustive()
     }
 }
 
-fn bad_url(what: &str) -> Error {
+/// The error for a URL, or a file that it names, that cannot be used.
+pub(super) fn bad_url(error: &ConnectError) -> Error {
     Error::Argument {
-        key: "TimescaleDB URL",
-        what: what.to_owned(),
-    }
-}
-
-#[derive(Default)]
-struct TlsWords {
-    mode: Option<String>,
-    root: Option<String>,
-}
-
-impl TlsWords {
-    /// Keeps `sslmode` and `sslrootcert`, which the driver does not know in full; says whether it
-    /// did.
-    fn take(&mut self, key: &str, value: &str) -> bool {
-        match key {
-            "sslmode" => self.mode = Some(value.to_owned()),
-            "sslrootcert" => self.root = Some(value.to_owned()),
-            _ => return false,
-        }
-        true
-    }
-}
-
-/// Takes the TLS words out of a connection string.
-fn split_tls(url: &str) -> (String, TlsWords) {
-    let mut tls = TlsWords::default();
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        let rest: Vec<&str> = url
-            .split_ascii_whitespace()
-            .filter(|word| {
-                let (key, value) = word.split_once('=').unwrap_or((word, ""));
-                !tls.take(key, value.trim_matches('\''))
-            })
-            .collect();
-        return if tls.mode.is_none() && tls.root.is_none() {
-            (url.to_owned(), tls)
-        } else {
-            (rest.join(" "), tls)
-        };
-    }
-    let Some((base, query)) = url.split_once('?') else {
-        return (url.to_owned(), tls);
-    };
-    let rest: Vec<&str> = query
-        .split('&')
-        .filter(|word| {
-            let (key, value) = word.split_once('=').unwrap_or((word, ""));
-            !tls.take(key, &value.replace("%2F", "/").replace("%2f", "/"))
-        })
-        .collect();
-    if rest.is_empty() {
-        (base.to_owned(), tls)
-    } else {
-        (format!("{base}?{}", rest.join("&")), tls)
+        key: "store.timescale-url",
+        what: error.to_string(),
     }
 }
 
@@ -180,53 +107,18 @@ fn split_tls(url: &str) -> (String, TlsWords) {
 mod tests {
     use super::*;
 
-    fn options(url: &str) -> Result<TimescaleOptions> {
-        TimescaleOptions::new(url, StoreOwner::new(7), NodeId::new(1))
-    }
-
-    #[test]
-    fn tls_words_are_understood_in_both_forms() {
-        for (name, url, mode, root) in [
-            ("none", "postgres://u@h/d", SslMode::Disable, None),
-            (
-                "require",
-                "postgres://u@h/d?sslmode=require",
-                SslMode::Require,
-                None,
-            ),
-            (
-                "verified",
-                "postgres://u@h/d?connect_timeout=3&sslmode=verify-full&sslrootcert=%2Fca.pem",
-                SslMode::Require,
-                Some("/ca.pem"),
-            ),
-            (
-                "words",
-                "host=h user=u sslmode=verify-ca sslrootcert=/ca.pem dbname=d",
-                SslMode::Require,
-                Some("/ca.pem"),
-            ),
-        ] {
-            let options = options(url).unwrap();
-            assert_eq!(options.config.get_ssl_mode(), mode, "{name}");
-            assert_eq!(options.root_certificates, root.map(PathBuf::from), "{name}");
-            assert_eq!(options.config.get_dbname(), Some("d"), "{name}");
-        }
-    }
-
     #[test]
     fn bad_urls_are_refused_and_no_text_shows_the_password() {
+        let options = |url: &str| TimescaleOptions::new(url, StoreOwner::new(7), NodeId::new(1));
         for url in [
             "postgres://u:hunter2@h:port/d",
             "postgres://u:hunter2@h/d?sslmode=maybe",
             "password=hunter2 nonsense=1",
-            "password=hunter2",
         ] {
             let error = options(url).unwrap_err();
-            assert!(
-                !format!("{error:?} {error}").contains("hunter2"),
-                "{error:?}"
-            );
+            let shown = format!("{error:?} {error}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("store.timescale-url"), "{shown}");
         }
         let shown = format!("{:?}", options("postgres://u:hunter2@h/d").unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");

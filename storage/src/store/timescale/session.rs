@@ -1,23 +1,24 @@
 //! Connections: how one is opened, named, bounded in time and ended.
 
 use std::future::Future;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use pga_pg_connect::Session as Wanted;
 use pga_runtime::Instant;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::failure;
-use super::options::TimescaleOptions;
-use super::tls;
+use super::options::{TimescaleOptions, bad_url};
 use crate::{Error, Result};
 
 /// First and longest pause after a refused connection. Within it callers fail at once instead of
 /// waiting.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// In milliseconds.
+const LOCK_TIMEOUT: &str = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'";
 
 /// One open connection. Dropping it closes the socket, which rolls back whatever the server has
 /// open.
@@ -57,11 +58,9 @@ struct Backoff {
 
 impl Connector {
     pub(super) fn new(options: TimescaleOptions) -> Result<Self> {
-        if options.config.get_ssl_mode() == SslMode::Require {
-            // A missing or unreadable bundle is a mistake to report at start, not at the first
-            // flush.
-            tls::connector(options.root_certificates.as_deref())?;
-        }
+        // A missing or unreadable file is a mistake to report at start, not at the first flush.
+        let files = options.target.check_files();
+        files.map_err(|error| bad_url(&error))?;
         Ok(Self {
             options,
             backoff: Mutex::new(None),
@@ -82,16 +81,50 @@ impl Connector {
         {
             return Err(failure::timed_out("reconnect so soon to"));
         }
-        let opened = within("connect to", self.options.connect_timeout, async {
-            let config = self.config(purpose);
-            connect(&config, self.options.root_certificates.as_deref()).await
-        })
+        let opened = within(
+            "connect to",
+            self.options.connect_timeout,
+            self.connect(purpose),
+        )
         .await;
         self.note(opened.is_err());
         opened
     }
 
-    fn config(&self, purpose: Purpose) -> Config {
+    async fn connect(&self, purpose: Purpose) -> Result<Session> {
+        let lock_millis = self.options.lock_timeout.as_millis().to_string();
+        let wanted = self.wanted(purpose).set("lock_timeout", &lock_millis);
+        let connected = self.options.target.connect(&wanted).await;
+        let connected = connected.map_err(|error| Error::Unavailable {
+            action: "connect to",
+            source: Box::new(error),
+        })?;
+        if connected.begin_with.is_some() {
+            return Err(pooled());
+        }
+        let driver = pga_runtime::spawn(async move {
+            // The same failure reaches whoever uses the client; it is reported there.
+            connected.connection.await.ok();
+        });
+        let session = Session {
+            client: connected.client,
+            driver,
+        };
+        // A pooler may also take the settings and drop them.
+        let set = session.client.simple_query(LOCK_TIMEOUT).await;
+        let set = set.map_err(|error| failure::unavailable("connect to", error))?;
+        let is_ours = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some(&lock_millis),
+            _ => false,
+        };
+        if !set.iter().any(is_ours) {
+            return Err(pooled());
+        }
+        Ok(session)
+    }
+
+    /// What is wanted of a session, but for its wait for locks.
+    fn wanted(&self, purpose: Purpose) -> Wanted {
         let options = &self.options;
         let cluster = options.owner.short();
         let (name, timeout) = match purpose {
@@ -104,19 +137,12 @@ impl Connector {
                 options.read_timeout,
             ),
         };
-        let mut config = options.config.clone();
-        let given = config.get_options().unwrap_or_default().to_owned();
-        config
-            .application_name(name)
+        Wanted::new(name)
             .connect_timeout(options.connect_timeout)
             .tcp_user_timeout(options.flush_timeout)
             .keepalives_idle(Duration::from_secs(10))
-            .options(format!(
-                "{given} -c statement_timeout={} -c lock_timeout={} -c timezone=UTC -c client_encoding=UTF8",
-                timeout.as_millis(),
-                options.lock_timeout.as_millis(),
-            ));
-        config
+            .set("statement_timeout", timeout.as_millis().to_string())
+            .set("timezone", "UTC")
     }
 
     fn backoff(&self) -> Option<Backoff> {
@@ -154,29 +180,12 @@ pub(super) async fn within<T>(
     }
 }
 
-async fn connect(config: &Config, roots: Option<&Path>) -> Result<Session> {
-    if config.get_ssl_mode() == SslMode::Disable {
-        let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
-        return Ok(session(client, connection));
+/// A flush is fenced by its session, and prepared statements live in it: neither survives a pooler
+/// that gives each transaction another one.
+fn pooled() -> Error {
+    Error::Schema {
+        what: "store.timescale-url leads to a pooler, which shares sessions among clients and \
+               drops their settings; the store needs sessions of its own: name the server itself"
+            .to_owned(),
     }
-    let (client, connection) = config
-        .connect(tls::connector(roots)?)
-        .await
-        .map_err(refused)?;
-    Ok(session(client, connection))
-}
-
-fn refused(error: tokio_postgres::Error) -> Error {
-    failure::unavailable("connect to", error)
-}
-
-fn session<C, E>(client: Client, connection: C) -> Session
-where
-    C: Future<Output = Result<(), E>> + Send + 'static,
-{
-    let driver = pga_runtime::spawn(async move {
-        // The same failure reaches whoever uses the client; it is reported there.
-        connection.await.ok();
-    });
-    Session { client, driver }
 }
