@@ -6,7 +6,6 @@ mod faults;
 mod fencing;
 mod flush;
 mod migration;
-mod pooler;
 mod proxy;
 
 use std::sync::Arc;
