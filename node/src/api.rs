@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
+use pga_runtime::Instant;
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
     ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,

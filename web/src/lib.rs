@@ -42,7 +42,8 @@ pub use self::{
     metrics::WebMetrics,
     node_api::{
         ApiError, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
-        Predictor, Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, Via,
+        Predictor, Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, StoreAt,
+        Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

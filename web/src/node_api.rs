@@ -181,6 +181,9 @@ pub struct ReadScope {
     pub min_position: Option<Position>,
 }
 
+/// A store, and the position that what it answers now reflects.
+pub type StoreAt = (Arc<dyn ReadStore>, Position);
+
 /// Reading what is stored: any question ([`pga_storage::query`]), at a position.
 ///
 /// # Errors
@@ -188,10 +191,7 @@ pub struct ReadScope {
 /// unknown collector, `Unavailable` if the store does not get there in time.
 pub trait Reads: Debug + Send + Sync + 'static {
     /// The store of this node, once it holds what is wanted, and the position that it holds.
-    fn store_at(
-        &self,
-        scope: ReadScope,
-    ) -> BoxFuture<'_, Result<(Arc<dyn ReadStore>, Position), ApiError>>;
+    fn store_at(&self, scope: ReadScope) -> BoxFuture<'_, Result<StoreAt, ApiError>>;
 
     /// How long ago a quorum last confirmed that this node had applied all that was committed;
     /// `None` if none has since it started.

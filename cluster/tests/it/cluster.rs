@@ -16,6 +16,7 @@ use pga_cluster::{
     PushOutcome, RaftTimings, SnapshotPolicy, StateLimits,
 };
 use pga_config::{CollectorId, NodeId};
+use pga_runtime::Instant;
 use pga_storage::query::{Elements, Question};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, FlushElement};
 use pga_storage::{ContentKey, Position, PushRecord, StoreWriter, Timestamp};

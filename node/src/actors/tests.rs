@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::{Command, Committed, Leadership, ProposeError, PushOutcome};
 use pga_config::{CollectorId, Config, NodeId, Values};
+use pga_runtime::Instant;
 use pga_storage::query::{Elements, Question};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
 use pga_storage::{Element, Position, PushRecord, Sample, SampleForm, StoreWriter, Timestamp};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pga_cluster::pki::{JoinBundle, Validity};
 use pga_cluster::{ClusterNode, Command, ControlCommand, ProposeError};
+use pga_runtime::Instant;
 use pga_storage::{StoreWriter, Timestamp};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
