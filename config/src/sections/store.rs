@@ -23,7 +23,8 @@ section! {
         kind: StoreKind = "embedded",
         /// Connections to TimescaleDB.
         pool_size: u64 = "4",
-        /// How long connecting to TimescaleDB may take; `connect_timeout` of the URL is for each of its hosts.
+        /// How long connecting to TimescaleDB may take; `connect_timeout` of the URL is for each of
+        /// its hosts.
         connect_timeout: Duration = "5s",
         /// How long one statement may take.
         statement_timeout: Duration = "60s",
@@ -37,7 +38,9 @@ section! {
         retention_interval: Duration = "1h",
     }
     secrets {
-        /// Connection URL of TimescaleDB: `postgres://user:password@host:5432/database`, with what libpq takes (`sslmode`, `sslrootcert`, several hosts, …). It must lead to the server itself, not to a pooler.
+        /// Connection URL of TimescaleDB: `postgres://user:password@host:5432/database`, with what
+        /// libpq takes (`sslmode`, `sslrootcert`, several hosts, …). It must lead to the server
+        /// itself, not to a pooler.
         timescale_url,
     }
 }

@@ -41,7 +41,8 @@ impl CopySummary {
     }
 }
 
-/// Checks the copy at `path` (made by [`crate::Store::copy_to`]) from its first page to its last,
+/// Checks the copy at `path` (made by [`crate::StoreWriter::copy_to`]) from its first page to its
+/// last,
 /// and tells what it holds. Blocks.
 ///
 /// # Errors

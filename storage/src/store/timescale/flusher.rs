@@ -105,7 +105,7 @@ impl Flusher {
         }
     }
 
-    /// Stores `batch` and moves the watermark; see [`crate::Store::flush`].
+    /// Stores `batch` and moves the watermark; see [`crate::StoreWriter::flush`].
     pub(super) async fn flush(&self, batch: &FlushBatch) -> Result<FlushReport> {
         let limit = self.connector.options().flush_timeout;
         let mut slot = self.live.lock().await;
