@@ -19,8 +19,8 @@ pub(super) fn with_position(sql: &str, position: Option<u32>) -> Option<(String,
 /// ```
 /// use pga_server_log::statement_without_values;
 ///
-/// assert_eq!(statement_without_values("SELECT a FROM t WHERE b = 'x"), "SELECT a FROM t WHERE b =
-/// ");
+/// let cut_off = "SELECT a FROM t WHERE b = 'x";
+/// assert_eq!(statement_without_values(cut_off), "SELECT a FROM t WHERE b = ");
 /// ```
 #[must_use]
 pub fn statement_without_values(sql: &str) -> String {
