@@ -17,7 +17,9 @@ const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text 
 const SERVER: &str = "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), \
     current_database()::text, current_user::text, \
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
-    pg_has_role(current_user, 'pg_monitor', 'usage'), current_setting('is_superuser') = 'on'";
+    pg_has_role(current_user, 'pg_monitor', 'usage'), \
+    has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
+    AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute')";
 
 /// What a server is, and what it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Facts {
     pub is_superuser: bool,
     /// The role has the rights of `pg_monitor`.
     pub is_monitor: bool,
+    /// The role may read what the control file says.
+    pub can_read_control: bool,
     columns: HashMap<String, HashSet<String>>,
     statements_schema: Option<String>,
 }
@@ -52,6 +56,7 @@ impl Facts {
             role: row.try_get(3)?,
             is_superuser: row.try_get(4)?,
             is_monitor: row.try_get(5)?,
+            can_read_control: row.try_get(6)?,
             ..Self::default()
         };
         for row in connection.rows("facts", COLUMNS).await? {
@@ -90,6 +95,22 @@ impl Facts {
     pub(crate) fn statements(&self) -> Option<String> {
         let schema = self.statements_schema.as_ref()?;
         Some(format!("\"{}\"", schema.replace('"', "\"\"")))
+    }
+
+    /// Columns that tell whose counters are read beside them: system identifier, timeline, and address
+    /// where the connection has one. A standby counts for itself, also after it was promoted.
+    pub(crate) fn identity(&self) -> String {
+        let (system, timeline) = match self.can_read_control {
+            true => (
+                "(SELECT system_identifier::text FROM pg_control_system())",
+                "(SELECT timeline_id FROM pg_control_checkpoint())",
+            ),
+            false => ("NULL::text", "NULL::int"),
+        };
+        format!(
+            "{system} AS system_identifier, {timeline} AS timeline, \
+             host(inet_server_addr()) || ' ' || inet_server_port() AS server_address"
+        )
     }
 
     #[cfg(test)]

@@ -26,7 +26,8 @@ pub struct QueryStats {
     pub mean_time: f64,
     pub min_time: f64,
     pub max_time: f64,
-    pub stddev_time: f64,
+    /// Of the executions that it tells of; `None` (null) where the samples do not tell.
+    pub stddev_time: Option<f64>,
     pub rows: i64,
     pub shared_blks_hit: i64,
     pub shared_blks_read: i64,
@@ -46,14 +47,14 @@ pub struct QueryStats {
     pub wal_fpi: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wal_bytes: Option<i64>,
-    /// The longest execution since the statement's counting began, in milliseconds; `max_time` is
-    /// the greatest mean of one interval.
+    /// The longest execution since the statement's counting began, in milliseconds. `max_time` and
+    /// `min_time` are the greatest and least mean of one interval, or those of executions where the
+    /// server counted them anew since the window began (`minmax_stats_since`).
     pub max_time_lifetime: f64,
     /// Lists: the share of the window, 0 to 1, that this statement's samples cover without a gap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
-    /// Timelines: the difference spans a gap
-    /// ([`GAP_SECONDS`](crate::store::query_rollup::GAP_SECONDS)).
+    /// Timelines: the difference spans a gap ([`is_gap`](crate::store::query_rollup::is_gap)).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
 }
@@ -98,6 +99,38 @@ impl QueryStats {
             wal_bytes: sent(17),
             ..self
         }
+    }
+}
+
+impl QueryStats {
+    /// Adds what other rows of the same statement did in the same time.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sent = |one: Option<i64>, other: Option<i64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        self.calls += other.calls;
+        self.total_time += other.total_time;
+        self.rows += other.rows;
+        self.shared_blks_hit += other.shared_blks_hit;
+        self.shared_blks_read += other.shared_blks_read;
+        self.shared_blks_dirtied += other.shared_blks_dirtied;
+        self.shared_blks_written += other.shared_blks_written;
+        self.local_blks_hit += other.local_blks_hit;
+        self.local_blks_read += other.local_blks_read;
+        self.local_blks_dirtied += other.local_blks_dirtied;
+        self.local_blks_written += other.local_blks_written;
+        self.temp_blks_read += other.temp_blks_read;
+        self.temp_blks_written += other.temp_blks_written;
+        self.blk_read_time += other.blk_read_time;
+        self.blk_write_time += other.blk_write_time;
+        self.wal_records = sent(self.wal_records, other.wal_records);
+        self.wal_fpi = sent(self.wal_fpi, other.wal_fpi);
+        self.wal_bytes = sent(self.wal_bytes, other.wal_bytes);
+        self.min_time = self.min_time.min(other.min_time);
+        self.max_time = self.max_time.max(other.max_time);
+        self.max_time_lifetime = self.max_time_lifetime.max(other.max_time_lifetime);
+        self.gap |= other.gap;
     }
 }
 

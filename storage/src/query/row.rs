@@ -68,6 +68,14 @@ impl Row {
         }
     }
 
+    /// A truth value.
+    pub fn bool(&self, column: usize) -> Option<bool> {
+        match self.0.get(column) {
+            Some(Value::Bool(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
     /// A point in time.
     pub fn time(&self, column: usize) -> Option<Timestamp> {
         match self.0.get(column) {

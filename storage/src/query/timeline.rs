@@ -5,7 +5,7 @@ use pga_config::CollectorId;
 use super::{OneSelect, QueryStats, Row, Select};
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
-use crate::store::query_rollup::{COUNTERS, GAP_SECONDS, counter_type};
+use crate::store::query_rollup::{COUNTERS, counter_type, deviation, is_gap};
 use crate::{Result, Timestamp};
 
 /// The timeline of a statement.
@@ -25,8 +25,11 @@ pub struct Timeline {
     pub limit: u32,
 }
 
+/// Rows that make up one point: a statement may run at top level and nested.
+const LEVELS: i64 = 2;
+
 /// Columns before the counters, which follow in the order of [`COUNTERS`].
-const HEAD: [(&str, ColumnType); 10] = [
+const HEAD: [(&str, ColumnType); 12] = [
     ("time", ColumnType::Timestamptz),
     ("collector_id", ColumnType::Uuid),
     ("database_name", ColumnType::Text),
@@ -34,13 +37,15 @@ const HEAD: [(&str, ColumnType); 10] = [
     ("query_hash", ColumnType::Bigint),
     ("query_text", ColumnType::Text),
     ("min_time", ColumnType::Float8),
-    ("stddev_time", ColumnType::Float8),
     ("max_time", ColumnType::Float8),
     ("interval_seconds", ColumnType::Float8),
+    ("usual_seconds", ColumnType::Float8),
+    ("squares_delta", ColumnType::Float8),
+    ("minmax_stats_since", ColumnType::Timestamptz),
 ];
 
 impl OneSelect for Timeline {
-    /// Oldest first.
+    /// Oldest first; those of one time by collector, database and user.
     type Answer = Vec<QueryStats>;
 
     fn select(&self) -> Select {
@@ -71,52 +76,92 @@ impl OneSelect for Timeline {
             let collector = select.bind(Value::Uuid(collector.get()));
             select.push(&format!(" AND collector_id = {collector}"));
         }
-        let limit = select.bind(Value::Int(i64::from(self.limit)));
-        let order = "ORDER BY time DESC, log_index DESC, ordinal DESC";
+        let limit = select.bind(Value::Int(i64::from(self.limit) * LEVELS));
+        let order = "ORDER BY time DESC, collector_id, database_name, user_name, log_index DESC, \
+            ordinal DESC";
         select.push(&format!(" {order} LIMIT {limit}"));
         select
     }
 
     fn answer(&self, rows: Vec<Row>) -> Result<Self::Answer> {
-        let mut points: Vec<QueryStats> = rows.iter().map(point).collect();
-        points.sort_by(|a, b| place(a).cmp(&place(b)));
-        Ok(points)
+        let mut points: Vec<Point> = rows.iter().map(point).collect();
+        points.sort_by(|a, b| a.place().cmp(&b.place()));
+        let mut added: Vec<Point> = Vec::new();
+        for point in points {
+            match added.last_mut() {
+                Some(last) if last.place() == point.place() => last.add(&point),
+                _ => added.push(point),
+            }
+        }
+        let beyond = added.len().saturating_sub(self.limit as usize);
+        let newest = added.into_iter().skip(beyond);
+        Ok(newest.map(Point::finish).collect())
     }
 }
 
-fn place(point: &QueryStats) -> impl Ord {
-    (
-        point.time,
-        point.collector_id.clone(),
-        point.database_name.clone(),
-        point.user_name.clone(),
-    )
+/// A point in the making.
+struct Point {
+    stats: QueryStats,
+    squares: Option<f64>,
+    /// The extremes are those of its executions.
+    is_exact: bool,
 }
 
-fn point(row: &Row) -> QueryStats {
+fn point(row: &Row) -> Point {
     let text = |column| row.text(column).unwrap_or_default().to_owned();
     let int = |counter| row.int(HEAD.len() + counter).unwrap_or_default();
     let float = |counter| row.float(HEAD.len() + counter).unwrap_or_default();
-    let point = QueryStats {
-        time: row.time(0).unwrap_or_default(),
+    let time = row.time(0).unwrap_or_default();
+    let interval = row.float(8).unwrap_or_default();
+    let begin = Timestamp::from_micros(time.micros() - (interval * 1e6) as i64);
+    let max_time = row.float(7).unwrap_or_default();
+    let stats = QueryStats {
+        time,
         collector_id: row.uuid(1).map(|id| id.to_string()).unwrap_or_default(),
         database_name: text(2),
         user_name: text(3),
         query_hash: row.int(4).unwrap_or_default(),
         query_text: text(5),
         min_time: row.float(6).unwrap_or_default(),
-        stddev_time: row.float(7).unwrap_or_default(),
-        max_time_lifetime: row.float(8).unwrap_or_default(),
-        gap: row
-            .float(9)
-            .is_some_and(|seconds| seconds > f64::from(GAP_SECONDS)),
+        max_time,
+        max_time_lifetime: max_time,
+        gap: is_gap(interval, row.float(9)),
         ..QueryStats::default()
+    };
+    Point {
+        stats: stats.with_counters(int, float, |counter| row.int(HEAD.len() + counter)),
+        squares: row.float(10),
+        is_exact: row.time(11).is_some_and(|since| since >= begin),
     }
-    .with_counters(int, float, |counter| row.int(HEAD.len() + counter))
-    .with_mean();
-    QueryStats {
-        max_time: point.mean_time,
-        ..point
+}
+
+impl Point {
+    fn place(&self) -> (Timestamp, &str, &str, &str) {
+        let stats = &self.stats;
+        let names = (&stats.collector_id, &stats.database_name, &stats.user_name);
+        (stats.time, names.0, names.1, names.2)
+    }
+
+    /// With what another level did.
+    fn add(&mut self, other: &Self) {
+        self.stats.add(&other.stats);
+        self.squares = self
+            .squares
+            .zip(other.squares)
+            .map(|(one, other)| one + other);
+        self.is_exact &= other.is_exact;
+    }
+
+    fn finish(self) -> QueryStats {
+        let mut stats = self.stats.with_mean();
+        let calls = stats.calls as f64;
+        stats.stddev_time = self
+            .squares
+            .and_then(|squares| deviation(calls, stats.total_time, squares));
+        if !self.is_exact {
+            (stats.min_time, stats.max_time) = (stats.mean_time, stats.mean_time);
+        }
+        stats
     }
 }
 

@@ -75,7 +75,7 @@ pub struct Table {
     /// Columns of the published schema that nothing fills, nullable, PostgreSQL only.
     pub unfilled: &'static [(&'static str, ColumnType)],
     /// Columns that, with the collector, name one counter series; empty beyond the collector
-    /// itself.
+    /// itself. One that is NULL is no part of the name.
     pub(crate) rate_key: &'static [&'static str],
     /// Column lists of the indexes beside `(collector_id, time DESC)`, as SQL that both databases
     /// take.
@@ -172,7 +172,7 @@ impl Table {
     /// Whether a computed column is the difference of the column `name`.
     pub(crate) fn is_counter(&self, name: &str) -> bool {
         self.own.iter().any(
-            |column| matches!(column.source, Source::Delta(of) | Source::PerSecond(of) if of == name),
+            |column| matches!(column.source, Source::Delta(of) | Source::PerSecond(of) | Source::Squares(of) if of == name),
         )
     }
 

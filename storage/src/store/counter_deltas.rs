@@ -7,13 +7,19 @@
 //!   difference;
 //! - counting began anew if a marker moved forward or the first counter of the table fell (for
 //!   statements: `calls`). The difference is then the new value;
-//! - a marker that moved backward is another server's: no difference, the key begins anew from
-//!   there;
+//! - a marker that moved backward is another server's, and so is a sample that names another system
+//!   identifier, timeline or address than the last one that named any: no difference, the key begins
+//!   anew from there. A key that is new in such a sample has none either;
 //! - another counter that fell has the difference 0;
 //! - a missing value has no difference, and the next one is compared with the last value there was;
 //! - the first sample of a history has no difference. The first sample of a key in a history that
 //!   had an earlier sample counts whole, over the time since that sample, unless `stats_since` says
-//!   that counting began earlier, or the earlier sample may have been cut off (`CUT_OFF_ROWS`);
+//!   that counting began earlier, or the earlier sample may have been cut off (`CUT_OFF_ROWS`) or
+//!   had other keys (it did not tell which statements were top level, and this one does);
+//! - a sum of squares, n (σ² + μ²), is a counter too, from which follows the deviation of a window:
+//!   it has no difference where it fell, or where the sample before has none;
+//! - each difference is kept with the usual interval of its history before it: the median of those
+//!   between the eight samples before. Three times as long is a gap;
 //! - a row whose counters are all zero after one that had counts, without a moved marker, is what
 //!   collectors send when they cannot reach the database: it has no differences, and the sample
 //!   before it stays the one to compare with;
@@ -26,15 +32,18 @@
 mod history;
 mod late;
 mod plan;
+mod server;
 pub(crate) mod sql;
+mod squares;
 mod state;
 
 use std::collections::{HashMap, HashSet};
 
+pub use self::history::Listed;
 pub use self::late::{CHAIN_ROWS, Chain, Late, derive, late};
 pub use self::state::CounterState;
 
-use self::history::{Earlier, LastTwo};
+use self::history::{History, Past};
 use self::plan::{Sample, plans};
 use super::catalogue::TableId;
 use super::mapper::{Rows, Value};
@@ -84,15 +93,17 @@ impl States {
         history.is_some_and(|history| sample.state.time < history.time)
     }
 
-    /// Notes that the history of `sample` has one at its time; the one before it, if it is known.
-    fn move_history(&mut self, sample: &Sample) -> Option<Earlier> {
+    /// Notes that the history of `sample` has one at its time; what came before it.
+    fn move_history(&mut self, sample: &Sample) -> Past {
         let time = sample.state.time;
-        let history = match self.known.get(&sample.history).map(LastTwo::from_state) {
-            Some(known) => known.with(time, sample.listed),
-            None => LastTwo::first(time, sample.listed),
+        let mut history = match self.known.get(&sample.history) {
+            Some(known) => History::from_state(known),
+            None => History::first(time, sample.listed),
         };
+        history.add(time, sample.listed);
+        let past = history.past(time, &sample.listed);
         self.set(sample.history, history.into_state());
-        history.earlier_than(time)
+        past
     }
 
     /// The states that moved, to be stored.
@@ -143,10 +154,10 @@ pub fn fill(rows: &mut Rows, states: &mut States) -> Vec<(TableId, u64)> {
             if states.is_late(&sample) {
                 continue;
             }
-            let earlier = states.move_history(&sample);
+            let past = states.move_history(&sample);
             let (key, row) = (sample.key, rows.get_mut(sample.at));
             let known = states.known.get(&key);
-            if let Some(next) = plan.step(row, sample.state, known, earlier, &mut anomalies) {
+            if let Some(next) = plan.step(row, sample.state, known, past, &mut anomalies) {
                 states.set(key, next);
             }
         }

@@ -91,7 +91,11 @@ fn add_row(element: &FlushElement, id: TableId, part: &Part<'_>, out: &mut Rows)
                 has_payload |= sum != Value::Null;
                 sum
             }
-            Source::Delta(_) | Source::Interval | Source::MissingCounters => Value::Null,
+            Source::Delta(_)
+            | Source::Squares(_)
+            | Source::Interval
+            | Source::Usual
+            | Source::MissingCounters => Value::Null,
             Source::Payload(path) => match payload(part, column, path) {
                 Conversion::Missing if column.missing == Missing::NoRow => return Mapped::Partly,
                 Conversion::Missing if table.is_counter(column.name) => Value::Null,

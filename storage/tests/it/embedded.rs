@@ -7,11 +7,12 @@ use pga_storage::query::{Elements, Question};
 use pga_storage::store::catalogue;
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore, StoreWriter};
 use rusqlite::Connection;
+use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::store_contract::{
-    Fresh, batch, collector, many_cycles, one_cycle, sample, store_contract_tests,
+    Fresh, batch, collector, document, many_cycles, one_cycle, sample, store_contract_tests,
 };
 
 const CLUSTER: Uuid = Uuid::from_u128(7);
@@ -93,6 +94,68 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
     assert_eq!((count(&db, "series"), samples(&db)), (1, 3));
 }
 
+/// Takes a file back to version 4, which knew no servers and no levels of statements.
+fn as_version_4(db: &Connection) {
+    for column in [
+        "minmax_stats_since",
+        "toplevel",
+        "system_identifier",
+        "timeline",
+        "server_address",
+        "squares_delta",
+        "usual_seconds",
+    ] {
+        let sql = format!("ALTER TABLE metrics_pg_stats_query DROP COLUMN {column}");
+        db.execute_batch(&sql).unwrap();
+    }
+    let others = "ALTER TABLE metrics_pg_stats_database DROP COLUMN system_identifier;
+        ALTER TABLE metrics_pg_stats_database DROP COLUMN timeline;
+        ALTER TABLE metrics_pg_stats_database DROP COLUMN server_address;
+        UPDATE meta SET value = '4' WHERE key = 'schema_version';";
+    db.execute_batch(others).unwrap();
+}
+
+#[tokio::test]
+async fn differences_go_on_where_a_file_of_version_4_left_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = |seconds: i64, calls: i64| {
+        document(
+            json!({"type": "pg_query_stats", "timestamp": seconds, "database": "shop",
+            "queries": [{"hash": 1, "calls": calls, "total_time": calls}]}),
+        )
+    };
+    let store = open(&dir);
+    store
+        .flush(batch(0, 1, vec![sample(100, 5)]))
+        .await
+        .unwrap();
+    drop(store);
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    as_version_4(&db);
+    // States without a server are still of the format of that version.
+    let states: Vec<Vec<u8>> = db
+        .prepare("SELECT state FROM rate_state")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(states.iter().all(|state| state[0] == 1), "{states:?}");
+    drop(db);
+    let store = open(&dir);
+    store
+        .flush(batch(1, 2, vec![sample(160, 12)]))
+        .await
+        .unwrap();
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    let sql =
+        "SELECT calls_delta, interval_seconds FROM metrics_pg_stats_query WHERE time > 100000000";
+    let found: (i64, f64) = db
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(found, (7, 60.0));
+}
+
 /// Takes a file back to version 1, whose samples had a row each.
 fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
     let tables = "DROP TABLE sample_runs; DROP TABLE query_rollups; DROP TABLE query_rollup_marks;
@@ -103,6 +166,7 @@ fn as_version_1(db: &Connection, rows: &[(i64, i64, i64, i64, i64, f64)]) {
             ordinal INTEGER NOT NULL, series INTEGER NOT NULL, value REAL NOT NULL,
             PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
         UPDATE meta SET value = '1' WHERE key = 'schema_version';";
+    as_version_4(db);
     db.execute_batch(tables).unwrap();
     for row in rows {
         db.execute("INSERT INTO samples VALUES (?1, ?2, ?3, ?4, ?5, ?6)", *row)

@@ -25,7 +25,7 @@ pub(crate) use self::{
         equal_ids_of_two_databases_are_two_rows, late_samples_take_their_part,
         top_queries_count_the_window_only,
     },
-    data::{batch, collector, many_cycles, one_cycle, sample},
+    data::{batch, collector, document, many_cycles, one_cycle, sample},
     exactly_once::{
         a_batch_elsewhere_is_fenced_and_stores_nothing, a_failed_flush_leaves_no_trace,
         a_newer_term_fences_the_older, replaying_a_batch_stores_nothing_twice,

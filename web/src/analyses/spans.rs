@@ -28,7 +28,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) reads: f64,
     pub(crate) temp: f64,
     pub(crate) wal: f64,
-    /// Of all calls since the server's reset; 0 where nothing is sealed.
+    /// Of the calls in the span; 0 where the samples do not tell, or nothing is sealed.
     pub(crate) stddev_ms: f64,
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn read<S: Sink>(
                         reads: of("shared_blks_read"),
                         temp: of("temp_blks_read") + of("temp_blks_written"),
                         wal: of("wal_bytes"),
-                        stddev_ms: columns.stddev_ms(row),
+                        stddev_ms: columns.stddev_ms(row).unwrap_or_default(),
                     };
                     sink.take(begin, &entry);
                 }

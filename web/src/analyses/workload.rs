@@ -47,8 +47,8 @@ pub(crate) struct Statement {
     pub(crate) calls: i64,
     /// Milliseconds.
     pub(crate) total_ms: f64,
-    /// Sum of squared deviations from the mean, of all calls.
-    pub(crate) deviations: f64,
+    /// Sum of squared deviations from the mean, of all calls; nothing where some are not known.
+    pub(crate) deviations: Option<f64>,
     /// The greatest of its users', in milliseconds.
     pub(crate) max_ms: f64,
     pub(crate) rows: i64,
@@ -70,9 +70,11 @@ impl Statement {
         }
     }
 
-    /// Milliseconds that calls differ by; nothing if it was called less than twice.
+    /// Milliseconds that calls differ by; nothing if it was called less than twice, or the samples
+    /// do not tell.
     pub(crate) fn deviation_ms(&self) -> Option<f64> {
-        (self.calls > 1).then(|| (self.deviations / self.calls as f64).sqrt())
+        let deviations = self.deviations.filter(|_| self.calls > 1)?;
+        Some((deviations / self.calls as f64).sqrt())
     }
 }
 
@@ -99,6 +101,7 @@ pub(crate) async fn statements(
             database: row.database_name,
             hash: row.query_hash,
             text: row.query_text,
+            deviations: Some(0.0),
             ..Statement::default()
         });
         // Of two groups: deviations within them, and of their means from the common one (Chan,
@@ -106,9 +109,11 @@ pub(crate) async fn statements(
         let (n, m) = (sum.calls as f64, row.calls as f64);
         if n > 0.0 && m > 0.0 {
             let apart = row.mean_time - sum.mean_ms();
-            sum.deviations += apart * apart * n * m / (n + m);
+            let between = apart * apart * n * m / (n + m);
+            sum.deviations = sum.deviations.map(|known| known + between);
         }
-        sum.deviations += row.stddev_time * row.stddev_time * m;
+        let within = row.stddev_time.map(|stddev| stddev * stddev * m);
+        sum.deviations = sum.deviations.zip(within).map(|(one, other)| one + other);
         sum.calls += row.calls;
         sum.total_ms += row.total_time;
         sum.max_ms = sum.max_ms.max(row.max_time);

@@ -126,7 +126,7 @@ pub(super) const QUERY_STATS: Shape = Shape::Object(&[
     always("mean_time", Shape::Number),
     always("min_time", Shape::Number),
     always("max_time", Shape::Number),
-    always("stddev_time", Shape::Number),
+    always("stddev_time", Shape::NumberOrNull),
     always("rows", Shape::Integer),
     always("shared_blks_hit", Shape::Integer),
     always("shared_blks_read", Shape::Integer),

@@ -15,6 +15,8 @@ pub(super) enum Shape {
     Integer,
     /// A number.
     Number,
+    /// A number, or null where it is not known.
+    NumberOrNull,
     /// True or false.
     Flag,
     /// Anything.
@@ -61,6 +63,7 @@ impl Shape {
         match self {
             Self::Text => json!({ "type": "string" }),
             Self::TextOrNull => json!({ "type": ["string", "null"] }),
+            Self::NumberOrNull => json!({ "type": ["number", "null"] }),
             Self::Time => json!({ "type": "string", "format": "date-time" }),
             Self::Integer => json!({ "type": "integer", "format": "int64" }),
             Self::Number => json!({ "type": "number" }),

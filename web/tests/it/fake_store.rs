@@ -55,7 +55,7 @@ fn difference(columns: usize) -> Row {
     values[0] = Value::Time(Timestamp::now());
     values[1] = Value::Float(60.0);
     values[4] = Value::Int(-5);
-    values[8] = Value::Int(1);
-    values[9] = Value::Float(2.0);
+    values[12] = Value::Int(1);
+    values[13] = Value::Float(2.0);
     Row::new(values)
 }

@@ -6,7 +6,8 @@ use crate::facts::Facts;
 
 pub(super) const SOURCE: Source = Source::new("pg_query_stats", 60, Shape::Each, sql);
 
-/// One entry per query id: rows of several users, and of top level or nested calls, are added up.
+/// One entry per query id and level, where the extension tells levels apart: rows of several users
+/// are added up.
 /// Statements of all databases are seen from the one that is connected to, which alone needs the
 /// extension.
 fn sql(facts: &Facts) -> Option<String> {
@@ -24,6 +25,20 @@ fn sql(facts: &Facts) -> Option<String> {
         ),
         false => "NULL".to_owned(),
     };
+    let (group, level) = match has("toplevel") {
+        true => ("datname, queryid, toplevel", "'toplevel', toplevel, "),
+        false => ("datname, queryid", ""),
+    };
+    // Since when all of the rows count their extremes.
+    let (since, extremes) = match has("minmax_stats_since") {
+        true => (
+            "min(minmax_stats_since) AS since, ",
+            "'minmax_stats_since', since, ",
+        ),
+        false => ("", ""),
+    };
+    let columns = group.replace("datname", "datname::text AS database");
+    let identity = facts.identity();
     let sums: Vec<String> = SUMS
         .iter()
         .map(|name| format!("sum({name})::int8 AS {name}"))
@@ -33,22 +48,23 @@ fn sql(facts: &Facts) -> Option<String> {
         .map(|name| format!("'{name}', {name}"))
         .collect();
     Some(format!(
-        "SELECT database, json_agg(json_build_object(\
-         'hash', queryid, 'text', query, 'total_time', total, \
+        "SELECT database, {identity}, json_agg(json_build_object(\
+         'hash', queryid, {level}{extremes}'text', query, 'total_time', total, \
          'mean_time', total / greatest(calls, 1), 'min_time', least, 'max_time', most, \
          'stddev_time', sqrt(greatest(squares / greatest(calls, 1) \
             - (total / greatest(calls, 1)) ^ 2, 0)), \
          'blk_read_time', block_read, 'blk_write_time', block_write, 'stats_reset', {reset}, \
          {members}) ORDER BY place) AS queries \
-         FROM (SELECT *, row_number() OVER (PARTITION BY database ORDER BY total DESC, queryid) AS place \
-            FROM (SELECT datname::text AS database, queryid, min(left(query, 10000)) AS query, \
+         FROM (SELECT *, row_number() OVER (PARTITION BY database ORDER BY total DESC, {group_outside}) AS place \
+            FROM (SELECT {columns}, {since}min(left(query, 10000)) AS query, \
                 sum(total_exec_time) AS total, min(min_exec_time) AS least, \
                 max(max_exec_time) AS most, \
                 sum(calls * (stddev_exec_time ^ 2 + mean_exec_time ^ 2)) AS squares, \
                 sum({read}) AS block_read, sum({write}) AS block_write, {sums} \
                 FROM {schema}.pg_stat_statements JOIN pg_database d ON d.oid = dbid \
-                WHERE queryid IS NOT NULL AND {OTHERS} GROUP BY datname, queryid) s) t \
+                WHERE queryid IS NOT NULL AND {OTHERS} GROUP BY {group}) s) t \
          WHERE place <= 100 GROUP BY database ORDER BY database",
+        group_outside = group.replace("datname", "database"),
         members = members.join(", "),
         sums = sums.join(", "),
     ))

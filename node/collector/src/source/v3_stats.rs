@@ -6,10 +6,11 @@ use crate::facts::Facts;
 
 pub(super) const SOURCE: Source = Source::new("pg_stats", 60, Shape::One, sql).in_each_database();
 
-fn sql(_: &Facts) -> Option<String> {
+fn sql(facts: &Facts) -> Option<String> {
     let time = "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'";
+    let identity = facts.identity();
     Some(format!(
-        "SELECT d.datname AS database, pg_database_size(d.datid) AS size_bytes, \
+        "SELECT d.datname AS database, {identity}, pg_database_size(d.datid) AS size_bytes, \
          d.numbackends AS connections, \
          d.xact_commit AS transactions_committed, d.xact_rollback AS transactions_rolledback, \
          d.blks_read, d.blks_hit, d.tup_returned AS tuples_returned, \

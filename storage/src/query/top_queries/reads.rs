@@ -8,7 +8,7 @@ use crate::query::QueryStats;
 use crate::store::catalogue::ColumnType;
 use crate::store::mapper::Value;
 use crate::store::query_rollup::{
-    COUNTERS, Difference, LONGEST_SECONDS, Span, counter_type, difference_columns,
+    COUNTERS, Difference, LONGEST_SECONDS, Level, Span, counter_type, difference_columns,
 };
 
 /// Before which moment all is sealed, in Unix seconds; no row if nothing is.
@@ -106,6 +106,10 @@ fn difference_types() -> Vec<ColumnType> {
         ColumnType::Float8,
         ColumnType::Float8,
         ColumnType::Float8,
+        ColumnType::Float8,
+        ColumnType::Timestamptz,
+        ColumnType::Float8,
+        ColumnType::Bool,
     ];
     head.into_iter().chain(COUNTERS.map(counter_type)).collect()
 }
@@ -124,7 +128,11 @@ pub(super) fn difference(row: &Row, into: &mut Difference) {
     for (value, at) in into.lifetime.iter_mut().zip(5..) {
         *value = row.float(at).unwrap_or_default();
     }
-    for (counter, at) in into.counters.iter_mut().zip(8..) {
+    into.usual = row.float(8);
+    into.minmax_since = row.time(9);
+    into.squares = row.float(10);
+    into.level = Level::new(row.bool(11));
+    for (counter, at) in into.counters.iter_mut().zip(12..) {
         *counter = row.float(at);
     }
 }

@@ -42,8 +42,12 @@ pub(crate) enum Source {
     Delta(&'static str),
     /// Difference of this column to the previous sample, per second; filled by the store.
     PerSecond(&'static str),
+    /// Difference of the sum of squares that this standard deviation implies; filled by the store.
+    Squares(&'static str),
     /// Seconds since the previous sample of the same key; filled by the store.
     Interval,
+    /// Seconds that usually lie between two samples of the history; filled by the store.
+    Usual,
     /// Which counters of the table the payload left out, as bits in their order; filled by the
     /// store.
     MissingCounters,
@@ -206,6 +210,24 @@ pub(crate) const fn per_second(name: &'static str, of: &'static str, scale: f64)
 /// Seconds since the previous sample.
 pub(crate) const INTERVAL: Column =
     Column::sourced("interval_seconds", ColumnType::Float8, Source::Interval);
+
+/// Seconds that lay between most of the history's samples before; NULL before there were four.
+pub(crate) const USUAL: Column =
+    Column::sourced("usual_seconds", ColumnType::Float8, Source::Usual);
+
+/// The difference of the sums of squares, n (σ² + μ²), to the previous sample.
+pub(crate) const SQUARES: Column = Column::sourced(
+    "squares_delta",
+    ColumnType::Float8,
+    Source::Squares("stddev_time"),
+);
+
+/// The server's identity, where a client sends it: rows of another one have another past.
+pub(crate) const SYSTEM_IDENTIFIER: Column = bigint("system_identifier").or_shared();
+/// Its timeline: a standby that was promoted has its own statistics.
+pub(crate) const TIMELINE: Column = bigint("timeline").or_shared();
+/// Its address: a primary and its standbys have the rest in common.
+pub(crate) const SERVER_ADDRESS: Column = text("server_address").or_shared();
 
 /// Which counters the payload left out, though their columns hold a 0.
 pub(crate) const MISSING_COUNTERS: Column = Column::sourced(

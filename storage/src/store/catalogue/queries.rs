@@ -1,7 +1,8 @@
 //! `pg_query_stats`: statements of pg_stat_statements (contract 3.2 and 5.3).
 
 use super::column::{
-    DATABASE_NAME, INTERVAL, MISSING_COUNTERS, bigint, delta, float, float_delta, text, time,
+    DATABASE_NAME, INTERVAL, MISSING_COUNTERS, SERVER_ADDRESS, SQUARES, SYSTEM_IDENTIFIER,
+    TIMELINE, USUAL, bigint, boolean, delta, float, float_delta, text, time,
 };
 use super::{Items, Table, Written};
 
@@ -48,6 +49,11 @@ pub(super) static QUERY: Table = Table {
         float("query_exec_time"),
         time("stats_reset").or_shared(),
         time("stats_since"),
+        time("minmax_stats_since"),
+        boolean("toplevel"),
+        SYSTEM_IDENTIFIER,
+        TIMELINE,
+        SERVER_ADDRESS,
         delta("calls_delta", "calls"),
         float_delta("total_time_delta", "total_time"),
         delta("rows_delta", "rows"),
@@ -66,11 +72,13 @@ pub(super) static QUERY: Table = Table {
         delta("wal_records_delta", "wal_records"),
         delta("wal_fpi_delta", "wal_fpi"),
         delta("wal_bytes_delta", "wal_bytes"),
+        SQUARES,
         INTERVAL,
+        USUAL,
         MISSING_COUNTERS,
     ],
     unfilled: &[],
-    rate_key: &["database_name", "user_name", "query_hash"],
+    rate_key: &["database_name", "user_name", "query_hash", "toplevel"],
     indexes: &["query_hash, time DESC"],
     retention_days: 30,
     chunk_days: 1,

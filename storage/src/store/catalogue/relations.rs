@@ -1,6 +1,9 @@
 //! `pg_stats`: databases, tables and indexes (contract 3.1).
 
-use super::column::{DATABASE_NAME, INTERVAL, bigint, boolean, delta, int, text, time};
+use super::column::{
+    DATABASE_NAME, INTERVAL, SERVER_ADDRESS, SYSTEM_IDENTIFIER, TIMELINE, bigint, boolean, delta,
+    int, text, time,
+};
 use super::{ColumnType, Items, Table, Written};
 
 const UNFILLED: &[(&str, ColumnType)] = &[
@@ -34,6 +37,9 @@ pub(super) static DATABASE: Table = Table {
         bigint("database_size").from("size_bytes"),
         time("stats_reset"),
         time("postmaster_start_time"),
+        SYSTEM_IDENTIFIER,
+        TIMELINE,
+        SERVER_ADDRESS,
         delta("xact_commit_delta", "xact_commit"),
         delta("xact_rollback_delta", "xact_rollback"),
         delta("blks_read_delta", "blks_read"),

@@ -30,7 +30,7 @@ fn computed_columns_name_columns_of_their_table() {
     for id in tables() {
         let table = id.table();
         for column in table.columns() {
-            if let Source::Delta(of) | Source::PerSecond(of) = column.source {
+            if let Source::Delta(of) | Source::PerSecond(of) | Source::Squares(of) = column.source {
                 assert!(table.position(of).is_some(), "{}.{of}", table.name);
             }
         }

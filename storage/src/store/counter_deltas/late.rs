@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use uuid::Uuid;
 
-use super::history::{Earlier, LastTwo};
+use super::history::{History, LOOKED_BACK, Listed, Past};
 use super::plan::{Plan, Sample, plans};
 use super::state::CounterState;
 use super::{CounterKey, States};
@@ -108,11 +108,12 @@ impl Late {
         places.chain(key).collect()
     }
 
-    /// The stored times of the history that come right after a late one, given those around.
-    pub fn followers(&self, stored: &[(Timestamp, i64)]) -> Vec<Timestamp> {
+    /// The stored times of the history of which a late one is among those looked back at, given
+    /// those around.
+    pub fn followers(&self, stored: &[(Timestamp, Listed)]) -> Vec<Timestamp> {
         let stored: BTreeSet<Timestamp> = stored.iter().map(|(time, _)| *time).collect();
-        let after = |time: &Timestamp| stored.range(next(*time)..).next().copied();
-        let followers: BTreeSet<_> = self.times.iter().filter_map(after).collect();
+        let after = |time: &Timestamp| stored.range(next(*time)..).take(LOOKED_BACK).copied();
+        let followers: BTreeSet<_> = self.times.iter().flat_map(after).collect();
         followers.into_iter().collect()
     }
 
@@ -139,35 +140,37 @@ impl Late {
         let is_then = matches!(row.first(), Some(Value::Time(time)) if self.times.contains(time));
         is_then && plan.history(row) == self.key
     }
+}
 
-    /// The history's sample before `time`.
-    fn earlier_than(&self, time: Timestamp, times: &BTreeMap<Timestamp, i64>) -> Option<Earlier> {
-        let (time, rows) = times.range(..time).next_back()?;
-        Some(Earlier::new(*time, *rows))
-    }
+/// What came before the sample at `time`, one of `times`.
+fn past(time: Timestamp, times: &BTreeMap<Timestamp, Listed>) -> Past {
+    let now = times.get(&time).copied().unwrap_or_default();
+    let before = times.range(..time).rev();
+    Past::new(before.map(|(time, listed)| (*time, *listed)), &now)
 }
 
 /// Fills the computed columns of the late samples in `rows`, and moves `states` on where they reach
 /// the end of a key. Returns the stored rows, whole, whose differences are others now: they replace
 /// those of the same key and element.
 ///
-/// `stored` are the times of the history from the last before [`Late::from`] to the first after
-/// [`Late::to`], with the number of rows at each; `chains` are those of [`Late::keys`].
+/// `stored` are the times of the history from the last eight before [`Late::from`] to the first
+/// eight after [`Late::to`], with what is listed at each; `chains` are those of [`Late::keys`].
 pub fn derive(
     late: &Late,
     rows: &mut Rows,
     states: &mut States,
-    stored: &[(Timestamp, i64)],
+    stored: &[(Timestamp, Listed)],
     chains: Vec<Chain>,
 ) -> Vec<Vec<Value>> {
     let (Some(plan), Some(rows)) = (Plan::new(late.table), rows.table_mut(late.table)) else {
         return Vec::new();
     };
     let mut ours: BTreeMap<CounterKey, Vec<&mut [Value]>> = BTreeMap::new();
-    let mut times: BTreeMap<Timestamp, i64> = stored.iter().copied().collect();
+    let mut times: BTreeMap<Timestamp, Listed> = stored.iter().copied().collect();
     for row in rows.iter_mut().filter(|row| late.takes(&plan, row)) {
-        if let (Some(_), Some(Value::Time(time))) = (plan.state(row), row.first()) {
-            *times.entry(*time).or_default() += 1;
+        if let (Some(state), Some(Value::Time(time))) = (plan.state(row), row.first()) {
+            let here = times.entry(*time).or_default();
+            here.add(&plan.listed(row, &state));
             ours.entry(plan.key(row)).or_default().push(row);
         }
     }
@@ -181,10 +184,10 @@ pub fn derive(
         // A key without stored rows.
         changed.extend(Chain::default().derive(&plan, late, &times, rows, states));
     }
-    if let Some(mut history) = states.known.get(&late.key).map(LastTwo::from_state) {
-        for (time, rows) in &times {
+    if let Some(mut history) = states.known.get(&late.key).map(History::from_state) {
+        for (time, listed) in &times {
             if late.times.contains(time) {
-                history = history.with(*time, *rows);
+                history.add(*time, *listed);
             }
         }
         states.set(late.key, history.into_state());
@@ -203,7 +206,7 @@ impl Chain {
         mut self,
         plan: &Plan,
         late: &Late,
-        times: &BTreeMap<Timestamp, i64>,
+        times: &BTreeMap<Timestamp, Listed>,
         rows: Vec<&mut [Value]>,
         states: &mut States,
     ) -> Vec<Vec<Value>> {
@@ -228,21 +231,54 @@ impl Chain {
         for sample in in_order(plan.samples(&all), &all) {
             let time = sample.state.time;
             let known = state.as_ref();
-            let earlier = late.earlier_than(time, times);
+            let past = past(time, times);
             let row = all.get_mut(sample.at).filter(|_| time >= late.from());
-            state = plan
-                .step(row, sample.state, known, earlier, &mut 0)
-                .or(state);
+            state = plan.step(row, sample.state, known, past, &mut 0).or(state);
             if is_end && let Some(state) = &state {
                 states.set(sample.key, state.clone());
             }
         }
         stored.iter_mut().for_each(|row| plan.complete(row));
+        let last = times.last_key_value().map(|(time, _)| *time);
+        keep_usual(plan, &mut stored, &was, last);
         let is_from =
             |row: &[Value]| matches!(row.first(), Some(Value::Time(time)) if *time >= late.from());
         replaced(plan, stored, &was)
             .filter(|row| is_from(row))
             .collect()
+    }
+}
+
+/// Leaves the usual interval as it was after `last`: that is too far from any late sample to change,
+/// and what came before is not known there.
+fn keep_usual(plan: &Plan, now: &mut [Vec<Value>], was: &[Vec<Value>], last: Option<Timestamp>) {
+    let Some(at) = plan.usual() else {
+        return;
+    };
+    // All rows of one time have the same; which of several rows of a key has the difference may
+    // change with the order in which they are read.
+    let time = |row: &[Value]| match row.first() {
+        Some(Value::Time(time)) => Some(*time),
+        _ => None,
+    };
+    let known: BTreeMap<_, _> = was
+        .iter()
+        .filter_map(|row| {
+            Some((
+                time(row)?,
+                row.get(at).filter(|usual| **usual != Value::Null)?,
+            ))
+        })
+        .collect();
+    for row in now {
+        let Some(then) = time(row).filter(|time| Some(*time) > last) else {
+            continue;
+        };
+        let has_difference = plan.has_difference(row);
+        if let Some(cell) = row.get_mut(at) {
+            let usual = known.get(&then).filter(|_| has_difference);
+            *cell = usual.map_or(Value::Null, |usual| (*usual).clone());
+        }
     }
 }
 

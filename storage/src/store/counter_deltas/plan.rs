@@ -6,7 +6,9 @@ use std::ops::Deref;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::CounterKey;
-use super::history::Earlier;
+use super::history::{Earlier, Listed, Past};
+use super::server::{self, Server};
+use super::squares::Squares;
 use super::state::{Counter, CounterState};
 use crate::Timestamp;
 use crate::store::catalogue::{Column, ColumnType, Source, Table, TableId, tables};
@@ -16,14 +18,16 @@ use crate::store::mapper::{Value, zero};
 const MARKERS: [&str; 3] = ["stats_reset", "postmaster_start_time", STATS_SINCE];
 /// The marker that each statement has for itself (PostgreSQL 17 on).
 const STATS_SINCE: &str = "stats_since";
+/// Column that tells at which level a statement ran.
+const LEVEL: &str = "toplevel";
 
 /// The rows of one key, time and log entry, added.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) key: CounterKey,
     pub(super) history: CounterKey,
-    /// How many rows the history has at this time among the same rows.
-    pub(super) listed: i64,
+    /// What the same rows tell of the history at this time.
+    pub(super) listed: Listed,
     /// Place of the first row.
     pub(super) at: usize,
     pub(super) state: CounterState,
@@ -41,7 +45,10 @@ pub(super) struct Plan {
     markers: Vec<Option<usize>>,
     /// Place of `stats_since` in `markers`.
     since: Option<usize>,
+    server: [Option<usize>; server::COLUMNS.len()],
+    level: Option<usize>,
     counters: Vec<usize>,
+    squares: Option<Squares>,
     /// Place of the column that tells which counters the client left out.
     missing: Option<usize>,
     computed: Vec<Computed>,
@@ -65,9 +72,15 @@ impl Plan {
         let table = id.table();
         let mut counters = Vec::new();
         let mut computed = Vec::new();
+        let mut squares = None;
         for (at, column) in table.columns().enumerate() {
             let counter = match column.source {
-                Source::Interval => None,
+                Source::Interval | Source::Usual => None,
+                Source::Squares(of) => {
+                    counters.push(table.position(of)?);
+                    squares = Some(Squares::new(table, of, counters.len() - 1)?);
+                    Some(counters.len() - 1)
+                }
                 Source::Delta(of) | Source::PerSecond(of) => {
                     counters.push(table.position(of)?);
                     Some(counters.len() - 1)
@@ -97,7 +110,10 @@ impl Plan {
             history,
             markers,
             since,
+            server: Server::places(table),
+            level: table.position(LEVEL),
             counters,
+            squares,
             missing,
             computed,
         })
@@ -107,13 +123,14 @@ impl Plan {
     pub(super) fn samples<R: Deref<Target = [Value]>>(&self, rows: &[R]) -> Vec<Sample> {
         let mut samples: Vec<Sample> = Vec::new();
         let mut places = HashMap::new();
-        let mut listed: HashMap<(CounterKey, Timestamp), i64> = HashMap::new();
+        let mut listed: HashMap<(CounterKey, Timestamp), Listed> = HashMap::new();
         for (at, row) in rows.iter().enumerate() {
             let Some(state) = self.state(row) else {
                 continue;
             };
             let (key, history) = (self.key(row), self.history(row));
-            *listed.entry((history, state.time)).or_default() += 1;
+            let here = listed.entry((history, state.time)).or_default();
+            here.add(&self.listed(row, &state));
             let Some(Value::Int(entry)) = row.get(2) else {
                 continue;
             };
@@ -125,7 +142,7 @@ impl Plan {
                 None => samples.push(Sample {
                     key,
                     history,
-                    listed: 0,
+                    listed: Listed::default(),
                     at,
                     state,
                 }),
@@ -146,7 +163,7 @@ impl Plan {
         row: Option<&mut &mut [Value]>,
         now: CounterState,
         known: Option<&CounterState>,
-        earlier: Option<Earlier>,
+        past: Past,
         anomalies: &mut u64,
     ) -> Option<CounterState> {
         let begun;
@@ -155,8 +172,8 @@ impl Plan {
             Some(before) if now.is_elsewhere_after(before) => return Some(now),
             Some(before) => before,
             None => {
-                let Some(earlier) = earlier.filter(|earlier| !self.began_before(&now, *earlier))
-                else {
+                let is_new = |earlier: &Earlier| !self.began_before(&now, *earlier);
+                let Some(earlier) = past.earlier.filter(is_new) else {
                     return Some(now);
                 };
                 begun = now.begun_at(earlier.time);
@@ -165,15 +182,24 @@ impl Plan {
         };
         if let Some(row) = row {
             self.fill(row, &now, before, anomalies);
+            self.set_usual(row, past.usual);
         }
-        Some(match known {
-            Some(before) => now.after(before),
-            None => now,
-        })
+        let Some(before) = known else {
+            return Some(now);
+        };
+        let here = now.clone();
+        let mut next = now.after(before);
+        if let Some(squares) = &self.squares {
+            squares.forget(&mut next, &here);
+        }
+        Some(next)
     }
 
     /// Whether a key's first sample may count what happened before the history's earlier one.
     fn began_before(&self, now: &CounterState, earlier: Earlier) -> bool {
+        if earlier.is_elsewhere {
+            return true;
+        }
         let since = self
             .since
             .and_then(|at| now.markers.get(at).copied().flatten());
@@ -181,6 +207,38 @@ impl Plan {
             Some(since) => since < earlier.time,
             None => earlier.is_cut_off,
         }
+    }
+
+    /// What one row tells of its history.
+    pub(super) fn listed(&self, row: &[Value], state: &CounterState) -> Listed {
+        let level = self.level.and_then(|at| row.get(at));
+        Listed {
+            rows: 1,
+            levels: i64::from(matches!(level, Some(Value::Bool(_)))),
+            // The first of the markers is the one that a view has for all of its rows.
+            reset: state.markers.first().copied().flatten(),
+            server: state.server,
+        }
+    }
+
+    fn is_squares(&self, counter: usize) -> bool {
+        let squares = self.squares.as_ref();
+        squares.is_some_and(|squares| squares.counter == counter)
+    }
+
+    fn set_usual(&self, row: &mut [Value], usual: Option<f64>) {
+        if let Some(cell) = self.usual().and_then(|at| row.get_mut(at)) {
+            *cell = usual.map_or(Value::Null, Value::Float);
+        }
+    }
+
+    /// Place of the usual interval.
+    pub(super) fn usual(&self) -> Option<usize> {
+        let is_usual = |computed: &&Computed| computed.column.source == Source::Usual;
+        self.computed
+            .iter()
+            .find(is_usual)
+            .map(|computed| computed.at)
     }
 
     /// Gives missing counters the value that their column has to have, and notes which they are.
@@ -225,6 +283,17 @@ impl Plan {
         }
     }
 
+    /// Whether a row has a difference.
+    pub(super) fn has_difference(&self, row: &[Value]) -> bool {
+        let is_set = |computed: &Computed| {
+            computed.column.source == Source::Interval
+                && row
+                    .get(computed.at)
+                    .is_some_and(|cell| *cell != Value::Null)
+        };
+        self.computed.iter().any(is_set)
+    }
+
     /// Whether both rows have the same differences.
     pub(super) fn is_equal(&self, one: &[Value], other: &[Value]) -> bool {
         let mut computed = self.computed.iter();
@@ -258,6 +327,9 @@ impl Plan {
         for at in columns {
             match row.get(*at) {
                 Some(Value::Int(n)) => hash.update(&n.to_le_bytes()),
+                Some(Value::Bool(flag)) => hash.update(&[2 + u8::from(*flag)]),
+                // What is not sent is no part of the key.
+                Some(Value::Null) => {}
                 Some(Value::Text(text)) => {
                     hash.update(&(text.len() as u64).to_le_bytes());
                     hash.update(text.as_bytes());
@@ -277,15 +349,21 @@ impl Plan {
             Some(Value::Time(time)) => Some(*time),
             _ => None,
         };
-        let counters: Vec<_> = self
+        let mut counters: Vec<_> = self
             .counters
             .iter()
             .map(|at| row.get(*at).and_then(Counter::of))
             .collect();
+        if let Some(squares) = &self.squares
+            && let Some(cell) = counters.get_mut(squares.counter)
+        {
+            *cell = squares.of(row);
+        }
         counters.iter().any(Option::is_some).then(|| CounterState {
             time: *time,
             markers: self.markers.iter().map(marker).collect(),
             counters,
+            server: Server::of(row, &self.server),
         })
     }
 
@@ -300,12 +378,19 @@ impl Plan {
         let is_reset = now.is_reset_since(before);
         for computed in &self.computed {
             let value = match computed.counter {
+                None if computed.column.source == Source::Usual => continue,
                 None => Value::Float(seconds),
                 Some(at) => {
                     let current = now.counters.get(at).copied().flatten();
                     let previous = before.counters.get(at).copied().flatten();
                     let difference = match (current, previous) {
                         (Some(now), _) if is_reset => now,
+                        // Rounding; a deviation of it would be none.
+                        (Some(now), Some(before))
+                            if self.is_squares(at) && now.is_below(before) =>
+                        {
+                            continue;
+                        }
                         (Some(now), Some(before)) => {
                             *anomalies += u64::from(now.is_below(before));
                             now.since(before)

@@ -2,8 +2,9 @@
 //!
 //! Parameters are numbered; the collector is the first one. Rows have the columns of the catalogue.
 
-use super::CHAIN_ROWS;
-use crate::store::catalogue::Table;
+use super::history::LOOKED_BACK;
+use super::{CHAIN_ROWS, server};
+use crate::store::catalogue::{ColumnType, Table};
 use crate::store::mapper::Value;
 
 /// A column and the value that selects by it; only the name is part of a text.
@@ -17,6 +18,17 @@ pub(crate) enum Dialect {
     /// SQLite.
     Sqlite,
 }
+
+/// Types of the columns of [`Statements::times`].
+pub(crate) const TIMES: [ColumnType; 7] = [
+    ColumnType::Timestamptz,
+    ColumnType::Bigint,
+    ColumnType::Bigint,
+    ColumnType::Timestamptz,
+    ColumnType::Bigint,
+    ColumnType::Bigint,
+    ColumnType::Text,
+];
 
 /// One statement a question, for one table and the columns that select its rows.
 #[derive(Debug)]
@@ -36,18 +48,41 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// Times of a history and their rows, from the last before `$2` to the first after `$3`; the
-    /// history's columns follow.
+    /// Times of a history and what is listed then, from the last eight before `$2` to the first
+    /// eight after `$3`; the history's columns follow. The columns have the types [`TIMES`].
     pub(crate) fn times(&self, history: &[Selected]) -> String {
         let (name, at) = (self.name(), self.equal(history, 4));
         self.finish(format!(
-            "SELECT time, count(*) FROM {name} WHERE collector_id = $1 {at} \
-             AND time >= coalesce((SELECT max(time) FROM {name} \
-                 WHERE collector_id = $1 {at} AND time < $2), $2) \
-             AND time <= coalesce((SELECT min(time) FROM {name} \
-                 WHERE collector_id = $1 {at} AND time > $3), $3) \
-             GROUP BY time ORDER BY time"
+            "SELECT time, count(*), {} FROM {name} WHERE collector_id = $1 {at} \
+             AND time >= coalesce((SELECT min(time) FROM (SELECT DISTINCT time FROM {name} \
+                 WHERE collector_id = $1 {at} AND time < $2 \
+                 ORDER BY time DESC LIMIT {LOOKED_BACK}) AS past), $2) \
+             AND time <= coalesce((SELECT max(time) FROM (SELECT DISTINCT time FROM {name} \
+                 WHERE collector_id = $1 {at} AND time > $3 \
+                 ORDER BY time LIMIT {LOOKED_BACK}) AS next), $3) \
+             GROUP BY time ORDER BY time",
+            self.listed_columns()
         ))
+    }
+
+    /// What [`super::Listed`] is made of.
+    fn listed_columns(&self) -> String {
+        let has = |name: &str| self.table.position(name).is_some();
+        let levels = match has("toplevel") {
+            true => "count(toplevel)".to_owned(),
+            false => "CAST(0 AS bigint)".to_owned(),
+        };
+        let greatest = ["stats_reset"].into_iter().chain(server::COLUMNS);
+        let greatest =
+            greatest
+                .zip(TIMES.iter().skip(3))
+                .map(|(name, ty)| match (has(name), self.dialect) {
+                    (true, _) => format!("max({name})"),
+                    (false, Dialect::Postgres) => format!("CAST(NULL AS {})", ty.postgres()),
+                    (false, Dialect::Sqlite) => "NULL".to_owned(),
+                });
+        let columns: Vec<String> = std::iter::once(levels).chain(greatest).collect();
+        columns.join(", ")
     }
 
     /// Rows of a history at the time `$2`; the history's columns follow.
@@ -120,8 +155,19 @@ impl<'a> Statements<'a> {
     fn equal(&self, columns: &[Selected], from: usize) -> String {
         let columns = columns.iter().enumerate();
         columns
-            .map(|(n, (column, _))| format!(" AND {column} = ${}", from + n))
+            .map(|(n, (column, _))| {
+                let sign = match self.can_be_null(column) {
+                    true => "IS NOT DISTINCT FROM",
+                    false => "=",
+                };
+                format!(" AND {column} {sign} ${}", from + n)
+            })
             .collect()
+    }
+
+    fn can_be_null(&self, name: &str) -> bool {
+        let mut columns = self.table.columns();
+        columns.any(|column| column.name == name && !column.is_required())
     }
 
     fn finish(&self, sql: String) -> String {

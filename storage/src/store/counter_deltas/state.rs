@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::server::Server;
 use crate::Timestamp;
 use crate::store::mapper::Value;
 
-/// First byte of an encoded state.
-const FORMAT: u8 = 1;
+/// First byte of an encoded state that tells no server; an older program reads no other.
+const FORMAT_1: u8 = 1;
+/// First byte of one that does.
+const FORMAT_2: u8 = 2;
 
 /// The last sample of one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +18,12 @@ pub struct CounterState {
     pub time: Timestamp,
     pub(super) markers: Vec<Option<Timestamp>>,
     pub(super) counters: Vec<Option<Counter>>,
+    pub(super) server: Server,
 }
+
+/// A state of the first format.
+#[derive(Serialize, Deserialize)]
+struct WithoutServer(Timestamp, Vec<Option<Timestamp>>, Vec<Option<Counter>>);
 
 /// The value of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,15 +88,30 @@ impl CounterState {
     /// # Errors
     /// Those of the encoder; plain data gives it no reason for any.
     pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
-        let mut bytes = vec![FORMAT];
+        if self.server.is_unknown() {
+            let mut bytes = vec![FORMAT_1];
+            let parts = (self.time, &self.markers, &self.counters);
+            rmp_serde::encode::write(&mut bytes, &parts)?;
+            return Ok(bytes);
+        }
+        let mut bytes = vec![FORMAT_2];
         rmp_serde::encode::write(&mut bytes, self)?;
         Ok(bytes)
     }
 
     /// The state in `bytes`; `None` if they are none of ours, then the key begins anew.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(&[FORMAT])?;
-        crate::from_msgpack(rest).ok()
+        if let Some(rest) = bytes.strip_prefix(&[FORMAT_2]) {
+            return crate::from_msgpack(rest).ok();
+        }
+        let rest = bytes.strip_prefix(&[FORMAT_1])?;
+        let WithoutServer(time, markers, counters) = crate::from_msgpack(rest).ok()?;
+        Some(Self {
+            time,
+            markers,
+            counters,
+            server: Server::default(),
+        })
     }
 
     /// Adds what a row of the same key and time counts.
@@ -101,15 +124,18 @@ impl CounterState {
         }
     }
 
-    /// All zero, after counts, and no marker tells of a reset.
+    /// All zero, after counts, and no marker tells of a reset, nor a server of itself.
     pub(super) fn is_silent_after(&self, before: &Self) -> bool {
         let is_zero = |state: &Self| state.counters.iter().flatten().all(|c| c.is_zero());
-        is_zero(self) && !is_zero(before) && self.marker_moves(before).all(|moves| moves.is_eq())
+        is_zero(self)
+            && !is_zero(before)
+            && !self.server.differs(&before.server)
+            && self.marker_moves(before).all(|moves| moves.is_eq())
     }
 
-    /// Whether another server counted this: a marker moved backward.
+    /// Whether another server counted this: it says so, or a marker moved backward.
     pub(super) fn is_elsewhere_after(&self, before: &Self) -> bool {
-        self.marker_moves(before).any(|moves| moves.is_lt())
+        self.server.differs(&before.server) || self.marker_moves(before).any(|moves| moves.is_lt())
     }
 
     /// How the markers that both have moved.
@@ -149,6 +175,7 @@ impl CounterState {
             time: self.time,
             markers,
             counters,
+            server: self.server.or(&before.server),
         }
     }
 
@@ -158,6 +185,7 @@ impl CounterState {
         Self {
             time,
             markers: Vec::new(),
+            server: Server::default(),
             counters: self.counters.iter().map(zero).collect(),
         }
     }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::flush;
 use crate::Timestamp;
 use crate::store::catalogue::{ColumnType, TableId};
-use crate::store::counter_deltas::sql::{Dialect, Statements};
-use crate::store::counter_deltas::{self, Chain, CounterState, Late, States};
+use crate::store::counter_deltas::sql::{Dialect, Statements, TIMES};
+use crate::store::counter_deltas::{self, Chain, CounterState, Late, Listed, States};
 use crate::store::mapper::{Rows, Value};
 
 /// What [`fill`] did beside filling.
@@ -91,13 +91,10 @@ fn times(
     tx: &Connection,
     sql: &Statements<'_>,
     late: &Late,
-) -> rusqlite::Result<Vec<(Timestamp, i64)>> {
-    let mut find = tx.prepare_cached(&sql.times(&late.history))?;
+) -> rusqlite::Result<Vec<(Timestamp, Listed)>> {
     let arguments = late.arguments(&[late.from(), late.to()], &late.history);
-    let times = find.query_map(params_from_iter(arguments), |row| {
-        Ok((Timestamp::from_micros(row.get(0)?), row.get(1)?))
-    })?;
-    times.collect()
+    let rows = cells(tx, &TIMES, &sql.times(&late.history), arguments)?;
+    Ok(rows.iter().filter_map(|row| Listed::read(row)).collect())
 }
 
 /// Whole rows of the table.
@@ -113,6 +110,15 @@ fn read(
         .columns()
         .map(|column| column.ty)
         .collect();
+    cells(tx, &types, sql, arguments)
+}
+
+fn cells(
+    tx: &Connection,
+    types: &[ColumnType],
+    sql: &str,
+    arguments: Vec<Value>,
+) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut find = tx.prepare_cached(sql)?;
     let rows = find.query_map(params_from_iter(arguments), |row| {
         let cells = types.iter().enumerate();

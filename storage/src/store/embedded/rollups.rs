@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::values::failed;
 use crate::store::query_rollup::{
-    Changes, Difference, LEVELS, LONGEST_SECONDS, Plan, Rollup, Span, difference_columns, span,
+    Changes, Difference, LEVELS, LONGEST_SECONDS, Level, Plan, Rollup, Span, difference_columns,
+    span,
 };
 use crate::{Result, Timestamp};
 
@@ -134,7 +135,11 @@ fn read(row: &Row<'_>, into: &mut Difference) -> rusqlite::Result<()> {
     for (value, at) in into.lifetime.iter_mut().zip(5..) {
         *value = row.get(at)?;
     }
-    for (counter, at) in into.counters.iter_mut().zip(8..) {
+    into.usual = row.get(8)?;
+    into.minmax_since = row.get::<_, Option<i64>>(9)?.map(Timestamp::from_micros);
+    into.squares = row.get(10)?;
+    into.level = Level::new(row.get(11)?);
+    for (counter, at) in into.counters.iter_mut().zip(12..) {
         *counter = row.get(at)?;
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 4;
+const SCHEMA_VERSION: u32 = 5;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
@@ -56,6 +56,20 @@ const STATS_SINCE: &str = "ALTER TABLE metrics_pg_stats_query ADD COLUMN stats_s
 /// Since version 4.
 const MISSING_COUNTERS: &str =
     "ALTER TABLE metrics_pg_stats_query ADD COLUMN missing_counters INTEGER";
+
+/// Since version 5.
+const WHOSE_STATEMENTS: &str = "
+ALTER TABLE metrics_pg_stats_query ADD COLUMN minmax_stats_since INTEGER;
+ALTER TABLE metrics_pg_stats_query ADD COLUMN toplevel INTEGER;
+ALTER TABLE metrics_pg_stats_query ADD COLUMN system_identifier INTEGER;
+ALTER TABLE metrics_pg_stats_query ADD COLUMN timeline INTEGER;
+ALTER TABLE metrics_pg_stats_query ADD COLUMN server_address TEXT;
+ALTER TABLE metrics_pg_stats_query ADD COLUMN squares_delta REAL;
+ALTER TABLE metrics_pg_stats_query ADD COLUMN usual_seconds REAL;
+ALTER TABLE metrics_pg_stats_database ADD COLUMN system_identifier INTEGER;
+ALTER TABLE metrics_pg_stats_database ADD COLUMN timeline INTEGER;
+ALTER TABLE metrics_pg_stats_database ADD COLUMN server_address TEXT;
+";
 
 /// The connection that writes; creates the file.
 pub(super) fn open_writer(path: &Path, cache_kib: u32) -> Result<Connection> {
@@ -104,9 +118,13 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
             if found < 3 {
                 tx.execute_batch(STATS_SINCE).map_err(failed("migrate"))?;
             }
-            tx.execute_batch(MISSING_COUNTERS)
-                .map_err(failed("migrate"))?;
-            tx.execute_batch(rollups::TABLES)
+            if found < 4 {
+                tx.execute_batch(MISSING_COUNTERS)
+                    .map_err(failed("migrate"))?;
+                tx.execute_batch(rollups::TABLES)
+                    .map_err(failed("migrate"))?;
+            }
+            tx.execute_batch(WHOSE_STATEMENTS)
                 .map_err(failed("migrate"))?;
             let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
             tx.execute(sql, [SCHEMA_VERSION.to_string()])

@@ -1,20 +1,25 @@
 //! The columns of an encoded rollup, for who wants few of them of many spans.
 
-use super::{COUNTERS, WORDS, damaged, take_u32, unpack};
+use super::difference::Level;
+use super::sums::{Sums, WORDS_1, WORDS_2};
+use super::{COUNTERS, KEY_WORDS, WORDS, damaged, take_u32, unpack};
 use crate::Result;
 
 /// Places of columns before the counters.
 const HASH: usize = 0;
 const DATABASE: usize = 1;
-const STDDEV: usize = 6;
+const USER: usize = 2;
 const COVERED: usize = 8;
 const FIRST_COUNTER: usize = 10;
+const LEVEL: usize = KEY_WORDS + WORDS_2;
 
-/// An unpacked rollup: one row for each statement, database and user.
+/// An unpacked rollup: one row for each statement, database, user and level.
 #[derive(Clone, Debug)]
 pub struct Columns {
     names: Vec<String>,
     statements: usize,
+    /// How many a statement has.
+    width: usize,
     words: Vec<[u8; 8]>,
 }
 
@@ -24,7 +29,7 @@ impl Columns {
     /// # Errors
     /// `Damaged` if the bytes are none of its.
     pub fn decode(encoded: &[u8]) -> Result<Self> {
-        let bytes = unpack(encoded)?;
+        let (bytes, width) = unpack(encoded)?;
         let mut rest = bytes.as_slice();
         let mut names = Vec::new();
         for _ in 0..take_u32(&mut rest)? {
@@ -37,12 +42,13 @@ impl Columns {
         let (words, []) = rest.as_chunks::<8>() else {
             return Err(damaged());
         };
-        if words.len() != statements.saturating_mul(WORDS) {
+        if words.len() != statements.saturating_mul(width) {
             return Err(damaged());
         }
         Ok(Self {
             names,
             statements,
+            width,
             words: words.to_vec(),
         })
     }
@@ -67,11 +73,36 @@ impl Columns {
         i64::from_le_bytes(self.word(HASH, row))
     }
 
+    /// The names of databases and users.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Places of database and user among the names.
+    pub(super) fn places(&self, row: usize) -> [Option<usize>; 2] {
+        let place = |column| usize::try_from(u64::from_le_bytes(self.word(column, row))).ok();
+        [DATABASE, USER].map(place)
+    }
+
     /// The database of a row.
     pub fn database(&self, row: usize) -> &str {
-        let place = usize::try_from(u64::from_le_bytes(self.word(DATABASE, row)));
-        let name = place.ok().and_then(|place| self.names.get(place));
+        let [place, _] = self.places(row);
+        let name = place.and_then(|place| self.names.get(place));
         name.map_or("", String::as_str)
+    }
+
+    pub(super) fn level(&self, row: usize) -> Level {
+        match self.width {
+            WORDS => Level::from_word(u64::from_le_bytes(self.word(LEVEL, row))),
+            _ => Level::Any,
+        }
+    }
+
+    pub(super) fn sums(&self, row: usize) -> Sums {
+        let word = |n: usize| self.word(KEY_WORDS + n, row);
+        let words: [_; WORDS_1] = std::array::from_fn(word);
+        let more: [_; 4] = std::array::from_fn(|n| word(WORDS_1 + n));
+        Sums::from_words(&words, (self.width == WORDS).then_some(&more))
     }
 
     /// Seconds of the span of which something is known.
@@ -79,9 +110,10 @@ impl Columns {
         f64::from_le_bytes(self.word(COVERED, row))
     }
 
-    /// The standard deviation of all calls since the server's reset, in milliseconds.
-    pub fn stddev_ms(&self, row: usize) -> f64 {
-        f64::from_le_bytes(self.word(STDDEV, row))
+    /// The standard deviation of the calls in the span, in milliseconds; `None` where the samples do
+    /// not tell.
+    pub fn stddev_ms(&self, row: usize) -> Option<f64> {
+        self.sums(row).deviation()
     }
 
     /// A counter of [`COUNTERS`] by its name: its difference in the span, 0 for a name that is
@@ -104,7 +136,7 @@ mod tests {
     fn columns_tell_what_was_added() {
         let mut counters = [None; COUNTERS.len()];
         let rows = COUNTERS.iter().position(|name| *name == "rows").unwrap();
-        (counters[0], counters[rows]) = (Some(10.0), Some(70.0));
+        (counters[0], counters[1], counters[rows]) = (Some(10.0), Some(20.0), Some(70.0));
         let mut rollup = Rollup::default();
         for (hash, database) in [(7, "shop"), (-8, "bank")] {
             let difference = Difference {
@@ -112,8 +144,10 @@ mod tests {
                 interval: 60.0,
                 names: [database.to_owned(), "ann".to_owned()],
                 hash,
-                lifetime: [1.0, 2.0, 3.0],
+                // Ten calls of 20 ms in all, a half of 1 ms and a half of 3 ms.
+                squares: Some(50.0),
                 counters,
+                ..Difference::default()
             };
             rollup.add(&difference, span(600, 300));
         }
@@ -122,20 +156,23 @@ mod tests {
         let told: Vec<_> = (0..columns.len())
             .map(|row| {
                 let figures = ["calls", "rows", "no"].map(|name| columns.counter(name, row));
-                let lifetime = columns.stddev_ms(row);
+                let stddev = columns.stddev_ms(row);
                 (
                     columns.hash(row),
                     columns.database(row),
                     columns.covered(row),
                     figures,
-                    lifetime,
+                    stddev,
                 )
             })
             .collect();
         assert_eq!(told.len(), 2);
-        for (hash, database, covered, figures, lifetime) in told {
+        for (hash, database, covered, figures, stddev) in told {
             assert_eq!(database, if hash == 7 { "shop" } else { "bank" });
-            assert_eq!((covered, figures, lifetime), (60.0, [10.0, 70.0, 0.0], 2.0));
+            assert_eq!(
+                (covered, figures, stddev),
+                (60.0, [10.0, 70.0, 0.0], Some(1.0))
+            );
         }
         assert!(Columns::decode(&encoded[..encoded.len() - 1]).is_err());
     }

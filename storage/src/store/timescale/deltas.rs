@@ -12,8 +12,8 @@ use super::flusher::Failure;
 use super::pg_time::PgTime;
 use super::plan::{put_row, statement};
 use crate::store::catalogue::{Column, ColumnType, TableId};
-use crate::store::counter_deltas::sql::{Dialect, Statements};
-use crate::store::counter_deltas::{self, Chain, CounterKey, CounterState, Late, States};
+use crate::store::counter_deltas::sql::{Dialect, Statements, TIMES};
+use crate::store::counter_deltas::{self, Chain, CounterKey, CounterState, Late, Listed, States};
 use crate::store::mapper::{Rows, Value};
 use crate::{Error, Timestamp};
 
@@ -98,10 +98,9 @@ async fn derive(
     let sql = Statements::new(Dialect::Postgres, late.table.table());
     let window = [late.from(), late.to()];
     let arguments = late.arguments(&window, &late.history);
-    let mut times: Vec<(Timestamp, i64)> = Vec::new();
-    for row in query(client, &sql.times(&late.history), &arguments).await? {
-        times.push((row.try_get::<_, PgTime>(0)?.0, row.try_get(1)?));
-    }
+    let times = cells(client, &TIMES, &sql.times(&late.history), &arguments).await?;
+    let times: Vec<(Timestamp, Listed)> =
+        times.iter().filter_map(|row| Listed::read(row)).collect();
     let mut listed = Vec::new();
     for time in late.followers(&times) {
         let arguments = late.arguments(&[time], &late.history);
@@ -177,6 +176,15 @@ async fn read(
         .columns()
         .map(|column| column.ty)
         .collect();
+    cells(client, &types, sql, arguments).await
+}
+
+async fn cells(
+    client: &Client,
+    types: &[ColumnType],
+    sql: &str,
+    arguments: &[Value],
+) -> Result<Vec<Vec<Value>>, tokio_postgres::Error> {
     let rows = query(client, sql, arguments).await?;
     let row = |row: &Row| {
         let cells = types.iter().enumerate();

@@ -15,7 +15,7 @@ use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
@@ -24,10 +24,22 @@ const LIMIT: Duration = Duration::from_secs(120);
 const COMPRESS_AFTER: &str = "2 days";
 
 /// Version 2: when each statement began to count (PostgreSQL 17 on). Version 3: which counters were
-/// not sent.
+/// not sent. Version 4: which server and which level of statements, what deviations and gaps follow
+/// from.
 const UPGRADE: &str = "ALTER TABLE public.metrics_pg_stats_query \
     ADD COLUMN IF NOT EXISTS stats_since timestamptz, \
-    ADD COLUMN IF NOT EXISTS missing_counters bigint";
+    ADD COLUMN IF NOT EXISTS missing_counters bigint, \
+    ADD COLUMN IF NOT EXISTS minmax_stats_since timestamptz, \
+    ADD COLUMN IF NOT EXISTS toplevel boolean, \
+    ADD COLUMN IF NOT EXISTS system_identifier bigint, \
+    ADD COLUMN IF NOT EXISTS timeline bigint, \
+    ADD COLUMN IF NOT EXISTS server_address text, \
+    ADD COLUMN IF NOT EXISTS squares_delta double precision, \
+    ADD COLUMN IF NOT EXISTS usual_seconds double precision; \
+    ALTER TABLE metrics.metrics_pg_stats_database \
+    ADD COLUMN IF NOT EXISTS system_identifier bigint, \
+    ADD COLUMN IF NOT EXISTS timeline bigint, \
+    ADD COLUMN IF NOT EXISTS server_address text";
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// Since version 3.

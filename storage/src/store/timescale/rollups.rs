@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::failure;
 use super::pg_time::PgTime;
 use crate::store::query_rollup::{
-    COUNTERS, Changes, Difference, LEVELS, LONGEST_SECONDS, Plan, Rollup, Span, difference_columns,
-    span,
+    COUNTERS, Changes, Difference, LEVELS, LONGEST_SECONDS, Level, Plan, Rollup, Span,
+    difference_columns, span,
 };
 use crate::{Error, Result, Timestamp};
 
@@ -147,8 +147,13 @@ fn read(row: &Row, into: &mut Difference) -> Result<(), tokio_postgres::Error> {
     for (value, at) in into.lifetime.iter_mut().zip(5..) {
         *value = row.try_get(at)?;
     }
+    into.usual = row.try_get(8)?;
+    let since = row.try_get::<_, Option<PgTime>>(9)?;
+    into.minmax_since = since.map(|since| since.0);
+    into.squares = row.try_get(10)?;
+    into.level = Level::new(row.try_get(11)?);
     let counters = into.counters.iter_mut().zip(COUNTERS);
-    for ((counter, name), at) in counters.zip(8..) {
+    for ((counter, name), at) in counters.zip(12..) {
         *counter = if name.ends_with("_time") {
             row.try_get(at)?
         } else {

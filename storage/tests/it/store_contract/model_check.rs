@@ -12,10 +12,10 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value as Json, json};
 
 use super::data::document;
-use super::model::{Difference, Row, Sample, differences};
+use super::model::{Difference, Key, Row, Sample, differences};
 
 /// Histories of one run; each is another collector's.
-const HISTORIES: u32 = 24;
+const HISTORIES: u32 = 40;
 /// The first sample's time, in seconds.
 const BEGIN: i64 = 1_700_000_000;
 
@@ -28,6 +28,12 @@ enum Event {
     Reset,
     /// Another server answers, which began to count earlier.
     Failover(i64),
+    /// Another server answers, whose markers are no older: a part of its identity tells.
+    Promotion(usize),
+    /// The client does not say which server it is.
+    Anonymous,
+    /// The client leaves out the standard deviation.
+    NoDeviation,
     /// A statement leaves the list, to begin anew when it returns.
     Evict(i64),
     /// The database does not answer: all counters are zero.
@@ -49,6 +55,9 @@ fn step() -> impl Strategy<Value = Step> {
         8 => Just(Event::Work),
         1 => Just(Event::Reset),
         1 => (1i64..2_000).prop_map(Event::Failover),
+        2 => (0usize..3).prop_map(Event::Promotion),
+        1 => Just(Event::Anonymous),
+        1 => Just(Event::NoDeviation),
         2 => (0i64..3).prop_map(Event::Evict),
         1 => Just(Event::Silence),
         1 => (0i64..3).prop_map(Event::Twice),
@@ -63,8 +72,11 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug)]
 struct Server {
     stats_reset: i64,
-    calls: BTreeMap<i64, (i64, i64)>,
+    calls: BTreeMap<Key, (i64, i64)>,
     has_since: bool,
+    /// From which sample on the client tells levels apart, if ever.
+    levels_from: Option<i64>,
+    identity: [i64; 3],
 }
 
 impl Server {
@@ -81,32 +93,60 @@ impl Server {
                     (*calls, *since) = (*calls + 7 * earlier, *since - earlier);
                 }
             }
-            Event::Evict(hash) => drop(self.calls.remove(hash)),
+            Event::Promotion(part) => {
+                self.identity[*part] += 1;
+                for (calls, _) in self.calls.values_mut() {
+                    *calls += 5_000;
+                }
+                // What nobody had run on the server before.
+                self.calls.entry((2, None)).or_insert((9_000, time - 1));
+            }
+            Event::Evict(hash) => self.calls.retain(|(other, _), _| other != hash),
             _ => {}
         }
+        let has_levels = self.levels_from.is_some_and(|from| time >= from);
+        if has_levels {
+            self.split();
+        }
         for (hash, calls) in calls.into_iter().enumerate() {
+            let level = has_levels.then_some(calls % 3 > 0);
             if calls > 0 {
-                let entry = self.calls.entry(hash as i64).or_insert((0, time - 1));
+                let key = (hash as i64, level);
+                let entry = self.calls.entry(key).or_insert((0, time - 1));
                 entry.0 += calls;
             }
         }
         let mut rows = Vec::new();
-        for (hash, (calls, since)) in &self.calls {
+        for (key, (calls, since)) in &self.calls {
             let row = self.row(*calls, *since, event);
             if let (Event::Twice(twice), true) = (event, *calls > 4)
-                && twice == hash
+                && *twice == key.0
             {
-                rows.push((*hash, self.row(3, *since, event)));
-                rows.push((*hash, self.row(calls - 3, *since, event)));
+                rows.push((*key, self.row(3, *since, event)));
+                rows.push((*key, self.row(calls - 3, *since, event)));
             } else {
-                rows.push((*hash, row));
+                rows.push((*key, row));
             }
         }
         Sample {
             time,
             stats_reset: (!self.has_since).then_some(self.stats_reset),
+            server: match event {
+                Event::Anonymous | Event::Silence => [None; 3],
+                _ => self.identity.map(Some),
+            },
             rows,
         }
+    }
+
+    /// What was counted under one key belongs to the top level from now on.
+    fn split(&mut self) {
+        let all = std::mem::take(&mut self.calls);
+        let top = all.into_iter().map(|((hash, level), counted)| {
+            let level = Some(level.unwrap_or(true));
+            ((hash, level), counted)
+        });
+        self.calls = top.collect();
     }
 
     fn row(&self, calls: i64, since: i64, event: &Event) -> Row {
@@ -124,6 +164,7 @@ impl Server {
             },
             rows: (!matches!(event, Event::NoRows)).then_some(calls * 3),
             stats_since: self.has_since.then_some(since),
+            stddev_time: (!matches!(event, Event::NoDeviation)).then_some(calls as f64 / 8.0),
         }
     }
 }
@@ -132,11 +173,16 @@ impl Server {
 fn history() -> impl Strategy<Value = (Vec<Sample>, Vec<Vec<usize>>)> {
     let steps = prop::collection::vec(step(), 1..24);
     let pushes = (any::<bool>(), 1usize..6, any::<u64>());
-    (steps, any::<bool>(), pushes).prop_flat_map(|(steps, has_since, (is_shuffled, size, _))| {
+    let levels = prop_oneof![Just(None), (0i64..4_000).prop_map(|at| Some(BEGIN + at))];
+    let server = (any::<bool>(), levels);
+    (steps, server, pushes).prop_flat_map(|(steps, server, (is_shuffled, size, _))| {
+        let (has_since, levels_from) = server;
         let mut server = Server {
             stats_reset: BEGIN - 100_000,
             calls: BTreeMap::new(),
             has_since,
+            levels_from,
+            identity: [7_000_000_000_000_000_000, 1, 1],
         };
         let mut time = BEGIN;
         let samples: Vec<Sample> = steps
@@ -164,13 +210,19 @@ fn history() -> impl Strategy<Value = (Vec<Sample>, Vec<Vec<usize>>)> {
 }
 
 fn element(sample: &Sample) -> Element {
-    let row = |(hash, row): &(i64, Row)| {
+    let row = |((hash, level), row): &(Key, Row)| {
         let mut json = json!({"hash": hash, "calls": row.calls, "total_time": row.total_time});
         if let Some(rows) = row.rows {
             json["rows"] = json!(rows);
         }
         if let Some(since) = row.stats_since {
             json["stats_since"] = json!(since);
+        }
+        if let Some(level) = level {
+            json["toplevel"] = json!(level);
+        }
+        if let Some(stddev) = row.stddev_time {
+            json["stddev_time"] = json!(stddev);
         }
         json
     };
@@ -179,6 +231,11 @@ fn element(sample: &Sample) -> Element {
         "queries": rows});
     if let Some(reset) = sample.stats_reset {
         body["stats_reset"] = json!(reset);
+    }
+    if let [Some(system), Some(timeline), Some(address)] = sample.server {
+        body["system_identifier"] = json!(system);
+        body["timeline"] = json!(timeline);
+        body["server_address"] = json!(format!("10.0.0.{address}"));
     }
     document(body)
 }
@@ -207,8 +264,16 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
-/// (time, calls, total time, rows) of each point.
-type Points = Vec<(i64, i64, f64, i64)>;
+/// (time, calls, total time, rows, deviation, gap) of each point.
+type Points = Vec<(i64, i64, f64, i64, Option<i64>, bool)>;
+
+/// Calls and coverage of statements.
+type Listed = BTreeMap<i64, (f64, f64)>;
+
+/// In thousandths.
+fn rounded(deviation: f64) -> i64 {
+    (deviation * 1e3).round() as i64
+}
 
 async fn points(store: &dyn Store, collector: CollectorId, query_hash: i64) -> Points {
     let query = Timeline {
@@ -222,12 +287,37 @@ async fn points(store: &dyn Store, collector: CollectorId, query_hash: i64) -> P
     let points = query.ask(store).await.unwrap();
     let point = points.iter();
     point
-        .map(|p| (p.time.micros() / 1_000_000, p.calls, p.total_time, p.rows))
+        .map(|p| {
+            let (time, deviation) = (p.time.micros() / 1_000_000, p.stddev_time.map(rounded));
+            (time, p.calls, p.total_time, p.rows, deviation, p.gap)
+        })
         .collect()
 }
 
-/// Calls of each statement in the window, as the list of the store says.
-async fn listed(store: &dyn Store, collector: CollectorId, window: (i64, i64)) -> Vec<(i64, i64)> {
+/// The points of a statement from the model: those of its levels are added.
+fn expected_points(all: &BTreeMap<Key, Vec<Difference>>, hash: i64) -> Points {
+    let mut at: BTreeMap<i64, Vec<&Difference>> = BTreeMap::new();
+    for (_, differences) in all.iter().filter(|((other, _), _)| *other == hash) {
+        for difference in differences {
+            at.entry(difference.to).or_default().push(difference);
+        }
+    }
+    let point = |(time, all): (i64, Vec<&Difference>)| {
+        let calls: i64 = all.iter().map(|d| d.calls).sum();
+        let total: f64 = all.iter().map(|d| d.total_time).sum();
+        let squares: Option<f64> = all.iter().map(|d| d.squares).sum();
+        let mean = total / calls as f64;
+        let variance = squares.map(|squares| squares / calls as f64 - mean * mean);
+        let deviation = variance.filter(|variance| *variance >= 0.0).map(f64::sqrt);
+        let rows = all.iter().map(|d| d.rows.unwrap_or(0)).sum();
+        let is_gap = all.iter().any(|d| d.is_gap);
+        (time, calls, total, rows, deviation.map(rounded), is_gap)
+    };
+    at.into_iter().map(point).collect()
+}
+
+/// What the list of the store says of the window.
+async fn listed(store: &dyn Store, collector: CollectorId, window: (i64, i64)) -> Listed {
     let query = TopQueries {
         collector,
         database: None,
@@ -237,28 +327,42 @@ async fn listed(store: &dyn Store, collector: CollectorId, window: (i64, i64)) -
         limit: 100,
     };
     let listed = query.ask(store).await.unwrap();
-    let mut listed: Vec<_> = listed.iter().map(|q| (q.query_hash, q.calls)).collect();
-    listed.sort_unstable();
+    let rows = listed.len();
+    let listed: Listed = listed
+        .iter()
+        .map(|q| (q.query_hash, (q.calls as f64, q.coverage.unwrap())))
+        .collect();
+    assert_eq!(listed.len(), rows, "a statement is one row");
     listed
 }
 
 /// The same from the model: each difference is spread over its interval.
-fn expected(all: &BTreeMap<i64, Vec<Difference>>, window: (i64, i64)) -> Vec<(i64, f64)> {
-    let share = |d: &Difference| {
-        let inside = d.to.min(window.1) - d.from.max(window.0);
-        d.calls as f64 * inside.max(0) as f64 / (d.to - d.from) as f64
-    };
-    let calls = |differences: &Vec<Difference>| differences.iter().map(share).sum();
-    all.iter().map(|(hash, all)| (*hash, calls(all))).collect()
+fn expected(all: &BTreeMap<Key, Vec<Difference>>, window: (i64, i64)) -> Listed {
+    let inside = |d: &Difference| (d.to.min(window.1) - d.from.max(window.0)).max(0) as f64;
+    let mut sums = Listed::new();
+    for ((hash, _), differences) in all {
+        let calls: f64 = differences
+            .iter()
+            .map(|d| d.calls as f64 * inside(d) / (d.to - d.from) as f64)
+            .sum();
+        let known = differences.iter().filter(|d| !d.is_gap);
+        let covered = known.map(inside).sum::<f64>() / (window.1 - window.0) as f64;
+        let sum = sums.entry(*hash).or_default();
+        *sum = (sum.0 + calls, sum.1.max(covered));
+    }
+    sums
 }
 
 /// Whether the list has the statements with calls, rounded either way where they end in a half.
-fn agree(listed: &[(i64, i64)], expected: &[(i64, f64)]) -> bool {
-    let listed: BTreeMap<i64, i64> = listed.iter().copied().collect();
-    expected.iter().all(|(hash, calls)| {
-        let listed = listed.get(hash).copied().unwrap_or_default();
-        (listed as f64 - calls).abs() <= 0.5 + 1e-6
-    })
+fn agree(listed: &Listed, expected: &Listed) -> bool {
+    expected
+        .iter()
+        .all(|(hash, (calls, covered))| match listed.get(hash) {
+            Some(found) => {
+                (found.0 - calls).abs() <= 0.5 + 1e-6 && (found.1 - covered).abs() < 1e-6
+            }
+            None => *calls <= 0.5 + 1e-6,
+        })
 }
 
 pub(crate) async fn differences_are_those_of_the_model(store: &dyn Store, _other: &dyn Store) {
@@ -272,11 +376,8 @@ pub(crate) async fn differences_are_those_of_the_model(store: &dyn Store, _other
         }
         let want = differences(&samples);
         let case = || format!("history {n}\n{samples:#?}\nin pushes {pushes:?}");
-        for (hash, want) in &want {
-            let want: Points = want
-                .iter()
-                .map(|d| (d.to, d.calls, d.total_time, d.rows.unwrap_or(0)))
-                .collect();
+        for (hash, _) in want.keys() {
+            let want = expected_points(&want, *hash);
             let got = points(store, collector, *hash).await;
             assert_eq!(got, want, "statement {hash} of {}", case());
         }

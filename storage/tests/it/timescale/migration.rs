@@ -57,7 +57,11 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
     let database = Database::new().await;
     let store = database.ready().await;
     let as_version_1 = "ALTER TABLE public.metrics_pg_stats_query DROP COLUMN stats_since, \
-        DROP COLUMN missing_counters; \
+        DROP COLUMN missing_counters, DROP COLUMN toplevel, DROP COLUMN system_identifier, \
+        DROP COLUMN timeline, DROP COLUMN server_address, DROP COLUMN squares_delta, \
+        DROP COLUMN usual_seconds, DROP COLUMN minmax_stats_since; \
+        ALTER TABLE metrics.metrics_pg_stats_database DROP COLUMN system_identifier, \
+        DROP COLUMN timeline, DROP COLUMN server_address; \
         DROP TABLE metrics.query_rollups, metrics.query_rollup_marks; \
         DROP INDEX public.metrics_pg_stats_query_long; \
         UPDATE pganalytics.schema_version SET version = 1";
@@ -66,10 +70,9 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     let versions = "SELECT sum(version) FROM pganalytics.schema_version";
-    assert_eq!(database.number(versions).await, 1 + 3);
-    let column =
-        "SELECT count(*) FROM information_schema.columns WHERE column_name = 'stats_since'";
-    assert_eq!(database.number(column).await, 1);
+    assert_eq!(database.number(versions).await, 1 + 4);
+    let column = "SELECT count(*) FROM information_schema.columns WHERE column_name IN ('stats_since', 'system_identifier')";
+    assert_eq!(database.number(column).await, 3);
 }
 
 #[tokio::test]
