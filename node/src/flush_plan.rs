@@ -7,12 +7,14 @@
 
 use std::time::Duration;
 
+use pga_runtime::Backoff;
 use pga_storage::Position;
 
-/// First pause after a failure.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-/// Longest pause while the store is down.
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Pauses while the store is down.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(5),
+};
 
 /// What the flusher is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,10 +175,9 @@ impl FlushPlan {
         if self.phase == Phase::OffDuty {
             return Vec::new();
         }
-        let pause = BACKOFF_MIN * 2u32.saturating_pow(self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
         self.phase = Phase::BackingOff;
-        vec![Effect::Wake(pause.min(BACKOFF_MAX))]
+        vec![Effect::Wake(BACKOFF.pause(self.failures))]
     }
 
     fn on_wake(&mut self) -> Vec<Effect> {

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use pga_runtime::Backoff;
+
 /// Pauses and limit for one child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RestartLimits {
-    /// Pause before the first restart; doubles with each failure inside the window.
-    pub(crate) pause: Duration,
-    /// Longest pause.
-    pub(crate) max_pause: Duration,
+    /// Pauses before restarts, by the failures inside the window.
+    pub(crate) pauses: Backoff,
     /// Failures inside `window` after which the child is given up; `None`: never.
     pub(crate) limit: Option<usize>,
     /// How long a failure counts.
@@ -45,7 +45,6 @@ impl RestartPolicy {
     pub(crate) fn on_failure(&mut self, now: Duration) -> Verdict {
         let since = now.saturating_sub(self.limits.window);
         self.failures.retain(|at| *at >= since);
-        let before = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         self.failures.push_back(now);
         if self
             .limits
@@ -54,8 +53,8 @@ impl RestartPolicy {
         {
             return Verdict::GiveUp;
         }
-        let pause = self.limits.pause * 2u32.saturating_pow(before.min(16));
-        Verdict::RestartAfter(pause.min(self.limits.max_pause))
+        let failures = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
+        Verdict::RestartAfter(self.limits.pauses.pause(failures))
     }
 }
 
@@ -67,8 +66,10 @@ mod tests {
     fn pauses_grow_inside_the_window_and_the_limit_ends_them() {
         let seconds = Duration::from_secs;
         let mut policy = RestartPolicy::new(RestartLimits {
-            pause: seconds(1),
-            max_pause: seconds(3),
+            pauses: Backoff {
+                first: seconds(1),
+                longest: seconds(3),
+            },
             limit: Some(3),
             window: seconds(60),
         });

@@ -22,7 +22,7 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pga_runtime::Instant;
+use pga_runtime::{Backoff, Instant};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
 
@@ -31,8 +31,10 @@ use crate::restart_policy::{RestartLimits, RestartPolicy, Verdict};
 
 /// Limits of the root's children.
 const CHILD_LIMITS: RestartLimits = RestartLimits {
-    pause: Duration::from_millis(100),
-    max_pause: Duration::from_secs(5),
+    pauses: Backoff {
+        first: Duration::from_millis(100),
+        longest: Duration::from_secs(5),
+    },
     limit: Some(10),
     window: Duration::from_secs(60),
 };

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use pga_config::NodeId;
+use pga_runtime::Backoff;
 use serde::{Deserialize, Serialize};
 
 use super::core::Core;
@@ -25,8 +26,10 @@ use crate::transport::{RpcKind, ServiceError, TransportError};
 /// How soon a new leader looks whether the level can be raised, and looks again: each time twice as
 /// long, up to the last. A new cluster is to have its level before its first user comes, and an
 /// upgrade takes as long as it takes.
-const SOONEST: Duration = Duration::from_millis(50);
-const LATEST: Duration = Duration::from_secs(2);
+const LOOK: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(2),
+};
 /// How long a member has to answer.
 const ANSWER: Duration = Duration::from_secs(1);
 /// How long raising the level may take.
@@ -43,11 +46,11 @@ pub(crate) struct Announcement {
 pub(crate) async fn run(core: Arc<Core>) {
     let mut stopped = core.stopped.subscribe();
     let mut leadership = core.leadership.subscribe();
-    let mut pause = SOONEST;
+    let mut looks = 1;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LATEST),
-            Ok(()) = leadership.changed() => pause = SOONEST,
+            () = tokio::time::sleep(LOOK.pause(looks)) => looks = looks.saturating_add(1),
+            Ok(()) = leadership.changed() => looks = 1,
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let is_leader = core.leadership.borrow().is_leader;

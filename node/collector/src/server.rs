@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Environment, Target};
-use pga_runtime::Instant;
+use pga_runtime::{Backoff, Instant};
 use pga_server_log::statement_without_values;
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,10 @@ const FACTS_EVERY: Duration = Duration::from_secs(3_600);
 /// How often the collector tells about itself.
 const SELF_EVERY: Duration = Duration::from_secs(60);
 /// Pause after a failed connection: first, and at most.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(30),
+};
 /// Columns that hold statements as they were sent.
 const STATEMENTS: [&str; 3] = ["query", "blocked_query", "blocking_query"];
 
@@ -61,7 +64,7 @@ pub struct Server {
     gaps: BTreeMap<(String, String), Gap>,
     told_gaps: Vec<Gap>,
     told: Due,
-    retry: Option<(Instant, Duration)>,
+    retry: Option<(Instant, u32)>,
     log: Option<Log>,
     plans: GenericPlans,
     names: Names,
@@ -129,15 +132,12 @@ impl Server {
 
     fn disconnected(&mut self, now: Instant, error: &ReadError) {
         self.main = None;
-        let pause = match self.retry {
-            None => BACKOFF.0,
-            Some((_, last)) => (last * 2).min(BACKOFF.1),
-        };
+        let failures = self.retry.map_or(1, |(_, before)| before.saturating_add(1));
         let gap = Gap::failed("connection", "", error, "");
         if self.retry.is_none() {
             tracing::warn!(server = %self.target, error = gap.reason, "server cannot be read");
         }
-        self.retry = Some((now + pause, pause));
+        self.retry = Some((now + BACKOFF.pause(failures), failures));
         self.gaps
             .insert(("connection".to_owned(), String::new()), gap);
     }

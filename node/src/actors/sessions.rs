@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pga_config::CollectorId;
-use pga_runtime::Instant;
+use pga_runtime::{Backoff, Instant};
 use pga_web::{ApiError, Push, PushAck};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
@@ -20,8 +20,10 @@ use crate::restart_policy::{RestartLimits, RestartPolicy, Verdict};
 
 /// Limits of one collector's session.
 const SESSION_LIMITS: RestartLimits = RestartLimits {
-    pause: Duration::from_millis(50),
-    max_pause: Duration::from_secs(5),
+    pauses: Backoff {
+        first: Duration::from_millis(50),
+        longest: Duration::from_secs(5),
+    },
     limit: None,
     window: Duration::from_secs(60),
 };
@@ -164,7 +166,7 @@ impl SessionsHandle {
         let push = Arc::new(push);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                tokio::time::sleep(SESSION_LIMITS.pause * 2u32.pow(attempt)).await;
+                tokio::time::sleep(SESSION_LIMITS.pauses.pause(attempt + 1)).await;
             }
             let session = match self.table.find(push.collector) {
                 Some(session) => session,

@@ -9,6 +9,7 @@ use pga_cluster::{
     AlertCommand, Attempt, AttemptRecord, AttemptStep, Command, ControlCommand, Notification,
     NotificationState, State,
 };
+use pga_runtime::Backoff;
 use pga_storage::Timestamp;
 use tokio::task::JoinHandle;
 use xxhash_rust::xxh3::xxh3_64;
@@ -25,7 +26,10 @@ const STEP: Duration = Duration::from_secs(5);
 /// How long another node's attempt is left alone.
 const OTHERS: i64 = 15_000_000;
 /// First and longest pause after a failure, in microseconds.
-const PAUSE: (i64, i64) = (1_000_000, 600_000_000);
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(600),
+};
 /// After so long a notification is given up, in microseconds.
 const GIVE_UP: i64 = 86_400_000_000;
 
@@ -192,10 +196,7 @@ fn next_at(one: &Notification, tries: u32, now: Timestamp) -> Option<Timestamp> 
     if now.micros() - one.queued_at.micros() >= GIVE_UP {
         return None;
     }
-    let (first, longest) = PAUSE;
-    let pause = first
-        .saturating_mul(1 << tries.saturating_sub(1).min(20))
-        .min(longest);
+    let pause = i64::try_from(BACKOFF.pause(tries).as_micros()).unwrap_or(i64::MAX);
     let spread = (xxh3_64(one.key.as_bytes()) % 200) as i64 - 100;
     Some(Timestamp::from_micros(
         now.micros() + pause + pause * spread / 1_000,

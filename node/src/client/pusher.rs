@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use pga_runtime::Instant;
+use pga_runtime::{Backoff, Instant};
 use pga_storage::Position;
 use serde::Deserialize;
 
@@ -14,7 +14,10 @@ use super::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
 
 const PUSH_PATH: &str = "/api/v1/metrics/push";
 /// First pause after every node has refused or failed once, and its largest value.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(1),
+};
 /// Longest time a `Retry-After` is obeyed for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -124,7 +127,7 @@ impl Pusher {
     pub async fn push(&mut self, body: Bytes) -> Pushed {
         let begun = pga_runtime::now();
         let mut attempts = 0;
-        let mut pause = BACKOFF.0;
+        let mut rounds = 0;
         loop {
             attempts += 1;
             let (reason, after) = match self.attempt(body.clone(), attempts == 1).await {
@@ -134,8 +137,10 @@ impl Pusher {
             self.current = (self.current + 1) % self.clients.len().max(1);
             let mut wait = Duration::ZERO;
             if (attempts as usize).is_multiple_of(self.clients.len().max(1)) {
-                wait = pause.max(after.unwrap_or_default().min(MAX_RETRY_AFTER));
-                pause = (pause * 2).min(BACKOFF.1);
+                rounds += 1;
+                wait = BACKOFF
+                    .pause(rounds)
+                    .max(after.unwrap_or_default().min(MAX_RETRY_AFTER));
             }
             if begun.elapsed() + wait >= self.policy.give_up {
                 return pushed(PushedOutcome::Unknown { reason }, attempts, begun);

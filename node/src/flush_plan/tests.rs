@@ -94,8 +94,8 @@ fn after_a_failure_the_watermark_is_read_again_and_the_pause_grows() {
         pauses.push(*pause);
         assert_eq!(plan.on(Fact::Woken), [Effect::TakeOver { term: 1 }]);
     }
-    assert_eq!(pauses.first(), Some(&BACKOFF_MIN));
-    assert_eq!(pauses.last(), Some(&BACKOFF_MAX));
+    assert_eq!(pauses.first(), Some(&BACKOFF.first));
+    assert_eq!(pauses.last(), Some(&BACKOFF.longest));
     // The lost COMMIT had arrived: nothing is flushed twice.
     let taken = Fact::Taken {
         term: 1,

@@ -7,7 +7,7 @@ use pga_config::{Config, Secret, StoreKind};
 use pga_storage::store::{
     EmbeddedOptions, EmbeddedStore, StoreOwner, TimescaleOptions, TimescaleStore,
 };
-use pga_storage::{ErrorClass, Position, Store, StoreWriter};
+use pga_storage::{Position, Store, StoreWriter};
 
 use crate::data_dir::DataDir;
 use crate::secrets::Secrets;
@@ -65,21 +65,17 @@ fn timescale(config: &Config, secrets: &Secrets) -> Result<TimescaleStore> {
 }
 
 async fn migrate(store: Arc<dyn StoreWriter>) {
-    let mut is_first = true;
+    let mut told = String::new();
     loop {
-        match store.migrate().await {
+        let error = match store.migrate().await {
             Ok(()) => return tracing::info!(store = store.kind(), "schema is up to date"),
-            Err(error) if is_first || error.class() == ErrorClass::Fatal => {
-                is_first = false;
-                tracing::error!(
-                    error = pga_runtime::error_chain(&error),
-                    "schema not brought up to date, trying on"
-                );
-            }
-            Err(error) => tracing::debug!(
-                error = pga_runtime::error_chain(&error),
-                "schema not brought up to date"
-            ),
+            Err(error) => pga_runtime::error_chain(&error),
+        };
+        if error == told {
+            tracing::debug!(error, "schema not brought up to date");
+        } else {
+            tracing::error!(error, "schema not brought up to date, trying on");
+            told = error;
         }
         tokio::time::sleep(RETRY).await;
     }

@@ -2,10 +2,13 @@
 //! wrong.
 
 mod database;
+#[path = "../../pg-connect/tests/it/fake_pooler.rs"]
+mod fake_pooler;
 mod faults;
 mod fencing;
 mod flush;
 mod migration;
+mod pooler;
 mod proxy;
 
 use std::sync::Arc;

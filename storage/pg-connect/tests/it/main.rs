@@ -7,6 +7,7 @@
 )]
 
 mod certificates;
+mod fake_pooler;
 mod pooler;
 mod roles;
 mod server;

@@ -1,11 +1,11 @@
 //! Connections: how one is opened, named, bounded in time and ended.
 
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pga_pg_connect::Session as Wanted;
-use pga_runtime::Instant;
+use pga_runtime::{Backoff, Instant};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -15,7 +15,10 @@ use crate::{Error, Result};
 
 /// First and longest pause after a refused connection. Within it callers fail at once instead of
 /// waiting.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(2),
+};
 
 /// In milliseconds.
 const LOCK_TIMEOUT: &str = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'";
@@ -47,13 +50,53 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Connector {
     options: TimescaleOptions,
-    backoff: Mutex<Option<Backoff>>,
+    failed: Mutex<Option<Failed>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Backoff {
+/// What came of the last attempts.
+#[derive(Clone, Debug)]
+struct Failed {
+    /// No other attempt before.
     until: Instant,
-    pause: Duration,
+    /// So many in a row.
+    attempts: u32,
+    /// Why the last one did.
+    why: Why,
+}
+
+#[derive(Clone, Debug)]
+enum Why {
+    /// A person is needed.
+    Schema(Arc<str>),
+    /// Another attempt may succeed.
+    Unavailable(Arc<str>),
+}
+
+impl From<&Error> for Why {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Schema { what } => Self::Schema(what.as_str().into()),
+            Error::Unavailable { source, .. } => {
+                Self::Unavailable(pga_runtime::error_chain(source.as_ref()).into())
+            }
+            other => Self::Unavailable(pga_runtime::error_chain(other).into()),
+        }
+    }
+}
+
+impl Failed {
+    /// The same error for an attempt that is not made.
+    fn again(&self) -> Error {
+        match &self.why {
+            Why::Schema(what) => Error::Schema {
+                what: what.to_string(),
+            },
+            Why::Unavailable(why) => Error::Unavailable {
+                action: "connect to",
+                source: why.to_string().into(),
+            },
+        }
+    }
 }
 
 impl Connector {
@@ -63,7 +106,7 @@ impl Connector {
         files.map_err(|error| bad_url(&error))?;
         Ok(Self {
             options,
-            backoff: Mutex::new(None),
+            failed: Mutex::new(None),
         })
     }
 
@@ -76,10 +119,10 @@ impl Connector {
     /// # Errors
     /// `Unavailable` if that fails, takes longer than the connect timeout, or failed a moment ago.
     pub(super) async fn open(&self, purpose: Purpose) -> Result<Session> {
-        if let Some(backoff) = self.backoff()
-            && pga_runtime::now() < backoff.until
+        if let Some(failed) = self.failed()
+            && pga_runtime::now() < failed.until
         {
-            return Err(failure::timed_out("reconnect so soon to"));
+            return Err(failed.again());
         }
         let opened = within(
             "connect to",
@@ -87,7 +130,7 @@ impl Connector {
             self.connect(purpose),
         )
         .await;
-        self.note(opened.is_err());
+        self.note(opened.as_ref().err());
         opened
     }
 
@@ -145,23 +188,23 @@ impl Connector {
             .set("timezone", "UTC")
     }
 
-    fn backoff(&self) -> Option<Backoff> {
-        self.backoff.lock().map_or(None, |backoff| *backoff)
+    fn failed(&self) -> Option<Failed> {
+        self.failed.lock().map_or(None, |failed| failed.clone())
     }
 
-    fn note(&self, failed: bool) {
-        let next = failed.then(|| {
-            let pause = self
-                .backoff()
-                .map_or(BACKOFF.0, |last| (last.pause * 2).min(BACKOFF.1));
-            Backoff {
-                until: pga_runtime::now() + pause,
-                pause,
+    fn note(&self, error: Option<&Error>) {
+        let Ok(mut failed) = self.failed.lock() else {
+            return;
+        };
+        *failed = error.map(|error| {
+            let before = failed.as_ref().map_or(0, |failed| failed.attempts);
+            let attempts = before.saturating_add(1);
+            Failed {
+                until: pga_runtime::now() + BACKOFF.pause(attempts),
+                attempts,
+                why: error.into(),
             }
         });
-        if let Ok(mut backoff) = self.backoff.lock() {
-            *backoff = next;
-        }
     }
 }
 
