@@ -9,24 +9,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::codec::{EncodeError, UnknownCommand};
 use crate::feature_level::FeatureLevel;
-use crate::state::{
-    AlertCommand, AlertingCommand, ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand,
-    InsightCommand, PeopleCommand, RegistrationSecretCommand, SessionCommand,
-};
-
-/// Name of a large push that is split over several entries: random, chosen by the receiving node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UploadId(pub u128);
-
-/// Name of one proposal: random, drawn where it is proposed, the same in every attempt to get it
-/// into the log.
-///
-/// If an attempt's outcome is lost and the proposal is repeated, the second copy has no effect and
-/// answers as the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ProposalId(pub u128);
+use crate::proposal_id::UploadId;
+use crate::state::domains::alert_command::AlertCommand;
+use crate::state::domains::alerting::AlertingCommand;
+use crate::state::domains::api_tokens::ApiTokenCommand;
+use crate::state::domains::audit::AuditEntry;
+use crate::state::domains::collector_book::CollectorCommand;
+use crate::state::domains::collector_config::ConfigCommand;
+use crate::state::domains::insight::InsightCommand;
+use crate::state::domains::people::PeopleCommand;
+use crate::state::domains::registration_secrets::RegistrationSecretCommand;
+use crate::state::domains::sessions::SessionCommand;
+use crate::state::domains::users::NewUser;
 
 /// One entry of the replicated log. Time and randomness stand in here as data (SM-1).
 ///
@@ -229,101 +223,4 @@ impl ControlCommand {
             | Self::CollectorConfig(_) => FeatureLevel::PEOPLE,
         }
     }
-}
-
-/// A user to be added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewUser {
-    /// Unique name.
-    pub username: String,
-    /// Mail address.
-    pub email: String,
-    /// `admin`, `user` or `viewer`.
-    pub role: String,
-    /// Argon2id PHC string.
-    pub password_hash: String,
-}
-
-/// What a command answered, the same on every node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
-    /// One per record of [`Command::Ingest`], in order; one for [`Command::CommitUpload`].
-    Ingested(Vec<PushOutcome>),
-    /// Done.
-    Done,
-    /// A fresh node id, from [`ControlCommand::UseJoinToken`].
-    NodeId(NodeId),
-    /// Not done, and certainly without effect: why.
-    Refused(Refusal),
-}
-
-/// What became of one push.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PushOutcome {
-    /// Stored, or had been stored.
-    Stored {
-        /// Where it was first committed (for a replayed idempotency key: the original entry).
-        position: Position,
-        /// Elements this push added.
-        accepted: u32,
-        /// Elements that had been acknowledged before.
-        repeated: u32,
-    },
-    /// Its idempotency key was used with another content; without effect.
-    Conflict,
-    /// The record does not decode; without effect.
-    Malformed,
-    /// Its collector is not known, and there are as many as allowed; without effect.
-    CollectorsFull,
-}
-
-/// Why a command had no effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Refusal {
-    /// Parts are missing, or the upload was aborted.
-    #[error("upload is incomplete")]
-    UploadIncomplete,
-    /// The cluster has been bootstrapped already.
-    #[error("cluster is already bootstrapped")]
-    AlreadyBootstrapped,
-    /// The name is taken.
-    #[error("name is taken")]
-    Taken,
-    /// No such thing.
-    #[error("not found")]
-    NotFound,
-    /// The join token is unknown, spent or expired.
-    #[error("join token is unknown, spent or expired")]
-    BadToken,
-    /// The bytes are no command this version knows.
-    #[error("unknown command")]
-    Unknown,
-    /// Not all members know this command yet.
-    #[error(
-        "needs feature level {needed}, and the cluster is at {level} until all its members know more"
-    )]
-    FeatureLevel {
-        /// What the command needs.
-        needed: FeatureLevel,
-        /// Of the cluster.
-        level: FeatureLevel,
-    },
-    /// The node id was retired and is never used again (ID-1).
-    #[error("node id is retired")]
-    Retired,
-    /// Too many uploads are open.
-    #[error("too many uploads are open")]
-    TooManyUploads,
-    /// There are as many collectors as allowed.
-    #[error("there are as many collectors as allowed")]
-    CollectorsFull,
-    /// A refresh token was shown a second time: its session has ended.
-    #[error("the refresh token was used before: its session has ended")]
-    Replayed,
-    /// A rule of its domain forbids it.
-    #[error("{0}")]
-    Rule(String),
-    /// What it changes has changed in the meantime.
-    #[error("{0}")]
-    Conflict(String),
 }

@@ -9,42 +9,50 @@
 
 mod cluster_id;
 mod command;
+mod consensus;
 mod effects;
+mod error;
 mod feature_level;
 #[cfg(test)]
 #[path = "../../storage/tests/fuzz/engine.rs"]
 mod fuzz_engine;
 mod member;
+mod membership;
 mod metrics;
 mod node;
+mod outcome;
 pub mod pki;
-mod raft;
+mod proposal_id;
+mod proposals;
+mod recovery;
 mod sealed_file;
 mod seed;
+mod staged_backup;
 mod state;
 pub mod transport;
 
 pub use self::{
     cluster_id::ClusterId,
-    command::{
-        Command, ControlCommand, EncodeError, NewUser, ProposalId, PushOutcome, Refusal, Reply,
-        UnknownCommand, UploadId,
-    },
+    command::{Command, ControlCommand, EncodeError, UnknownCommand},
+    error::{Error, Fatal, ProposeError, Result},
     feature_level::{FeatureLevel, Outdated},
     member::Member,
     node::{
-        AppService, BackupError, Batching, BufferLimits, ClusterNode, ClusterOptions,
-        ClusterStatus, Committed, Error, Fatal, Leadership, NodeRole, NodeStatus, ProposeError,
-        RaftTimings, Result, SnapshotPolicy, StagedBackup, Unready,
+        AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Leadership,
+        NodeRole, NodeStatus, RaftTimings, SnapshotPolicy,
     },
+    outcome::{Committed, PushOutcome, Refusal, Reply},
+    proposal_id::{ProposalId, UploadId},
+    proposals::readiness::Unready,
     seed::{Seed, plant},
+    staged_backup::{BackupError, StagedBackup},
     state::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
         ApiTokenCommand, Applied, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel,
         Collector, CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget,
         ConfigVersion, DEFAULT_GROUP, Decision, Effect, GroupState, ImageError, InsightCommand,
-        Liveness, Matcher, Moment, NO_PASSWORD, Notification, NotificationState, PeopleCommand,
-        Person, Registration, RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session,
-        SessionCommand, Silence, State, StateLimits, User, Weekly,
+        Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification, NotificationState,
+        PeopleCommand, Person, Registration, RegistrationSecret, RegistrationSecretCommand,
+        RuleEntry, Session, SessionCommand, Silence, State, StateLimits, User, Weekly,
     },
 };

@@ -1,25 +1,15 @@
 //! [`ClusterNode`]: one member of the cluster, as the rest of the program sees it.
 
 mod app_service;
-mod backup;
-mod batcher;
-mod confirmation;
-mod core;
-mod error;
-mod leadership;
-mod levels;
+pub(crate) mod backup;
+pub(crate) mod core;
+mod gather_status;
+pub(crate) mod leadership;
 mod maintenance;
-mod membership;
-mod options;
-mod propose;
-mod read_index;
-mod readiness;
-mod recovery;
-mod rpc_authorization;
-mod service;
+pub(crate) mod options;
+pub(crate) mod service;
 mod start;
-mod status;
-mod uploads;
+pub(crate) mod status;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -34,31 +24,30 @@ use pga_storage::buffer::Buffer;
 use pga_storage::{Position, StoreWriter};
 use tokio::sync::watch as tokio_watch;
 
-pub(crate) use self::membership::Change;
+use self::core::Core;
+use self::service::NodeService;
 pub use self::{
     app_service::AppService,
-    backup::{BackupError, StagedBackup},
-    error::{Error, Fatal, ProposeError, Result},
     leadership::Leadership,
     options::{Batching, BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
-    readiness::Unready,
     status::{ClusterStatus, NodeRole, NodeStatus},
 };
-use self::{batcher::Batcher, core::Core, recovery::Standing, service::NodeService};
-use crate::command::{Command, ProposalId, PushOutcome, Reply};
+use crate::command::Command;
+use crate::error::{Error, Fatal, ProposeError, Result};
 use crate::feature_level::{FeatureLevel, Outdated};
 use crate::member::Member;
+use crate::membership::change::Change;
+use crate::membership::levels;
+use crate::outcome::{Committed, PushOutcome};
+use crate::proposal_id::ProposalId;
+use crate::proposals::batcher::Batcher;
+use crate::proposals::readiness::Unready;
+use crate::proposals::{prober, uploads};
+use crate::recovery;
+use crate::recovery::standing::Standing;
+use crate::staged_backup::{BackupError, StagedBackup};
 use crate::state::State;
 use crate::transport::{RpcKind, Service, SharedTransport, TransportError};
-
-/// A command that is durable on a quorum and applied by the leader (ACK-1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    /// The log entry.
-    pub position: Position,
-    /// What it answered; never [`Reply::Refused`].
-    pub reply: Reply,
-}
 
 /// Handle to one member of the cluster. Clones share it.
 #[derive(Clone)]
@@ -90,11 +79,11 @@ impl ClusterNode {
         pga_runtime::spawn(watch::gauges(Arc::clone(&core)));
         pga_runtime::spawn(maintenance::run(Arc::clone(&core)));
         pga_runtime::spawn(uploads::run(Arc::clone(&core)));
-        pga_runtime::spawn(recovery::exchange(Arc::clone(&core)));
-        pga_runtime::spawn(confirmation::run(Arc::clone(&core)));
+        pga_runtime::spawn(recovery::exchange::run(Arc::clone(&core)));
+        pga_runtime::spawn(prober::run(Arc::clone(&core)));
         pga_runtime::spawn(levels::run(Arc::clone(&core)));
         if !core.takes_part() {
-            pga_runtime::spawn(recovery::run(Arc::clone(&core)));
+            pga_runtime::spawn(recovery::task::run(Arc::clone(&core)));
         }
         let batcher = Batcher::start(Arc::clone(&core), batching);
         Ok(Self { core, batcher })

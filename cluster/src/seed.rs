@@ -13,11 +13,12 @@ use openraft::storage::RaftLogStorage;
 use pga_storage::Position;
 use pga_storage::log::{Log, LogOptions};
 
+use crate::consensus::log_store::LogStore;
+use crate::consensus::snapshot::{Meta, Snapshots, write_state_file};
+use crate::consensus::type_config::{LogId, Membership, Vote};
+use crate::error::Error;
+use crate::error::Result;
 use crate::member::Member;
-use crate::node::{Error, Result};
-use crate::raft::log_store::LogStore;
-use crate::raft::snapshot::{Meta, Snapshots, write_state_file};
-use crate::raft::type_config::{LogId, Membership, Vote};
 
 /// With what a node of a restored cluster starts.
 #[derive(Clone, Copy, Debug)]

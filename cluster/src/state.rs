@@ -6,9 +6,10 @@
 mod anew;
 mod control;
 mod dedup;
-mod domains;
+pub(crate) mod domains;
 mod idempotency;
 mod image;
+mod image_error;
 mod ingest;
 mod limits;
 mod recent;
@@ -32,16 +33,18 @@ pub use self::{
         ApiTokenCommand, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel, Collector,
         CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget, ConfigVersion,
         DEFAULT_GROUP, Decision, GroupState, InsightCommand, Liveness, Matcher, Moment,
-        NO_PASSWORD, Notification, NotificationState, PeopleCommand, Person, Registration,
+        NO_PASSWORD, NewUser, Notification, NotificationState, PeopleCommand, Person, Registration,
         RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence,
         User, Weekly,
     },
-    image::ImageError,
+    image_error::ImageError,
     limits::StateLimits,
 };
-use crate::command::{Command, ProposalId, Refusal, Reply, UploadId};
+use crate::command::Command;
 use crate::feature_level::{ClusterLevel, FeatureLevel};
 use crate::member::Member;
+use crate::outcome::{Refusal, Reply};
+use crate::proposal_id::{ProposalId, UploadId};
 
 /// The replicated state.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use pga_config::NodeId;
 
 pub use self::{
     error::{RefusalReason, ServiceError, TransportError},
-    frame::{FrameReceiver, FrameSender, FrameSink, FrameSource},
+    frame::{FrameReceiver, FrameSender, FrameSink, FrameSource, MAX_FRAME_BYTES},
     memory::{Fate, LinkFaults, MemoryNetwork, MemoryTransport, TraceEvent},
     metrics::TransportMetrics,
     peer::Peer,
@@ -40,9 +40,6 @@ pub use self::{
     service::Service,
     snapshot::{ReceivedFile, ReceivedSnapshot, SnapshotFile},
 };
-
-/// Largest body of a call, and largest frame of a stream: 16 MiB.
-pub const MAX_FRAME_BYTES: usize = 16 << 20;
 
 /// The client side of the network between nodes, shared as `Arc<dyn Transport>`.
 pub trait Transport: Send + Sync + 'static {

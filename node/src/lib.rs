@@ -18,6 +18,7 @@ pub mod client;
 mod cluster_files;
 mod cluster_replica;
 pub mod collect;
+mod collector_limit;
 mod context;
 mod data_dir;
 mod demo;

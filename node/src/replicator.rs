@@ -20,7 +20,7 @@ use pga_web::{ApiError, Push, PushAck};
 use tokio::sync::Semaphore;
 
 use self::admission::{Admission, Held};
-use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
+use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::tasks::{self, TaskKind};

@@ -17,8 +17,9 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pga_storage::{GroupId, Position};
 
-use super::{Command, ProposalId, UploadId};
+use super::Command;
 use crate::feature_level::FeatureLevel;
+use crate::proposal_id::{ProposalId, UploadId};
 
 /// Format version of a command.
 pub(crate) const VERSION: u8 = 1;

@@ -11,20 +11,25 @@ use pga_runtime::Instant;
 use pga_storage::Position;
 use tokio::sync::watch;
 
-use super::confirmation::Confirmation;
-use super::recovery::{Heard, Incarnation, PeerStanding, Quarantine, Standing};
-use super::{
-    AppService, Fatal, Leadership, NodeRole, NodeStatus, ProposeError, RaftTimings, SnapshotPolicy,
-};
 use crate::cluster_id::ClusterId;
+use crate::consensus::address_book::AddressBook;
+use crate::consensus::log_store::LogStore;
+use crate::consensus::peer_watermarks::{PeerWatermark, PeerWatermarks};
+use crate::consensus::state_machine::Inner as Machine;
+use crate::consensus::state_machine::Raft;
+use crate::consensus::type_config::TypeConfig;
+use crate::error::{Fatal, ProposeError};
 use crate::feature_level::FeatureLevel;
 use crate::member::Member;
 use crate::metrics::ClusterMetrics;
-use crate::raft::address_book::AddressBook;
-use crate::raft::log_store::LogStore;
-use crate::raft::peer_watermarks::{PeerWatermark, PeerWatermarks};
-use crate::raft::state_machine::Inner as Machine;
-use crate::raft::type_config::{Raft, TypeConfig};
+use crate::node::app_service::AppService;
+use crate::node::leadership::Leadership;
+use crate::node::options::{RaftTimings, SnapshotPolicy};
+use crate::node::status::{NodeRole, NodeStatus};
+use crate::proposals::confirmation::Confirmation;
+use crate::recovery::incarnation::Incarnation;
+use crate::recovery::quarantine::Quarantine;
+use crate::recovery::standing::{Heard, PeerStanding, Standing};
 use crate::transport::{SharedTransport, TransportError};
 
 /// What the handle, the service and the tasks of a node share.
@@ -205,7 +210,7 @@ impl Core {
         };
         let index = |id: &Option<_>| {
             id.as_ref()
-                .map_or(0, |id: &crate::raft::type_config::LogId| id.index)
+                .map_or(0, |id: &crate::consensus::type_config::LogId| id.index)
         };
         NodeStatus {
             id: self.node,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use pga_runtime::Instant;
 use pga_storage::Position;
 
-use super::core::Core;
-use super::{Error, Result};
+use crate::error::{Error, Result};
+use crate::node::core::Core;
 
 /// Longest time one snapshot may take.
 const BUILD: Duration = Duration::from_secs(600);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use pga_config::NodeId;
 use pga_storage::{Position, StoreWriter};
 
-use super::AppService;
 use crate::cluster_id::ClusterId;
 use crate::feature_level::FeatureLevel;
 use crate::member::Member;
+use crate::node::app_service::AppService;
 use crate::state::StateLimits;
 
 /// What a cluster node is started with.

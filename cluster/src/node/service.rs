@@ -12,11 +12,11 @@ use pga_config::NodeId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::core::Core;
-use super::rpc_authorization::{Claim, Objection, RpcAuthorization};
-use super::{Error, Fatal};
-use crate::raft::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
-use crate::raft::type_config::{TypeConfig, Vote};
+use crate::consensus::snapshot::{Meta, STATE_FILE, SnapshotDir, check_received};
+use crate::consensus::type_config::{TypeConfig, Vote};
+use crate::error::{Error, Fatal};
+use crate::membership::rpc_authorization::{Claim, Objection, RpcAuthorization};
+use crate::node::core::Core;
 use crate::transport::{
     FrameReceiver, FrameSender, Peer, ReceivedSnapshot, RefusalReason, RpcKind, Service,
     ServiceError,

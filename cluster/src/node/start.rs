@@ -13,17 +13,21 @@ use pga_storage::log::{Log, LogOptions};
 use pga_storage::metrics::{BufferMetrics, LogMetrics};
 use tokio::sync::watch;
 
-use super::confirmation::Confirmation;
-use super::core::Core;
-use super::recovery::{Incarnation, Quarantine, Standing};
-use super::{ClusterOptions, Error, Leadership, RaftTimings, Result};
+use crate::consensus::address_book::AddressBook;
+use crate::consensus::log_store::LogStore;
+use crate::consensus::network::Network;
+use crate::consensus::peer_watermarks::PeerWatermarks;
+use crate::consensus::state_machine::Raft;
+use crate::consensus::state_machine::{Parts, StateMachine};
+use crate::error::{Error, Result};
 use crate::metrics::ClusterMetrics;
-use crate::raft::address_book::AddressBook;
-use crate::raft::log_store::LogStore;
-use crate::raft::network::Network;
-use crate::raft::peer_watermarks::PeerWatermarks;
-use crate::raft::state_machine::{Parts, StateMachine};
-use crate::raft::type_config::Raft;
+use crate::node::core::Core;
+use crate::node::leadership::Leadership;
+use crate::node::options::{ClusterOptions, RaftTimings};
+use crate::proposals::confirmation::Confirmation;
+use crate::recovery::incarnation::Incarnation;
+use crate::recovery::quarantine::Quarantine;
+use crate::recovery::standing::Standing;
 use crate::transport::SharedTransport;
 
 /// Opens the log, the buffer and the newest snapshot, and starts consensus on them.

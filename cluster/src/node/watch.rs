@@ -7,10 +7,11 @@ use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use pga_config::NodeId;
 
-use super::core::Core;
-use super::{Fatal, Leadership};
+use crate::consensus::type_config::LogId;
+use crate::error::Fatal;
 use crate::metrics::gauge;
-use crate::raft::type_config::LogId;
+use crate::node::core::Core;
+use crate::node::leadership::Leadership;
 use crate::state::State;
 
 /// How often the gauges are set and the state of consensus is looked at.

@@ -5,8 +5,9 @@ use pga_config::NodeId;
 use pga_storage::Position;
 
 use super::domains::{AuditEntry, Nodes, Sessions};
+use super::image_error::ImageError;
 use super::uploads::Uploads;
-use super::{ImageError, State, StateLimits};
+use super::{State, StateLimits};
 use crate::feature_level::{FeatureLevel, Outdated};
 
 impl State {
@@ -65,7 +66,8 @@ mod tests {
     use pga_storage::Timestamp;
 
     use super::*;
-    use crate::command::{Command, ProposalId};
+    use crate::command::Command;
+    use crate::proposal_id::ProposalId;
 
     fn entry() -> AuditEntry {
         AuditEntry {

@@ -1,53 +1,148 @@
 //! Changes of the control plane: each goes to its domain; what touches several is here.
 
-use super::domains::{CollectorCommand, Sealed, SessionCommand};
-use super::{Applied, State};
-use crate::command::{ControlCommand, Refusal, Reply};
+use super::State;
+use super::domains::{
+    AlertCommand, CollectorCommand, Domains, PeopleCommand, Registration, Sealed, SessionCommand,
+};
+use crate::command::ControlCommand;
+use crate::member::Member;
+use crate::outcome::{Refusal, Reply};
 
 impl State {
-    pub(super) fn control(&mut self, command: &ControlCommand) -> Applied {
+    pub(super) fn control(&mut self, command: &ControlCommand) -> super::Applied {
+        let domains = &mut self.domains;
         let done = match command {
             ControlCommand::Audited { change, entry } => {
-                let done = self.change(change);
+                let done = domains.change(change);
                 if done.is_ok() {
-                    self.domains.audit.note(entry);
+                    domains.audit.note(entry);
                 }
                 done
             }
-            change => self.change(change),
+            change => domains.change(change),
         };
-        Applied::reply(done.unwrap_or_else(Reply::Refused))
+        super::Applied::reply(done.unwrap_or_else(Reply::Refused))
+    }
+}
+
+impl Domains {
+    fn change(&mut self, command: &ControlCommand) -> Result<Reply, Refusal> {
+        match command {
+            ControlCommand::UseJoinToken {
+                certificate_sha256,
+                quic,
+                http,
+                at,
+            } => {
+                let node = self.nodes.use_token(*certificate_sha256, quic, http, *at);
+                return node.map(Reply::NodeId);
+            }
+            ControlCommand::Bootstrap { .. } => self.bootstrap(command),
+            ControlCommand::AddJoinToken { .. }
+            | ControlCommand::SetNode { .. }
+            | ControlCommand::RetireNode { .. } => self.change_nodes(command),
+            ControlCommand::AddUser { user, at } => self.users.add(user, *at).map(drop),
+            ControlCommand::LoggedIn { user_id, at } => self.users.logged_in(*user_id, *at),
+            ControlCommand::RegisterCollector { .. } => self.register_collector(command),
+            ControlCommand::LimitCollectors { max } => {
+                self.collectors.max = Some(*max);
+                Ok(())
+            }
+            ControlCommand::People(command) => self.change_people(command),
+            ControlCommand::Session(command) => self.change_session(command),
+            ControlCommand::ApiToken(command) => self.api_tokens.apply(command),
+            ControlCommand::RegistrationSecret(command) => self.registration_secrets.apply(command),
+            ControlCommand::Collector(command) => self.change_collector(command),
+            ControlCommand::CollectorConfig(command) => self.collector_configs.apply(command),
+            ControlCommand::Alert(command) => self.change_alerts(command),
+            ControlCommand::Alerting(command) => self.alerting.apply(command),
+            ControlCommand::Insight(command) => self.insight.apply(command),
+            // An entry in another: nobody proposes that.
+            ControlCommand::Audited { .. } => Err(Refusal::Unknown),
+        }
+        .map(|()| Reply::Done)
     }
 
-    fn change(&mut self, command: &ControlCommand) -> Result<Reply, Refusal> {
-        let domains = &mut self.domains;
+    fn change_nodes(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
         match command {
-            ControlCommand::Bootstrap { .. } => self.bootstrap(command),
-            ControlCommand::People(command) => {
-                domains.people.change(&mut domains.users, command)?;
-                if let Some((user, keep, with_tokens)) = command.ends() {
-                    domains.sessions.end_all(user, keep);
-                    if with_tokens {
-                        domains.api_tokens.revoke_all(user);
-                    }
-                }
-                Ok(Reply::Done)
+            ControlCommand::AddJoinToken {
+                certificate_sha256,
+                expires_at,
+                at,
+            } => {
+                self.nodes.add_token(*certificate_sha256, *expires_at, *at);
+                Ok(())
             }
-            ControlCommand::Session(SessionCommand::Begin { user_id, at, .. }) => {
-                domains.users.logged_in(*user_id, *at)?;
-                domains.apply(command).unwrap_or(Err(Refusal::Unknown))
+            ControlCommand::SetNode { node, quic, http } => self.nodes.set(Member {
+                node: *node,
+                quic: quic.clone(),
+                http: http.clone(),
+            }),
+            ControlCommand::RetireNode { node } => {
+                self.nodes.retire(*node);
+                Ok(())
             }
-            ControlCommand::Collector(command) => self.change_collector(command),
-            other => {
-                let outcome = domains.apply(other);
-                // Each command has a domain: a test asks for all of them.
-                outcome.unwrap_or(Err(Refusal::Unknown))
-            }
+            _ => Err(Refusal::Unknown),
         }
     }
 
-    fn change_collector(&mut self, command: &CollectorCommand) -> Result<Reply, Refusal> {
-        let domains = &mut self.domains;
+    fn change_people(&mut self, command: &PeopleCommand) -> Result<(), Refusal> {
+        self.people.change(&mut self.users, command)?;
+        if let Some((user, keep, with_tokens)) = command.ends() {
+            self.sessions.end_all(user, keep);
+            if with_tokens {
+                self.api_tokens.revoke_all(user);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_session(&mut self, command: &SessionCommand) -> Result<(), Refusal> {
+        if let SessionCommand::Begin { user_id, at, .. } = command {
+            self.users.logged_in(*user_id, *at)?;
+        }
+        self.sessions.apply(command)
+    }
+
+    fn change_alerts(&mut self, command: &AlertCommand) -> Result<(), Refusal> {
+        match command {
+            AlertCommand::Evaluated { changes, .. } => self.alerts.evaluated(changes),
+            AlertCommand::Acknowledge { id, by } => self.alerts.acknowledge(*id, by.as_ref()),
+            AlertCommand::Comment { id, comment } => self.alerts.comment(*id, comment),
+            AlertCommand::Notify { queue, groups } => self.notifications.notify(queue, groups),
+            AlertCommand::Attempt(attempt) => self.notifications.attempt(attempt),
+        }
+    }
+
+    fn register_collector(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
+        let ControlCommand::RegisterCollector {
+            collector,
+            name,
+            hostname,
+            address,
+            version,
+            certificate_sha256,
+            at,
+        } = command
+        else {
+            return Err(Refusal::Unknown);
+        };
+        if !self.collectors.admits(*collector) {
+            return Err(Refusal::CollectorsFull);
+        }
+        let registration = Registration {
+            name: name.clone(),
+            address: address.clone(),
+            certificate_sha256: *certificate_sha256,
+            at: *at,
+        };
+        let version = version.as_deref();
+        self.collectors
+            .register(*collector, hostname, version, registration);
+        Ok(())
+    }
+
+    fn change_collector(&mut self, command: &CollectorCommand) -> Result<(), Refusal> {
         if let CollectorCommand::Register {
             collector,
             registration,
@@ -55,24 +150,20 @@ impl State {
             ..
         } = command
         {
-            if !domains.collectors.admits(*collector) {
+            if !self.collectors.admits(*collector) {
                 return Err(Refusal::CollectorsFull);
             }
-            let used = domains
-                .registration_secrets
-                .use_once(*secret, registration.at);
+            let used = self.registration_secrets.use_once(*secret, registration.at);
             used.map_err(|_| Refusal::BadToken)?;
         }
-        domains
-            .collector_book
-            .change(&mut domains.collectors, command)?;
+        self.collector_book.change(&mut self.collectors, command)?;
         if let CollectorCommand::Delete { collector } = command {
-            domains.collector_configs.forget(*collector);
+            self.collector_configs.forget(*collector);
         }
-        Ok(Reply::Done)
+        Ok(())
     }
 
-    fn bootstrap(&mut self, command: &ControlCommand) -> Result<Reply, Refusal> {
+    fn bootstrap(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
         let ControlCommand::Bootstrap {
             token_key,
             ca_key,
@@ -83,13 +174,13 @@ impl State {
         else {
             return Err(Refusal::Unknown);
         };
-        self.domains.secrets.not_yet()?;
-        self.domains.users.add(admin, *at)?;
-        self.domains.secrets.begin(Sealed {
+        self.secrets.not_yet()?;
+        self.users.add(admin, *at)?;
+        self.secrets.begin(Sealed {
             token_key: token_key.clone(),
             ca_key: ca_key.clone(),
             registration_secret_hash: *registration_secret_hash,
         });
-        Ok(Reply::Done)
+        Ok(())
     }
 }

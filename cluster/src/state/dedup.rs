@@ -15,8 +15,9 @@ use pga_storage::{ContentKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::known_keys::KnownKeys;
+use super::StateLimits;
+use super::image_error::ImageError;
 use super::section::{Section, decode, encode};
-use super::{ImageError, StateLimits};
 
 /// The windows of all collectors.
 #[derive(Debug, Default)]

@@ -6,9 +6,10 @@ use pga_config::CollectorId;
 use pga_storage::{Idempotency, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::StateLimits;
+use super::image_error::ImageError;
 use super::section::{Section, decode, encode};
-use super::{ImageError, StateLimits};
-use crate::command::PushOutcome;
+use crate::outcome::PushOutcome;
 
 /// The names of the last pushes that had one.
 #[derive(Debug, Default)]

@@ -9,26 +9,12 @@
 mod parts;
 mod positional;
 
+use super::image_error::ImageError;
 use super::{State, StateLimits};
 use crate::feature_level::{FeatureLevel, Outdated};
 
 const POSITIONAL: u8 = 2;
 const SECTIONS: u8 = 3;
-
-/// Why bytes are no state, or a state does not become bytes.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// Written by a newer version of the program.
-    #[error(transparent)]
-    Outdated(Outdated),
-    /// Damaged.
-    #[error("state does not decode: {0}")]
-    Damaged(String),
-    /// A fault of the program.
-    #[error("state does not encode: {0}")]
-    Encode(String),
-}
 
 impl State {
     /// The state as bytes; equal states have equal bytes.

@@ -8,8 +8,9 @@ use pga_storage::{ContentKey, Position};
 use super::record_head::RecordHead;
 use super::uploads::{MAX_OPEN, Part, Upload};
 use super::{Applied, Effect, State};
-use crate::command::{PushOutcome, Refusal, Reply, UploadId};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::{PushOutcome, Refusal, Reply};
+use crate::proposal_id::UploadId;
 
 impl State {
     pub(super) fn ingest(&mut self, position: Position, records: &[Bytes]) -> Applied {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::StateLimits;
+use super::image_error::ImageError;
 use super::section::{Section, decode, encode};
-use super::{ImageError, StateLimits};
-use crate::command::{ProposalId, Reply};
+use crate::outcome::Reply;
+use crate::proposal_id::ProposalId;
 
 /// Answers of the last proposals, bounded by the outcomes in them.
 #[derive(Debug, Default)]

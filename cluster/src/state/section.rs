@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ImageError;
+use super::image_error::ImageError;
 use crate::feature_level::{FeatureLevel, Outdated};
 
 /// A part of the state that has a name of its own in a snapshot.

@@ -1,8 +1,11 @@
 use pga_storage::{ContentKey, Idempotency, PushRecord};
 
 use super::*;
-use crate::command::{ControlCommand, NewUser, PushOutcome, UploadId};
+use crate::command::ControlCommand;
 use crate::feature_level::{FeatureLevel, Outdated};
+use crate::outcome::PushOutcome;
+use crate::proposal_id::UploadId;
+use crate::state::NewUser;
 
 mod model;
 

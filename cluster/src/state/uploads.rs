@@ -9,9 +9,9 @@ use bytes::Bytes;
 use pga_storage::{ContentKey, Position};
 use serde::{Deserialize, Serialize};
 
-use super::ImageError;
+use super::image_error::ImageError;
 use super::section::{Section, decode, encode};
-use crate::command::UploadId;
+use crate::proposal_id::UploadId;
 
 /// Uploads that may be open at a time, in the whole cluster.
 pub(super) const MAX_OPEN: usize = 256;

@@ -7,6 +7,9 @@ use futures::future::BoxFuture;
 
 use super::TransportError;
 
+/// Largest body of a call, and largest frame of a stream: 16 MiB.
+pub const MAX_FRAME_BYTES: usize = 16 << 20;
+
 /// What a transport implements for the sending half of a stream.
 pub trait FrameSink: Send {
     /// Hands one frame to the network; waits while the other side is not keeping up.

@@ -19,8 +19,3 @@ pub use self::{
     network::MemoryNetwork,
     transport::MemoryTransport,
 };
-
-use std::time::Duration;
-
-/// How long a stream stalls before it breaks: the idle timeout of the real transport.
-const IDLE: Duration = Duration::from_secs(3);

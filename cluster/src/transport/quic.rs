@@ -11,9 +11,12 @@
 //! while forwarded work waits.
 
 mod dialer;
+mod error;
 mod exchange;
 mod frame_buffer;
+mod frame_error;
 mod frame_io;
+mod gate;
 mod join;
 mod limits;
 mod refusal_log;
@@ -24,7 +27,6 @@ mod tls;
 mod wire;
 
 use std::fmt;
-use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -42,19 +44,16 @@ use self::server::Server;
 use self::wire::Caller;
 use super::metrics::TransportMetrics;
 use super::{
-    FrameReceiver, FrameSender, MAX_FRAME_BYTES, RpcKind, Service, SnapshotFile, Transport,
-    TransportError,
+    FrameReceiver, FrameSender, RpcKind, Service, SnapshotFile, Transport, TransportError,
 };
 use crate::ClusterId;
 use crate::pki::Identity;
 
 pub use self::{
+    error::QuicError,
     join::{JoinError, join},
     limits::QuicLimits,
 };
-
-/// Largest frame on the wire: a body and what stands in front of it.
-const FRAME_LIMIT: usize = MAX_FRAME_BYTES + frame_io::FRAME_OVERHEAD;
 
 /// What a node's transport is started with.
 #[derive(Clone, Debug)]
@@ -77,33 +76,6 @@ pub struct QuicOptions {
     pub limits: QuicLimits,
     /// Metrics, registered.
     pub metrics: TransportMetrics,
-}
-
-/// Why the transport could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum QuicError {
-    /// The socket could not be bound.
-    #[error("cannot open the peer port")]
-    Socket(#[source] io::Error),
-    /// The directory for arriving snapshots is not usable.
-    #[error("cannot prepare {}", path.display())]
-    Spool {
-        /// Which directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Certificate, key or trusted authorities are not usable.
-    #[error("unusable certificates")]
-    Tls(#[from] rustls::Error),
-    /// The same, found out elsewhere.
-    #[error("unusable certificates: {0}")]
-    Crypto(String),
-    /// The metrics could not be made.
-    #[error(transparent)]
-    Metrics(#[from] prometheus::Error),
 }
 
 /// The network of one real node: dials its peers, and serves them. Dropping closes it.

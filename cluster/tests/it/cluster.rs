@@ -202,8 +202,7 @@ impl Cluster {
         let node = NodeId::new(id);
         let Some(quic) = &mut self.quic else {
             self.network.heal(node);
-            self.network.serve(node, service);
-            return Ok(self.network.transport(node));
+            return Ok(self.network.attach(node, service));
         };
         let validity = Validity::for_next(Validity::NODE);
         let options = QuicOptions {

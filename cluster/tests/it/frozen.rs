@@ -57,10 +57,7 @@ async fn open(dir: &Path) -> (ClusterNode, Arc<EmbeddedStore>) {
         registry: prometheus::Registry::new(),
     };
     let network = Network::new(dir.join("network"));
-    let connect = |service| {
-        network.serve(node, service);
-        Ok(network.transport(node) as pga_cluster::transport::SharedTransport)
-    };
+    let connect = |service| Ok(network.attach(node, service));
     (ClusterNode::start(options, connect).await.unwrap(), store)
 }
 

@@ -1,43 +1,48 @@
-//! Nodes of one process talking without sockets; links can be cut.
+//! The simulated network with links that hold, where whole nodes are cut off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::transport::{
-    FrameReceiver, FrameSender, FrameSink, FrameSource, Peer, ReceivedFile, ReceivedSnapshot,
-    RpcKind, Service, ServiceError, SnapshotFile, Transport, TransportError,
+    Fate, FrameReceiver, FrameSender, MemoryNetwork, Peer, ReceivedSnapshot, RpcKind, Service,
+    ServiceError, SharedTransport,
 };
 use pga_config::NodeId;
-use tokio::sync::mpsc;
 
-/// The wires between the nodes of one test.
-#[derive(Clone)]
-pub(crate) struct Network(Arc<Wires>);
+/// Where every node of these tests listens.
+const ADDRESS: &str = "127.0.0.1:1";
+/// No test has a node beyond it.
+const LAST: u64 = 9;
 
-struct Wires {
-    services: Mutex<BTreeMap<NodeId, Arc<dyn Service>>>,
-    cut: Mutex<BTreeSet<NodeId>>,
+/// The network between the nodes of one test.
+pub(crate) struct Network {
+    memory: Arc<MemoryNetwork>,
     dir: PathBuf,
-    snapshots: AtomicU64,
+    services: Mutex<BTreeMap<NodeId, Arc<Switch>>>,
+    cut: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Network {
+    /// One whose snapshots arrive below `dir`.
     pub(crate) fn new(dir: PathBuf) -> Self {
-        Self(Arc::new(Wires {
+        Self {
+            memory: MemoryNetwork::new(1),
+            dir,
             services: Mutex::default(),
             cut: Mutex::default(),
-            dir,
-            snapshots: AtomicU64::new(0),
-        }))
+        }
     }
 
-    pub(crate) fn serve(&self, node: NodeId, service: Arc<dyn Service>) {
-        self.0.services.lock().unwrap().insert(node, service);
+    /// Takes a node on.
+    pub(crate) fn attach(&self, node: NodeId, service: Arc<dyn Service>) -> SharedTransport {
+        let service = Arc::new(Switch(Mutex::new(service)));
+        let mut services = self.services.lock().unwrap();
+        services.insert(node, Arc::clone(&service));
+        let spool = self.dir.join(format!("incoming-{node}"));
+        self.memory.attach(node, ADDRESS, spool, service)
     }
 
     /// Puts `wrap` between a node's service and its peers.
@@ -46,219 +51,80 @@ impl Network {
         node: NodeId,
         wrap: impl FnOnce(Arc<dyn Service>) -> Arc<dyn Service>,
     ) {
-        let mut services = self.0.services.lock().unwrap();
-        let service = Arc::clone(&services[&node]);
-        services.insert(node, wrap(service));
+        let services = self.services.lock().unwrap();
+        let mut service = services[&node].0.lock().unwrap();
+        *service = wrap(Arc::clone(&service));
     }
 
     /// Takes a node off the network: calls to and from it hang, as behind a dead link.
     pub(crate) fn cut(&self, node: NodeId) {
-        self.0.cut.lock().unwrap().insert(node);
+        self.cut.lock().unwrap().insert(node);
+        let others = (1..=LAST).map(NodeId::new).filter(|other| *other != node);
+        self.memory.partition(&[node], &others.collect::<Vec<_>>());
     }
 
+    /// Mends what [`Network::cut`] cut.
     pub(crate) fn heal(&self, node: NodeId) {
-        self.0.cut.lock().unwrap().remove(&node);
+        let mut cut = self.cut.lock().unwrap();
+        cut.remove(&node);
+        for other in (1..=LAST).map(NodeId::new) {
+            if !cut.contains(&other) {
+                self.memory.mend(node, other);
+                self.memory.mend(other, node);
+            }
+        }
     }
 
     /// The node's process is gone: calls to it fail at once.
     pub(crate) fn remove(&self, node: NodeId) {
-        self.0.services.lock().unwrap().remove(&node);
+        self.memory.detach(node);
     }
 
     /// Snapshots that were sent.
-    pub(crate) fn snapshots(&self) -> u64 {
-        self.0.snapshots.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn transport(&self, node: NodeId) -> Arc<dyn Transport> {
-        Arc::new(End {
-            node,
-            wires: Arc::clone(&self.0),
-        })
+    pub(crate) fn snapshots(&self) -> usize {
+        let is_snapshot = |what: &str, fate| what == "snapshot" && matches!(fate, Fate::Arrives(_));
+        let trace = self.memory.trace();
+        trace.iter().filter(|event| is_snapshot(event.what, event.fate)).count()
     }
 }
 
-impl Wires {
-    fn is_cut(&self, a: NodeId, b: NodeId) -> bool {
-        let cut = self.cut.lock().unwrap();
-        cut.contains(&a) || cut.contains(&b)
-    }
+/// A service that can be replaced while it serves.
+struct Switch(Mutex<Arc<dyn Service>>);
 
-    async fn wait_cut(&self, a: NodeId, b: NodeId) {
-        while !self.is_cut(a, b) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        std::future::pending().await
+impl Switch {
+    fn now(&self) -> Arc<dyn Service> {
+        Arc::clone(&self.0.lock().unwrap())
     }
 }
 
-struct End {
-    node: NodeId,
-    wires: Arc<Wires>,
-}
-
-impl End {
-    fn service(&self, peer: NodeId) -> Result<Arc<dyn Service>, TransportError> {
-        let services = self.wires.services.lock().unwrap();
-        let service = services.get(&peer).cloned();
-        service.ok_or_else(|| TransportError::Unreachable {
-            peer,
-            reason: "nobody listens".into(),
-        })
-    }
-}
-
-fn failure(peer: NodeId, error: ServiceError) -> TransportError {
-    match error {
-        ServiceError::Refused(reason) => TransportError::Refused { peer, reason },
-        ServiceError::Failed(reason) => TransportError::Broken { peer, reason },
-    }
-}
-
-impl Transport for End {
-    fn call<'a>(
-        &'a self,
-        peer: NodeId,
-        _addr: &'a str,
+impl Service for Switch {
+    fn call(
+        &self,
+        from: Peer,
         kind: RpcKind,
         body: Bytes,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<Bytes, TransportError>> {
-        Box::pin(async move {
-            let served = async {
-                if self.wires.is_cut(self.node, peer) {
-                    std::future::pending::<()>().await;
-                }
-                let service = self.service(peer)?;
-                let from = Peer::Node(self.node);
-                // As over a real network, a caller that goes away does not stop the service.
-                let answer =
-                    pga_runtime::spawn(async move { service.call(from, kind, body).await });
-                let answer = answer.await.unwrap();
-                if self.wires.is_cut(self.node, peer) {
-                    std::future::pending::<()>().await;
-                }
-                answer.map_err(|error| failure(peer, error))
-            };
-            tokio::time::timeout(timeout, served)
-                .await
-                .unwrap_or(Err(TransportError::Timeout { peer }))
-        })
+    ) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        let service = self.now();
+        Box::pin(async move { service.call(from, kind, body).await })
     }
 
-    fn open_stream<'a>(
-        &'a self,
-        peer: NodeId,
-        _addr: &'a str,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<(FrameSender, FrameReceiver), TransportError>> {
-        Box::pin(async move {
-            if self.wires.is_cut(self.node, peer) {
-                tokio::time::sleep(timeout).await;
-                return Err(TransportError::Timeout { peer });
-            }
-            let service = self.service(peer)?;
-            let end = |from, to| {
-                let (tx, rx) = mpsc::channel(16);
-                let sink = Sink {
-                    frames: Some(tx),
-                    link: (from, to),
-                    wires: Arc::clone(&self.wires),
-                };
-                (FrameSender::new(sink), FrameReceiver::new(Source(rx, peer)))
-            };
-            let (requests, served_requests) = end(self.node, peer);
-            let (served_answers, answers) = end(peer, self.node);
-            let from = Peer::Node(self.node);
-            pga_runtime::spawn(async move {
-                service.stream(from, served_answers, served_requests).await;
-            });
-            Ok((requests, answers))
-        })
+    fn stream(
+        &self,
+        from: Peer,
+        answers: FrameSender,
+        requests: FrameReceiver,
+    ) -> BoxFuture<'_, ()> {
+        let service = self.now();
+        Box::pin(async move { service.stream(from, answers, requests).await })
     }
 
-    fn send_snapshot<'a>(
-        &'a self,
-        peer: NodeId,
-        _addr: &'a str,
+    fn snapshot(
+        &self,
+        from: Peer,
         header: Bytes,
-        files: Vec<SnapshotFile>,
-        _stall_timeout: Duration,
-    ) -> BoxFuture<'a, Result<Bytes, TransportError>> {
-        Box::pin(async move {
-            let service = self.service(peer)?;
-            let number = self.wires.snapshots.fetch_add(1, Ordering::Relaxed);
-            let dir = self.wires.dir.join(format!("incoming-{number}"));
-            std::fs::create_dir_all(&dir).unwrap();
-            let mut received = Vec::new();
-            for file in files {
-                let path = dir.join(&file.name);
-                let bytes = std::fs::copy(&file.path, &path).unwrap();
-                let name = file.name;
-                received.push(ReceivedFile { name, path, bytes });
-            }
-            let snapshot = ReceivedSnapshot::new(dir, received);
-            let from = Peer::Node(self.node);
-            let answer = tokio::select! {
-                answer = service.snapshot(from, header, snapshot) => answer,
-                () = self.wires.wait_cut(self.node, peer) => unreachable!(),
-            };
-            answer.map_err(|error| failure(peer, error))
-        })
-    }
-
-    fn rtt(&self, _peer: NodeId) -> Option<Duration> {
-        Some(Duration::from_micros(100))
-    }
-}
-
-struct Sink {
-    frames: Option<mpsc::Sender<Result<Bytes, ()>>>,
-    link: (NodeId, NodeId),
-    wires: Arc<Wires>,
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        if let Some(frames) = self.frames.take() {
-            drop(frames.try_send(Err(())));
-        }
-    }
-}
-
-impl FrameSink for Sink {
-    fn send(&mut self, frame: Bytes) -> BoxFuture<'_, Result<(), TransportError>> {
-        Box::pin(async move {
-            let peer = self.link.1;
-            if self.wires.is_cut(self.link.0, peer) {
-                return Ok(());
-            }
-            let reason = "the other side is gone".to_owned();
-            let frames = self.frames.as_ref().unwrap();
-            let sent = frames.send(Ok(frame)).await;
-            sent.map_err(|_| TransportError::Broken { peer, reason })
-        })
-    }
-
-    fn finish(&mut self) -> BoxFuture<'_, Result<(), TransportError>> {
-        self.frames = None;
-        Box::pin(async { Ok(()) })
-    }
-}
-
-struct Source(mpsc::Receiver<Result<Bytes, ()>>, NodeId);
-
-impl FrameSource for Source {
-    fn recv(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, TransportError>> {
-        Box::pin(async move {
-            match self.0.recv().await {
-                None => Ok(None),
-                Some(Ok(frame)) => Ok(Some(frame)),
-                Some(Err(())) => Err(TransportError::Broken {
-                    peer: self.1,
-                    reason: "dropped".into(),
-                }),
-            }
-        })
+        snapshot: ReceivedSnapshot,
+    ) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        let service = self.now();
+        Box::pin(async move { service.snapshot(from, header, snapshot).await })
     }
 }

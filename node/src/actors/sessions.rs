@@ -15,6 +15,7 @@ use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
 use super::collector_session::{CollectorSession, SessionArgs, SessionMsg};
+use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::context::Context;
 use crate::restart_policy::{RestartLimits, RestartPolicy, Verdict};
 
@@ -36,10 +37,6 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 /// When a collector should come back after all sessions were taken.
 const RETRY_SESSIONS: Duration = Duration::from_secs(10);
-/// Why a new collector is refused: the cluster knows as many as it may.
-pub(crate) const COLLECTORS_FULL: &str = "collectors_full";
-/// When a new collector should come back then.
-pub(crate) const RETRY_COLLECTORS: Duration = Duration::from_secs(60);
 
 /// The supervisor of sessions.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use pga_web::secret_hash::{is_equal, sha256};
 use pga_web::{ApiError, Registered, Registration};
 
 use super::{NodeApiImpl, control_deadline};
-use crate::actors::sessions::{COLLECTORS_FULL, RETRY_COLLECTORS};
+use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 
 const BAD_SECRET: ApiError = ApiError::Unauthorized("invalid registration secret");
 

@@ -3,8 +3,9 @@ use pga_storage::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::command::{ControlCommand, NewUser};
+use crate::command::ControlCommand;
 use crate::feature_level::FeatureLevel;
+use crate::state::NewUser;
 
 mod level_2;
 mod level_3;

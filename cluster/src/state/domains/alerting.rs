@@ -6,9 +6,8 @@ use bytes::Bytes;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Things of one kind.
@@ -166,7 +165,7 @@ impl Alerting {
         Ok(())
     }
 
-    fn change(&mut self, command: &AlertingCommand) -> Result<(), Refusal> {
+    pub(in crate::state) fn apply(&mut self, command: &AlertingCommand) -> Result<(), Refusal> {
         let last_id = &mut self.last_id;
         match command {
             AlertingCommand::PutRules { rules } => self.put_rules(rules),
@@ -222,15 +221,6 @@ fn has_room(what: &str, count: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-impl Domain for Alerting {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::Alerting(command) = command else {
-            return None;
-        };
-        Some(self.change(command).map(|()| Reply::Done))
-    }
-}
-
 plain_section!(Alerting, "alerting", FeatureLevel::ALERTS);
 
 #[cfg(test)]
@@ -238,7 +228,7 @@ mod tests {
     use super::*;
     use crate::state::section::Section;
 
-    fn silence(id: Option<u64>, at: i64, to: i64) -> ControlCommand {
+    fn silence(id: Option<u64>, at: i64, to: i64) -> AlertingCommand {
         let silence = Silence {
             matchers: Vec::new(),
             from: Timestamp::from_micros(0),
@@ -249,7 +239,7 @@ mod tests {
             comment: String::new(),
             at: Timestamp::from_micros(at),
         };
-        ControlCommand::Alerting(Box::new(AlertingCommand::PutSilence { id, silence }))
+        AlertingCommand::PutSilence { id, silence }
     }
 
     #[test]
@@ -262,15 +252,12 @@ mod tests {
             (Some(2), 16, 40),
         ] {
             let outcome = alerting.apply(&silence(id, at, to));
-            assert!(matches!(outcome, Some(Ok(Reply::Done))), "{outcome:?}");
+            assert!(matches!(outcome, Ok(())), "{outcome:?}");
         }
         let ids: Vec<u64> = alerting.silences.keys().copied().collect();
         assert_eq!(ids, [2, 3]);
         let outcome = alerting.apply(&silence(Some(1), 17, 50));
-        assert!(
-            matches!(outcome, Some(Err(Refusal::NotFound))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(Refusal::NotFound)), "{outcome:?}");
         let read = Alerting::read(1, &alerting.write().unwrap()).unwrap();
         assert_eq!(read, alerting);
     }

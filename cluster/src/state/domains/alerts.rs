@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::notifications::{GroupState, Notification};
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Alerts kept that are over; the oldest go first.
@@ -120,41 +118,6 @@ pub struct AlertChange {
     pub alert: Alert,
 }
 
-/// Changes of alerts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AlertCommand {
-    /// What an evaluation of the rules changed.
-    Evaluated {
-        /// When.
-        at: Timestamp,
-        /// All or none take effect.
-        changes: Vec<AlertChange>,
-    },
-    /// Somebody takes care of an alert, or no longer does.
-    Acknowledge {
-        /// Which.
-        id: u64,
-        /// Who; `None` takes it back.
-        by: Option<Acknowledgement>,
-    },
-    /// Somebody says something about an alert.
-    Comment {
-        /// Which.
-        id: u64,
-        /// What.
-        comment: Comment,
-    },
-    /// Puts notifications into the outbox, and notes what their groups were told.
-    Notify {
-        /// New notifications. One whose key is there already is left as it is.
-        queue: Vec<Notification>,
-        /// Groups, by name, and the revision that each change was made from.
-        groups: Vec<(String, u64, GroupState)>,
-    },
-    /// How an attempt at a notification begins or ends.
-    Attempt(super::notifications::Attempt),
-}
-
 /// All alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::state) struct Alerts {
@@ -165,7 +128,7 @@ pub(in crate::state) struct Alerts {
 }
 
 impl Alerts {
-    fn evaluated(&mut self, changes: &[AlertChange]) -> Result<(), Refusal> {
+    pub(in crate::state) fn evaluated(&mut self, changes: &[AlertChange]) -> Result<(), Refusal> {
         for change in changes {
             let found = change.id.and_then(|id| self.by_id.get(&id));
             let base = found.map_or(0, |alert| alert.revision);
@@ -248,26 +211,26 @@ impl Alert {
     }
 }
 
-impl Domain for Alerts {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::Alert(command) = command else {
-            return None;
-        };
-        let done = match &**command {
-            AlertCommand::Evaluated { changes, .. } => self.evaluated(changes),
-            AlertCommand::Acknowledge { id, by } => self.alert(*id).map(|alert| {
-                alert.acknowledged.clone_from(by);
-                alert.revision += 1;
-            }),
-            AlertCommand::Comment { id, comment } => self.alert(*id).map(|alert| {
-                alert.comments.push(comment.clone());
-                let surplus = alert.comments.len().saturating_sub(MAX_COMMENTS);
-                alert.comments.drain(..surplus);
-                alert.revision += 1;
-            }),
-            AlertCommand::Notify { .. } | AlertCommand::Attempt(_) => return None,
-        };
-        Some(done.map(|()| Reply::Done))
+impl Alerts {
+    /// Notes that somebody saw an alert; nobody takes that back.
+    pub(in crate::state) fn acknowledge(
+        &mut self,
+        id: u64,
+        by: Option<&Acknowledgement>,
+    ) -> Result<(), Refusal> {
+        let alert = self.alert(id)?;
+        alert.acknowledged = by.cloned();
+        alert.revision += 1;
+        Ok(())
+    }
+
+    pub(in crate::state) fn comment(&mut self, id: u64, comment: &Comment) -> Result<(), Refusal> {
+        let alert = self.alert(id)?;
+        alert.comments.push(comment.clone());
+        let surplus = alert.comments.len().saturating_sub(MAX_COMMENTS);
+        alert.comments.drain(..surplus);
+        alert.revision += 1;
+        Ok(())
     }
 }
 
@@ -278,7 +241,7 @@ mod tests {
     use super::*;
     use crate::state::section::Section;
 
-    fn change(id: Option<u64>, base: u64, state: AlertState, incident: u32) -> ControlCommand {
+    fn change(id: Option<u64>, base: u64, state: AlertState, incident: u32) -> AlertChange {
         let alert = Alert {
             fingerprint: 7,
             rule: "C1".into(),
@@ -287,14 +250,11 @@ mod tests {
             fired_at: (incident > 0).then_some(Timestamp::from_micros(1)),
             ..Alert::default()
         };
-        ControlCommand::Alert(Box::new(AlertCommand::Evaluated {
-            at: Timestamp::from_micros(1),
-            changes: vec![AlertChange { id, base, alert }],
-        }))
+        AlertChange { id, base, alert }
     }
 
-    fn is_done(alerts: &mut Alerts, command: &ControlCommand) -> bool {
-        matches!(alerts.apply(command), Some(Ok(Reply::Done)))
+    fn is_done(alerts: &mut Alerts, change: &AlertChange) -> bool {
+        alerts.evaluated(std::slice::from_ref(change)).is_ok()
     }
 
     #[test]
@@ -343,8 +303,7 @@ mod tests {
             at: Timestamp::from_micros(2),
             note: "on it".into(),
         });
-        let acknowledge = ControlCommand::Alert(Box::new(AlertCommand::Acknowledge { id: 1, by }));
-        assert!(is_done(&mut alerts, &acknowledge));
+        assert_eq!(alerts.acknowledge(1, by.as_ref()), Ok(()));
         assert!(!is_done(
             &mut alerts,
             &change(Some(1), 1, AlertState::Resolved, 1)

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Tokens that a user has at a time.
@@ -80,12 +79,10 @@ impl ApiTokens {
     }
 }
 
-impl Domain for ApiTokens {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::ApiToken(command) = command else {
-            return None;
-        };
-        let done = match command {
+impl ApiTokens {
+    /// Applies a command, purely (SM-1).
+    pub(in crate::state) fn apply(&mut self, command: &ApiTokenCommand) -> Result<(), Refusal> {
+        match command {
             ApiTokenCommand::Create { id, token } => self.create(*id, token),
             ApiTokenCommand::Revoke { id } => self.0.remove(id).map(drop).ok_or(Refusal::NotFound),
             ApiTokenCommand::Used { id, at } => match self.0.get_mut(id) {
@@ -95,8 +92,7 @@ impl Domain for ApiTokens {
                 }
                 None => Err(Refusal::NotFound),
             },
-        };
-        Some(done.map(|()| Reply::Done))
+        }
     }
 }
 
@@ -106,7 +102,7 @@ plain_section!(ApiTokens, "api_tokens", FeatureLevel::PEOPLE);
 mod tests {
     use super::*;
 
-    fn create(id: u64, name: &str) -> ControlCommand {
+    fn create(id: u64, name: &str) -> ApiTokenCommand {
         let token = ApiToken {
             name: name.into(),
             user_id: 1,
@@ -116,21 +112,21 @@ mod tests {
             expires_at: None,
             last_used_at: None,
         };
-        ControlCommand::ApiToken(ApiTokenCommand::Create { id, token })
+        ApiTokenCommand::Create { id, token }
     }
 
     #[test]
     fn a_users_names_are_given_once_and_their_number_is_bounded() {
         let mut tokens = ApiTokens::default();
-        assert_eq!(tokens.apply(&create(1, "a")), Some(Ok(Reply::Done)));
-        assert_eq!(tokens.apply(&create(2, "a")), Some(Err(Refusal::Taken)));
-        assert_eq!(tokens.apply(&create(1, "b")), Some(Err(Refusal::Taken)));
+        assert_eq!(tokens.apply(&create(1, "a")), Ok(()));
+        assert_eq!(tokens.apply(&create(2, "a")), Err(Refusal::Taken));
+        assert_eq!(tokens.apply(&create(1, "b")), Err(Refusal::Taken));
         for n in 2..=MAX_PER_USER as u64 {
             let created = tokens.apply(&create(n, &n.to_string()));
-            assert_eq!(created, Some(Ok(Reply::Done)), "{n}");
+            assert_eq!(created, Ok(()), "{n}");
         }
         let more = tokens.apply(&create(1_000, "more"));
-        assert!(matches!(more, Some(Err(Refusal::Rule(_)))), "{more:?}");
+        assert!(matches!(more, Err(Refusal::Rule(_))), "{more:?}");
         tokens.revoke_all(1);
         assert!(tokens.0.is_empty());
     }

@@ -8,8 +8,6 @@ use std::collections::VecDeque;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::ControlCommand;
 use crate::feature_level::FeatureLevel;
 use crate::state::section::plain_section;
 
@@ -59,13 +57,6 @@ impl Audit {
     /// The entries with their numbers, oldest first.
     pub(in crate::state) fn entries(&self) -> impl DoubleEndedIterator<Item = (u64, &AuditEntry)> {
         self.entries.iter().map(|(id, entry)| (*id, entry))
-    }
-}
-
-impl Domain for Audit {
-    /// Entries come with the commands of other domains.
-    fn apply(&mut self, _command: &ControlCommand) -> Outcome {
-        None
     }
 }
 

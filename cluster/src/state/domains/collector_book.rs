@@ -10,9 +10,8 @@ use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::collectors::{Collector, Collectors, Registration};
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// The group of collectors that were given none.
@@ -354,13 +353,6 @@ impl CollectorBook {
             collectors.known.remove(&id);
             self.entries.remove(&id);
         }
-    }
-}
-
-impl Domain for CollectorBook {
-    /// Its commands change the registry too: the state applies them.
-    fn apply(&mut self, _command: &ControlCommand) -> Outcome {
-        None
     }
 }
 

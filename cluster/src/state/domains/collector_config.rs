@@ -6,10 +6,9 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
-use crate::state::ImageError;
+use crate::outcome::Refusal;
+use crate::state::image_error::ImageError;
 use crate::state::section::{Section, decode, encode};
 
 /// Versions kept of one configuration; the oldest go first.
@@ -124,18 +123,15 @@ impl CollectorConfigs {
     }
 }
 
-impl Domain for CollectorConfigs {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::CollectorConfig(command) = command else {
-            return None;
-        };
-        let done = match command {
+impl CollectorConfigs {
+    /// Applies a command, purely (SM-1).
+    pub(in crate::state) fn apply(&mut self, command: &ConfigCommand) -> Result<(), Refusal> {
+        match command {
             ConfigCommand::Store { .. } => self.store(command),
             ConfigCommand::Delete { target } => {
                 self.0.remove(target).map(drop).ok_or(Refusal::NotFound)
             }
-        };
-        Some(done.map(|()| Reply::Done))
+        }
     }
 }
 
@@ -159,15 +155,15 @@ impl Section for CollectorConfigs {
 mod tests {
     use super::*;
 
-    fn store(base: Option<u64>, text: &str) -> ControlCommand {
-        ControlCommand::CollectorConfig(ConfigCommand::Store {
+    fn store(base: Option<u64>, text: &str) -> ConfigCommand {
+        ConfigCommand::Store {
             target: ConfigTarget::Group("web".into()),
             base,
             text: text.into(),
             author: "ann".into(),
             comment: String::new(),
             at: Timestamp::from_micros(1),
-        })
+        }
     }
 
     #[test]
@@ -181,7 +177,7 @@ mod tests {
             (None, true),
         ] {
             let outcome = configs.apply(&store(base, "a = 1"));
-            let is_conflict = matches!(outcome, Some(Err(Refusal::Conflict(_))));
+            let is_conflict = matches!(outcome, Err(Refusal::Conflict(_)));
             assert_eq!(is_conflict, !is_stored, "{base:?}: {outcome:?}");
         }
         let versions = configs.versions(&ConfigTarget::Group("web".into()));
@@ -193,7 +189,7 @@ mod tests {
     fn a_section_is_read_again_and_old_versions_go() {
         let mut configs = CollectorConfigs::default();
         for n in 0..MAX_VERSIONS + 5 {
-            configs.apply(&store(None, &n.to_string()));
+            configs.apply(&store(None, &n.to_string())).unwrap();
         }
         let read = CollectorConfigs::read(1, &configs.write().unwrap()).unwrap();
         let target = ConfigTarget::Group("web".into());

@@ -6,9 +6,7 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
-use crate::state::ImageError;
+use crate::state::image_error::ImageError;
 use crate::state::record_head::RecordHead;
 use crate::state::section::{Section, decode, encode};
 
@@ -94,36 +92,6 @@ impl Collectors {
         set(&mut collector.hostname, hostname);
         set(&mut collector.version, version.unwrap_or_default());
         collector.registration = Some(registration);
-    }
-}
-
-impl Domain for Collectors {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        match command {
-            ControlCommand::RegisterCollector {
-                collector,
-                name,
-                hostname,
-                address,
-                version,
-                certificate_sha256,
-                at,
-            } => {
-                if !self.admits(*collector) {
-                    return Some(Err(Refusal::CollectorsFull));
-                }
-                let registration = Registration {
-                    name: name.clone(),
-                    address: address.clone(),
-                    certificate_sha256: *certificate_sha256,
-                    at: *at,
-                };
-                self.register(*collector, hostname, version.as_deref(), registration);
-            }
-            ControlCommand::LimitCollectors { max } => self.max = Some(*max),
-            _ => return None,
-        }
-        Some(Ok(Reply::Done))
     }
 }
 

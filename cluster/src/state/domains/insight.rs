@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Decisions that are remembered; the oldest goes first.
@@ -77,7 +76,7 @@ pub(in crate::state) struct Insight {
 }
 
 impl Insight {
-    fn change(&mut self, command: &InsightCommand) -> Result<(), Refusal> {
+    pub(in crate::state) fn apply(&mut self, command: &InsightCommand) -> Result<(), Refusal> {
         match command {
             InsightCommand::Decide { finding, decision } => {
                 self.decisions.insert(*finding, decision.clone());
@@ -99,15 +98,6 @@ impl Insight {
     }
 }
 
-impl Domain for Insight {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::Insight(command) = command else {
-            return None;
-        };
-        Some(self.change(command).map(|()| Reply::Done))
-    }
-}
-
 plain_section!(Insight, "insight", FeatureLevel::INSIGHT);
 
 #[cfg(test)]
@@ -115,14 +105,14 @@ mod tests {
     use super::*;
     use crate::state::section::Section;
 
-    fn decide(finding: u64, at: i64) -> ControlCommand {
+    fn decide(finding: u64, at: i64) -> InsightCommand {
         let decision = Decision {
             verdict: "dismissed".into(),
             note: String::new(),
             by: "ann".into(),
             at: Timestamp::from_micros(at),
         };
-        ControlCommand::Insight(Box::new(InsightCommand::Decide { finding, decision }))
+        InsightCommand::Decide { finding, decision }
     }
 
     #[test]
@@ -131,9 +121,9 @@ mod tests {
         for finding in 0..MAX_DECISIONS as u64 {
             // The highest id is the oldest.
             let at = 1_000_000 - i64::try_from(finding).unwrap();
-            insight.apply(&decide(finding, at));
+            insight.apply(&decide(finding, at)).unwrap();
         }
-        insight.apply(&decide(1_000_000, 2_000_000));
+        insight.apply(&decide(1_000_000, 2_000_000)).unwrap();
         assert_eq!(insight.decisions.len(), MAX_DECISIONS);
         let oldest = MAX_DECISIONS as u64 - 1;
         assert!(!insight.decisions.contains_key(&oldest));

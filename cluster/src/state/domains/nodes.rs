@@ -6,10 +6,9 @@ use pga_config::NodeId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
 use crate::member::Member;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Join tokens kept at a time; expired ones go first.
@@ -29,7 +28,7 @@ pub(in crate::state) struct Nodes {
 
 impl Nodes {
     /// Puts or corrects an address.
-    fn set(&mut self, member: Member) -> Result<(), Refusal> {
+    pub(in crate::state) fn set(&mut self, member: Member) -> Result<(), Refusal> {
         if self.retired.contains(&member.node) {
             return Err(Refusal::Retired);
         }
@@ -45,14 +44,19 @@ impl Nodes {
     }
 
     /// Retires an id for ever.
-    fn retire(&mut self, node: NodeId) {
+    pub(in crate::state) fn retire(&mut self, node: NodeId) {
         self.note(node);
         self.book.remove(&node);
         self.retired.insert(node);
     }
 
     /// Records a join token.
-    fn add_token(&mut self, token: [u8; 32], expires_at: Timestamp, at: Timestamp) {
+    pub(in crate::state) fn add_token(
+        &mut self,
+        token: [u8; 32],
+        expires_at: Timestamp,
+        at: Timestamp,
+    ) {
         self.tokens.retain(|_, expires_at| *expires_at > at);
         while self.tokens.len() >= MAX_TOKENS {
             self.tokens.pop_first();
@@ -61,7 +65,7 @@ impl Nodes {
     }
 
     /// Spends a join token for a fresh id.
-    fn use_token(
+    pub(in crate::state) fn use_token(
         &mut self,
         token: [u8; 32],
         quic: &str,
@@ -87,44 +91,6 @@ impl Nodes {
         self.tokens
             .get(token)
             .is_some_and(|expires_at| *expires_at > at)
-    }
-}
-
-impl Domain for Nodes {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let done = match command {
-            ControlCommand::AddJoinToken {
-                certificate_sha256,
-                expires_at,
-                at,
-            } => {
-                self.add_token(*certificate_sha256, *expires_at, *at);
-                Ok(Reply::Done)
-            }
-            ControlCommand::UseJoinToken {
-                certificate_sha256,
-                quic,
-                http,
-                at,
-            } => {
-                let node = self.use_token(*certificate_sha256, quic, http, *at);
-                node.map(Reply::NodeId)
-            }
-            ControlCommand::SetNode { node, quic, http } => {
-                let member = Member {
-                    node: *node,
-                    quic: quic.clone(),
-                    http: http.clone(),
-                };
-                self.set(member).map(|()| Reply::Done)
-            }
-            ControlCommand::RetireNode { node } => {
-                self.retire(*node);
-                Ok(Reply::Done)
-            }
-            _ => return None,
-        };
-        Some(done)
     }
 }
 

@@ -14,10 +14,8 @@ use pga_config::NodeId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::alerts::AlertCommand;
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Notifications kept that were sent or given up; the oldest go first.
@@ -148,7 +146,7 @@ pub(in crate::state) struct Notifications {
 }
 
 impl Notifications {
-    fn notify(
+    pub(in crate::state) fn notify(
         &mut self,
         queue: &[Notification],
         groups: &[(String, u64, GroupState)],
@@ -181,7 +179,7 @@ impl Notifications {
         Ok(())
     }
 
-    fn attempt(&mut self, attempt: &Attempt) -> Result<(), Refusal> {
+    pub(in crate::state) fn attempt(&mut self, attempt: &Attempt) -> Result<(), Refusal> {
         let found = self.by_id.values_mut().find(|one| one.key == attempt.key);
         let one = found.ok_or(Refusal::NotFound)?;
         if one.tries != attempt.tries || one.state.is_done() {
@@ -232,22 +230,6 @@ fn end(one: &mut Notification, outcome: &str) {
     }
 }
 
-impl Domain for Notifications {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::Alert(command) = command else {
-            return None;
-        };
-        let done = match &**command {
-            AlertCommand::Notify { queue, groups } => self.notify(queue, groups),
-            AlertCommand::Attempt(attempt) => self.attempt(attempt),
-            AlertCommand::Evaluated { .. }
-            | AlertCommand::Acknowledge { .. }
-            | AlertCommand::Comment { .. } => return None,
-        };
-        Some(done.map(|()| Reply::Done))
-    }
-}
-
 plain_section!(Notifications, "notifications", FeatureLevel::ALERTS);
 
 #[cfg(test)]
@@ -255,57 +237,52 @@ mod tests {
     use super::*;
     use crate::state::section::Section;
 
-    fn notify(base: u64) -> ControlCommand {
+    fn notify(outbox: &mut Notifications, base: u64) -> bool {
         let group = GroupState {
             sequence: base + 1,
             ..GroupState::default()
         };
-        ControlCommand::Alert(Box::new(AlertCommand::Notify {
-            queue: vec![Notification {
-                key: format!("key {base}"),
-                ..Notification::default()
-            }],
-            groups: vec![("1/db".into(), base, group)],
-        }))
+        let one = Notification {
+            key: format!("key {base}"),
+            ..Notification::default()
+        };
+        let groups = [("1/db".into(), base, group)];
+        outbox.notify(&[one], &groups).is_ok()
     }
 
-    fn attempt(tries: u32, step: AttemptStep) -> ControlCommand {
-        ControlCommand::Alert(Box::new(AlertCommand::Attempt(Attempt {
+    fn attempt(outbox: &mut Notifications, tries: u32, step: AttemptStep) -> bool {
+        let attempt = Attempt {
             key: "key 0".into(),
             tries,
             node: NodeId::new(1),
             at: Timestamp::from_micros(1),
             step,
-        })))
-    }
-
-    fn is_done(outbox: &mut Notifications, command: &ControlCommand) -> bool {
-        matches!(outbox.apply(command), Some(Ok(Reply::Done)))
+        };
+        outbox.attempt(&attempt).is_ok()
     }
 
     #[test]
     fn a_group_is_told_once_whoever_leads() {
         let mut outbox = Notifications::default();
-        assert!(is_done(&mut outbox, &notify(0)));
-        assert!(!is_done(&mut outbox, &notify(0)), "a second leader");
-        assert!(is_done(&mut outbox, &notify(1)));
+        assert!(notify(&mut outbox, 0));
+        assert!(!notify(&mut outbox, 0), "a second leader");
+        assert!(notify(&mut outbox, 1));
         assert_eq!(outbox.by_id.len(), 2);
     }
 
     #[test]
     fn a_group_is_forgotten_by_the_leader_that_knows_its_last_notification() {
-        let forget = |base: u64| {
-            let groups = vec![("1/db".into(), base, GroupState::default())];
-            let queue = Vec::new();
-            ControlCommand::Alert(Box::new(AlertCommand::Notify { queue, groups }))
+        let forget = |outbox: &mut Notifications, base: u64| {
+            let groups = [("1/db".into(), base, GroupState::default())];
+            outbox.notify(&[], &groups).is_ok()
         };
         let mut outbox = Notifications::default();
-        assert!(is_done(&mut outbox, &notify(0)));
-        assert!(!is_done(&mut outbox, &forget(7)), "it was told meanwhile");
+        assert!(notify(&mut outbox, 0));
+        assert!(!forget(&mut outbox, 7), "it was told meanwhile");
         assert_eq!(outbox.groups.len(), 1);
-        assert!(is_done(&mut outbox, &forget(1)));
+        assert!(forget(&mut outbox, 1));
         assert!(outbox.groups.is_empty());
-        assert!(is_done(&mut outbox, &notify(0)), "it begins anew");
+        assert!(notify(&mut outbox, 0), "it begins anew");
     }
 
     #[test]
@@ -318,19 +295,16 @@ mod tests {
             next_at,
         };
         let mut outbox = Notifications::default();
-        assert!(is_done(&mut outbox, &notify(0)));
-        assert!(is_done(&mut outbox, &attempt(0, AttemptStep::Begin)));
-        assert!(!is_done(&mut outbox, &attempt(0, AttemptStep::Begin)));
+        assert!(notify(&mut outbox, 0));
+        assert!(attempt(&mut outbox, 0, AttemptStep::Begin));
+        assert!(!attempt(&mut outbox, 0, AttemptStep::Begin));
         let again = Timestamp::from_micros(9);
-        assert!(is_done(&mut outbox, &attempt(1, failed(Some(again)))));
+        assert!(attempt(&mut outbox, 1, failed(Some(again))));
         assert_eq!(outbox.by_id[&1].next_at, again);
-        assert!(is_done(&mut outbox, &attempt(1, AttemptStep::Begin)));
-        assert!(
-            !is_done(&mut outbox, &attempt(1, sent())),
-            "the first sender"
-        );
-        assert!(is_done(&mut outbox, &attempt(2, sent())));
-        assert!(!is_done(&mut outbox, &attempt(2, AttemptStep::Begin)));
+        assert!(attempt(&mut outbox, 1, AttemptStep::Begin));
+        assert!(!attempt(&mut outbox, 1, sent()), "the first sender");
+        assert!(attempt(&mut outbox, 2, sent()));
+        assert!(!attempt(&mut outbox, 2, AttemptStep::Begin));
         assert_eq!(outbox.by_id[&1].attempts.len(), 2);
         let read = Notifications::read(1, &outbox.write().unwrap()).unwrap();
         assert_eq!(read, outbox);

@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::users::{User, Users};
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, NewUser, Refusal};
+use super::users::{NewUser, User, Users};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Stands in place of a password hash for a user who cannot log in: the first user of a cluster
@@ -226,13 +225,6 @@ impl People {
             return Err(Refusal::Rule("this is the last admin".to_owned()));
         }
         Ok(())
-    }
-}
-
-impl Domain for People {
-    /// Its commands change users too: the state applies them.
-    fn apply(&mut self, _command: &ControlCommand) -> Outcome {
-        None
     }
 }
 

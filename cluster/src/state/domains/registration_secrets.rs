@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Secrets at a time.
@@ -103,12 +102,13 @@ impl RegistrationSecrets {
     }
 }
 
-impl Domain for RegistrationSecrets {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::RegistrationSecret(command) = command else {
-            return None;
-        };
-        let done = match command {
+impl RegistrationSecrets {
+    /// Applies a command, purely (SM-1).
+    pub(in crate::state) fn apply(
+        &mut self,
+        command: &RegistrationSecretCommand,
+    ) -> Result<(), Refusal> {
+        match command {
             RegistrationSecretCommand::Create { id, secret } => self.create(*id, secret),
             RegistrationSecretCommand::Revoke { id } => match self.0.get_mut(id) {
                 Some(secret) => {
@@ -117,8 +117,7 @@ impl Domain for RegistrationSecrets {
                 }
                 None => Err(Refusal::NotFound),
             },
-        };
-        Some(done.map(|()| Reply::Done))
+        }
     }
 }
 
@@ -164,10 +163,10 @@ mod tests {
                 id: 1,
                 secret: secret(expires, max),
             };
-            secrets.apply(&ControlCommand::RegistrationSecret(create));
+            secrets.apply(&create).unwrap();
             if revoked {
                 let revoke = RegistrationSecretCommand::Revoke { id: 1 };
-                secrets.apply(&ControlCommand::RegistrationSecret(revoke));
+                secrets.apply(&revoke).unwrap();
             }
             let used: Vec<bool> = [10, 20, 30]
                 .iter()

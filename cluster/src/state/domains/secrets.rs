@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// The cluster's secrets; none until it is bootstrapped.
@@ -56,13 +55,6 @@ impl Secrets {
             None => Ok(()),
             Some(_) => Err(Refusal::AlreadyBootstrapped),
         }
-    }
-}
-
-impl Domain for Secrets {
-    /// They come with the bootstrap, which is the state's: it makes the first user too.
-    fn apply(&mut self, _command: &ControlCommand) -> Outcome {
-        None
     }
 }
 

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
 
 /// Sessions that a user has at a time; the oldest goes first.
@@ -121,12 +120,10 @@ impl Sessions {
     }
 }
 
-impl Domain for Sessions {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let ControlCommand::Session(command) = command else {
-            return None;
-        };
-        let done = match command {
+impl Sessions {
+    /// Applies a command, purely (SM-1).
+    pub(in crate::state) fn apply(&mut self, command: &SessionCommand) -> Result<(), Refusal> {
+        match command {
             SessionCommand::Begin {
                 session,
                 user_id,
@@ -154,8 +151,7 @@ impl Domain for Sessions {
                 self.0.remove(session);
                 Ok(())
             }
-        };
-        Some(done.map(|()| Reply::Done))
+        }
     }
 }
 
@@ -169,53 +165,53 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    fn begin(session: u128, user_id: i64, when: i64) -> ControlCommand {
-        ControlCommand::Session(SessionCommand::Begin {
+    fn begin(session: u128, user_id: i64, when: i64) -> SessionCommand {
+        SessionCommand::Begin {
             session,
             user_id,
             address: String::new(),
             expires_at: at(when + 100),
             at: at(when),
-        })
+        }
     }
 
-    fn refresh(session: u128, generation: u64, when: i64) -> ControlCommand {
-        ControlCommand::Session(SessionCommand::Refresh {
+    fn refresh(session: u128, generation: u64, when: i64) -> SessionCommand {
+        SessionCommand::Refresh {
             session,
             generation,
             expires_at: at(when + 100),
             at: at(when),
-        })
+        }
     }
 
     #[test]
     fn a_token_is_good_once_and_a_replay_ends_the_session() {
         let mut sessions = Sessions::default();
-        sessions.apply(&begin(1, 9, 0));
+        sessions.apply(&begin(1, 9, 0)).unwrap();
         for (name, command, want) in [
-            ("first", refresh(1, 0, 10), Ok(Reply::Done)),
-            ("next", refresh(1, 1, 20), Ok(Reply::Done)),
+            ("first", refresh(1, 0, 10), Ok(())),
+            ("next", refresh(1, 1, 20), Ok(())),
             ("replayed", refresh(1, 0, 30), Err(Refusal::Replayed)),
             ("the newest too", refresh(1, 2, 30), Err(Refusal::NotFound)),
         ] {
-            assert_eq!(sessions.apply(&command), Some(want), "{name}");
+            assert_eq!(sessions.apply(&command), want, "{name}");
         }
     }
 
     #[test]
     fn a_session_ends_by_itself() {
         let mut sessions = Sessions::default();
-        sessions.apply(&begin(1, 9, 0));
+        sessions.apply(&begin(1, 9, 0)).unwrap();
         let late = sessions.apply(&refresh(1, 0, 100));
-        assert_eq!(late, Some(Err(Refusal::NotFound)));
+        assert_eq!(late, Err(Refusal::NotFound));
     }
 
     #[test]
     fn a_users_oldest_session_makes_room() {
         let mut sessions = Sessions::default();
-        sessions.apply(&begin(7_777, 8, 0));
+        sessions.apply(&begin(7_777, 8, 0)).unwrap();
         for n in 0..=MAX_PER_USER as u128 {
-            sessions.apply(&begin(n, 9, n as i64 / 10));
+            sessions.apply(&begin(n, 9, n as i64 / 10)).unwrap();
         }
         assert_eq!(sessions.0.len(), MAX_PER_USER + 1);
         assert!(!sessions.0.contains_key(&0));

@@ -5,10 +5,22 @@ use std::collections::BTreeMap;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Outcome};
-use crate::command::{ControlCommand, NewUser, Refusal, Reply};
 use crate::feature_level::FeatureLevel;
+use crate::outcome::Refusal;
 use crate::state::section::plain_section;
+
+/// A user to be added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewUser {
+    /// Unique name.
+    pub username: String,
+    /// Mail address.
+    pub email: String,
+    /// `admin`, `user` or `viewer`.
+    pub role: String,
+    /// Argon2id PHC string.
+    pub password_hash: String,
+}
 
 /// A user of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,17 +81,6 @@ impl Users {
     }
 }
 
-impl Domain for Users {
-    fn apply(&mut self, command: &ControlCommand) -> Outcome {
-        let done = match command {
-            ControlCommand::AddUser { user, at } => self.add(user, *at).map(drop),
-            ControlCommand::LoggedIn { user_id, at } => self.logged_in(*user_id, *at),
-            _ => return None,
-        };
-        Some(done.map(|()| Reply::Done))
-    }
-}
-
 plain_section!(Users, "users", FeatureLevel::BASE);
 
 #[cfg(test)]
@@ -99,13 +100,10 @@ mod tests {
     fn a_name_is_given_once_and_ids_grow() {
         let at = Timestamp::from_micros(5);
         let mut users = Users::default();
-        let mut add = |name| {
-            let user = user(name);
-            users.apply(&ControlCommand::AddUser { user, at }).unwrap()
-        };
-        assert_eq!(add("ann"), Ok(Reply::Done));
+        let mut add = |name| users.add(&user(name), at).map(drop);
+        assert_eq!(add("ann"), Ok(()));
         assert_eq!(add("ann"), Err(Refusal::Taken));
-        assert_eq!(add("ben"), Ok(Reply::Done));
+        assert_eq!(add("ben"), Ok(()));
         let ids: Vec<i64> = users.0.values().map(|user| user.id).collect();
         assert_eq!(ids, [1, 2]);
     }
@@ -116,15 +114,11 @@ mod tests {
         users.add(&user("ann"), Timestamp::from_micros(1)).unwrap();
         for (at, last) in [(7, 7), (3, 7), (9, 9)] {
             let at = Timestamp::from_micros(at);
-            let login = ControlCommand::LoggedIn { user_id: 1, at };
-            assert_eq!(users.apply(&login), Some(Ok(Reply::Done)));
+            assert_eq!(users.logged_in(1, at), Ok(()));
             let noted = users.0["ann"].last_login;
             assert_eq!(noted, Some(Timestamp::from_micros(last)));
         }
-        let nobody = ControlCommand::LoggedIn {
-            user_id: 2,
-            at: Timestamp::from_micros(1),
-        };
-        assert_eq!(users.apply(&nobody), Some(Err(Refusal::NotFound)));
+        let nobody = users.logged_in(2, Timestamp::from_micros(1));
+        assert_eq!(nobody, Err(Refusal::NotFound));
     }
 }

@@ -2,9 +2,9 @@
 
 use pga_storage::Position;
 
-use super::ImageError;
 use crate::feature_level::ClusterLevel;
 use crate::state::domains::Domains;
+use crate::state::image_error::ImageError;
 use crate::state::section::{Section, Sections, decode, encode, put};
 use crate::state::{State, StateLimits};
 

@@ -9,12 +9,12 @@ use pga_config::CollectorId;
 use pga_storage::Position;
 use serde::{Deserialize, Serialize};
 
-use super::ImageError;
-use crate::command::UploadId;
 use crate::feature_level::ClusterLevel;
+use crate::proposal_id::UploadId;
 use crate::state::dedup::{WindowImage, Windows};
 use crate::state::domains::{Collector, Collectors, Domains, Nodes, Sealed, Secrets, User, Users};
 use crate::state::idempotency::{IdempotencyImage, IdempotencyKeys};
+use crate::state::image_error::ImageError;
 use crate::state::recent::{Recent, RecentImage};
 use crate::state::section::encode;
 use crate::state::uploads::{Upload, Uploads};

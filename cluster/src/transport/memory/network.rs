@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 
 use super::super::Service;
-use super::{Fate, LinkFaults, MemoryTransport, TraceEvent};
+use super::{Fate, LinkFaults, TraceEvent};
 
 /// The network between all nodes of one simulation.
 pub struct MemoryNetwork {
@@ -69,24 +69,23 @@ impl MemoryNetwork {
         })
     }
 
-    /// Starts an incarnation of `node` at `addr`, ending its former one. Snapshots arrive in
-    /// directories under `spool`.
-    pub fn attach(
-        self: &Arc<Self>,
+    /// Puts `node` at `addr`; its former incarnation ends.
+    pub(super) fn put(
+        &self,
         node: NodeId,
-        addr: impl Into<String>,
+        addr: String,
         spool: PathBuf,
         service: Arc<dyn Service>,
-    ) -> Arc<MemoryTransport> {
+    ) -> Arc<Attached> {
         self.detach(node);
         let attached = Arc::new(Attached {
-            addr: addr.into(),
+            addr,
             service,
             spool,
             incarnation: watch::Sender::new(true),
         });
         self.state().nodes.insert(node, Arc::clone(&attached));
-        Arc::new(MemoryTransport::new(Arc::clone(self), node, attached))
+        attached
     }
 
     /// Ends the incarnation of `node`: what it serves is dropped, what it takes part in breaks.

@@ -1,6 +1,7 @@
 //! One direction of a stream: a bounded queue of frames with the time at which each arrives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -8,12 +9,14 @@ use pga_config::NodeId;
 use pga_runtime::Instant;
 use tokio::sync::mpsc;
 
+use super::super::frame::MAX_FRAME_BYTES;
 use super::super::{
-    FrameReceiver, FrameSender, FrameSink, FrameSource, MAX_FRAME_BYTES, RefusalReason,
-    TransportError,
+    FrameReceiver, FrameSender, FrameSink, FrameSource, RefusalReason, TransportError,
 };
-use super::IDLE;
 use super::network::{Attached, MemoryNetwork};
+
+/// How long a stream stalls before it breaks: the idle timeout of the real transport.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// Frames on the way before the sender waits.
 const WINDOW: usize = 64;

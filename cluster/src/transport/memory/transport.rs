@@ -1,6 +1,7 @@
 //! One node's access to the simulated network.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use pga_config::NodeId;
 use pga_runtime::Instant;
 use tokio::time::{sleep, timeout_at};
 
+use super::super::frame::MAX_FRAME_BYTES;
 use super::super::snapshot::is_plain_name;
 use super::super::{
-    FrameReceiver, FrameSender, MAX_FRAME_BYTES, Peer, ReceivedFile, ReceivedSnapshot,
-    RefusalReason, RpcKind, ServiceError, SnapshotFile, Transport, TransportError,
+    FrameReceiver, FrameSender, Peer, ReceivedFile, ReceivedSnapshot, RefusalReason, RpcKind,
+    Service, ServiceError, SnapshotFile, Transport, TransportError,
 };
 use super::network::{Attached, MemoryNetwork};
 use super::stream::{Route, direction};
@@ -27,11 +29,25 @@ pub struct MemoryTransport {
     own: Arc<Attached>,
 }
 
-impl MemoryTransport {
-    pub(super) fn new(network: Arc<MemoryNetwork>, node: NodeId, own: Arc<Attached>) -> Self {
-        Self { network, node, own }
+impl MemoryNetwork {
+    /// Starts an incarnation of `node` at `addr`, ending its former one. Snapshots arrive in
+    /// directories under `spool`.
+    pub fn attach(
+        self: &Arc<Self>,
+        node: NodeId,
+        addr: impl Into<String>,
+        spool: PathBuf,
+        service: Arc<dyn Service>,
+    ) -> Arc<MemoryTransport> {
+        Arc::new(MemoryTransport {
+            own: self.put(node, addr.into(), spool, service),
+            network: Arc::clone(self),
+            node,
+        })
     }
+}
 
+impl MemoryTransport {
     fn reach(
         &self,
         peer: NodeId,

@@ -97,7 +97,7 @@ impl Dialer {
         (send, recv): (SendStream, RecvStream),
     ) -> (FrameWriter, FrameReader) {
         let bytes = self.metrics.bytes_of(&peer.to_string());
-        let limit = super::FRAME_LIMIT;
+        let limit = super::frame_io::FRAME_LIMIT;
         (
             FrameWriter::new(send, bytes.clone()),
             FrameReader::new(recv, limit, bytes),

@@ -11,9 +11,9 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::super::frame::MAX_FRAME_BYTES;
 use super::super::{
-    FrameReceiver, FrameSender, MAX_FRAME_BYTES, RefusalReason, RpcKind, SnapshotFile,
-    TransportError,
+    FrameReceiver, FrameSender, RefusalReason, RpcKind, SnapshotFile, TransportError,
 };
 use super::dialer::{Dialer, unreachable, until};
 use super::frame_io::{FrameReader, FrameWriter, StreamSink, StreamSource, broken};

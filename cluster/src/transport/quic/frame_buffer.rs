@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::frame_io::FrameError;
+use super::frame_error::FrameError;
 
 /// Bytes of a frame's length.
 pub(super) const LENGTH: usize = 4;

@@ -5,32 +5,21 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use pga_config::NodeId;
-use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
+use quinn::{RecvStream, SendStream, VarInt, WriteError};
 
+use super::super::frame::MAX_FRAME_BYTES;
 use super::super::metrics::PeerBytes;
-use super::super::{FrameSink, FrameSource, MAX_FRAME_BYTES, RefusalReason, TransportError};
+use super::super::{FrameSink, FrameSource, RefusalReason, TransportError};
 use super::frame_buffer::{FrameBuffer, LENGTH};
+use super::frame_error::FrameError;
 
 /// Most bytes in front of a body in the same frame.
 pub(super) const FRAME_OVERHEAD: usize = 64;
+/// Largest frame on the wire: a body and what stands in front of it.
+pub(super) const FRAME_LIMIT: usize = MAX_FRAME_BYTES + FRAME_OVERHEAD;
 /// Code of streams given up by this node.
 pub(super) const ABORTED: VarInt = VarInt::from_u32(1);
 const READ: usize = 256 << 10;
-
-/// Why a frame could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FrameError {
-    #[error("frame of {0} bytes")]
-    Length(usize),
-    #[error("stream ended inside a frame")]
-    Truncated,
-    #[error("stream ended early")]
-    Ended,
-    #[error("no frame in time")]
-    Late,
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
 
 /// Reads frames. Cancel safe.
 pub(super) struct FrameReader {

@@ -6,7 +6,7 @@ use pga_config::NodeId;
 
 use super::super::{RefusalReason, ServiceError, TransportError};
 use super::frame_buffer::{FrameBuffer, LENGTH};
-use super::frame_io::FrameError;
+use super::frame_error::FrameError;
 use super::wire::{Caller, Hello, HelloAnswer, PROTOCOL_VERSION, decode_answer, encode_answer};
 use crate::ClusterId;
 use crate::fuzz_engine::{Campaign, Dice, corpus, hash};

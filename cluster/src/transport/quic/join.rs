@@ -10,8 +10,9 @@ use quinn::{Endpoint, VarInt};
 use super::super::metrics::TransportMetrics;
 use super::super::{RpcKind, TransportError};
 use super::dialer::{Dialer, GOODBYE};
+use super::error::QuicError;
 use super::wire::Caller;
-use super::{QuicError, QuicLimits, tls};
+use super::{QuicLimits, tls};
 use crate::FeatureLevel;
 use crate::pki::{JoinAnswer, JoinBundle, JoinRequest, PkiError};
 

@@ -3,35 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::super::{FrameReceiver, FrameSender, Peer, RefusalReason, RpcKind, ServiceError};
-use super::QuicLimits;
-use super::frame_io::{FrameError, FrameReader, FrameWriter, StreamSink, StreamSource};
-use super::server::{Server, fits};
+use super::frame_error::FrameError;
+use super::frame_io::{FrameReader, FrameWriter, StreamSink, StreamSource};
+use super::gate::Gate;
+use super::server::Server;
 use super::snapshot_receive::{ReceiveError, receive};
-use super::wire::{OPEN_CALL, OPEN_SNAPSHOT, OPEN_STREAM, encode_answer};
+use super::wire::{OPEN_CALL, OPEN_SNAPSHOT, OPEN_STREAM, encode_answer, fits};
 
 /// Most a joiner may send.
 const JOIN_BYTES: usize = 64 << 10;
-
-/// Bounds of one connection.
-pub(super) struct Gate {
-    calls: Semaphore,
-    consensus: Semaphore,
-    streams: Semaphore,
-}
-
-impl Gate {
-    pub(super) fn new(limits: &QuicLimits) -> Self {
-        Self {
-            calls: Semaphore::new(limits.calls),
-            consensus: Semaphore::new(limits.consensus_calls),
-            streams: Semaphore::new(limits.streams),
-        }
-    }
-}
 
 type Answer = Result<Bytes, ServiceError>;
 

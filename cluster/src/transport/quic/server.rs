@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use pga_config::NodeId;
 use quinn::{Connection, Endpoint, Incoming, VarInt};
 use rustls::pki_types::CertificateDer;
@@ -17,8 +16,8 @@ use super::super::{Peer, RefusalReason, Service};
 use super::QuicLimits;
 use super::dialer::GOODBYE;
 use super::frame_io::{FrameReader, FrameWriter};
+use super::gate::Gate;
 use super::refusal_log::{RefusalLog, reason_of};
-use super::serve_stream::Gate;
 use super::wire::{Caller, Hello, HelloAnswer, PROTOCOL_VERSION};
 use crate::ClusterId;
 use crate::pki::{is_for_name, join_server_name, node_server_name, thumbprint};
@@ -214,7 +213,7 @@ impl Server {
                 Some(ended) = serving.join_next() => note_panic(ended),
                 stream = connection.accept_bi() => match stream {
                     Ok((send, recv)) => {
-                        let reader = FrameReader::new(recv, super::FRAME_LIMIT, bytes.clone());
+                        let reader = FrameReader::new(recv, super::frame_io::FRAME_LIMIT, bytes.clone());
                         let writer = FrameWriter::new(send, bytes.clone());
                         let (server, gate) = (Arc::clone(self), Arc::clone(&gate));
                         serving.spawn(server.serve_stream(gate, peer, writer, reader));
@@ -244,9 +243,4 @@ fn note_panic(ended: Result<(), JoinError>) {
     {
         tracing::error!(%error, "a task of the transport panicked");
     }
-}
-
-/// Bytes of an answer or a request that never fit are not worth sending.
-pub(super) fn fits(body: &Bytes) -> bool {
-    body.len() <= super::super::MAX_FRAME_BYTES
 }

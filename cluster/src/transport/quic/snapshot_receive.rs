@@ -12,7 +12,8 @@ use tokio::io::AsyncWriteExt;
 use super::super::snapshot::is_plain_name;
 use super::super::{ReceivedFile, ReceivedSnapshot};
 use super::exchange::{CHUNK_BYTES, MAX_FILES};
-use super::frame_io::{FrameError, FrameReader};
+use super::frame_error::FrameError;
+use super::frame_io::FrameReader;
 use super::wire::{SNAPSHOT_CHUNK, SNAPSHOT_END, SNAPSHOT_FILE};
 
 /// Names of directories that this module makes, and removes at start if a crash left them.

@@ -11,7 +11,8 @@ use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 
-use super::{QuicError, QuicLimits};
+use super::QuicLimits;
+use super::error::QuicError;
 use crate::pki::Identity;
 
 /// Protocol name both ends must offer.

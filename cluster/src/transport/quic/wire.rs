@@ -183,6 +183,11 @@ fn refusal_of(code: u8, text: &str) -> RefusalReason {
     }
 }
 
+/// Bytes of an answer or a request that never fit are not worth sending.
+pub(super) fn fits(body: &Bytes) -> bool {
+    body.len() <= super::super::frame::MAX_FRAME_BYTES
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,8 @@
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 
-use crate::command::{Command, ControlCommand, NewUser};
+use crate::command::{Command, ControlCommand};
+use crate::state::NewUser;
 use crate::state::{
     ApiToken, ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand, ConfigTarget,
     PeopleCommand, Registration, RegistrationSecret, RegistrationSecretCommand, SessionCommand,

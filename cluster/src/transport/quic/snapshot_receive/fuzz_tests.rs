@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::BufMut;
 
-use super::super::FRAME_LIMIT;
 use super::super::frame_buffer::FrameBuffer;
+use super::super::frame_io::FRAME_LIMIT;
 use super::*;
 use crate::fuzz_engine::{Campaign, Dice, corpus, hash};
 
