@@ -64,6 +64,50 @@ async function busiest(page) {
   throw new Error("no statement was told of in 90 s");
 }
 
+/** A plan of a statement, as a collector sends it: one bad estimate, and a scan that keeps little. */
+async function sendPlan(page, hash) {
+  const scan = {
+    "Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "orders", Alias: "orders", Filter: "(customer_id = $1)", "Startup Cost": 0, "Total Cost": 3500,
+    "Plan Rows": 10, "Plan Width": 8, "Actual Startup Time": 0.1, "Actual Total Time": 90, "Actual Rows": 2000, "Actual Loops": 1, "Rows Removed by Filter": 198000,
+    "Shared Hit Blocks": 100, "Shared Read Blocks": 1567,
+  };
+  const sort = {
+    "Node Type": "Sort", "Sort Key": ["created_at DESC"], "Startup Cost": 3600, "Total Cost": 3610, "Plan Rows": 10, "Plan Width": 8, "Actual Startup Time": 100, "Actual Total Time": 100,
+    "Actual Rows": 2000, "Actual Loops": 1, "Shared Hit Blocks": 100, "Shared Read Blocks": 1567, Plans: [scan],
+  };
+  const status = await page.evaluate(async ([hash, plan]) => {
+    const all = await (await fetch("/api/v1/collectors")).json();
+    const token = document.cookie.match(/csrf_token=([^;]*)/)[1];
+    const body = JSON.stringify({ collector_id: all.data[0].id, query_hash: 0, plan_json: plan }).replace('"query_hash":0', `"query_hash":${hash}`);
+    const answer = await fetch("/api/v1/internal/explain-plans", { method: "POST", body, headers: { "Content-Type": "application/json", "X-CSRF-Token": token } });
+    return answer.status;
+  }, [hash, { Plan: sort, "Execution Time": 100 }]);
+  if (status !== 201) problems.push(`a plan was answered ${status}`);
+}
+
+/** The tree of a statement's plan: shares, what is off, findings at their node, the text to copy. */
+async function planTree(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  const page = await context.newPage();
+  watch(page, base);
+  await page.goto(base);
+  await login(page, admin);
+  const hash = await busiest(page);
+  await sendPlan(page, hash);
+  await page.goto(`${base}/servers/1/queries/${hash}`);
+  const tree = page.locator(".plan").first();
+  await tree.getByText("Seq Scan on orders").first().waitFor({ timeout: 20_000 });
+  const line = tree.locator("tr", { hasText: "Seq Scan on orders" });
+  for (const text of ["90.0 %", "200 × more", "seq scan selective", "198,000 rows thrown away"]) {
+    if (!(await line.textContent()).includes(text)) problems.push(`the plan's node does not say ${text}`);
+  }
+  await tree.getByText("Copy plan").click();
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  if (copied.Plan["Node Type"] !== "Sort") problems.push("the copied plan is another one");
+  await context.close();
+}
+
 async function accessible(page, name) {
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {
@@ -166,6 +210,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
+  await planTree(browser, cluster);
   for (const scheme of ["light", "dark"]) await everyPage(browser, cluster, scheme);
   await interactions(browser, cluster);
 } finally {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "./api";
 import { ago, bytes, count, csv, millis } from "./format";
+import { offBy, type Plan, type PlanNode, rowsOf } from "./plan";
 import { stack } from "./stack";
 
 describe("figures for people", () => {
@@ -26,5 +27,32 @@ describe("query ids", () => {
 describe("stacked lines", () => {
   it("stand on those before them", () => {
     expect(stack([{ label: "a", values: [1, null] }, { label: "b", values: [2, 3] }])).toEqual([[1, 0], [3, 3]]);
+  });
+});
+
+describe("a plan", () => {
+  const node = (kind: string, cost: number, rows: number, actual: PlanNode["actual"], children: PlanNode[] = []) =>
+    ({
+      id: 0, kind, role: "outer", subplan: null, actual, children, conditions: [], buffers: null, work: {},
+      target: { schema: null, relation: null, alias: null, index: null, cte: null, function: null },
+      shape: { join_type: null, partial_mode: null, strategy: null, operation: null, is_parallel: false },
+      keys: { sort: [], presorted: [], group: [], cache: [] },
+      estimate: { startup_cost: 0, total_cost: cost, rows, width: 8 },
+    }) as PlanNode;
+  const ran = (rows: number, loops: number, total_ms: number, self_ms: number, processes = 1) => ({ rows, loops, total_ms, self_ms, processes, removed_by_filter: 0, removed_by_join_filter: 0 });
+  const plan = (root: PlanNode) => ({ tree: { root, execution_ms: null, planning_ms: null } }) as Plan;
+
+  it("says what each node took of the whole, and how far the planner was off", () => {
+    const below = node("Seq Scan", 80, 10, ran(4000, 2, 150, 150, 2));
+    const rows = rowsOf(plan(node("Gather", 100, 10, ran(4000, 1, 100, 25), [below])));
+    expect(rows.map((row) => [row.lead + row.title, row.share, row.expected, offBy(row.off)])).toEqual([
+      ["Gather", 0.25, 10, "400 × more"],
+      ["└─ Seq Scan", 0.75, 20, "200 × more"],
+    ]);
+  });
+
+  it("has shares of the cost where it never ran", () => {
+    const rows = rowsOf(plan(node("Sort", 100, 10, null, [node("Seq Scan", 80, 10, null)])));
+    expect(rows.map((row) => [row.share, row.rows, row.off])).toEqual([[0.2, null, null], [0.8, null, null]]);
   });
 });

@@ -37,6 +37,22 @@ export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) =
   );
 }
 
+/** A button that copies a text, and says that it did. */
+export function Copy({ text, name }: { text: () => string; name: string }) {
+  const [said, say] = useState("");
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      say("Copied");
+    } catch {
+      // Without TLS a browser has no clipboard but on its own host.
+      say("The browser allows no copy here");
+    }
+    setTimeout(() => say(""), 1500);
+  };
+  return <button type="button" onClick={() => void copy()}>{said || name}</button>;
+}
+
 export interface Column<T> {
   name: string;
   /** What is shown; a column without a value of its own is neither sorted nor exported. */
@@ -52,7 +68,6 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
   const args = place.value.args;
   const [sort, filter] = [args.get(`${id}.sort`) ?? "", args.get(`${id}.filter`) ?? ""];
   const [limit, setLimit] = useState(FIRST);
-  const [copied, setCopied] = useState(false);
   const shown = useMemo(() => {
     const text = filter.toLowerCase();
     const has = (row: T) => columns.some((column) => String(column.value?.(row) ?? "").toLowerCase().includes(text));
@@ -67,12 +82,10 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
     }
     return found;
   }, [rows, columns, sort, filter]);
-  const copy = async () => {
+  const text = () => {
     const exported = columns.filter((column) => column.value);
     const cells = shown.map((row) => exported.map((column) => column.value?.(row)));
-    await navigator.clipboard.writeText(csv(exported.map((column) => column.name), cells));
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
+    return csv(exported.map((column) => column.name), cells);
   };
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
@@ -85,8 +98,8 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
           value={filter}
           onInput={(event) => go(withArgs({ [`${id}.filter`]: event.currentTarget.value || null }), true)}
         />
-        <span class="muted">{shown.length} rows</span>
-        <button type="button" onClick={copy}>{copied ? "Copied" : "Copy CSV"}</button>
+        <span class="muted">{shown.length === 1 ? "1 row" : `${shown.length} rows`}</span>
+        <Copy text={text} name="Copy CSV" />
       </div>
       <div class="scroll" tabIndex={0}>
         <table>

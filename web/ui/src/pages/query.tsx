@@ -1,14 +1,13 @@
-import { useState } from "preact/hooks";
 import { Chart } from "../chart";
 import { useData } from "../data";
 import { count, millis, percent } from "../format";
-import { range, setRange, Show } from "../parts";
+import { Copy, range, setRange, Show } from "../parts";
+import { Plans } from "./plans";
 import type { Stats } from "./queries";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 function Body({ server, hash }: { server: ServerDetail; hash: string }) {
   const { from, to } = range();
-  const [copied, setCopied] = useState(false);
   const window = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
   const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=10000&${window}`;
   const found = useData<{ data: Stats[] }>(path, 15);
@@ -22,16 +21,11 @@ function Body({ server, hash }: { server: ServerDetail; hash: string }) {
         const [calls, total] = [sum((point) => point.calls), sum((point) => point.total_time)];
         const [hit, read] = [sum((point) => point.shared_blks_hit), sum((point) => point.shared_blks_read)];
         const text = data[data.length - 1].query_text;
-        const copy = async () => {
-          await navigator.clipboard.writeText(text);
-          setCopied(true);
-          setTimeout(() => setCopied(false), 1500);
-        };
         return (
           <>
             <pre class="sql" tabIndex={0}>{text}</pre>
             <div class="tools">
-              <button type="button" onClick={copy}>{copied ? "Copied" : "Copy SQL"}</button>
+              <Copy text={() => text} name="Copy SQL" />
               <span class="muted">query id {hash}, database {data[0].database_name}</span>
             </div>
             <div class="cards">
@@ -55,5 +49,10 @@ function Body({ server, hash }: { server: ServerDetail; hash: string }) {
 }
 
 export function Query({ id, hash }: { id: string; hash: string }) {
-  return <ServerHead id={id}>{(server) => <Body server={server} hash={hash} />}</ServerHead>;
+  return <ServerHead id={id}>{(server) => (
+    <>
+      <Body server={server} hash={hash} />
+      <Plans hash={hash} />
+    </>
+  )}</ServerHead>;
 }
