@@ -10,6 +10,7 @@ use crate::auth::{FailureLimit, Passwords};
 use crate::bad_elements::BadElements;
 use crate::budget::Budget;
 use crate::metrics::WebMetrics;
+use crate::node_addresses::NodeAddresses;
 use crate::options::WebOptions;
 use crate::push_queue::PushQueue;
 
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) passwords: Passwords,
     pub(crate) failures: FailureLimit,
     pub(crate) bad_elements: BadElements,
+    pub(crate) nodes: NodeAddresses,
     pub(crate) started: Instant,
 }
 
@@ -56,6 +58,7 @@ impl Context {
             passwords,
             failures,
             bad_elements: BadElements::default(),
+            nodes: NodeAddresses::default(),
             started: pga_runtime::now(),
         }
     }

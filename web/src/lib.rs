@@ -20,6 +20,7 @@ mod decode;
 mod gauge;
 mod metrics;
 pub mod new_user;
+mod node_addresses;
 mod node_api;
 mod options;
 mod protocol;

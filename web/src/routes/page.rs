@@ -25,10 +25,11 @@ use crate::reply::content;
 
 const SCRIPT: &[u8] = include_bytes!("../../ui/dist/app.js");
 const STYLE: &[u8] = include_bytes!("../../ui/dist/app.css");
-/// What the page may do: talk to its own node, and nothing else.
+/// What the page may do, before the addresses that it may ask: those of nodes, to see which of them
+/// answer while its own is away.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
-    connect-src 'self'; form-action 'self'; img-src 'self' data:; base-uri 'none'; \
-    frame-ancestors 'none'";
+    form-action 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; \
+    connect-src 'self'";
 
 /// A file, plain and packed.
 struct File {
@@ -76,7 +77,7 @@ const fn page(path: &'static str) -> Route {
     Route::get(path, "page", Access::Anyone)
         .does(
             "Shows the web page.",
-            Handler::Plain(|ask| Box::pin(async move { Ok(document(&ask.headers)) })),
+            Handler::Plain(|ask| Box::pin(document(ask))),
         )
         .answers(Content::Html)
 }
@@ -86,9 +87,12 @@ pub(super) const ROUTES: &[Route] = &[
     page("/alerts"),
     page("/alerts/rules"),
     page("/alerts/channels"),
+    page("/alerts/silences"),
     page("/cluster"),
     page("/collectors"),
     page("/people"),
+    page("/account"),
+    page("/collectors/{id}"),
     page("/audit"),
     page("/servers/{id}"),
     page("/servers/{id}/why"),
@@ -96,6 +100,7 @@ pub(super) const ROUTES: &[Route] = &[
     page("/servers/{id}/queries"),
     page("/servers/{id}/queries/{hash}"),
     page("/servers/{id}/tables"),
+    page("/servers/{id}/snapshots"),
     page("/servers/{id}/advice"),
     page("/servers/{id}/unusual"),
     page("/servers/{id}/logs"),
@@ -108,13 +113,17 @@ pub(super) const ROUTES: &[Route] = &[
         .answers(Content::Text),
 ];
 
-fn document(headers: &HeaderMap) -> Response {
-    let mut response = file(headers, &DOCUMENT, "text/html; charset=utf-8", "no-cache");
-    let policy = HeaderValue::from_static(POLICY);
+async fn document(ask: RequestContext) -> Outcome {
+    let html = "text/html; charset=utf-8";
+    let mut response = file(&ask.headers, &DOCUMENT, html, "no-cache");
+    let nodes = ask.context.nodes.of(&*ask.context.api).await;
+    let policy = format!("{POLICY} {}", nodes.join(" "));
+    let policy = HeaderValue::try_from(policy.trim_end())
+        .unwrap_or_else(|_| HeaderValue::from_static(POLICY));
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy);
-    response
+    Ok(response)
 }
 
 fn asset(ask: &RequestContext) -> Outcome {

@@ -29,10 +29,18 @@ async function demo(dir) {
   return { child, ...JSON.parse(line) };
 }
 
-function watch(page, base) {
+/** With PGANALYTICS_TEST_DIST the page is that of the folder dist, so that the program need not be built anew. */
+async function fresh(context) {
+  if (!process.env.PGANALYTICS_TEST_DIST) return;
+  for (const [name, type] of [["app.js", "text/javascript"], ["app.css", "text/css"]]) {
+    await context.route(`**/ui/*/${name}`, (route) => route.fulfill({ path: join(root, "web/ui/dist", name), contentType: type }));
+  }
+}
+
+/** A browser writes each refused answer on the console; `refusals` are those that are asked for. */
+function watch(page, base, refusals = /status of 401/) {
   page.on("console", (message) => {
-    // A browser writes each refused login there; the page handles it.
-    if (message.type() === "error" && !message.text().includes("401")) problems.push(`console: ${message.text()}`);
+    if (message.type() === "error" && !refusals.test(message.text())) problems.push(`console: ${message.text()}`);
   });
   page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
   page.on("request", (request) => {
@@ -80,6 +88,12 @@ async function sendPlan(page, hash) {
     const token = document.cookie.match(/csrf_token=([^;]*)/)[1];
     const body = JSON.stringify({ collector_id: all.data[0].id, query_hash: 0, plan_json: plan }).replace('"query_hash":0', `"query_hash":${hash}`);
     const answer = await fetch("/api/v1/internal/explain-plans", { method: "POST", body, headers: { "Content-Type": "application/json", "X-CSRF-Token": token } });
+    // What is accepted is on a quorum; a moment later it is in the store.
+    for (let tries = 0; tries < 50; tries++) {
+      const { count } = await (await fetch(`/api/v1/queries/${hash}/explain/history`)).json();
+      if (count > 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     return answer.status;
   }, [hash, { Plan: sort, "Execution Time": 100 }]);
   if (status !== 201) problems.push(`a plan was answered ${status}`);
@@ -89,6 +103,7 @@ async function sendPlan(page, hash) {
 async function planTree(browser, { nodes, admin }) {
   const base = nodes[0].http;
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  await fresh(context);
   const page = await context.newPage();
   watch(page, base);
   await page.goto(base);
@@ -120,6 +135,7 @@ async function accessible(page, name) {
 async function everyPage(browser, { nodes, admin }, scheme) {
   const base = nodes[0].http;
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1360, height: 900 } });
+  await fresh(context);
   const page = await context.newPage();
   watch(page, base);
   await page.goto(`${base}/servers/1/queries?hours=6`);
@@ -144,8 +160,10 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     rules: ["/alerts/rules", "lock_blocking"],
     channels: ["/alerts/channels", "New channel"],
     cluster: ["/cluster", "all nodes answer"],
+    silences: ["/alerts/silences", "New maintenance window"],
     collectors: ["/collectors", "Make a registration secret"],
     people: ["/people", "admin@"],
+    account: ["/account", "Make a token"],
     audit: ["/audit", "Audit log"],
   };
   for (const [name, [path, text]] of Object.entries(pages)) {
@@ -169,10 +187,219 @@ async function everyPage(browser, { nodes, admin }, scheme) {
   await context.close();
 }
 
-/** Keys, a wrong password, an ended session, and the node going away below an open page. */
+/** What another time had: the same figures, with half of the calls, as they stand a day later. */
+async function yesterday(page) {
+  await page.route(/\/queries\/.*(from|start_time)=/, async (route) => {
+    const url = new URL(route.request().url());
+    const from = Date.parse(url.searchParams.get("from"));
+    if (Date.now() - from < 20 * 3_600_000) return route.continue();
+    for (const name of ["from", "to"]) url.searchParams.set(name, new Date(Date.parse(url.searchParams.get(name)) + 86_400_000).toISOString());
+    const answer = await route.fetch({ url: url.href });
+    const text = (await answer.text()).replace(/"calls":(\d+)/g, (_, calls) => `"calls":${Number(calls) / 2}`);
+    await route.fulfill({ response: answer, body: text.replace(/"time":"([^"]*)"/g, (_, time) => `"time":"${new Date(Date.parse(time) - 86_400_000).toISOString()}"`) });
+  });
+}
+
+/** Compare with a day before, in the list and in the charts; zones; the values of a chart as a table. */
+async function comparing(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext({ timezoneId: "Asia/Kolkata" });
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base);
+  await page.goto(base);
+  await login(page, admin);
+  const hash = await busiest(page);
+  await yesterday(page);
+  await page.goto(`${base}/servers/1/queries`);
+  await page.getByLabel("Compare with").selectOption("day");
+  await page.waitForURL(/compare=day/);
+  await page.getByRole("columnheader", { name: "Δ calls" }).waitFor();
+  await page.locator("td", { hasText: "+ 100 %" }).first().waitFor();
+  await page.locator(`a[href*="/queries/${hash}"]`).first().click();
+  await page.waitForURL(/queries\/.*compare=day/);
+  await page.getByText("a day before (+ 100 %)").first().waitFor();
+  await page.getByText("calls, a day before").waitFor();
+  await page.screenshot({ path: join(shots, "query-compared.png"), fullPage: true });
+  // The zone goes along to every place, and its times are those of the zone.
+  const newest = async () => {
+    await page.getByRole("button", { name: "Table" }).first().click();
+    const text = await page.locator(".values td").first().textContent();
+    await page.getByRole("button", { name: "Table" }).first().click();
+    return text;
+  };
+  const local = await newest();
+  await page.getByLabel("Time zone").selectOption("utc");
+  await page.waitForURL(/zone=utc/);
+  const utc = await newest();
+  const apart = Date.parse(`${local.replace(" ", "T")}Z`) - Date.parse(`${utc.replace(" ", "T")}Z`);
+  if (Math.abs(apart - 5.5 * 3_600_000) > 120_000) problems.push(`Kolkata and UTC are ${apart} ms apart: ${local}, ${utc}`);
+  await page.getByRole("link", { name: "Logs" }).click();
+  if (!page.url().includes("zone=utc")) problems.push(`the zone is lost at ${page.url()}`);
+  await context.close();
+}
+
+/** Ten thousand rows: few of them in the document, found by the keyboard, sorted and filtered at once. */
+async function longLists(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext({ viewport: { width: 1360, height: 900 } });
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base);
+  await page.route(/\/databases\?limit/, (route) => {
+    const table = Array.from({ length: 10_000 }, (_, n) => ({ database_name: "shop", schema_name: "public", table_name: `table_${n}`, n_live_tup: n, n_dead_tup: 0, total_size: n * 8192 }));
+    return route.fulfill({ json: { data: { table } } });
+  });
+  await page.goto(`${base}/servers/1`);
+  await login(page, admin);
+  await page.getByText("Commits per second").waitFor({ timeout: 60_000 });
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await page.getByText("10000 rows").waitFor();
+  const list = page.locator(".table").first();
+  const rows = () => list.locator("tbody tr:not(.space)").count();
+  if ((await rows()) >= 60) problems.push(`${await rows()} rows of 10,000 are in the document`);
+  await list.getByRole("button", { name: "Size" }).click();
+  await list.getByText("public.table_9999").waitFor();
+  await list.locator(".scroll").evaluate((box) => box.scrollTo(0, box.scrollHeight));
+  await list.getByText("public.table_0", { exact: true }).waitFor();
+  if ((await rows()) >= 60) problems.push(`${await rows()} rows are in the document after scrolling`);
+  await page.keyboard.press("/");
+  await page.keyboard.type("table_777");
+  await list.getByText("11 rows").waitFor();
+  const took = await page.evaluate(async () => {
+    const field = document.querySelector("input[type=search]");
+    const start = performance.now();
+    field.value = "table_5";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    return performance.now() - start;
+  });
+  if (took > 300) problems.push(`filtering 10,000 rows took ${took} ms`);
+  await page.keyboard.press("Escape");
+  await page.getByText("10000 rows").waitFor();
+  await page.keyboard.press("?");
+  const dialog = page.getByRole("dialog", { name: "Keys" });
+  await dialog.getByText("Why slow now").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  console.log(`page: 10,000 rows filtered in ${took.toFixed(0)} ms`);
+  await context.close();
+}
+
+/** What an admin does: configuration with versions, people, tokens, secrets, a mail channel, a window. */
+async function administration(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext();
+  await fresh(context);
+  const page = await context.newPage();
+  // A configuration that is none is stored on purpose.
+  watch(page, base, /status of 40[01]/);
+  await page.goto(`${base}/collectors`);
+  await login(page, admin);
+  const sure = async (row, name) => {
+    await row.getByRole("button", { name }).click();
+    await row.getByRole("button", { name }).click();
+  };
+  await page.getByRole("button", { name: "default" }).click();
+  await page.getByRole("button", { name: "Write one" }).click();
+  await page.getByLabel("Configuration (TOML)").fill("no TOML");
+  await page.getByRole("button", { name: "Store as version 1" }).click();
+  await page.locator("form[aria-label^=Edit] .error").waitFor();
+  await page.getByLabel("Configuration (TOML)").fill("[collector]\ninterval = 30\n");
+  await page.getByLabel("Why").fill("slower");
+  await page.getByRole("button", { name: "Store as version 1" }).click();
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("Configuration (TOML)").fill("[collector]\ninterval = 60\n");
+  await page.getByRole("button", { name: "Store as version 2" }).click();
+  const versions = page.locator("tbody tr", { hasText: "slower" });
+  await versions.getByRole("button", { name: "Against the newest" }).click();
+  const diff = page.locator(".diff");
+  await diff.getByText("-interval = 30").waitFor();
+  await diff.getByText("+interval = 60").waitFor();
+  await page.screenshot({ path: join(shots, "configuration.png"), fullPage: true });
+  await sure(versions, "Go back to it");
+  await page.locator("tbody tr", { hasText: "back to version 1" }).waitFor();
+
+  await page.getByRole("button", { name: "Make a registration secret" }).click();
+  await page.getByText("--registration-secret").waitFor();
+  const secret = page.locator("tbody tr", { hasText: "0 of 10" });
+  await sure(secret, "Revoke");
+  await page.locator("tbody tr", { hasText: "revoked" }).waitFor();
+
+  await page.goto(`${base}/people`);
+  await page.getByLabel("Name to log in with").fill("erika");
+  await page.getByLabel("Mail", { exact: true }).fill("erika@example.org");
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByText("Password of erika:").waitFor();
+  const erika = page.locator("tbody tr", { hasText: "erika" });
+  await erika.getByLabel("Role of erika").selectOption("viewer");
+  await erika.getByRole("button", { name: "Disable" }).click();
+  await erika.getByRole("button", { name: "Enable" }).click();
+  const told = () => page.locator(".once pre").textContent();
+  const first = await told();
+  await sure(erika, "New password");
+  await page.waitForFunction((first) => document.querySelector(".once pre").textContent !== first, first);
+  const password = await told();
+
+  // A viewer is offered nothing that a viewer may not do.
+  const other = await browser.newContext();
+  await fresh(other);
+  const viewer = await other.newPage();
+  watch(viewer, base);
+  await viewer.goto(`${base}/collectors`);
+  await login(viewer, { username: "erika", password });
+  await viewer.getByRole("columnheader", { name: "Collector" }).waitFor();
+  if (await viewer.getByText("Make a registration secret").count()) problems.push("a viewer is offered a registration secret");
+  await viewer.goto(`${base}/account`);
+  await viewer.getByLabel("What it is for").fill("a dashboard");
+  await viewer.getByRole("button", { name: "Make a token" }).click();
+  const token = await viewer.locator(".once pre").textContent();
+  const asked = () => viewer.request.get(`${base}/api/v1/servers`, { headers: { Authorization: `Bearer ${token}` } });
+  if ((await asked()).status() !== 200) problems.push("a token that the page made is refused");
+  await sure(viewer.locator("tbody tr", { hasText: "a dashboard" }), "Revoke");
+  await viewer.getByText("No token.").waitFor();
+  await other.clearCookies();
+  if ((await asked()).status() !== 401) problems.push("a token that was revoked is taken");
+  await other.close();
+  await sure(erika, "Remove");
+  await erika.waitFor({ state: "detached" });
+
+  await page.goto(`${base}/alerts/channels`);
+  await page.getByLabel("Name", { exact: true }).fill("night mail");
+  await page.getByLabel("Mail server").fill("127.0.0.1");
+  await page.getByLabel("Port").fill("9");
+  await page.getByLabel("Encryption").selectOption("none");
+  await page.getByRole("textbox", { name: "From" }).fill("pga@example.org");
+  await page.getByLabel("To, separated by commas").fill("ops@example.org, boss@example.org");
+  await page.getByRole("button", { name: "Make it" }).click();
+  const channel = page.locator("tbody tr", { hasText: "night mail" });
+  await channel.getByRole("button", { name: "Test" }).click();
+  await page.getByText("night mail failed after").waitFor();
+  await channel.getByRole("button", { name: "Off" }).click();
+  await channel.getByRole("button", { name: "On" }).waitFor();
+  await sure(channel, "Delete");
+  await channel.waitFor({ state: "detached" });
+
+  await page.goto(`${base}/alerts/silences`);
+  await page.getByPlaceholder("db1").fill("db9");
+  await page.getByLabel("Why").fill("patch night");
+  await page.getByLabel("sun").check();
+  await page.getByRole("button", { name: "Make it" }).click();
+  const window = page.locator("tbody tr", { hasText: "patch night" });
+  await window.getByText("sun 02:00 UTC, 60 min").waitFor();
+  await sure(window, "End");
+  await window.waitFor({ state: "detached" });
+  await page.goto(`${base}/audit?action=user.create`);
+  await page.locator("tbody tr", { hasText: "erika" }).waitFor();
+  await context.close();
+}
+
+/** Keys, a wrong password, and the node going away below an open page, which goes on and returns. */
 async function interactions(browser, { nodes, admin }) {
   const base = nodes[1].http;
   const context = await browser.newContext();
+  await fresh(context);
   const page = await context.newPage();
   await page.goto(`${base}/cluster`);
   await page.waitForSelector("form.login");
@@ -188,19 +415,38 @@ async function interactions(browser, { nodes, admin }) {
   await page.keyboard.press("/");
   const focused = await page.evaluate(() => document.activeElement?.getAttribute("type"));
   if (focused !== "search") problems.push(`the key / focuses ${focused}`);
-  await page.goto(`${base}/cluster`);
+  await page.goto(`${base}/cluster?nodes.sort=-Node&zone=utc`);
   await page.getByText("all nodes answer").waitFor();
+  const killed = Date.now();
   process.kill(nodes[1].pid, "SIGKILL");
-  await page.getByText("This node does not answer.").first().waitFor({ timeout: 10_000 });
-  const other = page.locator(".banner a").first();
-  const href = await other.getAttribute("href");
-  if (!href?.endsWith("/cluster")) problems.push(`the banner leads to ${href}`);
-  await page.screenshot({ path: join(shots, "node-gone.png") });
-  // The session is the cluster's: the other node knows it by the same cookie (one host, another port).
-  await other.click();
+  // The page goes on by itself, at the same place. The session is the cluster's: the other node
+  // knows it by the same cookie (one host, another port).
+  await page.waitForURL((url) => url.origin !== base && url.pathname === "/cluster", { timeout: 15_000 });
   await page.getByText("1 of 3 nodes do not answer").waitFor({ timeout: 15_000 });
+  const took = Date.now() - killed;
+  if (took > 8_000) problems.push(`the page went on after ${took} ms`);
+  const args = new URL(page.url()).searchParams;
+  if (args.get("nodes.sort") !== "-Node" || args.get("zone") !== "utc") problems.push(`the place was lost: ${page.url()}`);
+  await page.getByText(`${base} went away`).waitFor();
+  await page.screenshot({ path: join(shots, "node-gone.png") });
+  const again = spawn(program, ["serve", "--config", nodes[1].config], { stdio: "ignore" });
+  try {
+    await page.waitForURL((url) => url.origin === base, { timeout: 40_000 });
+    await page.getByText("all nodes answer").waitFor({ timeout: 15_000 });
+    if (page.url().includes("home=")) problems.push(`what was left behind stays in the address: ${page.url()}`);
+  } finally {
+    again.kill("SIGTERM");
+    await new Promise((resolve) => again.on("exit", resolve));
+  }
+  console.log(`page: by another node after ${took} ms`);
   await context.close();
 }
+
+const both = async (browser, cluster) => {
+  for (const scheme of ["light", "dark"]) await everyPage(browser, cluster, scheme);
+};
+/** Names of what to try; all if none is given. */
+const wanted = process.argv.slice(2);
 
 mkdirSync(shots, { recursive: true });
 const dir = mkdtempSync(join(tmpdir(), "pganalytics-page-"));
@@ -210,9 +456,9 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  await planTree(browser, cluster);
-  for (const scheme of ["light", "dark"]) await everyPage(browser, cluster, scheme);
-  await interactions(browser, cluster);
+  for (const [name, run] of Object.entries({ planTree, comparing, longLists, administration, everyPage: both, interactions })) {
+    if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
+  }
 } finally {
   await browser.close();
   cluster.child.removeAllListeners("exit");

@@ -13,6 +13,8 @@ export const user = signal<User | null | undefined>(undefined);
 export const offline = signal("");
 /** Addresses of all nodes, as far as they were told. */
 export const nodes = signal<string[]>([]);
+/** Grows with each change that was made here: what is shown is asked for anew. */
+export const changes = signal(0);
 
 export class ApiError extends Error {
   constructor(
@@ -23,6 +25,9 @@ export class ApiError extends Error {
   }
 }
 
+/** An answer that takes longer does not come: a node may be stopped rather than dead. */
+const PATIENCE = 30_000;
+
 function csrf(): string {
   const pair = document.cookie.split("; ").find((part) => part.startsWith("csrf_token="));
   return pair ? pair.slice("csrf_token=".length) : "";
@@ -30,14 +35,16 @@ function csrf(): string {
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const isText = typeof body === "string";
+  if (body !== undefined) headers["Content-Type"] = isText ? "text/plain" : "application/json";
   if (method !== "GET") headers["X-CSRF-Token"] = csrf();
   try {
     const answer = await fetch(path, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || isText ? (body as string | undefined) : JSON.stringify(body),
       credentials: "same-origin",
+      signal: AbortSignal.timeout(PATIENCE),
     });
     offline.value = "";
     return answer;
@@ -70,12 +77,13 @@ function refresh(): Promise<boolean> {
   return refreshing;
 }
 
-/** A request; if the access token has ended it is renewed once, else the login opens. */
+/** A request, whose body is JSON or a text; if the access token has ended it is renewed once, else the login opens. */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let answer = await send(method, path, body);
   if (answer.status === 401 && csrf() && (await refresh())) answer = await send(method, path, body);
   if (answer.status === 401) user.value = null;
   if (!answer.ok) throw await fault(answer);
+  if (method !== "GET") changes.value += 1;
   return (answer.status === 204 ? undefined : parse(await answer.text())) as T;
 }
 

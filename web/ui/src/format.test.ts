@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "./api";
-import { ago, bytes, count, csv, millis } from "./format";
+import { ago, bytes, change, clock, count, csv, full, isZone, millis, setZone } from "./format";
 import { offBy, type Plan, type PlanNode, rowsOf } from "./plan";
+import { ofSteps, perSecond } from "./rates";
+import { marksOf } from "./marks";
 import { stack } from "./stack";
 
 describe("figures for people", () => {
@@ -54,5 +56,41 @@ describe("a plan", () => {
   it("has shares of the cost where it never ran", () => {
     const rows = rowsOf(plan(node("Sort", 100, 10, null, [node("Seq Scan", 80, 10, null)])));
     expect(rows.map((row) => [row.share, row.rows, row.off])).toEqual([[0.2, null, null], [0.8, null, null]]);
+  });
+});
+
+describe("rates", () => {
+  it("divides what was counted over a gap by the gap", () => {
+    expect(perSecond([0, 30, 60, 160], [300, 300, null, 1000])).toEqual([10, 10, null, 10]);
+  });
+
+  it("leaves out steps of which a part only is known", () => {
+    const at = (minute: number, value: number) => ({ time: `2026-01-01T00:${String(minute).padStart(2, "0")}:00Z`, value });
+    const end = Date.parse("2026-01-01T00:05:30Z") / 1000;
+    expect(ofSteps([at(0, 10), at(1, 60), at(4, 180), at(5, 20)], 60, end)).toEqual([at(1, 1), at(4, 1)]);
+  });
+});
+
+describe("times", () => {
+  it("are shown in the zone that was chosen", () => {
+    setZone(() => "Asia/Kolkata");
+    const now = Date.parse("2026-11-29T22:00:00Z");
+    expect([full("2026-11-29T21:44:08Z"), clock("2026-11-29T21:44:08Z", now), clock("2026-11-28T00:00:00Z", now)]).toEqual(["2026-11-30 03:14:08", "03:14:08", "2026-11-28 05:30:00"]);
+    setZone(() => undefined);
+    expect([isZone("Etc/UTC"), isZone("localtime")]).toEqual([true, false]);
+  });
+
+  it("are compared in words", () => {
+    expect([change(112, 100), change(50, 100), change(100, 100), change(2500, 100), change(5, 0)]).toEqual(["+ 12 %", "− 50 %", "same", "25 ×", "–"]);
+  });
+});
+
+describe("what happened", () => {
+  const setting = (time: string, ...rows: [string, string][]) => ({ timestamp: time, rows: rows.map(([name, setting]) => ({ name, setting, unit: null })) });
+  it("names settings that changed, not those that were told again", () => {
+    const server = { id: 1, name: "db", collector_id: "c", instances: [{ postmaster_start_time: "2026-01-01T00:30:00Z" }] };
+    const settings = [setting("2026-01-01T01:00:00Z", ["work_mem", "8"], ["fsync", "on"]), setting("2026-01-01T00:00:00Z", ["work_mem", "4"], ["fsync", "on"])];
+    const marks = marksOf(server, { settings }, 0, Date.parse("2026-01-02T00:00:00Z"));
+    expect(marks.map((mark) => mark.text.slice(9))).toEqual(["the server was started", "setting work_mem = 8, was 4"]);
   });
 });

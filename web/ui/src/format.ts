@@ -31,11 +31,50 @@ export function percent(share: number | null | undefined): string {
   return share === null || share === undefined || Number.isNaN(share) ? "–" : `${(share * 100).toFixed(1)} %`;
 }
 
-/** A time in the reader's zone: with the day if it is another one. */
-export function clock(time: string, now = Date.now()): string {
+let zone: () => string | undefined = () => undefined;
+
+/** Says where the zone of all times is asked for; undefined is the browser's. */
+export function setZone(given: () => string | undefined): void {
+  zone = given;
+}
+
+export function isZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("sv-SE", { timeZone: name }).format(0) !== "";
+  } catch {
+    return false;
+  }
+}
+
+/** Formatters are dear to make. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/** Day and time as 2026-11-29 03:14:08, in the zone that is shown. */
+export function full(time: string | number): string {
   const at = new Date(time);
-  const isToday = at.toDateString() === new Date(now).toDateString();
-  return isToday ? at.toLocaleTimeString() : at.toLocaleString();
+  if (Number.isNaN(at.getTime())) return "–";
+  const name = zone() ?? "";
+  let formatter = formatters.get(name);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: name || undefined });
+    formatters.set(name, formatter);
+  }
+  return formatter.format(at);
+}
+
+/** A time as 03:14:08, with the day if it is not today's. */
+export function clock(time: string | number, now = Date.now()): string {
+  const text = full(time);
+  return text.slice(0, 10) === full(now).slice(0, 10) ? text.slice(11) : text;
+}
+
+/** A difference as + 12 %; from nothing there is none. */
+export function change(now: number, before: number): string {
+  if (!(before > 0)) return "–";
+  const factor = now / before;
+  if (factor >= 10) return `${factor.toFixed(0)} ×`;
+  const share = Math.round((factor - 1) * 100);
+  return share === 0 ? "same" : `${share > 0 ? "+" : "−"} ${Math.abs(share)} %`;
 }
 
 /** How long ago. */

@@ -1,22 +1,30 @@
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { login, logout, nodes, offline, user, whoami } from "./api";
+import { ago } from "./format";
+import { health, home, moving, placeAt, watchNode } from "./nodes";
+import { serverZone, ZONES } from "./zone";
 import { Activity } from "./pages/activity";
 import { Advice } from "./pages/advice";
 import { Logs } from "./pages/logs";
 import { Unusual } from "./pages/unusual";
-import { Alerts, Channels, Rules } from "./pages/alerts";
-import { Audit, Collectors, People } from "./pages/administration";
+import { Alerts, Rules } from "./pages/alerts";
+import { Audit } from "./pages/audit";
+import { Channels } from "./pages/channels";
+import { Collectors, OneCollector } from "./pages/collectors";
 import { Cluster } from "./pages/cluster";
 import { Fleet } from "./pages/fleet";
+import { Account, People } from "./pages/people";
 import { Queries } from "./pages/queries";
 import { Query } from "./pages/query";
 import { Replication } from "./pages/replication";
 import { Server } from "./pages/server";
+import { Silences } from "./pages/silences";
+import { Snapshots } from "./pages/snapshots";
 import { Tables } from "./pages/tables";
 import { Why } from "./pages/why";
 import { Link } from "./parts";
-import { go, match, place } from "./router";
+import { go, kept, match, place, withArgs } from "./router";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
@@ -30,14 +38,18 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/servers/:id/tables", ({ id }) => <Tables id={id} />],
   ["/servers/:id/advice", ({ id }) => <Advice id={id} />],
   ["/servers/:id/unusual", ({ id }) => <Unusual id={id} />],
+  ["/servers/:id/snapshots", ({ id }) => <Snapshots id={id} />],
   ["/servers/:id/logs", ({ id }) => <Logs id={id} />],
   ["/servers/:id/replication", ({ id }) => <Replication id={id} />],
   ["/alerts", () => <Alerts />],
   ["/alerts/rules", () => <Rules />],
+  ["/alerts/silences", () => <Silences />],
   ["/alerts/channels", () => <Channels />],
   ["/cluster", () => <Cluster />],
   ["/collectors", () => <Collectors />],
+  ["/collectors/:id", ({ id }) => <OneCollector id={id} />],
   ["/people", () => <People />],
+  ["/account", () => <Account />],
   ["/audit", () => <Audit />],
 ];
 
@@ -48,7 +60,30 @@ const KEYS: [string, string, string][] = [
   ["o", "Collectors", "/collectors"],
   ["p", "People", "/people"],
   ["a", "Audit log", "/audit"],
+  ["m", "My tokens and password", "/account"],
 ];
+
+/** Keys on a page of a server, after `g`. */
+const OF_SERVER: [string, string, string][] = [
+  ["s", "Overview of this server", ""],
+  ["w", "Why slow now", "/why"],
+  ["y", "Activity and locks", "/activity"],
+  ["q", "Queries", "/queries"],
+  ["u", "Unusual", "/unusual"],
+  ["d", "Advice", "/advice"],
+  ["t", "Tables and vacuum", "/tables"],
+  ["b", "Before and after", "/snapshots"],
+  ["r", "Replication", "/replication"],
+  ["x", "Logs", "/logs"],
+];
+
+/** Where a key leads to after `g`, if it does. */
+function leadsTo(key: string): string | null {
+  const server = place.value.path.match(/^\/servers\/[^/]+/)?.[0];
+  const own = server && OF_SERVER.find(([one]) => one === key);
+  if (own) return server + own[2];
+  return KEYS.find(([one]) => one === key)?.[2] ?? null;
+}
 
 function Login() {
   const [error, setError] = useState("");
@@ -81,18 +116,26 @@ function Login() {
 }
 
 function Help({ close }: { close: () => void }) {
+  const box = useRef<HTMLElement>(null);
+  // The focus goes into the dialog, and back to where it was.
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    box.current?.focus();
+    return () => before?.focus();
+  }, []);
+  const isServer = place.value.path.startsWith("/servers/");
   return (
     <div class="over" onClick={close}>
-      <section class="login" role="dialog" aria-label="Keys">
+      <section class="login" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={box}>
         <h1>Keys</h1>
         <dl>
           <dt>/</dt>
-          <dd>filter</dd>
+          <dd>filter the list</dd>
           <dt>?</dt>
           <dd>these keys</dd>
           <dt>Esc</dt>
-          <dd>close</dd>
-          {KEYS.map(([key, name]) => [<dt key={key}>g {key}</dt>, <dd>{name}</dd>])}
+          <dd>close, or clear the filter</dd>
+          {[...(isServer ? OF_SERVER : []), ...KEYS].map(([key, name]) => [<dt key={key}>g {key}</dt>, <dd>{name}</dd>])}
         </dl>
       </section>
     </div>
@@ -113,8 +156,9 @@ function useKeys(setHelp: (open: boolean) => void) {
       } else if (event.key === "?") setHelp(true);
       else if (event.key === "g") afterG = Date.now();
       else if (Date.now() - afterG < 1500) {
-        const found = KEYS.find(([key]) => key === event.key);
-        if (found) go(found[2]);
+        const found = leadsTo(event.key);
+        if (found) go(kept(found));
+        afterG = 0;
       }
     };
     document.addEventListener("keydown", pressed);
@@ -122,24 +166,62 @@ function useKeys(setHelp: (open: boolean) => void) {
   }, []);
 }
 
-function Offline() {
-  if (!offline.value) return null;
-  const others = nodes.value.filter((node) => node !== location.origin);
+/** What is wrong with the node that is asked, and what that means for what is shown. */
+function Banner() {
+  const { cutOffSince, storeGoneSince } = health.value;
+  const since = (at: number) => ago(new Date(at).toISOString());
+  if (offline.value) {
+    const others = nodes.value.filter((node) => node !== location.origin);
+    return (
+      <p class="banner" role="alert">
+        {offline.value} {moving.value || "Another node is looked for."} What is shown is old.
+        {others.map((node) => <a key={node} href={placeAt(node, home() ?? location.origin)}>{node}</a>)}
+      </p>
+    );
+  }
   return (
-    <p class="banner" role="alert">
-      {offline.value} It is asked again by itself.
-      {others.length > 0 && " Others of the cluster: "}
-      {others.map((node) => (
-        <a key={node} href={node + place.value.path + location.search}>{node}</a>
+    <>
+      {cutOffSince && (
+        <p class="banner" role="alert">
+          No quorum, seen {since(cutOffSince)}: nothing can be changed or taken from collectors, and what is shown may be older than what other nodes have.
+          <Link href="/cluster">The nodes</Link>
+        </p>
+      )}
+      {storeGoneSince && !cutOffSince && (
+        <p class="banner" role="alert">
+          The store does not answer, seen {since(storeGoneSince)}: history and lists that need it are missing. What collectors send is kept, and alerts go on.
+          <Link href="/cluster">The backlog</Link>
+        </p>
+      )}
+      {home() && (
+        <p class="notice" role="status">
+          {home()} went away: this is the same page by {location.origin}. It returns by itself. <a href={placeAt(home() as string, null)}>Return now</a>{" "}
+          <button type="button" onClick={() => go(withArgs({ home: null }), true)}>Stay here</button>
+        </p>
+      )}
+    </>
+  );
+}
+
+/** The zone of all times. */
+function Zone() {
+  const chosen = place.value.args.get("zone") ?? "";
+  return (
+    <select aria-label="Time zone" value={chosen} onChange={(event) => go(withArgs({ zone: event.currentTarget.value || null }), true)}>
+      {ZONES.filter(([value]) => value !== "server" || chosen === "server" || place.value.path.startsWith("/servers/")).map(([value, name]) => (
+        <option key={value} value={value}>{value === "server" && serverZone.value ? `${name}: ${serverZone.value}` : `${name} time`}</option>
       ))}
-    </p>
+    </select>
   );
 }
 
 function App() {
   const [help, setHelp] = useState(false);
   useKeys(setHelp);
-  useEffect(() => void whoami(), []);
+  useEffect(() => {
+    void whoami();
+    watchNode();
+  }, []);
   const { path } = place.value;
   let shown = <p class="empty">There is no such page.</p>;
   for (const [pattern, page] of PAGES) {
@@ -166,10 +248,12 @@ function App() {
           {user.value?.role === "admin" && tab("/audit", "Audit")}
         </nav>
         <span class="grow" />
+        <Zone />
         <button type="button" aria-label="Keys" onClick={() => setHelp(true)}>?</button>
-        {user.value && <button type="button" onClick={() => void logout()}>Log out {user.value.username}</button>}
+        {user.value && <Link href="/account" class={path === "/account" ? "here" : ""}>{user.value.username}</Link>}
+        {user.value && <button type="button" onClick={() => void logout()}>Log out</button>}
       </header>
-      <Offline />
+      <Banner />
       <main id="content">{user.value ? shown : user.value === undefined ? <p class="loading">Loading…</p> : null}</main>
       {user.value === null && <Login />}
       {help && <Help close={() => setHelp(false)} />}

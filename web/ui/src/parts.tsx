@@ -1,19 +1,20 @@
 import type { ComponentChildren } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Loaded } from "./data";
-import { csv } from "./format";
-import { go, place, withArgs } from "./router";
+import { ago, clock, csv, full } from "./format";
+import { go, kept, place, withArgs } from "./router";
 
 /** A link inside of the page. */
 export function Link({ href, children, class: name }: { href: string; children: ComponentChildren; class?: string }) {
   return (
     <a
-      href={href}
+      href={kept(href)}
       class={name}
+      aria-current={name === "here" ? "page" : undefined}
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();
-        go(href);
+        go(kept(href));
       }}
     >
       {children}
@@ -21,18 +22,28 @@ export function Link({ href, children, class: name }: { href: string; children: 
   );
 }
 
-/** What is loaded; or that it is being loaded, or why it cannot be. */
+/** What a person can do about an answer that is none. */
+function remedy(status: number | undefined): string {
+  if (status === 0) return "It is asked again by itself.";
+  if (status === 403) return "Somebody with the role for it can: an admin changes roles under People.";
+  if (status === 404) return "It may have been removed; the list above it shows what there is.";
+  if (status === 501) return "This node's version does not offer it: the cluster page shows the versions.";
+  if (status === 503) return "The cluster page shows which nodes are away; it is asked again by itself.";
+  return status !== undefined && status >= 500 ? "The node's log says more." : "";
+}
+
+/** What is loaded; or that it is being loaded, or why it cannot be. What is old says how old it is. */
 export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
   if (of.data === undefined && of.error === undefined) return <p class="loading">Loading…</p>;
   return (
     <>
       {of.error && (
         <p class="error" role="alert">
-          {of.error.status === 501 ? "This node does not offer this yet." : of.error.message}
-          {of.stale && " What is shown is older."}
+          {of.error.message}{/[.!?]$/.test(of.error.message) ? "" : "."} {remedy(of.error.status)}
+          {of.stale && of.at && <b> What is shown is of {clock(of.at)}, {ago(new Date(of.at).toISOString())}.</b>}
         </p>
       )}
-      {of.data !== undefined && children(of.data)}
+      {of.data !== undefined && (of.stale ? <div class="stale">{children(of.data)}</div> : children(of.data))}
     </>
   );
 }
@@ -53,6 +64,46 @@ export function Copy({ text, name }: { text: () => string; name: string }) {
   return <button type="button" onClick={() => void copy()}>{said || name}</button>;
 }
 
+/** Runs a change and says what went wrong. */
+export function useChange(): [string, (change: () => Promise<unknown>) => Promise<void>] {
+  const [error, setError] = useState("");
+  const run = async (change: () => Promise<unknown>) => {
+    try {
+      await change();
+      setError("");
+    } catch (fault) {
+      setError((fault as Error).message);
+    }
+  };
+  return [error, run];
+}
+
+/** A text that no node tells again. */
+export function Once({ text, children }: { text: string; children?: ComponentChildren }) {
+  if (!text) return null;
+  return (
+    <div class="once" role="status">
+      {children}
+      <pre class="sql" tabIndex={0}>{text}</pre>
+      <Copy text={() => text} name="Copy" />
+      <span class="muted"> It is shown once: keep it now.</span>
+    </div>
+  );
+}
+
+/** A button that asks once more before it does what cannot be undone. */
+export function Sure({ name, does, question }: { name: string; does: () => void; question: string }) {
+  const [asked, ask] = useState(false);
+  if (!asked) return <button type="button" onClick={() => ask(true)}>{name}</button>;
+  return (
+    <span role="group" aria-label={question}>
+      <span class="error">{question}</span>{" "}
+      <button type="button" class="danger" onClick={() => { ask(false); does(); }}>{name}</button>{" "}
+      <button type="button" onClick={() => ask(false)}>No</button>
+    </span>
+  );
+}
+
 export interface Column<T> {
   name: string;
   /** What is shown; a column without a value of its own is neither sorted nor exported. */
@@ -61,13 +112,18 @@ export interface Column<T> {
   number?: boolean;
 }
 
-const FIRST = 200;
+/** A longer list shows the rows only that are in sight, all of one height. */
+const LONG = 200;
+const ROW_PIXELS = 30;
+/** Rows before and after those in sight. */
+const AROUND = 8;
 
 /** A table that sorts, filters, and copies itself as CSV. The address holds order and filter. */
 export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; columns: Column<T>[]; empty: string }) {
   const args = place.value.args;
   const [sort, filter] = [args.get(`${id}.sort`) ?? "", args.get(`${id}.filter`) ?? ""];
-  const [limit, setLimit] = useState(FIRST);
+  const box = useRef<HTMLDivElement>(null);
+  const [first, setFirst] = useState(0);
   const shown = useMemo(() => {
     const text = filter.toLowerCase();
     const has = (row: T) => columns.some((column) => String(column.value?.(row) ?? "").toLowerCase().includes(text));
@@ -87,7 +143,15 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
     const cells = shown.map((row) => exported.map((column) => column.value?.(row)));
     return csv(exported.map((column) => column.name), cells);
   };
+  useEffect(() => {
+    if (box.current) box.current.scrollTop = 0;
+    setFirst(0);
+  }, [sort, filter]);
   if (rows.length === 0) return <p class="empty">{empty}</p>;
+  const isLong = shown.length > LONG;
+  const from = isLong ? Math.max(0, Math.min(first, shown.length - 1) - AROUND) : 0;
+  const seen = isLong ? shown.slice(from, from + Math.ceil((window.innerHeight * 0.7) / ROW_PIXELS) + 2 * AROUND) : shown;
+  const space = (rows: number) => rows > 0 && <tr aria-hidden="true" class="space"><td colSpan={columns.length} style={{ height: `${rows * ROW_PIXELS}px` }} /></tr>;
   return (
     <div class="table">
       <div class="tools">
@@ -96,13 +160,23 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
           aria-label="Filter"
           placeholder="Filter (/)"
           value={filter}
+          onKeyDown={(event) => {
+            if (event.key !== "Escape") return;
+            go(withArgs({ [`${id}.filter`]: null }), true);
+            event.currentTarget.blur();
+          }}
           onInput={(event) => go(withArgs({ [`${id}.filter`]: event.currentTarget.value || null }), true)}
         />
         <span class="muted">{shown.length === 1 ? "1 row" : `${shown.length} rows`}</span>
         <Copy text={text} name="Copy CSV" />
       </div>
-      <div class="scroll" tabIndex={0}>
-        <table>
+      <div
+        ref={box}
+        class={isLong ? "scroll long" : "scroll"}
+        tabIndex={0}
+        onScroll={isLong ? (event) => setFirst(Math.floor(event.currentTarget.scrollTop / ROW_PIXELS)) : undefined}
+      >
+        <table aria-rowcount={isLong ? shown.length + 1 : undefined}>
           <thead>
             <tr>
               {columns.map((column) => {
@@ -128,19 +202,19 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
             </tr>
           </thead>
           <tbody>
-            {shown.slice(0, limit).map((row, at) => (
-              <tr key={at}>
+            {space(from)}
+            {seen.map((row, at) => (
+              <tr key={from + at} aria-rowindex={isLong ? from + at + 2 : undefined}>
                 {columns.map((column) => (
                   <td key={column.name} class={column.number ? "number" : ""}>{column.show(row)}</td>
                 ))}
               </tr>
             ))}
+            {space(shown.length - from - seen.length)}
           </tbody>
         </table>
       </div>
-      {shown.length > limit && (
-        <button type="button" onClick={() => setLimit(limit + 1000)}>Show {Math.min(1000, shown.length - limit)} more</button>
-      )}
+      {filter && shown.length === 0 && <p class="empty">No row has {JSON.stringify(filter)} in it: clear the filter to see all {rows.length}.</p>}
     </div>
   );
 }
@@ -169,11 +243,42 @@ export function setRange(from: number, to: number): void {
   go(withArgs({ from: iso(from), to: iso(to), hours: null }));
 }
 
+const COMPARED: [string, string, number][] = [
+  ["", "nothing", 0],
+  ["day", "a day before", 86_400_000],
+  ["week", "a week before", 7 * 86_400_000],
+];
+
+/** What the range is compared with: how many milliseconds earlier, and how that is called. */
+export function compared(): { shift: number; name: string } | null {
+  const found = COMPARED.find(([value]) => value !== "" && value === place.value.args.get("compare"));
+  return found ? { name: found[1], shift: found[2] } : null;
+}
+
+/** A range as a question's arguments; `shift` milliseconds earlier. */
+export function windowOf(names: [string, string], shift = 0): string {
+  const { from, to } = range();
+  return `${names[0]}=${new Date(from - shift).toISOString()}&${names[1]}=${new Date(to - shift).toISOString()}`;
+}
+
+/** The choice of what to compare with. */
+export function Compare() {
+  return (
+    <label class="muted">
+      Compare with{" "}
+      <select value={place.value.args.get("compare") ?? ""} onChange={(event) => go(withArgs({ compare: event.currentTarget.value || null }))}>
+        {COMPARED.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+      </select>
+    </label>
+  );
+}
+
 export function Ranges() {
   const { isLive, from, to } = range();
   const hours = place.value.args.get("hours") ?? "1";
   return (
     <nav class="ranges" aria-label="Time range">
+      {!isLive && <span class="muted">{full(from)} – {clock(to, from)}</span>}
       {RANGES.map(([value, label]) => (
         <button
           type="button"
@@ -184,7 +289,6 @@ export function Ranges() {
           {label}
         </button>
       ))}
-      {!isLive && <span class="muted">{new Date(from).toLocaleString()} – {new Date(to).toLocaleString()}</span>}
     </nav>
   );
 }

@@ -11,6 +11,20 @@ window.addEventListener("popstate", () => {
   place.value = here();
 });
 
+/** What goes along to every place: the zone of times, and the node that the page came from. */
+const KEPT = ["zone", "home"];
+
+/** An address with what goes along. */
+export function kept(href: string): string {
+  const [path, text] = href.split("?");
+  const args = new URLSearchParams(text ?? "");
+  for (const name of KEPT) {
+    const value = place.value.args.get(name);
+    if (value && !args.has(name)) args.set(name, value);
+  }
+  return args.size ? `${path}?${args}` : path;
+}
+
 /** Goes to an address of this page. */
 export function go(href: string, replace = false): void {
   if (replace) history.replaceState(null, "", href);

@@ -1,6 +1,8 @@
 import { Chart, type Line } from "../chart";
 import { useData } from "../data";
-import { count } from "../format";
+import { clock, count, full } from "../format";
+import { Happened } from "../happened";
+import { useMarks } from "../marks";
 import { range, setRange, Show, Table, type Column } from "../parts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -88,6 +90,7 @@ function Body({ server }: { server: ServerDetail }) {
   const times = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
   const path = `/api/v1/collectors/${server.collector_id}/metrics?order=desc&${times}`;
   const samples = useData<{ data: Sample[] }>(`${path}&type=pg_activity_sample&limit=1000`, 10);
+  const marks = useMarks(server, from, to);
   const blocking = useData<{ data: { timestamp: string; rows: Pair[] }[] }>(`${path}&type=pg_blocking&limit=1`, 10);
   return (
     <>
@@ -99,7 +102,7 @@ function Body({ server }: { server: ServerDetail }) {
           return (
             <>
               <h2 class={isNow ? "error" : ""}>
-                {isNow ? "Waiting for locks now" : `Last wait for a lock: ${new Date(newest.timestamp).toLocaleString()}`}
+                {isNow ? "Waiting for locks now" : `Last wait for a lock: ${full(newest.timestamp)}`}
               </h2>
               <Table id="locks" rows={newest.rows} columns={PAIRS} empty="Nobody waits." />
             </>
@@ -114,8 +117,9 @@ function Body({ server }: { server: ServerDetail }) {
           const found = load(data);
           return (
             <>
-              <Chart title="Active sessions by what they wait for" {...found} stacked unit={count} onRange={setRange} />
-              <h2>Sessions at {new Date(data[0].timestamp).toLocaleTimeString()}</h2>
+              <Chart title="Active sessions by what they wait for" {...found} stacked unit={count} marks={marks} onRange={setRange} />
+              <Happened marks={marks} />
+              <h2>Sessions at {clock(data[0].timestamp)}</h2>
               <Table id="sessions" rows={data[0].rows} columns={GROUPS} empty="No session." />
             </>
           );

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useData } from "../data";
 import { ago, count } from "../format";
-import { Link, Show, Status, Table, type Column } from "../parts";
+import { Link, Show, Status, Table, useChange, type Column } from "../parts";
 import { place } from "../router";
 
 export interface Alert {
@@ -32,21 +32,7 @@ export const isWatchdog = (alert: Alert) => alert.rule === "N6";
 
 const may = () => user.value?.role !== "viewer";
 
-/** Runs a change and says what went wrong. */
-function useChange(): [string, (change: () => Promise<unknown>) => Promise<void>] {
-  const [error, setError] = useState("");
-  const run = async (change: () => Promise<unknown>) => {
-    try {
-      await change();
-      setError("");
-    } catch (fault) {
-      setError((fault as Error).message);
-    }
-  };
-  return [error, run];
-}
-
-function Tabs() {
+export function Tabs() {
   const tab = (href: string, name: string) => (
     <Link href={href} class={place.value.path === href ? "here" : ""}>{name}</Link>
   );
@@ -54,6 +40,7 @@ function Tabs() {
     <nav class="tabs" aria-label="Alerts">
       {tab("/alerts", "Alerts")}
       {tab("/alerts/rules", "Rules")}
+      {tab("/alerts/silences", "Silences")}
       {tab("/alerts/channels", "Channels")}
     </nav>
   );
@@ -97,7 +84,7 @@ function Card({ alert }: { alert: Alert }) {
       <p>{alert.message}</p>
       {alert.annotations.first_step && <pre class="sql">{alert.annotations.first_step}</pre>}
       <p class="muted">
-        {alert.state === "pending" ? "pending" : "fires"} since {ago(alert.fired_at ?? alert.created_at)}
+        {alert.state === "pending" ? "not yet for long enough, seen" : "began"} {ago(alert.fired_at ?? alert.created_at)}
         {alert.is_flapping && " · flapping"}
         {alert.quiet === "silenced" && " · silenced"}
         {alert.quiet === "hidden" && " · said by another alert"}
@@ -141,7 +128,7 @@ export function Alerts() {
           const shown = data.filter((alert) => !isWatchdog(alert));
           return (
             <>
-              {shown.length === 0 && <p class="empty">Nothing is wrong.</p>}
+              {shown.length === 0 && <p class="empty">Nothing is wrong: every rule was looked at, and none fires.</p>}
               {shown.map((alert) => <Card key={alert.id} alert={alert} />)}
               {total > data.length && <p class="muted">{count(total - data.length)} more are not shown.</p>}
             </>
@@ -216,103 +203,6 @@ export function Rules() {
       {said && <p role="status">{said}</p>}
       <Show of={rules}>{(rows) => <Table id="rules" rows={rows} columns={columns} empty="No rule." />}</Show>
       <p class="muted"><a href="/api/v1/alert-rules.toml" download>All rules as TOML</a>; PUT the file to the same address to import it.</p>
-    </>
-  );
-}
-
-interface Channel {
-  id: number;
-  name: string;
-  kind: string;
-  target: string;
-  severities: string[];
-  enabled: boolean;
-  sent: number;
-  waiting: number;
-  dead: number;
-}
-
-interface Notification {
-  id: number;
-  channel: string;
-  group: string;
-  state: string;
-  queued_at: string;
-  attempts: { at: string; outcome: string }[];
-  content: { alerts?: { name: string; status: string }[] };
-}
-
-const SENT: Column<Notification>[] = [
-  { name: "Queued", value: (row) => row.queued_at, show: (row) => ago(row.queued_at) },
-  { name: "Channel", value: (row) => row.channel, show: (row) => row.channel },
-  { name: "Alerts", value: (row) => row.content.alerts?.length, show: (row) => row.content.alerts?.map((one) => `${one.name} ${one.status}`).join(", ") },
-  { name: "State", value: (row) => row.state, show: (row) => <Status of={row.state} /> },
-  { name: "Tries", number: true, value: (row) => row.attempts.length, show: (row) => count(row.attempts.length) },
-  { name: "Last answer", value: (row) => row.attempts.at(-1)?.outcome, show: (row) => row.attempts.at(-1)?.outcome ?? "–" },
-];
-
-const KINDS = ["webhook", "alertmanager", "alertmanager-webhook", "slack", "teams", "pagerduty"];
-
-function NewChannel() {
-  const [error, change] = useChange();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const form = event.currentTarget as HTMLFormElement;
-    const text = (name: string) => String(new FormData(form).get(name) ?? "");
-    const settings = { url: text("url"), secret: text("secret") };
-    void change(async () => {
-      await call("POST", "/api/v1/channels", { name: text("name"), kind: text("kind"), settings });
-      form.reset();
-    });
-  };
-  return (
-    <form class="card apart" onSubmit={submit} aria-label="New channel">
-      <h2>New channel</h2>
-      <div class="tools">
-        <input name="name" aria-label="Name" placeholder="Name" required />
-        <select name="kind" aria-label="Kind">{KINDS.map((kind) => <option key={kind}>{kind}</option>)}</select>
-        <input name="url" aria-label="Address" placeholder="https://…" />
-        <input name="secret" aria-label="Secret" placeholder="Secret or routing key" type="password" autocomplete="off" />
-        <button type="submit">Make it</button>
-      </div>
-      {error && <p class="error" role="alert">{error}</p>}
-    </form>
-  );
-}
-
-export function Channels() {
-  const channels = useData<{ data: Channel[] }>("/api/v1/channels?page_size=100", 10);
-  const sent = useData<{ data: Notification[] }>("/api/v1/notifications?page_size=100", 10);
-  const [said, say] = useState("");
-  const test = async (row: Channel) => {
-    try {
-      const done = await call<{ success: boolean; outcome: string; latency_ms: number }>("POST", `/api/v1/channels/${row.id}/test`);
-      say(`${row.name} ${done.success ? "answered" : "failed"} after ${done.latency_ms} ms: ${done.outcome}`);
-    } catch (fault) {
-      say((fault as Error).message);
-    }
-  };
-  const isAdmin = user.value?.role === "admin";
-  const columns: Column<Channel>[] = [
-    { name: "Channel", value: (row) => row.name, show: (row) => row.name },
-    { name: "Kind", value: (row) => row.kind, show: (row) => row.kind },
-    { name: "Goes to", value: (row) => row.target, show: (row) => row.target },
-    { name: "Severities", value: (row) => row.severities.join(" "), show: (row) => row.severities.join(", ") },
-    { name: "On", value: (row) => String(row.enabled), show: (row) => (row.enabled ? "yes" : "no") },
-    { name: "Sent", number: true, value: (row) => row.sent, show: (row) => count(row.sent) },
-    { name: "Waiting", number: true, value: (row) => row.waiting, show: (row) => count(row.waiting) },
-    { name: "Given up", number: true, value: (row) => row.dead, show: (row) => (row.dead ? <span class="error">{row.dead}</span> : "0") },
-    { name: "Do", show: (row) => isAdmin && <button type="button" onClick={() => void test(row)}>Test</button> },
-  ];
-  return (
-    <>
-      <Tabs />
-      <h1>Channels</h1>
-      {said && <p role="status">{said}</p>}
-      <Show of={channels}>{({ data }) => <Table id="channels" rows={data} columns={columns} empty="No channel: nobody is told of an alert." />}</Show>
-      {isAdmin && <NewChannel />}
-      <h2>Notifications</h2>
-      <Show of={sent}>{({ data }) => <Table id="sent" rows={data} columns={SENT} empty="None yet." />}</Show>
     </>
   );
 }

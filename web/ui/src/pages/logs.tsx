@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api";
+import { Chart } from "../chart";
 import { useData } from "../data";
-import { clock, millis } from "../format";
-import { Link, Show, Status } from "../parts";
+import { clock, count, millis } from "../format";
+import { Link, range, setRange, Show, Status, windowOf } from "../parts";
 import { go, place, withArgs } from "../router";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -28,25 +29,53 @@ interface Page {
 
 interface Summary {
   total: number;
-  classes: { class: string; severity: string; count: number }[];
+  step_seconds: number;
+  classes: { class: string; severity: string; count: number; points: { time: string; value: number }[] }[];
+}
+
+/** Classes with a colour of their own; the rest is one. */
+const COLOURED = 7;
+
+/** How many lines of each class came when; where none came, there were none. */
+function Histogram({ summary, from, to }: { summary: Summary; from: number; to: number }) {
+  const step = summary.step_seconds;
+  const first = Math.floor(from / 1000 / step) * step;
+  const times = Array.from({ length: Math.max(0, Math.ceil((to / 1000 - first) / step)) }, (_, at) => first + at * step);
+  const lines = summary.classes.slice(0, COLOURED).map((one) => ({ label: one.class.replaceAll("_", " "), values: times.map(() => 0) }));
+  if (summary.classes.length > COLOURED) lines.push({ label: "all others", values: times.map(() => 0) });
+  summary.classes.forEach((one, at) => {
+    for (const point of one.points) {
+      const place = Math.round((Date.parse(point.time) / 1000 - first) / step);
+      if (place >= 0 && place < times.length) lines[Math.min(at, COLOURED)].values[place] += point.value;
+    }
+  });
+  return <Chart title={`Lines in ${step >= 3600 ? `${step / 3600} h` : `${Math.round(step / 60)} min`}, by class`} times={times} lines={lines} stacked unit={count} onRange={setRange} />;
 }
 
 const set = (name: string, value: string) => go(withArgs({ [name]: value || null }), true);
 
+/** A line: what it says, and below, closed, what it is about. */
 function Row({ id, line }: { id: string; line: Line }) {
   const who = [line.database, line.user_name, line.application_name].filter(Boolean).join(" · ");
+  const rest = line.detail || line.query;
   return (
     <tr>
       <td class="muted">{clock(line.time)}</td>
       <td><Status of={line.severity} /> {line.class.replaceAll("_", " ")}</td>
-      <td>
-        {line.message}
-        {line.duration_ms !== undefined && <span class="muted"> {millis(line.duration_ms)}</span>}
-        {line.detail && <p class="muted">{line.detail}</p>}
-        {line.query && <pre class="sql">{line.query}</pre>}
-        {line.query_hash !== undefined && <Link href={`/servers/${id}/queries/${line.query_hash}`}>The statement</Link>}
+      <td class="message">
+        {rest ? (
+          <details>
+            <summary>{line.message}{line.query && <code class="sql"> {line.query}</code>}</summary>
+            {line.detail && <p class="muted">{line.detail}</p>}
+            {line.query && <pre class="sql">{line.query}</pre>}
+          </details>
+        ) : (
+          line.message
+        )}
       </td>
+      <td class="number">{line.duration_ms === undefined ? "" : millis(line.duration_ms)}</td>
       <td class="muted">{who}</td>
+      <td>{line.query_hash !== undefined && <Link href={`/servers/${id}/queries/${line.query_hash}`}>statement</Link>}</td>
     </tr>
   );
 }
@@ -54,20 +83,24 @@ function Row({ id, line }: { id: string; line: Line }) {
 function Body({ id }: { server: ServerDetail; id: string }) {
   const args = place.value.args;
   const [kind, text] = [args.get("class") ?? "", args.get("text") ?? ""];
+  const { from, to, isLive } = range();
+  const hours = args.get("hours") ?? "1";
+  // A live range ends now: asked for without an end, so that a page of older lines stays what it is.
+  const window = isLive ? `&from=${new Date(from).toISOString()}` : `&${windowOf(["from", "to"])}`;
   const filter = `${kind ? `&class=${encodeURIComponent(kind)}` : ""}${text ? `&text=${encodeURIComponent(text)}` : ""}`;
-  const found = useData<Page>(`/api/v1/servers/${id}/logs?limit=100${filter}`, 10);
-  const summary = useData<Summary>(`/api/v1/servers/${id}/logs/summary?step=3600`, 60);
+  const found = useData<Page>(`/api/v1/servers/${id}/logs?limit=100${filter}${window}`, 10);
+  const summary = useData<Summary>(`/api/v1/servers/${id}/logs/summary?${windowOf(["from", "to"])}`, 60);
   const [older, setOlder] = useState<Line[]>([]);
   const [cursor, setCursor] = useState<string | null>(null);
   const [error, setError] = useState("");
   useEffect(() => {
     setOlder([]);
     setCursor(null);
-  }, [filter]);
+  }, [filter, isLive ? hours : window]);
   const next = cursor ?? found.data?.next_cursor ?? null;
   const more = async () => {
     try {
-      const page = await get<Page>(`/api/v1/servers/${id}/logs?limit=100${filter}&cursor=${encodeURIComponent(next ?? "")}`);
+      const page = await get<Page>(`/api/v1/servers/${id}/logs?limit=100${filter}${window}&cursor=${encodeURIComponent(next ?? "")}`);
       setOlder([...older, ...page.lines]);
       setCursor(page.next_cursor);
     } catch (fault) {
@@ -76,7 +109,8 @@ function Body({ id }: { server: ServerDetail; id: string }) {
   };
   return (
     <>
-      <div class="tools">
+      {summary.data && summary.data.total > 0 && <Histogram summary={summary.data} from={from} to={to} />}
+      <div class="tools apart">
         <label>
           Class <select value={kind} onChange={(event) => set("class", event.currentTarget.value)}>
             <option value="">all</option>
@@ -88,13 +122,16 @@ function Body({ id }: { server: ServerDetail; id: string }) {
       <Show of={found}>
         {(page) =>
           page.lines.length === 0 ? (
-            <p class="empty">No lines. The collector reads the server's log where it runs on the same host, or with its <code>--log-dir</code>.</p>
+            <p class="empty">
+              {kind || text ? "No line matches in this range." : "No lines in this range. The collector reads the server's log where it runs on the same host (logging_collector on), or with its "}
+              {!kind && !text && <code>--log-dir</code>}
+            </p>
           ) : (
             <>
-              <table aria-label="Log lines">
-                <thead><tr><th>Time</th><th>Class</th><th>Message</th><th>Who</th></tr></thead>
+              <div class="table"><div class="scroll" tabIndex={0}><table aria-label="Log lines" class="log">
+                <thead><tr><th>Time</th><th>Class</th><th>Message</th><th class="number">Took</th><th>Who</th><th>See</th></tr></thead>
                 <tbody>{[...page.lines, ...older].map((line, place) => <Row key={`${line.time}${place}`} id={id} line={line} />)}</tbody>
-              </table>
+              </table></div></div>
               {next && <button type="button" onClick={() => void more()}>Older lines</button>}
               {error && <p class="error" role="alert">{error}</p>}
             </>

@@ -1,4 +1,4 @@
-import { useData } from "../data";
+import type { Loaded } from "../data";
 import { clock, count, millis, percent } from "../format";
 import { Copy, Show } from "../parts";
 import { type Finding, offBy, type Plan, raw, type Row, rowsOf } from "../plan";
@@ -103,9 +103,11 @@ function Choice({ name, plans, value, none }: { name: string; plans: Plan[]; val
   );
 }
 
+/** The address of a statement's plans. */
+export const plansOf = (hash: string) => `/api/v1/queries/${hash}/explain/history?limit=20`;
+
 /** The plans of a statement: the newest or the chosen one, and another beside it. */
-export function Plans({ hash }: { hash: string }) {
-  const found = useData<{ plans: Plan[] }>(`/api/v1/queries/${hash}/explain/history?limit=20`, 120);
+export function Plans({ found }: { found: Loaded<{ plans: Plan[] }> }) {
   const { args } = place.value;
   return (
     <>

@@ -1,6 +1,6 @@
 import { useData } from "../data";
-import { count, millis, percent } from "../format";
-import { Link, range, Show, Table, type Column } from "../parts";
+import { bytes, change, count, millis, percent } from "../format";
+import { Compare, compared, Link, Show, Table, windowOf, type Column } from "../parts";
 import { go, place, withArgs } from "../router";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -30,8 +30,43 @@ const ORDERS: [string, string][] = [
   ["max", "Worst interval"],
 ];
 
-function columns(id: string, total: number): Column<Stats>[] {
-  const args = place.value.args.get("hours") ? `?hours=${place.value.args.get("hours")}` : "";
+/** One statement of one user in one database. */
+const keyOf = (row: Stats) => `${row.query_hash} ${row.database_name} ${row.user_name}`;
+
+/** What the same statements did at another time. */
+interface Then {
+  rows: Map<string, Stats>;
+  /** The list was cut: what is not in it may have run. */
+  isCut: boolean;
+  name: string;
+}
+
+function columns(id: string, total: number, then: Then | null): Column<Stats>[] {
+  const kept = new URLSearchParams();
+  for (const name of ["hours", "from", "to", "compare"]) {
+    const value = place.value.args.get(name);
+    if (value) kept.set(name, value);
+  }
+  const delta = (name: string, of: (row: Stats) => number): Column<Stats>[] => {
+    if (!then) return [];
+    const was = (row: Stats) => then.rows.get(keyOf(row));
+    const factor = (row: Stats) => {
+      const old = was(row);
+      return old && of(old) > 0 ? of(row) / of(old) : null;
+    };
+    return [
+      {
+        name,
+        number: true,
+        value: factor,
+        show: (row) => {
+          const old = was(row);
+          if (!old) return <span class="muted">{then.isCut ? "–" : "new"}</span>;
+          return <span class={(factor(row) ?? 1) >= 1.5 ? "error" : ""}>{change(of(row), of(old))}</span>;
+        },
+      },
+    ];
+  };
   return [
     {
       name: "Share",
@@ -44,16 +79,19 @@ function columns(id: string, total: number): Column<Stats>[] {
       ),
     },
     { name: "Total", number: true, value: (row) => row.total_time, show: (row) => millis(row.total_time) },
+    ...delta("Δ total", (row) => row.total_time),
     { name: "Calls", number: true, value: (row) => row.calls, show: (row) => count(row.calls) },
+    ...delta("Δ calls", (row) => row.calls),
     { name: "Mean", number: true, value: (row) => row.mean_time, show: (row) => millis(row.mean_time) },
+    ...delta("Δ mean", (row) => row.mean_time),
     { name: "Rows", number: true, value: (row) => row.rows, show: (row) => count(row.rows) },
-    { name: "Read from disk", number: true, value: (row) => row.shared_blks_read, show: (row) => count(row.shared_blks_read) },
+    { name: "Read from disk", number: true, value: (row) => row.shared_blks_read, show: (row) => bytes(row.shared_blks_read * 8192) },
     { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
     {
       name: "Statement",
       value: (row) => row.query_text,
       show: (row) => (
-        <Link href={`/servers/${id}/queries/${row.query_hash}${args}`}>
+        <Link href={`/servers/${id}/queries/${row.query_hash}${kept.size ? `?${kept}` : ""}`}>
           <code class="sql">{row.query_text}</code>
         </Link>
       ),
@@ -61,24 +99,43 @@ function columns(id: string, total: number): Column<Stats>[] {
   ];
 }
 
+const LIMIT = 100;
+
 function Body({ server }: { server: ServerDetail }) {
-  const { from, to } = range();
   const order = place.value.args.get("order") ?? "total";
-  const window = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
-  const path = `/api/v1/collectors/${server.collector_id}/queries/slow?limit=100&order=${order}&${window}`;
-  const found = useData<{ queries: Stats[] }>(path, 15);
+  const then = compared();
+  const path = `/api/v1/collectors/${server.collector_id}/queries/slow?limit=${LIMIT}&order=${order}`;
+  const found = useData<{ queries: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, 15);
+  const earlier = useData<{ queries: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
+  const old = earlier.data?.queries;
   return (
     <>
-      <nav class="ranges" aria-label="Order">
-        {ORDERS.map(([value, name]) => (
-          <button type="button" key={value} aria-pressed={order === value} onClick={() => go(withArgs({ order: value }))}>{name}</button>
-        ))}
-      </nav>
-      <h2>The first 100 statements</h2>
+      <div class="tools">
+        <nav class="ranges" aria-label="Order">
+          {ORDERS.map(([value, name]) => (
+            <button type="button" key={value} aria-pressed={order === value} onClick={() => go(withArgs({ order: value, "queries.sort": null }))}>{name}</button>
+          ))}
+        </nav>
+        <span class="grow" />
+        <Compare />
+      </div>
+      {then && earlier.error && <p class="error" role="alert">{earlier.error.message}</p>}
+      {then && old?.length === 0 && <p class="muted">Nothing is known of the statements {then.name}: this server was not watched then, or nothing ran.</p>}
       <Show of={found}>
         {({ queries }) => {
           const total = queries.reduce((sum, row) => sum + row.total_time, 0) || 1;
-          return <Table id="queries" rows={queries} columns={columns(String(server.id), total)} empty="No statement ran in this range." />;
+          const compared = then && old && old.length > 0 ? { rows: new Map(old.map((row) => [keyOf(row), row])), isCut: old.length >= LIMIT, name: then.name } : null;
+          return (
+            <>
+              {queries.length >= LIMIT && <p class="muted">The first {LIMIT} by this order; shares are of these.</p>}
+              <Table
+                id="queries"
+                rows={queries}
+                columns={columns(String(server.id), total, compared)}
+                empty="No statement ran in this range. If some should have: collect check tells whether pg_stat_statements is there and readable."
+              />
+            </>
+          );
         }}
       </Show>
     </>

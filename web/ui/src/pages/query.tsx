@@ -1,46 +1,105 @@
 import { Chart } from "../chart";
 import { useData } from "../data";
-import { count, millis, percent } from "../format";
-import { Copy, range, setRange, Show } from "../parts";
-import { Plans } from "./plans";
+import { ago, bytes, change, clock, count, full, millis, percent } from "../format";
+import { Happened } from "../happened";
+import { type Mark, useMarks } from "../marks";
+import { Compare, compared, Copy, Link, range, setRange, Show, windowOf } from "../parts";
+import type { Plan } from "../plan";
+import { perSecond } from "../rates";
+import { Plans, plansOf } from "./plans";
 import type { Stats } from "./queries";
 import { type ServerDetail, ServerHead } from "./server-head";
 
-function Body({ server, hash }: { server: ServerDetail; hash: string }) {
+/** Bytes of a block. */
+const BLOCK = 8192;
+
+interface Sums {
+  calls: number;
+  total: number;
+  mean: number;
+  rows: number;
+  hit: number;
+}
+
+function sumsOf(data: Stats[]): Sums {
+  const sum = (value: (point: Stats) => number) => data.reduce((total, point) => total + value(point), 0);
+  const [calls, total] = [sum((point) => point.calls), sum((point) => point.total_time)];
+  const [hit, read] = [sum((point) => point.shared_blks_hit), sum((point) => point.shared_blks_read)];
+  return { calls, total, mean: calls ? total / calls : 0, rows: calls ? sum((point) => point.rows) / calls : 0, hit: hit / (hit + read) };
+}
+
+/** Where the structure of the plan became another one. */
+function planChanges(plans: Plan[]): Mark[] {
+  const ordered = [...plans].sort((one, other) => one.collected_at.localeCompare(other.collected_at));
+  const changed = ordered.filter((plan, at) => at > 0 && plan.structure !== ordered[at - 1].structure);
+  return changed.map((plan) => ({ at: Date.parse(plan.collected_at) / 1000, text: `${full(plan.collected_at).slice(11)} another plan` }));
+}
+
+function Figure({ value, name, was }: { value: string; name: string; was?: string }) {
+  return (
+    <div class="card">
+      <b>{value}</b>
+      {name}
+      {was && <div class="muted">{was}</div>}
+    </div>
+  );
+}
+
+function Body({ server, hash, plans }: { server: ServerDetail; hash: string; plans: Plan[] }) {
   const { from, to } = range();
-  const window = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
-  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=10000&${window}`;
-  const found = useData<{ data: Stats[] }>(path, 15);
+  const then = compared();
+  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=10000`;
+  const found = useData<{ data: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, 15);
+  const earlier = useData<{ data: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
+  const marks = [...useMarks(server, from, to), ...planChanges(plans)];
   return (
     <Show of={found}>
       {({ data }) => {
-        if (data.length === 0) return <p class="empty">This statement did not run in this range.</p>;
+        const old = earlier.data?.data ?? [];
+        const any = data.at(-1) ?? old.at(-1);
+        if (!any) {
+          return <p class="empty">This statement did not run in this range. Choose a longer one above; a link with a query id of another server shows nothing here.</p>;
+        }
         const times = data.map((point) => Math.round(Date.parse(point.time) / 1000));
-        const line = (label: string, value: (point: Stats) => number | null) => [{ label, values: data.map(value) }];
-        const sum = (value: (point: Stats) => number) => data.reduce((total, point) => total + value(point), 0);
-        const [calls, total] = [sum((point) => point.calls), sum((point) => point.total_time)];
-        const [hit, read] = [sum((point) => point.shared_blks_hit), sum((point) => point.shared_blks_read)];
-        const text = data[data.length - 1].query_text;
+        const oldTimes = old.map((point) => Math.round((Date.parse(point.time) + (then?.shift ?? 0)) / 1000));
+        const rate = (times: number[], points: Stats[], value: (point: Stats) => number) => perSecond(times, points.map(value));
+        const chart = (title: string, label: string, values: (times: number[], points: Stats[]) => (number | null)[], unit: (value: number) => string) => (
+          <Chart
+            title={title}
+            times={times}
+            lines={[{ label, values: values(times, data) }]}
+            before={then ? { times: oldTimes, lines: [{ label, values: values(oldTimes, old) }], name: then.name } : undefined}
+            unit={unit}
+            marks={marks}
+            onRange={setRange}
+          />
+        );
+        const [now, was] = [sumsOf(data), sumsOf(old)];
+        const told = (value: string, delta: string) => (then && old.length > 0 ? `${value} ${then.name} (${delta})` : undefined);
         return (
           <>
-            <pre class="sql" tabIndex={0}>{text}</pre>
+            <pre class="sql" tabIndex={0}>{any.query_text}</pre>
             <div class="tools">
-              <Copy text={() => text} name="Copy SQL" />
-              <span class="muted">query id {hash}, database {data[0].database_name}</span>
+              <Copy text={() => any.query_text} name="Copy SQL" />
+              <span class="muted">query id {hash}, database {any.database_name}{any.user_name && `, user ${any.user_name}`}</span>
+              <span class="grow" />
+              <Compare />
             </div>
+            {then && earlier.data && old.length === 0 && <p class="muted">Nothing is known of it {then.name}: it did not run, or was not watched yet.</p>}
             <div class="cards">
-              <div class="card"><b>{count(calls)}</b>calls</div>
-              <div class="card"><b>{millis(total)}</b>in all</div>
-              <div class="card"><b>{millis(calls ? total / calls : 0)}</b>a call</div>
-              <div class="card"><b>{count(calls ? sum((point) => point.rows) / calls : 0)}</b>rows a call</div>
-              <div class="card"><b>{percent(hit / (hit + read))}</b>from the cache</div>
+              <Figure value={count(now.calls)} name="calls" was={told(count(was.calls), change(now.calls, was.calls))} />
+              <Figure value={millis(now.total)} name="in all" was={told(millis(was.total), change(now.total, was.total))} />
+              <Figure value={millis(now.mean)} name="a call" was={told(millis(was.mean), change(now.mean, was.mean))} />
+              <Figure value={count(now.rows)} name="rows a call" was={told(count(was.rows), change(now.rows, was.rows))} />
+              <Figure value={percent(now.hit)} name="from the cache" was={then && old.length > 0 ? `${percent(was.hit)} ${then.name}` : undefined} />
             </div>
             <div class="grid">
-              <Chart title="Calls between two samples" times={times} lines={line("calls", (point) => point.calls)} unit={count} onRange={setRange} />
-              <Chart title="Mean time of a call" times={times} lines={line("mean", (point) => (point.calls ? point.mean_time : null))} unit={millis} onRange={setRange} />
-              <Chart title="Time in all" times={times} lines={line("total", (point) => point.total_time)} unit={millis} onRange={setRange} />
-              <Chart title="Blocks read from disk" times={times} lines={line("blocks", (point) => point.shared_blks_read)} unit={count} onRange={setRange} />
+              {chart("Calls per second", "calls", (at, points) => rate(at, points, (point) => point.calls), count)}
+              {chart("Mean time of a call", "mean", (_, points) => points.map((point) => (point.calls ? point.mean_time : null)), millis)}
+              {chart("Sessions that run it, on average", "sessions", (at, points) => rate(at, points, (point) => point.total_time / 1000), count)}
+              {chart("Read from disk per second", "read", (at, points) => rate(at, points, (point) => point.shared_blks_read * BLOCK), bytes)}
             </div>
+            <Happened marks={marks} />
           </>
         );
       }}
@@ -48,11 +107,37 @@ function Body({ server, hash }: { server: ServerDetail; hash: string }) {
   );
 }
 
-export function Query({ id, hash }: { id: string; hash: string }) {
-  return <ServerHead id={id}>{(server) => (
+/** What was not usual of it. */
+function Found({ id, hash }: { id: string; hash: string }) {
+  const unusual = useData<{ anomalies: { id: number; metric_name: string; metric_value: number; baseline_value: number; started_at: string; ended_at: string | null }[] }>(`/api/v1/queries/${hash}/anomalies?days=7`, 120);
+  const all = unusual.data?.anomalies ?? [];
+  if (all.length === 0) return null;
+  return (
     <>
-      <Body server={server} hash={hash} />
-      <Plans hash={hash} />
+      <h2>Not usual in the last week</h2>
+      <ul>
+        {all.map((one) => (
+          <li key={one.id}>
+            {one.metric_name.replaceAll("_", " ")} {count(one.metric_value)}, usually {count(one.baseline_value)}, since {clock(one.started_at)}
+            {one.ended_at ? `, over ${ago(one.ended_at)}` : ""} <Link href={`/servers/${id}/unusual`}>What else happened</Link>
+          </li>
+        ))}
+      </ul>
     </>
-  )}</ServerHead>;
+  );
+}
+
+function Page({ server, id, hash }: { server: ServerDetail; id: string; hash: string }) {
+  const plans = useData<{ plans: Plan[] }>(plansOf(hash), 120);
+  return (
+    <>
+      <Body server={server} hash={hash} plans={plans.data?.plans ?? []} />
+      <Found id={id} hash={hash} />
+      <Plans found={plans} />
+    </>
+  );
+}
+
+export function Query({ id, hash }: { id: string; hash: string }) {
+  return <ServerHead id={id}>{(server) => <Page server={server} id={id} hash={hash} />}</ServerHead>;
 }

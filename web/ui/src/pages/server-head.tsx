@@ -1,8 +1,10 @@
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { useData } from "../data";
 import { ago } from "../format";
 import { Link, Ranges, Show, Status } from "../parts";
 import { place } from "../router";
+import { serverZone } from "../zone";
 import { type Alert, isWatchdog } from "./alerts";
 import type { ServerRow } from "./fleet";
 
@@ -15,6 +17,7 @@ const TABS: [string, string][] = [
   ["/why", "Why slow now"],
   ["/activity", "Activity and locks"],
   ["/queries", "Queries"],
+  ["/snapshots", "Before and after"],
   ["/unusual", "Unusual"],
   ["/advice", "Advice"],
   ["/tables", "Tables and vacuum"],
@@ -41,8 +44,14 @@ function Firing({ server }: { server: string }) {
 /** What stands above each page of a server. */
 export function ServerHead({ id, children }: { id: string; children: (server: ServerDetail) => ComponentChildren }) {
   const server = useData<ServerDetail>(`/api/v1/servers/${encodeURIComponent(id)}`, 15);
+  const collector = server.data?.collector_id;
+  const identity = useData<{ data: { time_zone?: string }[] }>(collector ? `/api/v1/collectors/${collector}/metrics?type=pg_identity&order=desc&limit=1` : null, 300);
+  const told = identity.data?.data[0]?.time_zone ?? "";
+  useEffect(() => {
+    serverZone.value = told;
+  }, [told]);
   const kept = new URLSearchParams();
-  for (const name of ["hours", "from", "to"]) {
+  for (const name of ["hours", "from", "to", "compare"]) {
     const value = place.value.args.get(name);
     if (value) kept.set(name, value);
   }

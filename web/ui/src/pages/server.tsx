@@ -1,7 +1,10 @@
 import { Chart, type Line } from "../chart";
 import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
-import { range, setRange, Show } from "../parts";
+import { Happened } from "../happened";
+import { type Mark, useMarks } from "../marks";
+import { Compare, compared, range, setRange, Show, windowOf } from "../parts";
+import { ofSteps } from "../rates";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Series {
@@ -12,6 +15,7 @@ interface Series {
 }
 
 interface Metrics {
+  end_time: string;
   step_seconds: number;
   series: Series[];
 }
@@ -23,42 +27,65 @@ export function timesOf(series: Series[]): number[] {
   return [...times].sort((a, b) => a - b);
 }
 
-/** One line for each series, on the times of all; `scale` multiplies its values. */
-export function linesOf(series: Series[], times: number[], scale = 1, label = (one: Series) => one.database ?? one.column): Line[] {
+/** One line for each series, on the times of all. */
+export function linesOf(series: Series[], times: number[], label = (one: Series) => one.database ?? one.column): Line[] {
   return series.map((one) => {
     const values = new Map(one.points.map((point) => [Date.parse(point.time) / 1000, point.value]));
-    return { label: label(one), values: times.map((time) => (values.has(time) ? (values.get(time) as number) * scale : null)) };
+    return { label: label(one), values: times.map((time) => values.get(time) ?? null) };
   });
 }
 
-function Graph({ metrics, title, column, perSecond, unit }: { metrics: Metrics; title: string; column: string; perSecond?: boolean; unit?: (value: number) => string }) {
-  const series = metrics.series.filter((one) => one.column === column);
-  const times = timesOf(series);
-  const scale = perSecond ? 1 / metrics.step_seconds : 1;
-  return <Chart title={title} times={times} lines={linesOf(series, times, scale)} unit={unit ?? count} onRange={setRange} />;
+/** Figures now, the same of another time, and what happened meanwhile. */
+interface Shown {
+  metrics: Metrics;
+  before?: { metrics: Metrics; shift: number; name: string };
+  marks: Mark[];
+}
+
+/** Series as lines of a chart, with those of the other time moved to these times. */
+function drawn(shown: Shown, pick: (metrics: Metrics) => { series: Series[]; label?: (one: Series) => string }) {
+  const of = (metrics: Metrics, shift: number) => {
+    const { series, label } = pick(metrics);
+    const times = timesOf(series);
+    return { times: times.map((time) => time + shift / 1000), lines: linesOf(series, times, label) };
+  };
+  const { before } = shown;
+  return { ...of(shown.metrics, 0), before: before && { ...of(before.metrics, before.shift), name: before.name }, marks: shown.marks, onRange: setRange };
+}
+
+function Graph({ shown, title, column, perSecond, unit }: { shown: Shown; title: string; column: string; perSecond?: boolean; unit?: (value: number) => string }) {
+  const pick = (metrics: Metrics) => {
+    const series = metrics.series.filter((one) => one.column === column);
+    const end = Date.parse(metrics.end_time) / 1000;
+    return { series: perSecond ? series.map((one) => ({ ...one, points: ofSteps(one.points, metrics.step_seconds, end) })) : series };
+  };
+  return <Chart title={title} {...drawn(shown, pick)} unit={unit ?? count} />;
 }
 
 /** Hits of all block reads, by database. */
-function HitRatio({ metrics }: { metrics: Metrics }) {
-  const of = (column: string) => metrics.series.filter((one) => one.column === column);
-  const [hits, reads] = [of("blks_hit_delta"), of("blks_read_delta")];
-  const times = timesOf(hits);
-  const read = new Map(linesOf(reads, times).map((line) => [line.label, line.values]));
-  const lines = linesOf(hits, times).map(({ label, values }) => ({
-    label,
-    values: values.map((hit, at) => {
-      const missed = read.get(label)?.[at] ?? null;
-      return hit === null || missed === null || hit + missed === 0 ? null : hit / (hit + missed);
-    }),
-  }));
-  return <Chart title="Cache hit ratio" times={times} lines={lines} unit={percent} onRange={setRange} />;
+function HitRatio({ shown }: { shown: Shown }) {
+  const pick = (metrics: Metrics) => {
+    const of = (column: string) => metrics.series.filter((one) => one.column === column);
+    const missed = new Map(of("blks_read_delta").map((one) => [one.database, new Map(one.points.map((point) => [point.time, point.value]))]));
+    const series = of("blks_hit_delta").map((one) => {
+      const points = one.points.flatMap(({ time, value }) => {
+        const read = missed.get(one.database)?.get(time);
+        return read === undefined || value + read === 0 ? [] : [{ time, value: value / (value + read) }];
+      });
+      return { ...one, points };
+    });
+    return { series };
+  };
+  return <Chart title="Cache hit ratio" {...drawn(shown, pick)} unit={percent} />;
 }
 
-function Cpu({ metrics }: { metrics: Metrics }) {
+function Cpu({ metrics, marks }: { metrics: Metrics; marks: Mark[] }) {
   const names = ["cpu_user", "cpu_system", "cpu_iowait", "cpu_steal"];
-  const series = names.flatMap((name) => metrics.series.filter((one) => one.column === name));
-  const times = timesOf(series);
-  return <Chart title="CPU" times={times} lines={linesOf(series, times)} stacked unit={(value) => `${value.toFixed(0)} %`} onRange={setRange} />;
+  const pick = (metrics: Metrics) => ({
+    series: names.flatMap((name) => metrics.series.filter((one) => one.column === name)),
+    label: (one: Series) => one.column.replace("cpu_", ""),
+  });
+  return <Chart title="CPU" {...drawn({ metrics, marks }, pick)} stacked unit={(value) => `${value.toFixed(0)} %`} />;
 }
 
 function Cards({ server }: { server: ServerDetail }) {
@@ -78,28 +105,38 @@ function Cards({ server }: { server: ServerDetail }) {
 
 function Body({ server }: { server: ServerDetail }) {
   const { from, to } = range();
-  const times = `start_time=${new Date(from).toISOString()}&end_time=${new Date(to).toISOString()}`;
-  const path = `/api/v1/servers/${server.id}/metrics?${times}&metric_type=`;
-  const databases = useData<Metrics>(`${path}pg_stats`, 15);
-  const host = useData<Metrics>(`${path}sysstat`, 15);
+  const then = compared();
+  const path = `/api/v1/servers/${server.id}/metrics?metric_type=`;
+  const names: [string, string] = ["start_time", "end_time"];
+  const databases = useData<Metrics>(`${path}pg_stats&${windowOf(names)}`, 15);
+  const earlier = useData<Metrics>(then ? `${path}pg_stats&${windowOf(names, then.shift)}` : null, 300);
+  const host = useData<Metrics>(`${path}sysstat&${windowOf(names)}`, 15);
+  const marks = useMarks(server, from, to);
   return (
     <>
       <Cards server={server} />
-      <div class="grid">
-        <Show of={databases}>
-          {(metrics) => (
-            <>
-              <Graph metrics={metrics} title="Commits per second" column="xact_commit_delta" perSecond />
-              <Graph metrics={metrics} title="Rollbacks per second" column="xact_rollback_delta" perSecond />
-              <Graph metrics={metrics} title="Connections" column="numbackends" />
-              <HitRatio metrics={metrics} />
-              <Graph metrics={metrics} title="Rows returned per second" column="tup_returned_delta" perSecond />
-              <Graph metrics={metrics} title="Size" column="database_size" unit={bytes} />
-            </>
-          )}
-        </Show>
-        <Show of={host}>{(metrics) => <Cpu metrics={metrics} />}</Show>
-      </div>
+      <div class="tools"><span class="grow" /><Compare /></div>
+      {then && earlier.data?.series.length === 0 && <p class="muted">Nothing is known of this server {then.name}.</p>}
+      <Show of={databases}>
+        {(metrics) => {
+          if (metrics.series.length === 0) {
+            return <p class="empty">This server told no figures in this range. Its collector was {server.status} when it was last heard of, {ago(server.last_seen)}: choose a longer range, or look at it under Collectors.</p>;
+          }
+          const shown = { metrics, marks, before: then && earlier.data ? { metrics: earlier.data, ...then } : undefined };
+          return (
+            <div class="grid">
+              <Graph shown={shown} title="Commits per second" column="xact_commit_delta" perSecond />
+              <Graph shown={shown} title="Rollbacks per second" column="xact_rollback_delta" perSecond />
+              <Graph shown={shown} title="Connections" column="numbackends" />
+              <HitRatio shown={shown} />
+              <Graph shown={shown} title="Rows returned per second" column="tup_returned_delta" perSecond />
+              <Graph shown={shown} title="Size" column="database_size" unit={bytes} />
+              {host.data && host.data.series.length > 0 && <Cpu metrics={host.data} marks={marks} />}
+            </div>
+          );
+        }}
+      </Show>
+      <Happened marks={marks} />
     </>
   );
 }

@@ -11,12 +11,13 @@ interface TableRow {
   n_dead_tup?: number;
   seq_scan?: number;
   idx_scan?: number;
-  table_size?: number;
+  total_size?: number;
   last_vacuum?: string;
   last_autovacuum?: string;
 }
 
 interface FreezeRow {
+  database: string;
   schema: string;
   name: string;
   xid_age: number;
@@ -30,7 +31,7 @@ const vacuumed = (row: TableRow) => [row.last_vacuum, row.last_autovacuum].filte
 const TABLES: Column<TableRow>[] = [
   { name: "Table", value: (row) => `${row.schema_name}.${row.table_name}`, show: (row) => `${row.schema_name}.${row.table_name}` },
   { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
-  { name: "Size", number: true, value: (row) => row.table_size, show: (row) => bytes(row.table_size) },
+  { name: "Size", number: true, value: (row) => row.total_size, show: (row) => bytes(row.total_size) },
   { name: "Rows", number: true, value: (row) => row.n_live_tup, show: (row) => count(row.n_live_tup) },
   { name: "Dead rows", number: true, value: (row) => row.n_dead_tup, show: (row) => count(row.n_dead_tup) },
   { name: "Dead share", number: true, value: dead, show: (row) => <span class={dead(row) > 0.2 ? "error" : ""}>{percent(dead(row))}</span> },
@@ -42,7 +43,11 @@ const TABLES: Column<TableRow>[] = [
 /** Transactions after which a server stops taking commands: 2³¹ less three million. */
 const STOP = 2 ** 31 - 3_000_000;
 
+/** The oldest tables of all databases that are shown. */
+const OLDEST = 20;
+
 const FREEZE: Column<FreezeRow>[] = [
+  { name: "Database", value: (row) => row.database, show: (row) => row.database },
   { name: "Table", value: (row) => `${row.schema}.${row.name}`, show: (row) => `${row.schema}.${row.name}` },
   { name: "Age", number: true, value: (row) => row.xid_age, show: (row) => count(row.xid_age) },
   { name: "of what autovacuum waits for", number: true, value: (row) => row.xid_age / row.freeze_max_age, show: (row) => percent(row.xid_age / row.freeze_max_age) },
@@ -53,7 +58,7 @@ const FREEZE: Column<FreezeRow>[] = [
 function Body({ server }: { server: ServerDetail }) {
   const base = `/api/v1/collectors/${server.collector_id}`;
   const tables = useData<{ data: { table?: TableRow[] } }>(`${base}/databases?limit=5000`, 30);
-  const freeze = useData<{ data: { database: string; rows: FreezeRow[] }[] }>(`${base}/metrics?type=pg_freeze&order=desc&limit=50`, 60);
+  const freeze = useData<{ data: { database: string; rows: Omit<FreezeRow, "database">[] }[] }>(`${base}/metrics?type=pg_freeze&order=desc&limit=50`, 60);
   return (
     <>
       <Show of={tables}>{({ data }) => <Table id="tables" rows={data.table ?? []} columns={TABLES} empty="No table was seen in the last day." />}</Show>
@@ -62,13 +67,9 @@ function Body({ server }: { server: ServerDetail }) {
         {({ data }) => {
           const seen = new Set<string>();
           const newest = data.filter((one) => !seen.has(one.database) && seen.add(one.database));
-          if (newest.length === 0) return <p class="empty">This collector sends no ages: pganalytics collect --dsn … does.</p>;
-          return newest.map((one) => (
-            <section key={one.database}>
-              <h2>{one.database}</h2>
-              <Table id={`freeze.${one.database}`} rows={one.rows.slice(0, 10)} columns={FREEZE} empty="No table." />
-            </section>
-          ));
+          const rows = newest.flatMap((one) => one.rows.map((row) => ({ ...row, database: one.database })));
+          const oldest = rows.sort((one, other) => other.xid_age - one.xid_age).slice(0, OLDEST);
+          return <Table id="freeze" rows={oldest} columns={FREEZE} empty="This collector sends no ages: pganalytics collect --dsn … does." />;
         }}
       </Show>
     </>

@@ -1,4 +1,5 @@
 import { useData } from "../data";
+import { clock } from "../format";
 import { Link, Show, Table, type Column } from "../parts";
 import { place, withArgs, go } from "../router";
 import { type ServerDetail, ServerHead } from "./server-head";
@@ -69,7 +70,7 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
                 ))}
               </ol>
               <p class="muted">
-                {new Date(answer.from).toLocaleTimeString()} to {new Date(answer.to).toLocaleTimeString()}, {answer.samples[0]} samples, ± {answer.error.toFixed(1)} sessions
+                {clock(answer.from)} to {clock(answer.to)}, {answer.samples[0]} samples, ± {answer.error.toFixed(1)} sessions
                 {answer.reference && `; compared with ${answer.reference}, ${answer.samples[1]} samples`}. What lasts less than a second is seldom seen.
               </p>
             </section>
