@@ -100,4 +100,30 @@ INGEST = dashboard(
     since="now-3h",
 )
 
-DASHBOARDS = [CLUSTER, INGEST]
+DEAD = of('outcome="dead"')
+EVALUATION = "pganalytics_alert_evaluation_seconds"
+
+ALERTS = dashboard(
+    "alerts",
+    "Alerts",
+    "Rules and notifications as the leader counts them; who acknowledged what, and each alert's text, are on the nodes' page.",
+    [instances()],
+    [
+        prom("Firing", "Alerts that fire now, by severity; the dead man's switch fires always.", "short",
+             [(f"sum by (severity) (pganalytics_alerts_firing{OF})", "{{severity}}")], (12, 4), "stat"),
+        prom("Given Up", "Notifications of the last day that no receiver took in 24 hours of attempts.", "short",
+             [(f"sum(increase(pganalytics_notifications_total{DEAD}[1d]))", "given up")], (12, 4), "stat"),
+        prom("Firing over Time", "Alerts that fire, by severity.", "short",
+             [(f"sum by (severity) (pganalytics_alerts_firing{OF})", "{{severity}}")]),
+        prom("Attempts to Notify", "Attempts an hour, by outcome: what failed is tried again.", "short",
+             [(f"sum by (outcome) (increase(pganalytics_notifications_total{OF}[1h]))", "{{outcome}}")]),
+        prom("Evaluation", "Time of one evaluation of all rules, on the leader.", "s",
+             [(quantile(0.5, EVALUATION, "instance"), "{{instance}} median"),
+              (quantile(0.99, EVALUATION, "instance"), "{{instance}} 99 %")]),
+        prom("Evaluations", "Evaluations of the rules in five minutes: about 30 on the leader, and none anywhere is a failure.", "short",
+             [(f"increase({EVALUATION}_count{OF}[5m])", "{{instance}}")]),
+    ],
+    since="now-1d",
+)
+
+DASHBOARDS = [CLUSTER, INGEST, ALERTS]

@@ -151,6 +151,7 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     activity: ["/servers/1/activity", "Activity and locks"],
     queries: ["/servers/1/queries", "Statement"],
     query: [`/servers/1/queries/${hash}`, "Mean time of a call"],
+    snapshots: ["/servers/1/snapshots", "New snapshot"],
     advice: ["/servers/1/advice", "Judge now"],
     unusual: ["/servers/1/unusual", "What is not usual"],
     logs: ["/servers/1/logs", "Class"],
@@ -287,6 +288,61 @@ async function longLists(browser, { nodes, admin }) {
   await context.close();
 }
 
+/** Old figures say how old they are; a store or a quorum that is away is said on every page. */
+async function stale(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext();
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base, /status of (401|503)/);
+  await page.goto(`${base}/cluster`);
+  await login(page, admin);
+  await page.getByText("all nodes answer").waitFor();
+  const refusal = { status: 503, json: { code: 503, message: "Overloaded", error: "Overloaded" } };
+  await page.route("**/api/v1/cluster/status", (route) => route.fulfill(refusal));
+  await page.getByText(/What is shown is of \d\d:\d\d:\d\d, \d+ s ago/).waitFor({ timeout: 15_000 });
+  await page.unroute("**/api/v1/cluster/status");
+  await page.getByText("What is shown is of").waitFor({ state: "detached", timeout: 15_000 });
+  for (const [told, text] of [[{ database_ok: true, timescale_ok: false }, "The store does not answer"], [{ database_ok: false, timescale_ok: false }, "No quorum, seen"]]) {
+    await page.route("**/api/v1/health", (route) => route.fulfill({ status: 503, json: told }));
+    await page.locator(".banner", { hasText: text }).waitFor();
+    await page.unroute("**/api/v1/health");
+  }
+  await page.locator(".banner").waitFor({ state: "detached" });
+  await context.close();
+}
+
+/** Two named windows of time, and what became of the statements between them. */
+async function snapshots(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext();
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base);
+  await page.goto(`${base}/servers/1/snapshots`);
+  await login(page, admin);
+  await busiest(page);
+  for (const name of ["before 4.2", "after 4.2"]) {
+    await page.getByRole("textbox", { name: "Name" }).fill(name);
+    await page.getByRole("button", { name: "Take it" }).click();
+    await page.locator("tbody tr", { hasText: name }).waitFor();
+  }
+  await page.locator("tbody tr", { hasText: "before 4.2" }).getByRole("button", { name: "before" }).click();
+  await page.locator("tbody tr", { hasText: "after 4.2" }).getByRole("button", { name: "after" }).click();
+  await page.getByText("too few calls to tell").waitFor();
+  const told = await page.evaluate(async () => {
+    const args = new URLSearchParams(location.search);
+    const all = await (await fetch("/api/v1/collectors")).json();
+    return (await fetch(`/api/v1/queries/comparison?before_snapshot=${args.get("before")}&after_snapshot=${args.get("after")}&collector_id=${all.data[0].id}&limit=100`)).json();
+  });
+  const shown = await page.locator(".cards .card b").allTextContents();
+  const want = ["degraded", "improved", "unchanged", "inconclusive", "not_comparable", "new", "gone"].map((name) => String(told[`${name}_count`]));
+  if (shown.join() !== want.join()) problems.push(`the comparison shows ${shown}, the node tells ${want}`);
+  if (want.every((count) => count === "0")) problems.push("the comparison has no statement");
+  await page.screenshot({ path: join(shots, "comparison.png"), fullPage: true });
+  await context.close();
+}
+
 /** What an admin does: configuration with versions, people, tokens, secrets, a mail channel, a window. */
 async function administration(browser, { nodes, admin }) {
   const base = nodes[0].http;
@@ -390,6 +446,17 @@ async function administration(browser, { nodes, admin }) {
   await window.getByText("sun 02:00 UTC, 60 min").waitFor();
   await sure(window, "End");
   await window.waitFor({ state: "detached" });
+  await page.goto(`${base}/alerts/rules`);
+  await page.getByText("Write or import rules").click();
+  const rule = ['[[rule]]', 'id = "M1"', 'name = "queue_long"', 'severity = "w"', 'from = "queue"', 'value = "num(row.depth)"', 'fire = "value > 1000"', 'resolve = "value < 500"'];
+  await page.getByLabel("Rules (TOML)").fill(rule.join("\n"));
+  await page.getByRole("button", { name: "Store them" }).click();
+  await page.locator("form[aria-label='Rules as TOML'] .error").waitFor();
+  await page.getByLabel("Rules (TOML)").fill([...rule, 'summary = "{{ value|round(0) }} jobs wait."'].join("\n"));
+  await page.getByRole("button", { name: "Store them" }).click();
+  const own = page.locator("tbody tr", { hasText: "queue_long" });
+  await sure(own, "Forget");
+  await own.waitFor({ state: "detached" });
   await page.goto(`${base}/audit?action=user.create`);
   await page.locator("tbody tr", { hasText: "erika" }).waitFor();
   await context.close();
@@ -456,7 +523,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ planTree, comparing, longLists, administration, everyPage: both, interactions })) {
+  for (const [name, run] of Object.entries({ planTree, comparing, longLists, stale, snapshots, administration, everyPage: both, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {

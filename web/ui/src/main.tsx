@@ -209,7 +209,7 @@ function Zone() {
   return (
     <select aria-label="Time zone" value={chosen} onChange={(event) => go(withArgs({ zone: event.currentTarget.value || null }), true)}>
       {ZONES.filter(([value]) => value !== "server" || chosen === "server" || place.value.path.startsWith("/servers/")).map(([value, name]) => (
-        <option key={value} value={value}>{value === "server" && serverZone.value ? `${name}: ${serverZone.value}` : `${name} time`}</option>
+        <option key={value} value={value}>{value === "server" && serverZone.value ? `Server: ${serverZone.value}` : value === "utc" ? "UTC" : `${name} time`}</option>
       ))}
     </select>
   );

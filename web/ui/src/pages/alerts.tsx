@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useData } from "../data";
 import { ago, count } from "../format";
-import { Link, Show, Status, Table, useChange, type Column } from "../parts";
+import { Link, Show, Status, Sure, Table, useChange, type Column } from "../parts";
 import { place } from "../router";
 
 export interface Alert {
@@ -178,7 +178,40 @@ function RuleActions({ rule, say }: { rule: Rule; say: (text: string) => void })
     <>
       <button type="button" onClick={dry}>Try it on the past</button>
       {user.value?.role === "admin" && <button type="button" onClick={toggle}>{rule.enabled ? "Off" : "On"}</button>}
+      {user.value?.role === "admin" && rule.author && (
+        <Sure name="Forget" question={rule.origin === "default" ? "As it was delivered?" : "Forget it?"} does={() => void run(async () => { await call("DELETE", path); return `${rule.key} is forgotten.`; })} />
+      )}
     </>
+  );
+}
+
+/** Rules of one's own as TOML: all are taken, or none and it is said why. */
+function Import({ say }: { say: (text: string) => void }) {
+  const [error, change] = useChange();
+  const [text, setText] = useState("");
+  const store = (event: Event) => {
+    event.preventDefault();
+    void change(async () => {
+      const done = await call<{ message?: string }>("PUT", "/api/v1/alert-rules.toml", text);
+      say(done?.message ?? "Stored.");
+      setText("");
+    });
+  };
+  const read = async (event: { currentTarget: HTMLInputElement }) => {
+    const file = event.currentTarget.files?.[0];
+    if (file) setText(await file.text());
+  };
+  return (
+    <details class="card apart">
+      <summary>Write or import rules</summary>
+      <form onSubmit={store} aria-label="Rules as TOML">
+        <p class="muted">One or more tables [[rule]]; a rule of a known id replaces it, and a default rule that was changed is as it was once it is forgotten.</p>
+        <label>A file <input type="file" accept=".toml,text/plain" onChange={(event) => void read(event)} /></label>
+        <textarea aria-label="Rules (TOML)" spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        {error && <p class="error" role="alert">{error}</p>}
+        <button type="submit" disabled={text.trim() === ""}>Store them</button>
+      </form>
+    </details>
   );
 }
 
@@ -202,7 +235,8 @@ export function Rules() {
       <h1>Rules</h1>
       {said && <p role="status">{said}</p>}
       <Show of={rules}>{(rows) => <Table id="rules" rows={rows} columns={columns} empty="No rule." />}</Show>
-      <p class="muted"><a href="/api/v1/alert-rules.toml" download>All rules as TOML</a>; PUT the file to the same address to import it.</p>
+      <p class="muted"><a href="/api/v1/alert-rules.toml" download>All rules as TOML</a>{user.value?.role !== "admin" && "; an admin imports such a file here."}</p>
+      {user.value?.role === "admin" && <Import say={say} />}
     </>
   );
 }

@@ -1,7 +1,8 @@
-import { nodes } from "../api";
+import { useState } from "preact/hooks";
+import { call, nodes, user } from "../api";
 import { useData } from "../data";
-import { bytes, count } from "../format";
-import { Show, Status, Table, type Column } from "../parts";
+import { ago, bytes, count } from "../format";
+import { Show, Status, Table, useChange, type Column } from "../parts";
 
 interface Node {
   id: number;
@@ -25,17 +26,53 @@ interface ClusterStatus {
   nodes: Node[];
 }
 
+/** A figure that a node told; of one that does not answer nothing is known. */
+const known = (row: Node, value: number) => (row.reachable ? value : null);
+
 const COLUMNS: Column<Node>[] = [
   { name: "Node", value: (row) => row.id, show: (row) => row.id },
   { name: "Role", value: (row) => row.role, show: (row) => <Status of={row.reachable ? row.role : "unreachable"} /> },
   { name: "Address", value: (row) => row.http, show: (row) => <a href={row.http}>{row.http}</a> },
-  { name: "Committed", number: true, value: (row) => row.committed, show: (row) => row.committed },
-  { name: "Applied", number: true, value: (row) => row.applied, show: (row) => row.applied },
-  { name: "Stored", number: true, value: (row) => row.flushed, show: (row) => row.flushed },
-  { name: "Lag", number: true, value: (row) => row.lag, show: (row) => count(row.lag) },
-  { name: "Backlog", number: true, value: (row) => row.backlog_bytes, show: (row) => bytes(row.backlog_bytes) },
-  { name: "Version", value: (row) => row.version, show: (row) => row.version ?? "?" },
+  { name: "Committed", number: true, value: (row) => known(row, row.committed), show: (row) => known(row, row.committed) ?? "–" },
+  { name: "Applied", number: true, value: (row) => known(row, row.applied), show: (row) => known(row, row.applied) ?? "–" },
+  { name: "Stored", number: true, value: (row) => known(row, row.flushed), show: (row) => known(row, row.flushed) ?? "–" },
+  { name: "Lag", number: true, value: (row) => known(row, row.lag), show: (row) => count(known(row, row.lag)) },
+  { name: "Backlog", number: true, value: (row) => known(row, row.backlog_bytes), show: (row) => bytes(known(row, row.backlog_bytes)) },
+  { name: "Version", value: (row) => row.version, show: (row) => row.version ?? "–" },
 ];
+
+interface Job {
+  name: string;
+  last_run: string | null;
+  error: string | null;
+}
+
+/** What the leader does by itself, and a button to have it done now. */
+function Jobs() {
+  const found = useData<{ jobs: Job[] }>("/api/v1/jobs", 15);
+  const [error, change] = useChange();
+  const [said, say] = useState("");
+  const run = (job: Job) =>
+    change(async () => {
+      say(`${job.name} runs…`);
+      await call("POST", `/api/v1/jobs/${job.name}/run`);
+      say(`${job.name} is done.`);
+    });
+  const columns: Column<Job>[] = [
+    { name: "Job", value: (row) => row.name, show: (row) => row.name.replaceAll("_", " ") },
+    { name: "Last run", value: (row) => row.last_run, show: (row) => ago(row.last_run) },
+    { name: "Ended", value: (row) => row.error, show: (row) => (row.error ? <span class="error">{row.error}</span> : row.last_run ? "well" : "–") },
+    { name: "Do", show: (row) => user.value?.role === "admin" && <button type="button" onClick={() => void run(row)}>Run now</button> },
+  ];
+  return (
+    <>
+      <h2>Jobs of the leader</h2>
+      {said && <p role="status">{said}</p>}
+      {error && <p class="error" role="alert">{error}</p>}
+      <Show of={found}>{({ jobs }) => <Table id="jobs" rows={jobs} columns={columns} empty="No job." />}</Show>
+    </>
+  );
+}
 
 /** The nodes, who leads, and how far each is. */
 export function Cluster() {
@@ -58,6 +95,7 @@ export function Cluster() {
             </div>
             <Table id="nodes" rows={found.nodes} columns={COLUMNS} empty="No node." />
             <p class="muted">Leader {found.leader ?? "none"}, term {found.term}, feature level {found.feature_level}, cluster {found.cluster_id}</p>
+            <Jobs />
           </>
         );
       }}

@@ -47,7 +47,7 @@ function Diff({ at, from, to }: { at: Place; from: number; to: number }) {
           <p class="muted">Versions {from} and {to} are the same.</p>
         ) : (
           <pre class="sql diff" tabIndex={0} aria-label={`Version ${from} to ${to}`}>
-            {diff.split("\n").map((line, n) => <span key={n} class={line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : ""}>{line}{"\n"}</span>)}
+            {diff.trimEnd().split("\n").filter((line) => !line.startsWith("\\ No newline")).map((line, n) => <span key={n} class={line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : ""}>{line}{"\n"}</span>)}
           </pre>
         )
       }

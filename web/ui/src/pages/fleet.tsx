@@ -1,6 +1,7 @@
 import { useData } from "../data";
-import { ago, count } from "../format";
+import { ago, count, percent } from "../format";
 import { Link, Show, Status, Table, type Column } from "../parts";
+import { ofSteps, type Point } from "../rates";
 import { type Alert, isWatchdog } from "./alerts";
 
 export interface ServerRow {
@@ -12,6 +13,44 @@ export interface ServerRow {
   collector_id: string;
   status: string;
   last_seen?: string;
+}
+
+interface Metrics {
+  end_time: string;
+  step_seconds: number;
+  series: { column: string; database?: string; points: Point[] }[];
+}
+
+/** The same column of all databases, added up by time. */
+function sum(metrics: Metrics, column: string): Point[] {
+  const sums = new Map<string, number>();
+  for (const one of metrics.series) {
+    if (one.column === column) for (const { time, value } of one.points) sums.set(time, (sums.get(time) ?? 0) + value);
+  }
+  return [...sums].map(([time, value]) => ({ time, value })).sort((one, other) => one.time.localeCompare(other.time));
+}
+
+/** What a server did in the last hour: transactions as a line, and the newest figures. */
+function Pulse({ id }: { id: number }) {
+  const minute = Math.floor(Date.now() / 60_000) * 60_000;
+  const window = `start_time=${new Date(minute - 3_600_000).toISOString()}&end_time=${new Date(minute).toISOString()}`;
+  const { data } = useData<Metrics>(`/api/v1/servers/${id}/metrics?metric_type=pg_stats&${window}`, 30);
+  if (!data) return <span class="muted">…</span>;
+  const rates = ofSteps(sum(data, "xact_commit_delta"), data.step_seconds, Date.parse(data.end_time) / 1000);
+  if (rates.length === 0) return <span class="muted">no figures yet</span>;
+  const most = Math.max(...rates.map((one) => one.value), 1e-9);
+  const x = (time: string) => 120 * (1 - (minute - Date.parse(time)) / 3_600_000);
+  const points = rates.map((one) => `${x(one.time).toFixed(1)},${(19 - (17 * one.value) / most).toFixed(1)}`).join(" ");
+  const [hits, reads] = [sum(data, "blks_hit_delta").at(-1)?.value ?? 0, sum(data, "blks_read_delta").at(-1)?.value ?? 0];
+  const newest = rates[rates.length - 1].value;
+  return (
+    <>
+      <svg class="spark" viewBox="0 0 120 20" width="120" height="20" role="img" aria-label={`${count(newest)} transactions a second`}>
+        <polyline points={points} fill="none" stroke="currentColor" stroke-width="1.5" />
+      </svg>{" "}
+      {count(newest)} tx/s · {count(Math.round(sum(data, "numbackends").at(-1)?.value ?? 0))} connections · {percent(hits / (hits + reads))} from cache
+    </>
+  );
 }
 
 const columns = (firing: (row: ServerRow) => Alert[]): Column<ServerRow>[] => [
@@ -28,6 +67,7 @@ const columns = (firing: (row: ServerRow) => Alert[]): Column<ServerRow>[] => [
       return alerts.length ? <Link href="/alerts"><Status of={alerts[0].severity} /> {count(alerts.length)}</Link> : "0";
     },
   },
+  { name: "Last hour", show: (row) => <Pulse id={row.id} /> },
   { name: "Last seen", value: (row) => row.last_seen, show: (row) => ago(row.last_seen) },
   {
     name: "Look at",
@@ -56,7 +96,7 @@ export function Fleet() {
             <div class="head">
               <h1>Fleet</h1>
               <span class={silent ? "error" : "muted"}>
-                {total} servers{silent ? `, ${silent} of them silent` : ", all heard from"}
+                {total === 1 ? "1 server" : `${total} servers`}{silent ? `, ${silent} of them silent` : ", all heard from"}
               </span>
             </div>
             {total === 0 ? (
@@ -67,7 +107,10 @@ export function Fleet() {
   --dsn postgres://monitor@localhost/postgres`}</pre>
               </section>
             ) : (
+              <>
+              {total > data.length && <p class="muted">The first {data.length} of {total} by name.</p>}
               <Table id="fleet" rows={[...data].sort((a, b) => rank(a) - rank(b))} columns={columns(firing)} empty="No server." />
+              </>
             )}
           </>
         );
