@@ -222,6 +222,20 @@ async function comparing(browser, { nodes, admin }) {
   await page.getByText("a day before (+ 100 %)").first().waitFor();
   await page.getByText("calls, a day before").waitFor();
   await page.screenshot({ path: join(shots, "query-compared.png"), fullPage: true });
+  // A range that is dragged stands in the address, and Back restores what was.
+  const before = page.url();
+  const chart = await page.locator(".u-over").first().boundingBox();
+  await page.mouse.move(chart.x + chart.width * 0.3, chart.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(chart.x + chart.width * 0.6, chart.y + 40, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForURL(/from=.*to=/);
+  const args = new URL(page.url()).searchParams;
+  const minutes = (Date.parse(args.get("to")) - Date.parse(args.get("from"))) / 60_000;
+  if (Math.abs(minutes - 18) > 1) problems.push(`three tenths of an hour became ${minutes} min`);
+  await page.goBack();
+  if (page.url() !== before) problems.push(`Back leads to ${page.url()}`);
+  await page.getByText(/calls.* a day before \(/).first().waitFor();
   // The zone goes along to every place, and its times are those of the zone.
   const newest = async () => {
     await page.getByRole("button", { name: "Table" }).first().click();

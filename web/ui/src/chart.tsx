@@ -109,7 +109,8 @@ export function Chart(props: Props) {
     const options: uPlot.Options = {
       width: element.clientWidth,
       height: HEIGHT,
-      cursor: { sync: { key: "page" }, drag: { x: true, y: false, setScale: !onRange } },
+      // The cursor is that of all charts; a range is chosen in one, else each would choose it again.
+      cursor: { sync: { key: "page", filters: { pub: (event) => event !== "mousedown" && event !== "mouseup" } }, drag: { x: true, y: false, setScale: !onRange } },
       legend: { live: true },
       tzDate: (seconds) => (zone.value ? uPlot.tzDate(new Date(seconds * 1000), zone.value) : new Date(seconds * 1000)),
       scales: {

@@ -76,7 +76,7 @@ async function moveOn(): Promise<void> {
     return;
   }
   const alive = await Promise.any(others.map(async (node) => ((await answers(node)) ? node : Promise.reject(new Error())))).catch(() => null);
-  if (!alive) moving.value = "No other node answers either: is this machine's network up?";
+  if (!alive) moving.value = "No other node answers from here: is this machine's network up?";
   else if (isWriting()) moving.value = "The page stays, since something is being written here.";
   else {
     moving.value = `The page goes on by ${alive}.`;
