@@ -101,6 +101,7 @@ INGEST = dashboard(
 )
 
 DEAD = of('outcome="dead"')
+ALL = of('le="+Inf"')
 EVALUATION = "pganalytics_alert_evaluation_seconds"
 
 ALERTS = dashboard(
@@ -121,7 +122,7 @@ ALERTS = dashboard(
              [(quantile(0.5, EVALUATION, "instance"), "{{instance}} median"),
               (quantile(0.99, EVALUATION, "instance"), "{{instance}} 99 %")]),
         prom("Evaluations", "Evaluations of the rules in five minutes: about 30 on the leader, and none anywhere is a failure.", "short",
-             [(f"increase({EVALUATION}_count{OF}[5m])", "{{instance}}")]),
+             [(f"increase({EVALUATION}_bucket{ALL}[5m])", "{{instance}}")]),
     ],
     since="now-1d",
 )
