@@ -179,11 +179,11 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     await accessible(page, `${name}, ${scheme}`);
   }
   await page.setViewportSize({ width: 320, height: 700 });
-  for (const [name, [path]] of scheme === "light" ? Object.entries(pages) : []) {
+  for (const path of ["/", "/servers/1", "/servers/1/queries", "/cluster"]) {
     await page.goto(base + path);
     await page.waitForTimeout(500);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    if (width > 320) problems.push(`${name} scrolls sideways at 320 px: ${width}`);
+    if (width > 320) problems.push(`${path} scrolls sideways at 320 px: ${width}`);
   }
   await context.close();
 }
