@@ -11,10 +11,12 @@ mod inventory;
 pub(crate) mod jobs;
 pub(crate) mod parameters;
 pub(crate) mod patterns;
+pub(crate) mod plan_regressions;
 pub(crate) mod prediction;
 pub(crate) mod results;
 pub(crate) mod rewrites;
 mod spans;
+pub(crate) mod watch;
 pub(crate) mod workload;
 
 use std::collections::BTreeSet;

@@ -36,7 +36,7 @@ mod timestamps;
 mod tls;
 
 pub use self::{
-    analyses::{anomalies::AnomalyWatch, jobs::run_due_jobs},
+    analyses::{jobs::run_due_jobs, watch::Watch},
     auth::hash_password,
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},

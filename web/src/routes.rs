@@ -27,6 +27,7 @@ mod page;
 mod paging;
 mod parameters;
 mod patterns;
+mod plan_regressions;
 mod plans;
 mod push;
 mod push_answer;

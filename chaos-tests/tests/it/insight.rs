@@ -71,6 +71,30 @@ fn inventory() -> Vec<Value> {
     ]
 }
 
+/// A plan of a statement that ran, so many minutes ago.
+fn plan(hash: i64, minutes: i64, node: Value) -> Value {
+    json!({ "type": "explain_plan", "timestamp": ago(minutes * 60), "database": "shop",
+        "query_hash": hash, "plan_json": { "Plan": node }, "plan_text": null,
+        "source": "auto_explain" })
+}
+
+/// Both statements have another plan since half an hour: the one that is slower since then has
+/// lost its index, the other one takes what it took.
+fn plans() -> Vec<Value> {
+    let scan = |kind: &str, index: Option<&str>| {
+        json!({ "Node Type": kind, "Relation Name": "lines", "Alias": "lines",
+            "Index Name": index, "Startup Cost": 0.4, "Total Cost": 8.4, "Plan Rows": 1,
+            "Plan Width": 8, "Filter": "(order_id = $1)" })
+    };
+    vec![
+        plan(-7, 50, scan("Index Scan", Some("lines_order_id_idx"))),
+        plan(-7, 40, scan("Index Scan", Some("lines_order_id_idx"))),
+        plan(-7, 29, scan("Seq Scan", None)),
+        plan(9, 50, scan("Index Scan", Some("lines_pkey"))),
+        plan(9, 29, scan("Bitmap Heap Scan", None)),
+    ]
+}
+
 struct Client<'a> {
     cluster: &'a Cluster,
     token: String,
@@ -145,6 +169,7 @@ async fn feed(cluster: &Cluster) -> anyhow::Result<()> {
         .map(|minute| statements(minute, 60, (20, 60)))
         .collect();
     metrics.extend(inventory());
+    metrics.extend(plans());
     let push = json!({ "collector_id": "db-1", "hostname": "db-1", "version": "3.0.0",
         "timestamp": ago(0), "metrics_count": metrics.len(), "metrics": metrics });
     let answer = cluster.push_ok(1, push.to_string()).await?;
@@ -207,6 +232,32 @@ async fn rewrites(client: &Client<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn plan_regressions(client: &Client<'_>) -> anyhow::Result<()> {
+    let done = client.judge(3, "/plan-regressions/detect").await?;
+    ensure!(done["found"] == 1 && done["plans_read"] == 5, "{done}");
+    for node in client.cluster.ids() {
+        let listed = client.get(node, "/plan-regressions").await?;
+        let one = &listed["plan_regressions"][0];
+        ensure!(
+            listed["total"] == 1 && one["query_hash"] == -7,
+            "node {node}: {listed}"
+        );
+        ensure!(one["cause"]["kind"] == "index_gone", "{one}");
+        ensure!(one["pivot"]["is"] == "Seq Scan on lines", "{one}");
+        let after = one["after_ms"].as_f64().unwrap_or_default();
+        ensure!((after - 60.0).abs() < 1.0, "{one}");
+    }
+    // Asked again, the same is not found again.
+    let again = client.judge(1, "/plan-regressions/detect").await?;
+    ensure!(again["found"] == 0, "{again}");
+    let none = client.get(1, "/queries/9/plan-regressions").await?;
+    ensure!(
+        none["count"] == 0,
+        "the same time with another plan: {none}"
+    );
+    Ok(())
+}
+
 async fn compare(client: &Client<'_>) -> anyhow::Result<()> {
     for (name, from, to) in [("before", 3_500, 1_900), ("after", 1_700, 60)] {
         let body = json!({ "name": name, "from": ago(from), "to": ago(to) });
@@ -253,6 +304,7 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     };
     indexes(&client).await?;
     rewrites(&client).await?;
+    plan_regressions(&client).await?;
     compare(&client).await?;
     let done = client.judge(3, "/jobs/rewrites/run").await?;
     ensure!(done["found"] == 1, "{done}");
@@ -281,6 +333,8 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     };
     let listed = client.get(other, "/queries/9/rewrite-suggestions").await?;
     ensure!(listed[0]["rule"] == "w7", "after the leader: {listed}");
+    let listed = client.get(other, "/plan-regressions?state=all").await?;
+    ensure!(listed["total"] == 1, "after the leader: {listed}");
     let jobs = client.get(other, "/jobs").await?;
     let ran = jobs["jobs"].as_array().context("no jobs")?.iter();
     let ran = ran.filter(|job| job["last_run"].is_string()).count();

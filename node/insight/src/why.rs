@@ -102,6 +102,8 @@ pub struct Statement {
     pub calls_per_minute: (f64, Option<f64>),
     /// Milliseconds a call now and then.
     pub mean_ms: (f64, Option<f64>),
+    /// Why its plan is another and takes longer, if that is known.
+    pub cause: Option<String>,
 }
 
 /// What is compared.

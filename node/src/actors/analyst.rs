@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pga_cluster::{FeatureLevel, State};
-use pga_web::{AnomalyWatch, NodeApi, run_due_jobs};
+use pga_web::{NodeApi, Watch, run_due_jobs};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::context::Context;
@@ -43,7 +43,7 @@ pub(crate) struct AnalystState {
     /// The round that is under way, or the last one.
     round: Option<tokio::task::JoinHandle<()>>,
     /// What is watched while this node leads.
-    watch: Arc<tokio::sync::Mutex<AnomalyWatch>>,
+    watch: Arc<tokio::sync::Mutex<Watch>>,
 }
 
 impl Actor for Analyst {
@@ -87,9 +87,7 @@ impl Actor for Analyst {
         if is_leader && level >= FeatureLevel::INSIGHT && !is_busy {
             let watch = Arc::clone(&state.watch);
             let round = async move {
-                if let Err(error) = watch.lock().await.round(&*api).await {
-                    tracing::warn!(%error, "anomalies were not looked for: tried again");
-                }
+                watch.lock().await.round(&*api).await;
                 run_due_jobs(&*api).await;
             };
             state.round = Some(tasks::spawn(TaskKind::Effect, round));

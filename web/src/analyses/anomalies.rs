@@ -44,7 +44,7 @@ const LATE: i64 = 10;
 
 /// What the leader watches, minute by minute.
 #[derive(Debug, Default)]
-pub struct AnomalyWatch {
+pub(crate) struct AnomalyWatch {
     servers: BTreeMap<CollectorId, (Server, BTreeSet<(String, i64)>)>,
     /// The hour in which it was looked what is worth watching.
     chosen: Option<Minute>,
@@ -56,7 +56,7 @@ impl AnomalyWatch {
     ///
     /// # Errors
     /// What reading or pushing answers; the next round goes on where this one began.
-    pub async fn round(&mut self, api: &dyn NodeApi) -> Result<(), ApiError> {
+    pub(super) async fn round(&mut self, api: &dyn NodeApi) -> Result<(), ApiError> {
         let order = Order {
             by: "leader".to_owned(),
             at: Timestamp::now(),

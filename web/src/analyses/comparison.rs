@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
-use pga_insight::comparison::{Comparison, FiveMinutes, Key, Tolerance, Window as Sums, compare};
+use pga_insight::comparison::{
+    Comparison, FiveMinutes, Key, Row, Tolerance, Window as Sums, compare,
+};
 use pga_storage::query::StatementParts;
 
 use super::workload::{Statement, Window, statements};
@@ -27,6 +29,30 @@ pub(crate) async fn of_server(
     let after = sums(api, collector, after).await?;
     let compared = pga_runtime::spawn_blocking(move || compare(&before, &after, &tolerance));
     compared.await.map_err(|_| ApiError::Internal)
+}
+
+/// Compares one statement of a server in two windows; nothing if it is in neither.
+pub(crate) async fn of_statement(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    (database, hash): (&str, i64),
+    (before, after): (Window, Window),
+) -> Result<Option<Row>, ApiError> {
+    let key = Key {
+        database: database.to_owned(),
+        query_hash: hash,
+    };
+    let mut sides = Vec::new();
+    for window in [before, after] {
+        let mut all = sums(api, collector, window).await?;
+        all.retain(|one, _| *one == key);
+        sides.push(all);
+    }
+    let (Some(after), Some(before)) = (sides.pop(), sides.pop()) else {
+        return Ok(None);
+    };
+    let compared = compare(&before, &after, &Tolerance::default());
+    Ok(compared.comparisons.into_iter().next())
 }
 
 async fn sums(

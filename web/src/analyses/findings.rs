@@ -13,7 +13,7 @@ use crate::questions;
 use crate::{ApiError, NodeApi, Push, ReadScope};
 
 /// Findings of one run that are kept; the first ones matter most.
-const MAX_FINDINGS: usize = 500;
+pub(super) const MAX_FINDINGS: usize = 500;
 /// Runs in one page of those that are looked through.
 const PAGE: u32 = 20;
 /// Runs that are looked through.

@@ -1,6 +1,8 @@
 //! What a database holds: relations, columns, indexes, constraints, settings, as its collector told
 //! them last.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
@@ -106,13 +108,13 @@ impl Reader<'_> {
 }
 
 impl Reader<'_> {
-    /// The major version of the server, if it said so.
-    async fn major(&self) -> Result<Option<u32>, ApiError> {
+    /// The major version of the server at a time, if it said so.
+    async fn major(&self, at: Timestamp) -> Result<Option<u32>, ApiError> {
         let query = Elements {
             collector: self.collector,
             kind: Some("pg_identity".to_owned()),
             from: None,
-            to: None,
+            to: Some(at),
             order: ElementOrder::Descending,
             limit: 1,
             cursor: None,
@@ -159,7 +161,7 @@ pub(crate) async fn read(
         indexes,
         objects,
         settings,
-        server_major: reader.major().await?,
+        server_major: reader.major(now).await?,
         before: (before, days),
         rows_read,
     })

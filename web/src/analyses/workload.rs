@@ -153,13 +153,17 @@ pub(crate) async fn plans(
         let Some(hash) = element["query_hash"].as_i64() else {
             continue;
         };
-        let plan = match (&element["plan_json"], element["plan_text"].as_str()) {
-            (Value::Null, Some(text)) => parse_text(text).ok(),
-            (document, _) => parse_json(document).ok(),
-        };
-        if let Some(plan) = plan {
+        if let Some(plan) = plan_of(&element) {
             plans.entry(hash).or_insert(plan);
         }
     }
     Ok(plans)
+}
+
+/// The plan of an element, if it holds one.
+pub(crate) fn plan_of(element: &Value) -> Option<Plan> {
+    match (&element["plan_json"], element["plan_text"].as_str()) {
+        (Value::Null, Some(text)) => parse_text(text).ok(),
+        (document, _) => parse_json(document).ok(),
+    }
 }

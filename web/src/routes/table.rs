@@ -13,8 +13,8 @@ use super::{
     RequestContext, alert_rules, alerts, anomalies, api_tokens, audit, auth, channels,
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
     index_advice, jobs, logs, ml, not_built, openapi, operations, page, parameters, patterns,
-    plans, push, reads, recommendations, registration_secrets, results, rewrites, servers,
-    silences, snapshots, users, why,
+    plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
+    servers, silences, snapshots, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -212,6 +212,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         silences::ROUTES,
         channels::ROUTES,
         plans::ROUTES,
+        plan_regressions::ROUTES,
         fingerprints::ROUTES,
         why::ROUTES,
         snapshots::ROUTES,

@@ -15,6 +15,7 @@ use super::query_string::QueryString;
 use super::servers::find;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
+use crate::analyses::plan_regressions;
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -196,6 +197,7 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
     if let Some((_, samples, name)) = then {
         (question.usual, question.reference) = (samples, name.to_owned());
     }
+    let causes = causes(&ask, window).await?;
     let rows = question.now.iter().flat_map(|sample| &sample.rows);
     let seen: BTreeSet<i64> = rows.filter_map(|group| group.query_id).collect();
     for (id, (text, calls, time)) in window.statements(&ask).await? {
@@ -212,6 +214,7 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
                     mean(calls, time),
                     then.map(|(_, calls, time)| mean(*calls, *time)),
                 ),
+                cause: causes.get(&id).cloned(),
             };
             question.statements.insert(id, statement);
         }
@@ -223,6 +226,17 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
     shown["from"] = json!(window.from.to_string());
     shown["to"] = json!(window.to.to_string());
     Ok(json(StatusCode::OK, &shown))
+}
+
+/// Why statements have other plans and take longer, of those that did so in the window.
+async fn causes(ask: &RequestContext, window: Window) -> Result<BTreeMap<i64, String>, Refusal> {
+    let mut all = plan_regressions::records(&*ask.context.api, None).await?;
+    let own = all.remove(&window.collector).unwrap_or_default();
+    let (from, to) = (window.from.micros(), window.to.micros());
+    let then = own
+        .into_iter()
+        .filter(|one| one.flip.first_bad < to && one.ended_at.is_none_or(|ended| ended > from));
+    Ok(then.map(|one| (one.query_hash, one.cause())).collect())
 }
 
 /// Those who hold up most, of the sample in which most were held up.

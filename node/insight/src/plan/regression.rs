@@ -3,8 +3,10 @@
 mod cause;
 mod change;
 mod difference;
+mod flip;
 mod pivot;
 mod planner;
+mod slower;
 mod work;
 
 use serde::Serialize;
@@ -14,7 +16,9 @@ use super::document::Plan;
 pub use self::cause::{Cause, CauseKind};
 pub use self::change::{Change, Means, TableChange};
 pub use self::difference::Difference;
+pub use self::flip::{Flip, Sighting};
 pub use self::pivot::Pivot;
+pub use self::slower::{Slower, may_be_slower};
 
 use self::cause::CAUSES;
 

@@ -93,6 +93,7 @@ fn a_statement_with_more_time_a_call_and_one_with_more_calls_are_told_apart() {
             text: "SELECT 1".into(),
             calls_per_minute: calls,
             mean_ms: mean,
+            cause: Some("index gone: a_x".into()),
         };
         question.statements.insert(7, statement);
         let answer = explain(&question);

@@ -137,7 +137,11 @@ fn statement(id: i64, known: Option<&Statement>, change: &str) -> String {
         }
         _ => format!("{now}; it was not seen then"),
     };
-    format!("{change}: {what}. {}", cut(&known.text))
+    let cause = known.cause.as_ref();
+    let cause = cause.map_or_else(String::new, |cause| {
+        format!(" It has another plan: {cause}.")
+    });
+    format!("{change}: {what}.{cause} {}", cut(&known.text))
 }
 
 fn cpu(question: &Question, now: f64, change: &str) -> String {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
 use pga_insight::anomalies::{Candidate, CauseKind, Minute, Overlap};
-use pga_insight::plan::{parse_json, parse_text};
 use pga_storage::Timestamp;
 use pga_storage::query::{ElementOrder, Elements};
 use serde_json::Value;
 
 use super::record::Record;
 use super::subject::Subject;
+use crate::analyses::plan_regressions;
+use crate::analyses::workload::plan_of;
 use crate::control_plane::view;
 use crate::questions;
 use crate::{ApiError, NodeApi};
@@ -89,6 +90,22 @@ impl Looker<'_> {
         Ok(found)
     }
 
+    /// Other plans of the statement that made it slower, with what changed them.
+    async fn regressions(&self, hash: i64, database: &str) -> Result<Vec<Candidate>, ApiError> {
+        let mut all = plan_regressions::records(self.api, None).await?;
+        let own = all.remove(&self.collector).unwrap_or_default();
+        let same = own
+            .into_iter()
+            .filter(|one| one.query_hash == hash && one.database == database);
+        let candidate = |one: plan_regressions::Record| Candidate {
+            kind: CauseKind::PlanChange,
+            at: Minute::of_micros(one.flip.first_bad),
+            overlap: Overlap::Subject,
+            subject: format!("statement {hash}: {}", one.cause()),
+        };
+        Ok(same.map(candidate).collect())
+    }
+
     /// Another plan of the statement than the one before it.
     async fn plans(&self, hash: i64) -> Result<Vec<Candidate>, ApiError> {
         let (mut found, mut before) = (Vec::new(), None);
@@ -96,11 +113,7 @@ impl Looker<'_> {
             if element["query_hash"].as_i64() != Some(hash) {
                 continue;
             }
-            let plan = match (&element["plan_json"], element["plan_text"].as_str()) {
-                (Value::Null, Some(text)) => parse_text(text).ok(),
-                (document, _) => parse_json(document).ok(),
-            };
-            let structure = plan.map(|plan| plan.structure());
+            let structure = plan_of(&element).map(|plan| plan.structure());
             if before.is_some() && structure.is_some() && before != structure {
                 found.push(Candidate {
                     kind: CauseKind::PlanChange,
@@ -162,8 +175,12 @@ pub(super) async fn candidates(
     };
     let mut all = looker.blocking().await?;
     all.extend(looker.settings().await?);
-    if let Some(Subject::Statement { hash, .. }) = Subject::parse(&record.subject) {
-        all.extend(looker.plans(hash).await?);
+    if let Some(Subject::Statement { hash, database }) = Subject::parse(&record.subject) {
+        let told = looker.regressions(hash, &database).await?;
+        match told.is_empty() {
+            true => all.extend(looker.plans(hash).await?),
+            false => all.extend(told),
+        }
     }
     all.extend(looker.saturation().await?);
     all.extend(looker.deploys());
