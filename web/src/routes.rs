@@ -16,6 +16,7 @@ mod collectors;
 mod comparison;
 mod decision;
 mod fingerprints;
+mod health_report;
 mod index_advice;
 mod jobs;
 mod logs;

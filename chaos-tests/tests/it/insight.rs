@@ -189,6 +189,8 @@ async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
         let statement = &listed["recommendations"][0]["create_statement"];
         let wanted = "CREATE INDEX CONCURRENTLY lines_order_id_idx ON public.lines (order_id);";
         ensure!(statement == wanted, "node {node}: {listed}");
+        let whole = listed["total"] == 1 && listed["truncated"] == false;
+        ensure!(whole, "node {node}: {listed}");
     }
     let id = client.get(2, path).await?["recommendations"][0]["id"].clone();
     let dismiss = format!("/index-recommendations/{id}/dismiss");
@@ -258,6 +260,37 @@ async fn plan_regressions(client: &Client<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The page tells what was found; of a server that was seen for an hour there is no score.
+async fn health(client: &Client<'_>) -> anyhow::Result<()> {
+    let servers = client.get(1, "/servers").await?;
+    let id = &servers["data"][0]["id"];
+    let path = format!("/servers/{id}/health-report");
+    for node in client.cluster.ids() {
+        let told = client.get(node, &path).await?;
+        ensure!(told["score"].is_null(), "node {node}: {told}");
+        let sections = told["sections"].as_array().context("no sections")?;
+        for (topic, wanted) in [
+            ("costs", "SELECT * FROM lines"),
+            ("trouble", "index gone"),
+            ("advice", "EXISTS"),
+            ("not_seen", "pg_activity_sample"),
+        ] {
+            let section = sections.iter().find(|one| one["topic"] == topic);
+            let section = section.with_context(|| format!("no {topic}: {told}"))?;
+            let is_told = section["items"].to_string().contains(wanted);
+            ensure!(is_told, "{topic} on node {node}: {section}");
+        }
+    }
+    let path = format!("/api/v1{path}?format=html");
+    let sent = client
+        .cluster
+        .send(2, Method::GET, &path, Some(&client.token), String::new());
+    let page = String::from_utf8(sent.await?.body.to_vec())?;
+    ensure!(page.starts_with("<!doctype html>"), "{page}");
+    ensure!(page.contains("SELECT * FROM lines"), "{page}");
+    Ok(())
+}
+
 async fn compare(client: &Client<'_>) -> anyhow::Result<()> {
     for (name, from, to) in [("before", 3_500, 1_900), ("after", 1_700, 60)] {
         let body = json!({ "name": name, "from": ago(from), "to": ago(to) });
@@ -305,6 +338,7 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     indexes(&client).await?;
     rewrites(&client).await?;
     plan_regressions(&client).await?;
+    health(&client).await?;
     compare(&client).await?;
     let done = client.judge(3, "/jobs/rewrites/run").await?;
     ensure!(done["found"] == 1, "{done}");
@@ -314,6 +348,9 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
         sources.len() == 1 && sources[0]["source_type"] == "rewrite",
         "{all}"
     );
+    let path = "/optimization-recommendations?min_position=nonsense";
+    let (status, value) = client.ask(2, Method::GET, path, &Value::Null).await?;
+    ensure!(status == 400, "{path}: {status} {value}");
     // What the cluster keeps for itself is no server, and nobody pushes as it.
     let servers = client.get(1, "/collectors").await?;
     ensure!(servers["total"] == 1, "{servers}");

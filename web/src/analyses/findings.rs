@@ -49,6 +49,14 @@ pub(crate) fn finding_id(parts: &[&str]) -> u64 {
     xxh3_64(parts.join("\u{1f}").as_bytes()) >> 11
 }
 
+/// Whether a run found more than is kept of it.
+pub(crate) fn is_cut(run: &Value) -> bool {
+    let kept = run["findings"].as_array().map_or(0, Vec::len);
+    run["found"]
+        .as_u64()
+        .is_some_and(|found| usize::try_from(found).is_ok_and(|all| all > kept))
+}
+
 /// Keeps a run. On return it is durable on a quorum.
 pub(super) async fn keep(api: &dyn NodeApi, mut run: Run) -> Result<Position, ApiError> {
     let found = run.findings.len();

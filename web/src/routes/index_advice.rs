@@ -68,6 +68,8 @@ pub(super) const ROUTES: &[Route] = &[
         always("recommendations", Shape::List(&ADVICE)),
         always("withheld", Shape::List(&Shape::Any)),
         always("count", Shape::Integer),
+        always("total", Shape::Integer),
+        always("truncated", Shape::Flag),
     ]))),
     Route::post(
         "/api/v1/databases/{database_name}/index-recommendations/generate",
@@ -134,14 +136,16 @@ async fn generate(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
     at_once(&ask, json(StatusCode::OK, &answer), &done).await
 }
 
-/// All advice of the newest runs that are `wanted`, and what was withheld.
+/// All advice of the newest runs that are `wanted`, what was withheld, and whether a run found more
+/// than is kept.
 async fn kept(
     ask: &RequestContext,
     min_position: Option<pga_storage::Position>,
     wanted: impl Fn(&Value) -> bool,
-) -> Result<(Vec<Value>, Vec<Value>), Refusal> {
+) -> Result<(Vec<Value>, Vec<Value>, bool), Refusal> {
     let api = &*ask.context.api;
     let runs = findings::newest(api, indexes::KIND, min_position, wanted).await?;
+    let is_cut = runs.iter().any(findings::is_cut);
     let notes = runs.iter().filter_map(|run| run["notes"].as_array());
     let notes = notes.flatten().cloned().collect();
     let mut rows = decided(ask, rows_of(&runs))?;
@@ -151,7 +155,7 @@ async fn kept(
             row["dismissed_at"] = row["decided_at"].clone();
         }
     }
-    Ok((rows, notes))
+    Ok((rows, notes, is_cut))
 }
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
@@ -167,15 +171,17 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
                 .as_ref()
                 .is_none_or(|only| run["collector_id"] == only.as_str())
     };
-    let (mut rows, withheld) = kept(&ask, args.position("min_position")?, wanted).await?;
+    let (mut rows, withheld, is_cut) = kept(&ask, args.position("min_position")?, wanted).await?;
     if !args.flag("include_dismissed")? {
         rows.retain(|row| row["dismissed"] == false);
     }
     let saved = |row: &Value| row["saved_seconds_per_day"].as_f64().unwrap_or(0.0);
     rows.sort_by(|one, other| saved(other).total_cmp(&saved(one)));
+    let total = rows.len();
     rows.truncate(limit);
     let answer = json!({
         "database": database, "count": rows.len(), "recommendations": rows, "withheld": withheld,
+        "total": total, "truncated": is_cut || total > limit,
     });
     Ok(json(StatusCode::OK, &answer))
 }

@@ -12,6 +12,7 @@ use warp::reply::Response;
 use super::RequestContext;
 use super::analyses::{at_once, decided, dismiss_one, given, order, statement_unknown};
 use super::query_string::QueryString;
+use super::reads::MIN_POSITION;
 use super::shape::{Shape, always, maybe};
 use super::table::{Access, Content, Handler, Route};
 use crate::analyses::workload::{Statement, Window, statements};
@@ -60,6 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         maybe("limit", Shape::Integer),
         maybe("min_impact", Shape::Number),
         maybe("source_type", Shape::Text),
+        MIN_POSITION,
     ])
     .answers(Content::Json(Shape::List(&RECOMMENDATION))),
     Route::post(
@@ -216,18 +218,29 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
                 Refusal::bad("argument", text)
             })?,
     };
-    let loads = loads(&ask).await?;
+    if let Some(position) = args.position("min_position")? {
+        // What is read below is of the same store, once it holds that much.
+        findings::newest(&*ask.context.api, "none", Some(position), |_| false).await?;
+    }
+    let mut rows = ranked(&ask, args.text("source_type"), least).await?;
+    rows.truncate(limit);
+    Ok(json(StatusCode::OK, &Value::Array(rows)))
+}
+
+/// What to do, of one source or of all, what is worth most first; what saves less than `least`
+/// percent is left out.
+pub(super) async fn ranked(
+    ask: &RequestContext,
+    wanted: Option<&str>,
+    least: f64,
+) -> Result<Vec<Value>, Refusal> {
+    let loads = loads(ask).await?;
     let mut rows = Vec::new();
     let from = Window::hours_before(Timestamp::now(), HOURS).from;
-    for (source, kind) in SOURCES {
-        if args
-            .text("source_type")
-            .is_some_and(|wanted| wanted != source)
-        {
-            continue;
-        }
+    let sources = SOURCES.into_iter();
+    for (source, kind) in sources.filter(|(source, _)| wanted.is_none_or(|one| one == *source)) {
         for (server, found) in findings::current(&*ask.context.api, kind, from).await? {
-            let found = decided(&ask, found)?;
+            let found = decided(ask, found)?;
             rows.extend(found.iter().map(|one| show(one, source, &server, &loads)));
         }
     }
@@ -238,8 +251,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     });
     let rank = |row: &Value| row["rank_score"].as_f64().unwrap_or(0.0);
     rows.sort_by(|one, other| rank(other).total_cmp(&rank(one)));
-    rows.truncate(limit);
-    Ok(json(StatusCode::OK, &Value::Array(rows)))
+    Ok(rows)
 }
 
 async fn dismiss(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {

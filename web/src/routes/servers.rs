@@ -114,6 +114,11 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// What people call it; alerts have it as their label `server`.
+    pub(super) fn name(&self) -> String {
+        self.entry.display_name(&self.known).to_owned()
+    }
+
     fn show(&self, now: Timestamp) -> Value {
         let (known, entry) = (&self.known, &self.entry);
         let registration = known.registration.as_ref();

@@ -12,9 +12,9 @@ use super::shape::{Field, Shape};
 use super::{
     RequestContext, alert_rules, alerts, anomalies, api_tokens, audit, auth, channels,
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
-    index_advice, jobs, logs, ml, not_built, openapi, operations, page, parameters, patterns,
-    plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
-    servers, silences, snapshots, users, why,
+    health_report, index_advice, jobs, logs, ml, not_built, openapi, operations, page, parameters,
+    patterns, plan_regressions, plans, push, reads, recommendations, registration_secrets, results,
+    rewrites, servers, silences, snapshots, users, why,
 };
 use crate::body::BodyStream;
 use crate::metrics::WebMetrics;
@@ -215,6 +215,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         plan_regressions::ROUTES,
         fingerprints::ROUTES,
         why::ROUTES,
+        health_report::ROUTES,
         snapshots::ROUTES,
         comparison::ROUTES,
         rewrites::ROUTES,
