@@ -84,7 +84,10 @@ impl Network {
     pub(crate) fn snapshots(&self) -> usize {
         let is_snapshot = |what: &str, fate| what == "snapshot" && matches!(fate, Fate::Arrives(_));
         let trace = self.memory.trace();
-        trace.iter().filter(|event| is_snapshot(event.what, event.fate)).count()
+        trace
+            .iter()
+            .filter(|event| is_snapshot(event.what, event.fate))
+            .count()
     }
 }
 
