@@ -9,7 +9,8 @@ use crate::feature_level::FeatureLevel;
 /// What a command answered, the same on every node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// One per record of [`crate::Command::Ingest`], in order; one for [`crate::Command::CommitUpload`].
+    /// One per record of [`crate::Command::Ingest`], in order; one for
+    /// [`crate::Command::CommitUpload`].
     Ingested(Vec<PushOutcome>),
     /// Done.
     Done,

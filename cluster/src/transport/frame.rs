@@ -46,7 +46,7 @@ impl FrameSender {
         Self(Box::new(sink))
     }
 
-    /// Hands one frame, up to [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES), to the network; waits
+    /// Hands one frame, up to [`MAX_FRAME_BYTES`], to the network; waits
     /// while the other side is not keeping up. Not cancel safe: a dropped future may have sent
     /// a part of the frame, after which the stream is broken.
     ///

@@ -97,8 +97,9 @@ impl Facts {
         Some(format!("\"{}\"", schema.replace('"', "\"\"")))
     }
 
-    /// Columns that tell whose counters are read beside them: system identifier, timeline, and address
-    /// where the connection has one. A standby counts for itself, also after it was promoted.
+    /// Columns that tell whose counters are read beside them: system identifier, timeline, and
+    /// address where the connection has one. A standby counts for itself, also after it was
+    /// promoted.
     pub(crate) fn identity(&self) -> String {
         let (system, timeline) = match self.can_read_control {
             true => (

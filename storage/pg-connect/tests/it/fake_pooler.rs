@@ -1,4 +1,5 @@
-//! What a pooler says to settings in the start-up message: `PgBouncer` 1.18 answers with these bytes.
+//! What a pooler says to settings in the start-up message: `PgBouncer` 1.18 answers with these
+//! bytes.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};

@@ -28,8 +28,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// The time and what is listed then, from a row of the statement
-    /// [`times`](super::sql::Statements::times).
+    /// The time and what is listed then, from a row of the statement that lists times.
     pub fn read(row: &[Value]) -> Option<(Timestamp, Self)> {
         let [
             Value::Time(time),

@@ -249,8 +249,8 @@ impl Chain {
     }
 }
 
-/// Leaves the usual interval as it was after `last`: that is too far from any late sample to change,
-/// and what came before is not known there.
+/// Leaves the usual interval as it was after `last`: that is too far from any late sample to
+/// change, and what came before is not known there.
 fn keep_usual(plan: &Plan, now: &mut [Vec<Value>], was: &[Vec<Value>], last: Option<Timestamp>) {
     let Some(at) = plan.usual() else {
         return;

@@ -110,8 +110,8 @@ impl Columns {
         f64::from_le_bytes(self.word(COVERED, row))
     }
 
-    /// The standard deviation of the calls in the span, in milliseconds; `None` where the samples do
-    /// not tell.
+    /// The standard deviation of the calls in the span, in milliseconds; `None` where the samples
+    /// do not tell.
     pub fn stddev_ms(&self, row: usize) -> Option<f64> {
         self.sums(row).deviation()
     }
