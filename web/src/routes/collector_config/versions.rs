@@ -37,10 +37,13 @@ pub(super) async fn history(ask: RequestContext, of: Of) -> Result<Response, Ref
 /// A configuration without its passwords.
 fn masked(text: &str) -> String {
     let mask = |line: &str| match line.split_once('=') {
-        Some((key, _)) if key.trim() == "password" => format!("{key}= \"***\""),
+        Some((key, value)) if key.trim() == "password" => {
+            let end = if value.ends_with('\n') { "\n" } else { "" };
+            format!("{key}= \"***\"{end}")
+        }
         _ => line.to_owned(),
     };
-    text.lines().map(mask).collect::<Vec<_>>().join("\n")
+    text.split_inclusive('\n').map(mask).collect()
 }
 
 pub(super) async fn diff(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
@@ -106,8 +109,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_masked() {
-        let text = "[postgres]\nuser = \"a\"\npassword = \"secret\"";
-        assert_eq!(masked(text), "[postgres]\nuser = \"a\"\npassword = \"***\"");
+    fn passwords_are_hidden_and_lines_end_as_they_did() {
+        for (text, want) in [
+            ("a = 1\npassword = \"x\"\n", "a = 1\npassword = \"***\"\n"),
+            ("password=\"x\"", "password= \"***\""),
+            ("a = 1", "a = 1"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(text), want);
+        }
     }
 }
