@@ -11,6 +11,7 @@ use super::copy::CopyRows;
 use super::flusher::Failure;
 use super::pg_time::PgTime;
 use super::plan::{put_row, statement};
+use super::select::value;
 use crate::store::catalogue::{Column, ColumnType, TableId};
 use crate::store::counter_deltas::sql::{Dialect, Statements, TIMES};
 use crate::store::counter_deltas::{self, Chain, CounterKey, CounterState, Late, Listed, States};
@@ -239,22 +240,4 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
-}
-
-fn value(row: &Row, at: usize, ty: ColumnType) -> Result<Value, tokio_postgres::Error> {
-    let value = match ty {
-        ColumnType::Timestamptz => row
-            .try_get::<_, Option<PgTime>>(at)?
-            .map(|time| Value::Time(time.0)),
-        ColumnType::Uuid => row.try_get::<_, Option<Uuid>>(at)?.map(Value::Uuid),
-        ColumnType::Bytea => row.try_get::<_, Option<Vec<u8>>>(at)?.map(Value::Bytes),
-        ColumnType::Text => row.try_get::<_, Option<String>>(at)?.map(Value::Text),
-        ColumnType::Bigint => row.try_get::<_, Option<i64>>(at)?.map(Value::Int),
-        ColumnType::Int => row
-            .try_get::<_, Option<i32>>(at)?
-            .map(|n| Value::Int(i64::from(n))),
-        ColumnType::Float8 => row.try_get::<_, Option<f64>>(at)?.map(Value::Float),
-        ColumnType::Bool => row.try_get::<_, Option<bool>>(at)?.map(Value::Bool),
-    };
-    Ok(value.unwrap_or(Value::Null))
 }

@@ -48,7 +48,12 @@ fn values(row: &PgRow, columns: &[ColumnType]) -> Result<Row, tokio_postgres::Er
     values.collect::<Result<Vec<_>, _>>().map(Row::new)
 }
 
-fn value(row: &PgRow, at: usize, ty: ColumnType) -> Result<Value, tokio_postgres::Error> {
+/// The value of one column; `Null` where there is none.
+pub(super) fn value(
+    row: &PgRow,
+    at: usize,
+    ty: ColumnType,
+) -> Result<Value, tokio_postgres::Error> {
     let value = match ty {
         ColumnType::Timestamptz => {
             let time: Option<PgTime> = row.try_get(at)?;
