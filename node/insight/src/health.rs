@@ -115,7 +115,7 @@ pub struct Section {
     pub topic: Topic,
     /// What it is called.
     pub title: &'static str,
-    /// The worst of its items.
+    /// The worst of its items; without any, green if most of the last day was seen.
     pub grade: Grade,
     /// What it takes from the score.
     pub penalty: u32,
@@ -144,7 +144,15 @@ pub fn report(items: Vec<(Topic, Item)>, coverage: f64) -> Report {
             section.items.push(item);
         }
     }
-    sections.iter_mut().for_each(grade);
+    // Nothing found in what was hardly seen is not well.
+    let nothing_found = if coverage >= SEEN {
+        Grade::Green
+    } else {
+        Grade::Info
+    };
+    for section in &mut sections {
+        grade(section, nothing_found);
+    }
     let penalties: u32 = sections.iter().map(|one| one.penalty).sum();
     Report {
         score: (coverage >= SEEN).then_some(100_u32.saturating_sub(penalties)),
@@ -167,12 +175,12 @@ fn section(topic: Topic) -> Section {
     }
 }
 
-fn grade(section: &mut Section) {
+fn grade(section: &mut Section, nothing_found: Grade) {
     section
         .items
         .sort_by_key(|item| std::cmp::Reverse(item.grade));
     let grades = section.items.iter().map(|item| item.grade);
-    section.grade = grades.clone().max().unwrap_or_default();
+    section.grade = grades.clone().max().unwrap_or(nothing_found);
     let sum = grades.map(|grade| match grade {
         Grade::Red => RED,
         Grade::Amber => AMBER,
@@ -234,6 +242,8 @@ mod tests {
         assert_eq!((texts, section.grade), (vec!["b", "a", "c"], Grade::Red));
         assert_eq!((told.grade, told.sections.len()), (Grade::Red, 8));
         assert_eq!(told.sections[0].grade, Grade::Green);
+        let hardly_seen = report(Vec::new(), 0.1);
+        assert_eq!(hardly_seen.sections[0].grade, Grade::Info);
     }
 
     #[test]
