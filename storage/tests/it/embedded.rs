@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pga_storage::Error;
 use pga_storage::query::{Elements, Question};
 use pga_storage::store::catalogue;
-use pga_storage::store::{EmbeddedOptions, EmbeddedStore, StoreWriter};
+use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, StoreWriter, hand_copy_over};
+use pga_storage::{Error, Position};
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
@@ -266,6 +266,41 @@ async fn a_copy_is_consistent_while_flushes_go_on() {
         assert_eq!(samples(&copy), 50 * mark.position.index as i64);
     }
     writer.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_from_a_later_term_is_flushed_by_whoever_opens_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = open(&dir);
+    source
+        .flush(batch(0, 1, vec![sample("s", 0, 1.0)]))
+        .await
+        .unwrap();
+    source.fence(9).await.unwrap();
+    let copy = dir.path().join("copy.db");
+    source.copy_to(&copy).await.unwrap();
+    let (other, at) = (Uuid::from_u128(8), Position::new(7, 40));
+    hand_copy_over(&copy, CLUSTER, other, at).unwrap();
+    let new = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(new.path(), other, EmbeddedOptions::default()).unwrap();
+    store.replace_with(&copy).await.unwrap();
+    // A node's own store has the same owner for ever, whatever the terms of the log.
+    assert_eq!(store.fence(1).await.unwrap().position, at);
+    let next = FlushBatch {
+        after: at,
+        upto: Position::new(8, 41),
+        ..batch(40, 41, vec![sample("s", 1, 2.0)])
+    };
+    store.flush(next).await.unwrap();
+    let db = Connection::open(new.path().join("store.db")).unwrap();
+    assert_eq!(samples(&db), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_names_an_owner_of_its_past_is_free_when_it_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    open(&dir).fence(9).await.unwrap();
+    assert_eq!(open(&dir).fence(1).await.unwrap().owner_term, 1);
 }
 
 #[test]

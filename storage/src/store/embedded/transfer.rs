@@ -75,7 +75,7 @@ pub fn hand_copy_over(path: &Path, from: Uuid, to: Uuid, at: Position) -> Result
             [to.to_string()],
         )?;
         tx.execute(
-            "UPDATE watermark SET log_group = ?1, term = ?2, log_index = ?3, owner_term = ?2 WHERE id = 1",
+            "UPDATE watermark SET log_group = ?1, term = ?2, log_index = ?3, owner_term = 0 WHERE id = 1",
             params![at.group.get(), signed(at.term), signed(at.index)],
         )?;
         tx.commit()

@@ -59,6 +59,7 @@ impl Writer {
         self.ids = Ids::default();
         let mut db = schema::open_writer(&self.path, self.options.writer_cache_kib)?;
         schema::migrate(&mut db, &self.path, self.cluster_id)?;
+        release(&db)?;
         self.db = Some(db);
         Ok(())
     }
@@ -102,6 +103,14 @@ impl Writer {
         }
         Ok(mark)
     }
+}
+
+/// Takes the store from whoever had it: the file is only just opened, so nobody flushes into it,
+/// and the owner it names may have been one of the cluster, or of the node, that it was copied from.
+fn release(db: &Connection) -> Result<()> {
+    let sql = "UPDATE watermark SET owner_term = 0 WHERE id = 1 AND owner_term <> 0";
+    db.execute(sql, []).map_err(failed("open"))?;
+    Ok(())
 }
 
 /// Lets the other threads go first.
