@@ -15,11 +15,12 @@ use pga_insight::prediction::Answer;
 use pga_runtime::Instant;
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
-    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
-    Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
+    AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
+    Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
 };
 
 use crate::actors::sessions::SessionsHandle;
+use crate::admitted_push::AdmittedPush;
 use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};
 use crate::ml_service::MlService;
 use crate::replica::Replica;
@@ -123,8 +124,12 @@ impl Ingest for NodeApiImpl {
         self.replicator.admits()
     }
 
-    fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
-        Box::pin(self.sessions.push(push))
+    fn push(
+        &self,
+        push: Push,
+        permit: AdmissionPermit,
+    ) -> BoxFuture<'_, Result<PushAck, ApiError>> {
+        Box::pin(self.sessions.push(AdmittedPush { push, permit }))
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod actors;
 mod admin;
+mod admitted_push;
 mod alerting;
 mod api;
 mod backup;

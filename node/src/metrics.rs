@@ -17,8 +17,6 @@ pub struct Metrics {
     pub(crate) refusals: IntCounterVec,
     /// Time from a session's acceptance of a push to its acknowledgement.
     pub(crate) replicate_seconds: Histogram,
-    /// Bytes of pushes under way.
-    pub(crate) in_flight_bytes: IntGauge,
     /// Large pushes that were split.
     pub(crate) uploads: IntCounterVec,
     /// Alerts that fire, by severity, as the leader knows.
@@ -76,7 +74,6 @@ impl Metrics {
             pushes: on.counters("pganalytics_push_outcomes_total", "Pushes by outcome", "outcome", &["conflict", "malformed", "stored", "unknown"])?,
             refusals: on.counters("pganalytics_push_refusals_total", "Pushes refused with certainty that they have no effect, by reason", "reason", &REFUSALS)?,
             replicate_seconds: on.histogram("pganalytics_push_replicate_seconds", "Time from a session taking a push to its acknowledgement by a quorum", &PUSH_BUCKETS)?,
-            in_flight_bytes: on.gauge("pganalytics_push_in_flight_bytes", "Bytes of pushes under way on this node")?,
             uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome", &["aborted", "committed"])?,
             alerts_firing: on.gauges("pganalytics_alerts_firing", "Alerts that fire, by severity; on the leader", "severity", &["i", "w", "c"])?,
             alert_evaluation_seconds: on.histogram("pganalytics_alert_evaluation_seconds", "Time of one evaluation of the alert rules", &FLUSH_BUCKETS)?,

@@ -5,7 +5,7 @@
 //! record is larger than the split size becomes several parts and one commit, which makes all of it
 //! effective at once or nothing (ACK-2).
 
-mod admission;
+mod disk_room;
 mod split;
 
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 use pga_cluster::{Command, ProposeError, PushOutcome, Refusal, Reply, UploadId};
 use pga_config::Config;
 use pga_runtime::Instant;
-use pga_web::{ApiError, Push, PushAck};
+use pga_web::{AdmissionPermit, ApiError, PushAck};
 use tokio::sync::Semaphore;
 
-use self::admission::{Admission, Held};
+use self::disk_room::{DiskRoom, Held};
+use crate::admitted_push::AdmittedPush;
 use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
@@ -40,10 +41,10 @@ const RETRY_QUORUM: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Replicator {
     replica: Arc<dyn Replica>,
-    admission: Admission,
+    room: DiskRoom,
     split_bytes: usize,
     timeout: Duration,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -51,11 +52,11 @@ impl Replicator {
     /// A replicator of this node.
     pub(crate) fn new(replica: Arc<dyn Replica>, config: &Config, metrics: Metrics) -> Self {
         Self {
-            admission: Admission::new(config, metrics.clone()),
+            room: DiskRoom::new(config, metrics.clone()),
             replica,
             split_bytes: config.replication.split_size.as_usize(),
             timeout: config.replication.timeout,
-            uploads: Semaphore::new(UPLOADS_IN_FLIGHT),
+            uploads: Arc::new(Semaphore::new(UPLOADS_IN_FLIGHT)),
             metrics,
         }
     }
@@ -63,7 +64,7 @@ impl Replicator {
     /// Whether this node takes pushes on at all: what [`Replicator::replicate`] refuses whatever a
     /// push holds, before anything is spent on it.
     pub(crate) fn admits(&self) -> Result<(), ApiError> {
-        self.admission.check(0, self.held())
+        self.room.check(0, self.held())
     }
 
     fn held(&self) -> Held {
@@ -73,15 +74,15 @@ impl Replicator {
         }
     }
 
-    /// Makes `push` durable on a quorum. Not cancel safe: a dropped call may still take effect.
-    pub(crate) async fn replicate(&self, push: Arc<Push>) -> Result<PushAck, ApiError> {
+    /// Makes a push durable on a quorum. Not cancel safe: a dropped call may still take effect.
+    pub(crate) async fn replicate(&self, admitted: Arc<AdmittedPush>) -> Result<PushAck, ApiError> {
         let deadline = pga_runtime::now() + self.timeout;
-        let _admitted = self.admission.admit(push.body_bytes, self.held())?;
+        self.room.check(admitted.push.body_bytes, self.held())?;
         let timer = self.metrics.replicate_seconds.start_timer();
-        let records = self.encode(push).await?;
+        let records = self.encode(Arc::clone(&admitted)).await?;
         let outcome = match <[Bytes; 1]>::try_from(records) {
             Ok([record]) => self.replica.push(record, deadline).await,
-            Err(parts) => self.upload(parts, deadline).await,
+            Err(parts) => self.upload(parts, &admitted.permit, deadline).await,
         };
         match outcome {
             Ok(outcome) => {
@@ -95,12 +96,12 @@ impl Replicator {
         }
     }
 
-    async fn encode(&self, push: Arc<Push>) -> Result<Vec<Bytes>, ApiError> {
+    async fn encode(&self, admitted: Arc<AdmittedPush>) -> Result<Vec<Bytes>, ApiError> {
         let split_bytes = self.split_bytes;
-        if push.body_bytes <= ENCODE_INLINE_BYTES {
-            return split::encode(&push, split_bytes);
+        if admitted.push.body_bytes <= ENCODE_INLINE_BYTES {
+            return split::encode(&admitted.push, split_bytes);
         }
-        pga_runtime::spawn_blocking(move || split::encode(&push, split_bytes))
+        pga_runtime::spawn_blocking(move || split::encode(&admitted.push, split_bytes))
             .await
             .map_err(|_| ApiError::Internal)?
     }
@@ -108,12 +109,14 @@ impl Replicator {
     async fn upload(
         &self,
         parts: Vec<Bytes>,
+        permit: &AdmissionPermit,
         deadline: Instant,
     ) -> Result<PushOutcome, ProposeError> {
-        let slot = tokio::time::timeout_at(deadline, self.uploads.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
+        let slot = Arc::clone(&self.uploads).acquire_owned();
+        let Ok(Ok(slot)) = tokio::time::timeout_at(deadline, slot).await else {
             return Err(ProposeError::Overloaded);
         };
+        permit.add(slot);
         let upload = UploadId(pga_runtime::random());
         let mut guard = AbortOnDrop {
             replica: Some(Arc::clone(&self.replica)),

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use pga_runtime::Instant;
 use tokio::time::timeout_at;
 
-use crate::budget::Lease;
+use crate::admission::Lease;
 use crate::options::WebLimits;
 use crate::refusal::Refusal;
 

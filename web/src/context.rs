@@ -6,13 +6,12 @@ use std::sync::Arc;
 use prometheus::Registry;
 
 use crate::NodeApi;
+use crate::admission::Admission;
 use crate::auth::{FailureLimit, Passwords};
 use crate::bad_elements::BadElements;
-use crate::budget::Budget;
 use crate::metrics::WebMetrics;
 use crate::node_addresses::NodeAddresses;
 use crate::options::WebOptions;
-use crate::push_queue::PushQueue;
 
 /// Shared by all requests of one server.
 #[derive(Debug)]
@@ -21,8 +20,7 @@ pub(crate) struct Context {
     pub(crate) options: WebOptions,
     pub(crate) metrics: WebMetrics,
     pub(crate) registries: Vec<Registry>,
-    pub(crate) budget: Budget,
-    pub(crate) push_queue: PushQueue,
+    pub(crate) admission: Admission,
     pub(crate) passwords: Passwords,
     pub(crate) failures: FailureLimit,
     pub(crate) bad_elements: BadElements,
@@ -37,15 +35,8 @@ impl Context {
         metrics: WebMetrics,
         registries: Vec<Registry>,
     ) -> Self {
-        let budget = Budget::new(
-            options.limits.inflight_bytes,
-            metrics.inflight_bytes.clone(),
-        );
-        let push_queue = PushQueue::new(
-            options.limits.max_pushes,
-            options.limits.max_push_wait,
-            metrics.pushes_queued.clone(),
-        );
+        let (bytes, waiting) = (&metrics.inflight_bytes, &metrics.pushes_queued);
+        let admission = Admission::new(&options.limits, bytes.clone(), waiting.clone());
         let passwords = Passwords::new(options.limits.password_checks);
         let failures = FailureLimit::new(options.limits.failures_per_minute);
         Self {
@@ -53,8 +44,7 @@ impl Context {
             options,
             metrics,
             registries,
-            budget,
-            push_queue,
+            admission,
             passwords,
             failures,
             bad_elements: BadElements::default(),

@@ -25,7 +25,7 @@ pub use self::{
     rejected::{Rejected, RejectedElement},
 };
 pub(crate) use self::{fault::PUSH_REASONS, rejected::REASONS};
-use crate::budget::Lease;
+use crate::admission::Lease;
 use crate::options::WebLimits;
 
 /// Memory that the elements take for each byte of JSON text, roughly.

@@ -7,11 +7,11 @@
 //! [`serve()`] is the entry point, [`NodeApi`] the port to the node, [`WebOptions`] what it allows,
 //! [`routes()`] the table of its routes, those that are not built included.
 
+mod admission;
 mod analyses;
 mod auth;
 mod bad_elements;
 mod body;
-mod budget;
 mod collector_toml;
 mod connection;
 mod context;
@@ -24,7 +24,6 @@ mod node_addresses;
 mod node_api;
 mod options;
 mod protocol;
-mod push_queue;
 mod questions;
 mod refusal;
 mod reply;
@@ -36,6 +35,7 @@ mod timestamps;
 mod tls;
 
 pub use self::{
+    admission::AdmissionPermit,
     analyses::{jobs::run_due_jobs, watch::Watch},
     auth::hash_password,
     control_plane::ControlPlane,

@@ -11,7 +11,7 @@ use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
 use pga_storage::{Element, Idempotency, Position, ReadStore, Timestamp};
 
-use crate::ControlPlane;
+use crate::{AdmissionPermit, ControlPlane};
 
 /// A decoded, valid push.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,7 @@ pub struct Push {
     pub idempotency: Option<Idempotency>,
     /// In the order they were sent; empty is a heartbeat.
     pub elements: Vec<Element>,
-    /// Encoded size of the request body as received, in bytes; accounted against the in-flight
-    /// limits.
+    /// Encoded size of the request body as received, in bytes.
     pub body_bytes: u64,
 }
 
@@ -168,8 +167,10 @@ pub trait Ingest: Debug + Send + Sync + 'static {
     /// What [`Ingest::push`] would answer.
     fn admits_pushes(&self) -> Result<(), ApiError>;
 
-    /// Makes a push durable on a quorum. A dropped call may still take effect.
-    fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>>;
+    /// Makes a push durable on a quorum. A dropped call may still take effect; until it did or did
+    /// not, the push holds its `permit`.
+    fn push(&self, push: Push, permit: AdmissionPermit)
+    -> BoxFuture<'_, Result<PushAck, ApiError>>;
 }
 
 /// Whose data a read is about, and how fresh it has to be.

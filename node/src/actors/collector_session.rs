@@ -17,6 +17,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::admitted_push::AdmittedPush;
 use crate::context::Context;
 use crate::tasks::{self, TaskKind};
 
@@ -35,7 +36,7 @@ pub(crate) enum SessionMsg {
     /// Make this push durable.
     Push {
         /// The push; shared with its caller, who hands it over again if this session dies.
-        push: Arc<Push>,
+        admitted: Arc<AdmittedPush>,
         /// Where the outcome goes.
         reply: RpcReplyPort<Result<PushAck, ApiError>>,
     },
@@ -86,19 +87,15 @@ impl Actor for CollectorSession {
         message: SessionMsg,
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
-        let SessionMsg::Push { push, reply } = message;
+        let SessionMsg::Push { admitted, reply } = message;
         state.context.faults.hit("session");
-        let permit = match state.admit(&push) {
-            Ok(permit) => permit,
-            Err(refusal) => {
-                answer(reply, Err(refusal));
-                return Ok(());
-            }
-        };
+        if let Err(refusal) = state.admit(&admitted) {
+            answer(reply, Err(refusal));
+            return Ok(());
+        }
         let replicator = Arc::clone(&state.context.replicator);
         tasks::spawn(TaskKind::Effect, async move {
-            let outcome = replicator.replicate(push).await;
-            drop(permit);
+            let outcome = replicator.replicate(admitted).await;
             answer(reply, outcome);
         });
         Ok(())
@@ -106,12 +103,11 @@ impl Actor for CollectorSession {
 }
 
 impl SessionState {
-    fn admit(&mut self, push: &Push) -> Result<tokio::sync::OwnedSemaphorePermit, ApiError> {
-        let permit = Arc::clone(&self.in_flight)
-            .try_acquire_owned()
-            .map_err(|_| self.refuse("collector_busy", RETRY_BUSY))?;
-        self.note_series(push)?;
-        Ok(permit)
+    fn admit(&mut self, admitted: &AdmittedPush) -> Result<(), ApiError> {
+        if !admitted.permit.take_one(&self.in_flight) {
+            return Err(self.refuse("collector_busy", RETRY_BUSY));
+        }
+        self.note_series(&admitted.push)
     }
 
     fn note_series(&mut self, push: &Push) -> Result<(), ApiError> {

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use pga_config::CollectorId;
 use pga_runtime::{Backoff, Instant};
-use pga_web::{ApiError, Push, PushAck};
+use pga_web::{ApiError, PushAck};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
 use super::collector_session::{CollectorSession, SessionArgs, SessionMsg};
+use crate::admitted_push::AdmittedPush;
 use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::context::Context;
 use crate::restart_policy::{RestartLimits, RestartPolicy, Verdict};
@@ -159,22 +160,23 @@ impl SessionsHandle {
 
     /// Hands a push to its session and waits for the outcome. Not cancel safe: a dropped call may
     /// still take effect.
-    pub(crate) async fn push(&self, push: Push) -> Result<PushAck, ApiError> {
-        let push = Arc::new(push);
+    pub(crate) async fn push(&self, admitted: AdmittedPush) -> Result<PushAck, ApiError> {
+        let collector = admitted.push.collector;
+        let admitted = Arc::new(admitted);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(SESSION_LIMITS.pauses.pause(attempt + 1)).await;
             }
-            let session = match self.table.find(push.collector) {
+            let session = match self.table.find(collector) {
                 Some(session) => session,
-                None => match self.open(push.collector).await {
+                None => match self.open(collector).await {
                     Ok(session) => session,
                     Err(refusal) if refusal == unavailable("session_failing") => continue,
                     Err(refusal) => return Err(refusal),
                 },
             };
             let message = |reply| SessionMsg::Push {
-                push: Arc::clone(&push),
+                admitted: Arc::clone(&admitted),
                 reply,
             };
             match session.call(message, Some(self.deadline)).await {
@@ -183,8 +185,8 @@ impl SessionsHandle {
                 // The session died. Whatever became of this push, handing it over again stores it
                 // once (DEDUP-1).
                 Ok(CallResult::SenderError) | Err(_) => {
-                    tracing::debug!(collector_id = %push.collector, attempt, "session died");
-                    self.table.forget(push.collector, session.get_id());
+                    tracing::debug!(collector_id = %collector, attempt, "session died");
+                    self.table.forget(collector, session.get_id());
                 }
             }
         }

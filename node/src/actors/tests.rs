@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use pga_cluster::{Command, Committed, Leadership, ProposeError, PushOutcome};
 use pga_config::{CollectorId, Config, NodeId, Values};
@@ -11,12 +12,13 @@ use pga_runtime::Instant;
 use pga_storage::query::{Elements, Question};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
 use pga_storage::{Element, Position, PushRecord, Sample, SampleForm, StoreWriter, Timestamp};
-use pga_web::{ApiError, Push};
+use pga_web::{AdmissionPermit, ApiError, Push};
 use ractor::{Actor, ActorCell, ActorRef};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::flusher::Flusher;
 use super::sessions::{SessionTable, Sessions, SessionsArgs, SessionsHandle};
+use crate::admitted_push::AdmittedPush;
 use crate::context::Context;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
@@ -31,6 +33,8 @@ struct VecLog {
     flushable: watch::Sender<Position>,
     flushed: watch::Sender<Position>,
     leadership: watch::Sender<Leadership>,
+    /// Whether it takes entries now; pushes wait until it does.
+    takes: watch::Sender<bool>,
 }
 
 impl Default for VecLog {
@@ -40,6 +44,7 @@ impl Default for VecLog {
             flushable: watch::channel(Position::default()).0,
             flushed: watch::channel(Position::default()).0,
             leadership: watch::channel(Leadership::default()).0,
+            takes: watch::channel(true).0,
         }
     }
 }
@@ -52,7 +57,9 @@ impl Replica for VecLog {
         let position = Position::new(1, records.len() as u64);
         drop(records);
         self.flushable.send_replace(position);
+        let mut takes = self.takes.subscribe();
         Box::pin(async move {
+            takes.wait_for(|takes| *takes).await.unwrap();
             Ok(PushOutcome::Stored {
                 position,
                 accepted: u32::try_from(accepted).unwrap(),
@@ -120,6 +127,7 @@ impl Replica for VecLog {
 
 struct Node {
     context: Arc<Context>,
+    log: Arc<VecLog>,
     store: Arc<EmbeddedStore>,
     sessions: SessionsHandle,
     root: ActorRef<RootMsg>,
@@ -147,7 +155,8 @@ async fn node(flags: &[(&str, &str)]) -> Node {
     let store = Arc::new(store.unwrap());
     store.migrate().await.unwrap();
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-    let replica: Arc<dyn Replica> = Arc::new(VecLog::default());
+    let log = Arc::new(VecLog::default());
+    let replica: Arc<dyn Replica> = Arc::clone(&log) as Arc<dyn Replica>;
     let context = Arc::new(Context {
         node: NodeId::new(1),
         replicator: Arc::new(Replicator::new(
@@ -171,6 +180,7 @@ async fn node(flags: &[(&str, &str)]) -> Node {
     Node {
         sessions: SessionsHandle::new(table, Duration::from_secs(10)),
         context,
+        log,
         store,
         root,
         _dir: dir,
@@ -208,7 +218,7 @@ fn flusher(context: &Arc<Context>) -> ChildSpec {
     }
 }
 
-fn push(collector: &str, series: &str, n: usize) -> Push {
+fn push(collector: &str, series: &str, n: usize) -> AdmittedPush {
     let sample = |i: usize| {
         Element::Sample(Sample {
             name: format!("{series}_{i}"),
@@ -218,7 +228,7 @@ fn push(collector: &str, series: &str, n: usize) -> Push {
             form: SampleForm::from_bits(SampleForm::UNIX_SECONDS),
         })
     };
-    Push {
+    let push = Push {
         collector: CollectorId::from_external(collector),
         external_id: collector.to_owned(),
         hostname: "h".to_owned(),
@@ -227,6 +237,10 @@ fn push(collector: &str, series: &str, n: usize) -> Push {
         idempotency: None,
         elements: (0..n).map(sample).collect(),
         body_bytes: 100,
+    };
+    AdmittedPush {
+        push,
+        permit: AdmissionPermit::default(),
     }
 }
 
@@ -264,6 +278,46 @@ async fn a_panicking_session_is_counted_and_its_push_is_acknowledged_all_the_sam
     assert_eq!(stored(&node, "c").await, 5);
     let restarts = &node.context.metrics.restarts;
     assert_eq!(restarts.with_label_values(&["session"]).get(), 1);
+}
+
+#[tokio::test]
+async fn what_a_push_took_is_free_once_its_outcome_is_known_and_not_before() {
+    let node = node(&[("sessions.max-in-flight", "1")]).await;
+    let share = Arc::new(Semaphore::new(1));
+    let admitted = |series| {
+        let admitted = push("c", series, 1);
+        assert!(admitted.permit.take_one(&share), "{series}: still taken");
+        admitted
+    };
+    // A client goes away: its push goes on, and holds what it took.
+    node.log.takes.send_replace(false);
+    let mut gone = Box::pin(node.sessions.push(admitted("gone")));
+    while node.log.flushable.borrow().index == 0 {
+        assert!((&mut gone).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    drop(gone);
+    assert_eq!(share.available_permits(), 0);
+    let busy = node.sessions.push(push("c", "busy", 1)).await.unwrap_err();
+    assert!(
+        matches!(
+            busy,
+            ApiError::TooMany {
+                reason: "collector_busy",
+                ..
+            }
+        ),
+        "{busy:?}"
+    );
+    node.log.takes.send_replace(true);
+    while share.available_permits() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // A session dies with a push in its hands, and the next one answers it.
+    node.context.faults.arm("session");
+    node.sessions.push(admitted("survives")).await.unwrap();
+    node.sessions.push(admitted("last")).await.unwrap();
+    assert_eq!(share.available_permits(), 1);
 }
 
 #[tokio::test]

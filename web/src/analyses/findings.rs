@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::questions;
-use crate::{ApiError, NodeApi, Push, ReadScope};
+use crate::{AdmissionPermit, ApiError, NodeApi, Push, ReadScope};
 
 /// Findings of one run that are kept; the first ones matter most.
 pub(super) const MAX_FINDINGS: usize = 500;
@@ -90,7 +90,7 @@ pub(super) async fn keep(api: &dyn NodeApi, mut run: Run) -> Result<Position, Ap
             body,
         })],
     };
-    Ok(api.push(push).await?.position)
+    Ok(api.push(push, AdmissionPermit::default()).await?.position)
 }
 
 /// The newest run that `wanted` takes of each database, the newest first. `min_position` is what

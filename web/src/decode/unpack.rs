@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::fault::DecodeError;
 use super::frame::MAGIC;
-use crate::budget::Lease;
+use crate::admission::Lease;
 use crate::options::WebLimits;
 
 /// Largest zstd window: 128 MiB.

@@ -154,7 +154,7 @@ pub(super) async fn small_body(
     max: u64,
 ) -> Result<hyper::body::Bytes, Refusal> {
     let limits = &ask.context.options.limits;
-    let mut lease = ask.context.budget.lease();
+    let mut lease = ask.context.admission.lease();
     body::read(limits, max, &ask.headers, body, &mut lease).await
 }
 

@@ -208,7 +208,9 @@ async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal
         })],
         body_bytes: bytes.len() as u64,
     };
-    ask.context.api.push(push).await?;
+    let admission = &ask.context.admission;
+    let permit = admission.turn(admission.lease()).await?;
+    ask.context.api.push(push, permit).await?;
     Ok(json(
         StatusCode::CREATED,
         &json!({ "query_hash": hash, "status": "received" }),

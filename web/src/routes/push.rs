@@ -16,9 +16,9 @@ use super::push_answer::{ANSWER, PushAnswer};
 use super::query_string::QueryString;
 use super::shape::{Field, Shape, always, maybe};
 use super::table::{Access, Content, Handler, Outcome, Route};
+use crate::admission::AdmissionPermit;
 use crate::auth::{forbidden, require_same};
 use crate::body::{self, BodyStream};
-use crate::budget::Lease;
 use crate::decode::{DecodedPush, PushRoute, Rejected, blame_headers, decode_within};
 use crate::metrics::WebMetrics;
 use crate::refusal::Refusal;
@@ -94,18 +94,12 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
     }
     let received_at = Timestamp::now();
     let limits = &context.options.limits;
-    let mut lease = context.budget.lease();
-    let bytes = body::read(
-        limits,
-        limits.wire_body_bytes,
-        &ask.headers,
-        body,
-        &mut lease,
-    )
-    .await?;
-    let _turn = context.push_queue.turn().await?;
+    let mut lease = context.admission.lease();
+    let cap = limits.wire_body_bytes;
+    let bytes = body::read(limits, cap, &ask.headers, body, &mut lease).await?;
+    let permit = context.admission.turn(lease).await?;
     let body_bytes = bytes.len() as u64;
-    let (decoded, _lease) = decode(&ask, bytes, route, lease).await?;
+    let (decoded, permit) = decode(&ask, bytes, route, permit).await?;
     let collector = CollectorId::from_external(&decoded.external_id);
     require_same(&ask.caller, collector)?;
     if collector == CollectorId::FINDINGS {
@@ -132,7 +126,7 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
         elements: decoded.elements,
         body_bytes,
     };
-    let ack = context.api.push(push).await?;
+    let ack = context.api.push(push, permit).await?;
     Ok(acknowledge(
         &ask,
         &external_id,
@@ -212,8 +206,8 @@ async fn decode(
     ask: &RequestContext,
     bytes: Bytes,
     route: PushRoute,
-    mut lease: Lease,
-) -> Result<(DecodedPush, Lease), Refusal> {
+    mut permit: AdmissionPermit,
+) -> Result<(DecodedPush, AdmissionPermit), Refusal> {
     let started = pga_runtime::now();
     let looks_plain = bytes
         .first()
@@ -226,8 +220,8 @@ async fn decode(
     let limits = ask.context.options.limits.clone();
     let blocking = bytes.len() > threshold;
     let work = move || {
-        let outcome = decode_within(&bytes, route, &limits, Timestamp::now(), Some(&mut lease));
-        outcome.map(|decoded| (decoded, lease))
+        let outcome = decode_within(&bytes, route, &limits, Timestamp::now(), permit.lease());
+        outcome.map(|decoded| (decoded, permit))
     };
     let outcome = if blocking {
         pga_runtime::spawn_blocking(work)

@@ -18,8 +18,8 @@ use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
 use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::{
-    ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest, Operations,
-    Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
+    AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
+    Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
 };
 use serde_json::Value;
 
@@ -200,8 +200,13 @@ impl Ingest for FakeNode {
         self.full.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
-    fn push(&self, push: Push) -> BoxFuture<'_, Result<PushAck, ApiError>> {
+    fn push(
+        &self,
+        push: Push,
+        permit: AdmissionPermit,
+    ) -> BoxFuture<'_, Result<PushAck, ApiError>> {
         async move {
+            let _permit = permit;
             assert!(!self.push_panics.load(Ordering::Relaxed), "told to panic");
             drop(self.quorum.lock().await);
             if let Some(error) = self.push_error.lock().unwrap().clone() {

@@ -1,6 +1,7 @@
 //! What would take more memory than a push may.
 
 use super::*;
+use crate::admission::Admission;
 
 #[test]
 fn bombs_are_refused() {
@@ -111,7 +112,11 @@ fn a_push_takes_no_more_memory_than_it_holds() {
             format!("{element},").repeat(count)
         ));
         let used = prometheus::IntGauge::new("used", "used").unwrap();
-        let budget = crate::budget::Budget::new(1 << 30, used.clone());
+        let limits = WebLimits {
+            inflight_bytes: 1 << 30,
+            ..WebLimits::default()
+        };
+        let budget = Admission::new(&limits, used.clone(), used.clone());
         let decode = |lease: &mut Lease| {
             let (limits, route) = (WebLimits::default(), PushRoute::Json);
             decode_within(push.as_bytes(), route, &limits, NOW, Some(lease))

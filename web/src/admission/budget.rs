@@ -12,7 +12,7 @@ const UNIT: u64 = 1 << 10;
 
 /// The bytes that all bodies may take together.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(super) struct Budget {
     free: Arc<Semaphore>,
     units: u32,
     used: IntGauge,
@@ -29,7 +29,7 @@ pub(crate) struct Lease {
 }
 
 impl Budget {
-    pub(crate) fn new(bytes: u64, used: IntGauge) -> Self {
+    pub(super) fn new(bytes: u64, used: IntGauge) -> Self {
         let units = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).max(1);
         Self {
             free: Arc::new(Semaphore::new(units as usize)),
@@ -39,7 +39,7 @@ impl Budget {
     }
 
     /// A lease of nothing.
-    pub(crate) fn lease(&self) -> Lease {
+    pub(super) fn lease(&self) -> Lease {
         Lease {
             free: Arc::clone(&self.free),
             permit: None,

@@ -4,27 +4,28 @@
 //! What waits here is a body as it came. Beyond a few hundred pushes more at once make nothing
 //! faster, and what each holds once it is decoded is several times its body.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::IntGauge;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::gauge::InGauge;
 use crate::refusal::Refusal;
 
 /// Where pushes wait for their turn.
 #[derive(Debug)]
-pub(crate) struct PushQueue {
-    turns: Semaphore,
+pub(super) struct PushQueue {
+    turns: Arc<Semaphore>,
     longest_wait: Duration,
     waiting: IntGauge,
 }
 
 impl PushQueue {
     /// A queue in front of `at_once` pushes, in which none waits for longer than `longest_wait`.
-    pub(crate) fn new(at_once: usize, longest_wait: Duration, waiting: IntGauge) -> Self {
+    pub(super) fn new(at_once: usize, longest_wait: Duration, waiting: IntGauge) -> Self {
         Self {
-            turns: Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)),
+            turns: Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS))),
             longest_wait,
             waiting,
         }
@@ -35,12 +36,13 @@ impl PushQueue {
     /// # Errors
     /// 503 `queue_wait` once it waited for too long: clients would give up before their answer, and
     /// send the push again.
-    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        if let Ok(turn) = self.turns.try_acquire() {
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
             return Ok(turn);
         }
         let _waiting = InGauge::new(&self.waiting);
-        match tokio::time::timeout(self.longest_wait, self.turns.acquire()).await {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        match tokio::time::timeout(self.longest_wait, turn).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => {
                 let text = "Temporarily unavailable: too many pushes wait on this node";
