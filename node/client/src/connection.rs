@@ -17,7 +17,7 @@ const MAX_ANSWER_BYTES: usize = 256 << 20;
 
 /// How much of an answer's body is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     /// All of it; one that is larger than 256 MiB is an error.
     #[default]
     Whole,
@@ -29,14 +29,14 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// An open connection; dropped after an error.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: Option<Driver>,
 }
 
 impl Connection {
     /// Speaks HTTP/1.1 over `stream`.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<Self, BoxError> {
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
@@ -47,12 +47,12 @@ impl Connection {
     }
 
     /// Whether another request may be tried.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.driver.is_some() && !self.sender.is_closed()
     }
 
     /// Sends a request and reads the whole answer.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
         bound: Bound,

@@ -15,8 +15,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::connection::{Bound, Connection};
-use super::{ClientError, Endpoint};
+use crate::connection::{Bound, Connection};
+use crate::{ClientError, Endpoint};
 
 /// How the client connects.
 #[derive(Clone)]
@@ -44,14 +44,14 @@ impl ClientOptions {
 
     /// Connects to this address, whatever the endpoint's name resolves to, and speaks TLS to
     /// `https://` endpoints.
-    pub(crate) fn with_address(mut self, address: SocketAddr, tls: TlsConnector) -> Self {
+    pub fn with_address(mut self, address: SocketAddr, tls: TlsConnector) -> Self {
         self.address = Some(address);
         self.tls = Some(tls);
         self
     }
 
     /// Reads no more than the first `most` bytes of an answer's body.
-    pub(crate) fn with_cut_answers(mut self, most: u64) -> Self {
+    pub fn with_cut_answers(mut self, most: u64) -> Self {
         self.bound = Bound::Cut(most);
         self
     }

@@ -10,7 +10,7 @@ use pga_runtime::{Backoff, Instant};
 use pga_storage::Position;
 use serde::Deserialize;
 
-use super::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
+use crate::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
 
 const PUSH_PATH: &str = "/api/v1/metrics/push";
 /// First pause after every node has refused or failed once, and its largest value.

@@ -11,13 +11,12 @@ mod numbers;
 mod statements;
 mod tables;
 
-use pga_storage::Timestamp;
 use serde_json::Value;
 
 use self::numbers::Numbers;
 
 /// Databases of the simulated server.
-pub(crate) const DATABASES: [&str; 2] = ["postgres", "shop"];
+const DATABASES: [&str; 2] = ["postgres", "shop"];
 
 /// One simulated server and the collector beside it.
 #[derive(Clone, Debug)]
@@ -42,11 +41,10 @@ impl SimulatedServer {
 
     /// What collection number `cycle` (from 0) finds at time `at`: fourteen elements of twelve
     /// types, in the forms a stock collector sends (contract 3), all with the timestamp `at`.
-    pub fn cycle(&self, cycle: u64, at: Timestamp) -> Vec<Value> {
+    pub fn cycle(&self, cycle: u64, at: &str) -> Vec<Value> {
         let numbers = Numbers::new(self.seed, cycle);
-        let at = at.to_string();
         let frame = Frame {
-            at: &at,
+            at,
             collector: &self.collector,
             hostname: &self.hostname,
         };
@@ -71,10 +69,9 @@ impl SimulatedServer {
 
 impl SimulatedServer {
     /// What a collector of ours tells beyond the types of a stock one.
-    pub fn activity(&self, cycle: u64, at: Timestamp) -> Value {
-        let at = at.to_string();
+    pub fn activity(&self, cycle: u64, at: &str) -> Value {
         let frame = Frame {
-            at: &at,
+            at,
             collector: &self.collector,
             hostname: &self.hostname,
         };
@@ -113,21 +110,21 @@ mod tests {
 
     use super::*;
 
+    const AT: &str = "2026-02-02T02:40:00Z";
+
     fn server() -> SimulatedServer {
         SimulatedServer::new(7, "collector-001", "db-01")
     }
 
     #[test]
     fn the_same_cycle_is_the_same_bytes() {
-        let at = Timestamp::from_micros(1_770_000_000_000_000);
-        assert_eq!(server().cycle(3, at), server().cycle(3, at));
-        assert_ne!(server().cycle(3, at), server().cycle(4, at));
+        assert_eq!(server().cycle(3, AT), server().cycle(3, AT));
+        assert_ne!(server().cycle(3, AT), server().cycle(4, AT));
     }
 
     #[test]
     fn a_cycle_has_every_type_once_per_database() {
-        let at = Timestamp::from_micros(1_770_000_000_000_000);
-        let elements = server().cycle(0, at);
+        let elements = server().cycle(0, AT);
         let types: BTreeSet<_> = elements.iter().map(|e| e["type"].as_str()).collect();
         assert_eq!(
             (elements.len(), types.len()),
@@ -142,10 +139,9 @@ mod tests {
 
     #[test]
     fn statement_counters_only_grow() {
-        let at = Timestamp::from_micros(1_770_000_000_000_000);
         let mut before = vec![-1; 100];
         for cycle in 0..50 {
-            let elements = server().cycle(cycle, at);
+            let elements = server().cycle(cycle, AT);
             let stats = elements.last().unwrap()["queries"].as_array().unwrap();
             for (query, before) in stats.iter().zip(&mut before) {
                 let calls = query["calls"].as_i64().unwrap();

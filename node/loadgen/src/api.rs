@@ -12,8 +12,8 @@ use pga_storage::Position;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{LoadArgs, LoadError};
-use crate::client::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
+use crate::{LoadArgs, LoadError};
+use pga_client::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
 
 /// Elements asked for at once.
 const PAGE: u32 = 1_000;
@@ -30,7 +30,7 @@ pub struct Credentials {
 }
 
 /// Registers one collector; its id and its token.
-pub(super) async fn register(
+pub(crate) async fn register(
     args: &LoadArgs,
     options: &Arc<ClientOptions>,
     secret: &str,
@@ -60,14 +60,14 @@ pub(super) async fn register(
 }
 
 #[derive(Default, Deserialize)]
-pub(super) struct Page {
-    pub(super) data: Vec<Value>,
-    pub(super) next_cursor: Option<String>,
+pub(crate) struct Page {
+    pub(crate) data: Vec<Value>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Reads elements back through one node.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     client: HttpClient,
     credentials: Option<Credentials>,
     token: Option<String>,
@@ -75,7 +75,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(
+    pub(crate) fn new(
         node: &Endpoint,
         options: &Arc<ClientOptions>,
         credentials: Option<Credentials>,
@@ -90,7 +90,7 @@ impl Reader {
     }
 
     /// One page of a collector's elements, once the node's store holds `position`.
-    pub(super) async fn page(
+    pub(crate) async fn page(
         &mut self,
         collector: &str,
         position: Option<Position>,

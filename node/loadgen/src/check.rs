@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{History, PushState};
+use crate::{History, PushState};
 
 /// How often each element of one collector was seen in one place.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::History;
-use crate::collect::SimulatedServer;
+use crate::History;
+use pga_collector::SimulatedServer;
 
 /// Names of plain samples, those of real load generators.
 const NAMES: [&str; 9] = [
@@ -43,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// The time of the next push's elements: now, but later than anything sent before.
-    pub(super) fn next_time(self, history: &History, now: Timestamp) -> Timestamp {
+    pub(crate) fn next_time(self, history: &History, now: Timestamp) -> Timestamp {
         match self {
             // Plain samples have whole seconds; their sequence tells them apart.
             Self::Samples => Timestamp::from_micros(now.micros().div_euclid(1_000_000) * 1_000_000),
@@ -60,7 +60,7 @@ impl Kind {
     }
 
     /// The body of push number `push` of `history`'s collector, with elements of time `time`.
-    pub(super) fn body(self, history: &History, push: u64, time: Timestamp) -> Vec<u8> {
+    pub(crate) fn body(self, history: &History, push: u64, time: Timestamp) -> Vec<u8> {
         let mut body = String::with_capacity(128 * history.elements as usize + 256);
         // INVARIANT: writing to a string does not fail.
         let head = format!(
@@ -85,7 +85,7 @@ impl Kind {
 
     /// Which sequence `element` has, if it is an element that `history`'s collector sent,
     /// unchanged.
-    pub(super) fn sequence(
+    pub(crate) fn sequence(
         self,
         history: &History,
         element: &Value,
@@ -150,7 +150,7 @@ fn cycle_elements(history: &History, push: u64, time: Timestamp) -> Vec<Value> {
     let mut round = 0;
     let rounds = u64::from(history.elements).div_ceil(SimulatedServer::ELEMENTS as u64);
     while elements.len() < history.elements as usize {
-        elements.extend(server.cycle(push * rounds + round, at));
+        elements.extend(server.cycle(push * rounds + round, &at.to_string()));
         at = Timestamp::from_micros(at.micros() + ROUND_MICROS);
         round += 1;
     }
@@ -160,7 +160,7 @@ fn cycle_elements(history: &History, push: u64, time: Timestamp) -> Vec<Value> {
 
 /// The elements of the push that was looked at last: pages come in the order of time.
 #[derive(Debug, Default)]
-pub(super) struct CycleCache {
+pub(crate) struct CycleCache {
     push: Option<usize>,
     elements: Vec<Value>,
 }
@@ -184,7 +184,7 @@ fn cycle_sequence(history: &History, element: &Value, cache: &mut CycleCache) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::PushState;
+    use crate::PushState;
 
     fn history(elements: u32) -> History {
         let mut history = History::new("collector-001".to_owned(), 5, elements);

@@ -30,7 +30,7 @@ pub struct History {
 }
 
 impl History {
-    pub(super) fn new(collector: String, seed: u64, elements: u32) -> Self {
+    pub(crate) fn new(collector: String, seed: u64, elements: u32) -> Self {
         Self {
             collector,
             seed,

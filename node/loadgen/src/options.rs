@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pga_config::parse_duration;
 
-use super::{Kind, LoadError};
-use crate::client::{ClientOptions, Endpoint};
+use crate::{Kind, LoadError};
+use pga_client::{ClientOptions, Endpoint};
 
 /// How fast each collector pushes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,7 +122,7 @@ impl LoadArgs {
     }
 
     /// Time between two pushes of one collector; `None` is no pause at all.
-    pub(super) fn pause(&self) -> Option<Duration> {
+    pub(crate) fn pause(&self) -> Option<Duration> {
         match self.rate {
             Some(Rate::Max) => None,
             Some(Rate::PerSecond(rate)) => {
@@ -132,7 +132,7 @@ impl LoadArgs {
         }
     }
 
-    pub(super) fn client_options(&self) -> Result<ClientOptions, LoadError> {
+    pub(crate) fn client_options(&self) -> Result<ClientOptions, LoadError> {
         let connect = self.timeout.min(Duration::from_secs(2));
         let options = ClientOptions::new(connect, self.timeout);
         match &self.ca_file {
@@ -141,7 +141,7 @@ impl LoadArgs {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<(), LoadError> {
+    pub(crate) fn validate(&self) -> Result<(), LoadError> {
         let wrong = if self.nodes.is_empty() {
             "--nodes: write at least one address"
         } else if self.collectors == 0 {

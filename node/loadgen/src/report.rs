@@ -6,7 +6,7 @@ use std::time::Duration;
 use pga_runtime::Instant;
 use serde::Serialize;
 
-use super::{Run, Verdict};
+use crate::{Run, Verdict};
 
 /// What one place (a node, the database) was found to hold.
 #[derive(Clone, Debug, Serialize)]

@@ -12,12 +12,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::api::register;
-use super::cost::cpu_time;
-use super::tally::Tally;
-use super::worker::{Worked, Worker};
-use super::{History, Kind, LoadArgs, LoadError};
-use crate::client::{ClientOptions, PushPolicy, Pusher};
+use crate::api::register;
+use crate::cost::cpu_time;
+use crate::tally::Tally;
+use crate::worker::{Worked, Worker};
+use crate::{History, Kind, LoadArgs, LoadError};
+use pga_client::{ClientOptions, PushPolicy, Pusher};
 
 /// What a load did.
 #[derive(Debug)]

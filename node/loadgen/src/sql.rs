@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use pga_pg_connect::{Connected, Environment, Session, Target};
 
-use super::content::CycleCache;
-use super::{Counts, History, LoadError, Run, Verdict};
+use crate::content::CycleCache;
+use crate::{Counts, History, LoadError, Run, Verdict};
 
 const SAMPLES: &str = "
 SELECT r.name, r.labels::text, extract(epoch FROM s.time)::float8, s.value
@@ -35,7 +35,7 @@ impl Drop for Connection {
 }
 
 /// What the database of `url`, a connection string or URL, holds of `run`.
-pub(super) async fn in_database(run: &Run, url: &str) -> Result<Verdict, LoadError> {
+pub(crate) async fn in_database(run: &Run, url: &str) -> Result<Verdict, LoadError> {
     let target = Target::parse(url, &Environment::process())?;
     let Connected {
         client, connection, ..

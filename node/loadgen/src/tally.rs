@@ -10,9 +10,9 @@ use pga_runtime::Instant;
 pub struct Tally {
     made: Instant,
     begun_micros: AtomicU64,
-    pub(super) attempted: AtomicU64,
-    pub(super) succeeded: AtomicU64,
-    pub(super) failed: AtomicU64,
+    pub(crate) attempted: AtomicU64,
+    pub(crate) succeeded: AtomicU64,
+    pub(crate) failed: AtomicU64,
     last_ack_micros: AtomicU64,
     longest_gap_micros: AtomicU64,
 }
@@ -39,31 +39,31 @@ impl Tally {
     }
 
     /// The first push is about to begin: what came before is no gap.
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         let now = micros(self.made.elapsed());
         self.begun_micros.store(now, Ordering::Relaxed);
         self.last_ack_micros.store(now, Ordering::Relaxed);
     }
 
     /// Notes one acknowledgement.
-    pub(super) fn acknowledged(&self) {
+    pub(crate) fn acknowledged(&self) {
         self.succeeded.fetch_add(1, Ordering::Relaxed);
         self.close_gap();
     }
 
     /// The gap from the last acknowledgement to now is one of those that count.
-    pub(super) fn close_gap(&self) {
+    pub(crate) fn close_gap(&self) {
         let now = micros(self.made.elapsed());
         let last = self.last_ack_micros.fetch_max(now, Ordering::Relaxed);
         self.longest_gap_micros
             .fetch_max(now.saturating_sub(last), Ordering::Relaxed);
     }
 
-    pub(super) fn longest_gap(&self) -> Duration {
+    pub(crate) fn longest_gap(&self) -> Duration {
         Duration::from_micros(self.longest_gap_micros.load(Ordering::Relaxed))
     }
 
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         let begun = Duration::from_micros(self.begun_micros.load(Ordering::Relaxed));
         self.made.elapsed().saturating_sub(begun)
     }

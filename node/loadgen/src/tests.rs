@@ -11,11 +11,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use pga_client::Endpoint;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::*;
-use crate::client::Endpoint;
 
 /// What the fake node does wrong, once, at its fifth push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::api::{Credentials, Reader};
-use super::content::CycleCache;
-use super::sql::in_database;
-use super::{Counts, History, LoadArgs, LoadError, Run, Verdict, View};
-use crate::client::{ClientError, ClientOptions, Endpoint};
+use crate::api::{Credentials, Reader};
+use crate::content::CycleCache;
+use crate::sql::in_database;
+use crate::{Counts, History, LoadArgs, LoadError, Run, Verdict, View};
+use pga_client::{ClientError, ClientOptions, Endpoint};
 
 /// Collectors that are read at the same time through one node.
 const READERS: usize = 4;

@@ -10,31 +10,31 @@ use pga_storage::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::tally::Tally;
-use super::{History, Kind, PushState};
-use crate::client::{PushedOutcome, Pusher};
+use crate::tally::Tally;
+use crate::{History, Kind, PushState};
+use pga_client::{PushedOutcome, Pusher};
 
 /// One simulated collector, before it starts.
-pub(super) struct Worker {
-    pub(super) kind: Kind,
-    pub(super) history: History,
-    pub(super) pusher: Pusher,
-    pub(super) first_push: Instant,
-    pub(super) end: Instant,
-    pub(super) pause: Option<Duration>,
-    pub(super) tally: Arc<Tally>,
+pub(crate) struct Worker {
+    pub(crate) kind: Kind,
+    pub(crate) history: History,
+    pub(crate) pusher: Pusher,
+    pub(crate) first_push: Instant,
+    pub(crate) end: Instant,
+    pub(crate) pause: Option<Duration>,
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// What one collector did.
-pub(super) struct Worked {
-    pub(super) history: History,
-    pub(super) latencies: Vec<(Duration, Instant)>,
-    pub(super) first_failure: Option<String>,
+pub(crate) struct Worked {
+    pub(crate) history: History,
+    pub(crate) latencies: Vec<(Duration, Instant)>,
+    pub(crate) first_failure: Option<String>,
 }
 
 impl Worker {
     /// Pushes until the end, or until told to stop; a push that was begun is finished.
-    pub(super) async fn work(mut self, mut stop: watch::Receiver<bool>) -> Worked {
+    pub(crate) async fn work(mut self, mut stop: watch::Receiver<bool>) -> Worked {
         let mut latencies = Vec::new();
         let mut first_failure = None;
         let mut next = self.first_push;
