@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use pga_node::client::{ClientOptions, Endpoint};
-use pga_node::load::LoadArgs;
+use pga_client::{ClientOptions, Endpoint};
+use pga_loadgen::LoadArgs;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};

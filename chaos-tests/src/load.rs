@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use indicatif::ProgressBar;
-use pga_node::load::{LoadArgs, LoadError, Report, Run, Tally, run, verify};
+use pga_loadgen::{LoadArgs, LoadError, Report, Run, Tally, run, verify};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use pga_node::load::{LoadArgs, Rate, Report};
+use pga_loadgen::{LoadArgs, Rate, Report};
 
 use crate::{Cluster, Load};
 

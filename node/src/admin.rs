@@ -8,12 +8,15 @@ mod backup;
 mod client;
 mod requests;
 mod server;
+mod staged;
+mod user_request;
 mod users;
 
 pub(crate) use self::server::{AdminServer, serve};
 pub(crate) use self::{
-    backup::{Staged, Staging},
+    backup::Staging,
     client::call,
     requests::{AdminAnswer, AdminRequest},
-    users::{Hidden, UserLine, UserRequest},
+    staged::Staged,
+    user_request::{Hidden, UserLine, UserRequest},
 };

@@ -5,6 +5,7 @@
 //! goes into the outbox with an entry of its own before it is sent (design D17 to D19).
 
 mod cluster_rows;
+mod connection;
 mod current_values;
 mod evaluation;
 mod outbox;

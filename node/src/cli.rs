@@ -4,10 +4,10 @@ mod backup;
 mod check_config;
 mod cluster;
 mod collect;
+mod config_args;
 mod explain;
 mod load;
 mod restore;
-mod runtime;
 mod serve;
 mod status_table;
 mod user;
@@ -15,12 +15,10 @@ mod why;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::runtime::runtime;
-pub(crate) use self::serve::stop_or_parent_gone;
 use crate::collect::CollectArgs;
 use crate::demo::DemoArgs;
-use crate::load::LoadArgs;
 use crate::{Exit, Result, demo};
+use pga_loadgen::LoadArgs;
 
 /// Clustered PostgreSQL monitoring.
 #[derive(Debug, Parser)]
@@ -37,7 +35,7 @@ enum Command {
     /// Run one node
     Serve(serve::ServeArgs),
     /// Check a configuration, and touch nothing
-    CheckConfig(serve::ConfigArgs),
+    CheckConfig(config_args::ConfigArgs),
     /// Make and look after a cluster
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),

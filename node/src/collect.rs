@@ -6,17 +6,16 @@
 //! spool, on disk where there is a state directory: `kill -9` loses the cycle that is being read,
 //! at most. At the cap the oldest go, and that is said.
 
+mod error;
 mod health;
 mod identity;
 mod init;
 mod once;
 mod options;
 mod sender;
-mod simulated;
 mod source;
 mod spool;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,36 +28,14 @@ use self::sender::{Outgoing, Sender};
 use self::source::{LogPositions, Source};
 use self::spool::Spool;
 pub use self::{
+    error::CollectError,
     init::init,
     once::{check, once},
     options::{CollectAction, CollectArgs, Output},
-    simulated::SimulatedServer,
 };
-use crate::client::ClientError;
 
 /// Longest time the last body is tried for after the collector was told to stop.
 const LAST_PUSH: Duration = Duration::from_secs(3);
-
-/// Why the collector cannot run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CollectError {
-    /// An option makes no sense.
-    #[error("{0}")]
-    Options(String),
-    /// TLS cannot be set up, or the registration got no answer.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The cluster does not take this collector.
-    #[error("cannot register: {0}")]
-    Registration(String),
-    /// A connection string cannot be read.
-    #[error("cannot use the connection string of --dsn")]
-    Dsn(#[from] pga_collector::CollectError),
-    /// The state directory cannot be used.
-    #[error("cannot use the state directory {}", .0.display())]
-    State(PathBuf, #[source] std::io::Error),
-}
 
 /// Collects and pushes until `stop` holds true.
 ///

@@ -3,65 +3,36 @@
 //! The nodes are processes of their own, started with `serve`; they end when this process does,
 //! however it ends, as each watches its standard input. A node that dies is reported and not
 //! started again: that is left to whoever tries it out.
+//!
+//! It is a user of the program, not a part of a node: it makes files as `cluster init` does, starts
+//! processes, asks their HTTP ports by `pga_client`, and feeds them by the collector. Nothing of
+//! this crate but the commands' list uses it.
 
 mod feed;
 mod layout;
 mod nodes;
+mod options;
 mod ready;
+mod tell;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::feed::Feed;
 use self::layout::Layout;
 use self::nodes::Nodes;
-use crate::cli::{runtime, stop_or_parent_gone};
+pub(crate) use self::options::DemoArgs;
+use self::tell::tell;
 use crate::data_dir::file_error;
+use crate::process::{runtime, stop_or_parent_gone};
 use crate::{Error, Exit, Result};
 
 /// How long the nodes may take to get ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the nodes may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Options of `demo`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// Directory of the cluster; an existing one goes on from where it was
-    #[arg(long, default_value = "pganalytics-demo")]
-    dir: PathBuf,
-    /// How many nodes
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
-    nodes: u16,
-    /// TimescaleDB that all nodes share; without it each node has its own store
-    #[arg(long, value_name = "URL")]
-    timescale: Option<String>,
-    /// A PostgreSQL database to watch, once for each; without it a simulated server is watched
-    #[arg(long, value_name = "URL")]
-    dsn: Vec<String>,
-    /// HTTP port of the first node; the others follow
-    #[arg(long, default_value_t = 8081)]
-    http_base_port: u16,
-    /// QUIC port of the first node; the others follow
-    #[arg(long, default_value_t = 7081)]
-    quic_base_port: u16,
-    /// Feed the cluster with nothing
-    #[arg(long)]
-    no_collector: bool,
-    /// Serve HTTPS
-    #[arg(long)]
-    tls: bool,
-    /// Print one line of JSON on standard output once every node is ready
-    #[arg(long)]
-    json: bool,
-    /// End when standard input is closed
-    #[arg(long, hide = true)]
-    exit_with_parent: bool,
-}
 
 /// Runs the demo until a signal ends it.
 ///
@@ -125,9 +96,4 @@ fn announce(args: &DemoArgs, layout: &Layout, nodes: &Nodes) -> Result<()> {
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .map_err(|error| file_error("write to", "standard output".as_ref(), error))
-}
-
-/// Writes a line for the person at the terminal; nobody may be there.
-fn tell(line: &str) {
-    writeln!(std::io::stderr().lock(), "{line}").ok();
 }

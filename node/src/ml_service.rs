@@ -16,7 +16,7 @@ use pga_insight::prediction::{Answer, external};
 use pga_runtime::Instant;
 use serde_json::Value;
 
-use crate::client::{ClientError, ClientOptions, Endpoint, HttpClient};
+use pga_client::{ClientError, ClientOptions, Endpoint, HttpClient};
 
 /// How long a prediction may take, with all tries.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -193,7 +193,7 @@ impl MlService {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<crate::client::Answer, ClientError> {
+    ) -> Result<pga_client::Answer, ClientError> {
         let options = ClientOptions::new(CONNECT, TIMEOUT).with_cut_answers(MAX_ANSWER);
         let mut client = HttpClient::new(self.endpoint.clone(), Arc::new(options));
         client.send(method, path, None, body).await

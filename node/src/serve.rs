@@ -85,7 +85,8 @@ impl Running {
         let options = settings::web(config)?;
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).map_err(internal)?;
-        let web_metrics = WebMetrics::register(&registry).map_err(internal)?;
+        let names = pga_web::routes().map(|route| route.name);
+        let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
         let (cluster, transport) = start_cluster(config, data, &secrets, &store, &registry).await?;
         let writer = Arc::clone(&store);

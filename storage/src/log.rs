@@ -59,6 +59,7 @@ mod disk;
 mod entry;
 mod frame;
 mod handle;
+mod job;
 mod marker;
 mod recovery;
 mod segment;
@@ -76,5 +77,6 @@ mod tests;
 
 pub use self::{
     entry::{LogEntry, LogOptions, Purged, Recovered},
-    handle::{Done, Log},
+    handle::Log,
+    job::Done,
 };

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use futures::future::BoxFuture;
 use pga_cluster::{ControlCommand, State};
 
-use crate::ApiError;
+use crate::api_error::ApiError;
 
 /// The replicated control state, as one node has it.
 pub trait ControlPlane: Debug + Send + Sync + 'static {

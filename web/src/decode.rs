@@ -10,6 +10,7 @@ mod element;
 mod envelope;
 mod fault;
 mod frame;
+mod magic;
 mod rejected;
 mod skip;
 mod unpack;
@@ -73,7 +74,7 @@ pub(crate) fn decode_within(
         received,
     };
     let plain = unpack::unpack(body, &mut bounds)?;
-    let text = if plain.starts_with(frame::MAGIC) || route == PushRoute::Binary {
+    let text = if plain.starts_with(magic::FRAME_MAGIC) || route == PushRoute::Binary {
         frame::to_json(&plain, &mut bounds)?.into()
     } else {
         plain

@@ -9,6 +9,7 @@
 
 mod admission;
 mod analyses;
+mod api_error;
 mod auth;
 mod bad_elements;
 mod body;
@@ -23,6 +24,7 @@ pub mod new_user;
 mod node_addresses;
 mod node_api;
 mod options;
+mod peer;
 mod protocol;
 mod questions;
 mod refusal;
@@ -37,14 +39,14 @@ mod tls;
 pub use self::{
     admission::AdmissionPermit,
     analyses::{jobs::run_due_jobs, watch::Watch},
+    api_error::ApiError,
     auth::hash_password,
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,
     node_api::{
-        ApiError, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
-        Predictor, Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, StoreAt,
-        Via,
+        ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations, Predictor,
+        Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, StoreAt, Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

@@ -4,7 +4,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use crate::{decode, refusal, routes};
+use crate::{decode, refusal};
 
 /// Label of requests that no handler answered, as it panicked.
 pub(crate) const OTHER: &str = "other";
@@ -37,12 +37,15 @@ pub struct WebMetrics {
 }
 
 impl WebMetrics {
-    /// Makes the metrics and registers them.
+    /// Makes the metrics and registers them; `routes` are the names of the routes, which are labels.
     ///
     /// # Errors
     /// If a metric of the same name is registered already.
     #[expect(clippy::too_many_lines, reason = "a list of metrics")]
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub fn register(
+        registry: &Registry,
+        routes: impl Iterator<Item = &'static str>,
+    ) -> prometheus::Result<Self> {
         let decode_reasons = [&decode::REASONS[..], &decode::PUSH_REASONS].concat();
         let refusal_reasons = [&refusal::REASONS[..], &decode_reasons].concat();
         let metrics = Self {
@@ -132,8 +135,7 @@ impl WebMetrics {
                 "Handlers that panicked; the client got 500.",
             )?,
         };
-        let names = routes().map(|route| route.name).chain([OTHER]);
-        for name in names {
+        for name in routes.chain([OTHER]) {
             for status in STATUS_CLASSES {
                 metrics.requests.with_label_values(&[name, status]);
             }
@@ -198,6 +200,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::routes;
 
     const CALLS: [&str; 9] = [
         "Refusal::new(",
@@ -229,11 +232,14 @@ mod tests {
         }
     }
 
+    fn registered(registry: &Registry) -> WebMetrics {
+        WebMetrics::register(registry, routes().map(|route| route.name)).unwrap()
+    }
+
     #[test]
     fn every_reason_is_there_from_the_start() {
         let registry = Registry::new();
-        let metrics = WebMetrics::register(&registry).unwrap();
-        drop(metrics);
+        drop(registered(&registry));
         let shown: Vec<String> = registry
             .gather()
             .iter()
@@ -256,7 +262,7 @@ mod tests {
     #[test]
     fn every_outcome_is_there_from_the_start() {
         let registry = Registry::new();
-        drop(WebMetrics::register(&registry).unwrap());
+        drop(registered(&registry));
         let families = registry.gather();
         let names = routes().map(|route| route.name).chain([OTHER]);
         let labels = names.collect::<HashSet<_>>().len();

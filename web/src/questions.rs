@@ -5,7 +5,8 @@ use pga_storage::query::Question;
 use pga_storage::{ErrorClass, Position};
 use std::time::Duration;
 
-use crate::node_api::{ApiError, NodeApi, ReadScope};
+use crate::api_error::ApiError;
+use crate::node_api::{NodeApi, ReadScope};
 
 /// When a client should come back to a store that did not answer.
 const RETRY: Duration = Duration::from_secs(1);

@@ -18,6 +18,7 @@ mod decision;
 mod fingerprints;
 mod health_report;
 mod index_advice;
+mod invalid;
 mod jobs;
 mod logs;
 mod ml;
@@ -36,17 +37,20 @@ mod query_string;
 mod reads;
 mod recommendations;
 mod registration_secrets;
+mod request_context;
 mod results;
 mod rewrites;
+mod route;
 mod servers;
+mod severity;
 mod shape;
 mod silences;
+mod small_body;
 mod snapshots;
 mod table;
 mod users;
 mod why;
 
-use pga_runtime::Instant;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -54,20 +58,23 @@ use http::header::{
     ALLOW, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-pub use self::table::{Access, Route, routes};
-use self::table::{Found, Handler, Outcome, allowed, find};
+use self::request_context::RequestContext;
+pub use self::route::{Access, Route};
+use self::route::{Handler, Outcome};
+pub use self::table::routes;
+use self::table::{Found, allowed, find};
 use crate::Principal;
 use crate::body::{self, BodyStream};
 use crate::context::Context;
+use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
-use crate::serve::Peer;
 
 /// Label of the metrics for what no route answers.
 pub(crate) const UNROUTED: &str = "unrouted";
@@ -75,33 +82,6 @@ pub(crate) const UNROUTED: &str = "unrouted";
 /// Name of the route that made a response, for the metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouteName(pub(crate) &'static str);
-
-/// What every handler gets.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestContext {
-    pub(crate) context: Arc<Context>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) peer: Peer,
-    pub(crate) id: RequestId,
-    pub(crate) query: String,
-    pub(crate) started: Instant,
-    /// Who asks, as far as the route wants to know.
-    pub(crate) caller: Principal,
-    /// The segments that the braces of the route's path stand for, as they came.
-    segments: Vec<String>,
-}
-
-impl RequestContext {
-    /// The first segment that a brace stands for.
-    fn segment(&self) -> &str {
-        self.segment_at(0)
-    }
-
-    /// The segment that a brace stands for, counted from 0.
-    fn segment_at(&self, place: usize) -> &str {
-        self.segments.get(place).map_or("", String::as_str)
-    }
-}
 
 /// One filter for all routes.
 pub(crate) fn filter(context: Arc<Context>) -> BoxedFilter<(Response,)> {

@@ -10,7 +10,6 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use prometheus::Registry;
-use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -23,6 +22,7 @@ use crate::connection::{self, Phase, TimedStream};
 use crate::context::Context;
 use crate::metrics::{OTHER, WebMetrics};
 use crate::options::WebOptions;
+use crate::peer::Peer;
 use crate::protocol::Protocols;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -31,16 +31,6 @@ use crate::routes::{RouteName, filter};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Pause after a failed accept, which is usually a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    /// Its address.
-    pub(crate) addr: SocketAddr,
-    /// Its certificate, verified in the handshake, if it showed one.
-    #[expect(dead_code, reason = "read by the routes that match certificates")]
-    pub(crate) certificate: Option<CertificateDer<'static>>,
-}
 
 /// Serves HTTP on `listener` until `stop` resolves, then lets open requests end within the drain
 /// timeout.

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
-use pga_node::client::{Answer, HttpClient};
+use pga_client::{Answer, HttpClient};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

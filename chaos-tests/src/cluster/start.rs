@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, LazyLock};
 
 use anyhow::Context;
-use pga_node::client::Endpoint;
+use pga_client::Endpoint;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};

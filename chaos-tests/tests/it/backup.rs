@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use http::Method;
 use pga_chaos_tests::{Cluster, ClusterOptions, Load, until, verified};
-use pga_node::load::{LoadArgs, PushState, Run};
+use pga_loadgen::{LoadArgs, PushState, Run};
 use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
 use time::OffsetDateTime;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use pga_chaos_tests::{ClusterOptions, Load, none_failed, verified};
-use pga_node::load::Kind;
+use pga_loadgen::Kind;
 
 use crate::stores::{Store, on_both_stores};
 

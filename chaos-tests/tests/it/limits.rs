@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::future::join_all;
 use pga_chaos_tests::{Cluster, ClusterOptions, until};
-use pga_node::client::Answer;
+use pga_client::Answer;
 use rand::distr::Alphanumeric;
 use rand::{Rng, SeedableRng};
 use serde_json::json;

@@ -28,6 +28,7 @@ mod options;
 mod plan;
 mod schedule;
 mod server;
+mod simulated;
 mod source;
 
 pub use self::check::{Finding, check};
@@ -37,3 +38,4 @@ pub use self::host::Host;
 pub use self::log::{LogHealth, LogOptions, LogPosition};
 pub use self::options::Options;
 pub use self::server::{CollectError, Server};
+pub use self::simulated::SimulatedServer;

@@ -8,16 +8,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use pga_cluster::{ClusterId, FeatureLevel};
-use pga_config::NodeId;
-use pga_storage::Position;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::server::AdminServer;
+use super::staged::Staged;
 use super::{AdminAnswer, AdminRequest};
 use crate::{Error, Result, admin_socket};
 
@@ -27,27 +24,6 @@ const STORE_WAIT: Duration = Duration::from_secs(600);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// Longest wait for such a line.
 const SILENCE: Duration = Duration::from_secs(30);
-
-/// What a node staged for a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Staged {
-    /// The file of the state.
-    pub(crate) state_file: PathBuf,
-    /// The copy of the node's own store, if it has one.
-    pub(crate) store_file: Option<PathBuf>,
-    /// Everything that was acknowledged up to here is in it.
-    pub(crate) position: Position,
-    /// The store's watermark.
-    pub(crate) watermark: Position,
-    /// Whose it is.
-    pub(crate) cluster: ClusterId,
-    /// The node.
-    pub(crate) node: NodeId,
-    /// The cluster's feature level.
-    pub(crate) feature_level: FeatureLevel,
-    /// The first version of the program that knows this level.
-    pub(crate) since: String,
-}
 
 /// The operator's end of the connection: what the node staged is there as long as this value.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use pga_cluster::ClusterStatus;
 use pga_config::NodeId;
 use serde::{Deserialize, Serialize};
 
-use super::backup::Staged;
-use super::users::{Hidden, UserLine, UserRequest};
+use super::staged::Staged;
+use super::user_request::{Hidden, UserLine, UserRequest};
 
 /// What the local operator can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

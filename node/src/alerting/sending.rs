@@ -2,7 +2,6 @@
 
 use pga_storage::Timestamp;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
@@ -13,15 +12,10 @@ use pga_config::Notify;
 use ring::hmac;
 use tokio_rustls::TlsConnector;
 
+use super::connection::{CONNECT, MAX_READ, REQUEST, trusting};
 use super::{smtp, target};
-use crate::client::{ClientOptions, Endpoint, HttpClient};
+use pga_client::{ClientOptions, Endpoint, HttpClient};
 
-/// How long a connection may take.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
-/// How long all of it may take.
-pub(crate) const REQUEST: Duration = Duration::from_secs(10);
-/// Bytes of a receiver's answer that are read; what comes after them is not waited for.
-pub(super) const MAX_READ: u64 = 64 << 10;
 /// Bytes of a receiver's answer that are kept.
 const MAX_ANSWER: usize = 500;
 
@@ -30,15 +24,6 @@ static PUBLIC: LazyLock<Result<TlsConnector, String>> = LazyLock::new(|| {
     let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
     trusting(rustls::RootCertStore::from_iter(roots))
 });
-
-/// Speaks TLS 1.3 or 1.2 to those whose certificate one of `roots` has signed.
-pub(super) fn trusting(roots: rustls::RootCertStore) -> Result<TlsConnector, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| error.to_string())?;
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()).into())
-}
 
 /// Sends a notification's content to its channel; what the receiver said.
 ///

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::sending::{CONNECT, MAX_READ, REQUEST, trusting};
+use super::connection::{CONNECT, MAX_READ, REQUEST, trusting};
 use super::target;
 
 /// How long the end of a connection may take.

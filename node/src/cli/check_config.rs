@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::serve::ConfigArgs;
+use super::config_args::ConfigArgs;
 use crate::data_dir::file_error;
 use crate::{Exit, Result};
 

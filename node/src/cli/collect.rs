@@ -4,8 +4,8 @@ use pga_config::{LogFormat, Logging};
 use tokio::sync::watch;
 
 use super::cluster::say;
-use super::runtime::{runtime, stop_signal};
 use crate::collect::{self, CollectAction, CollectArgs, CollectError};
+use crate::process::{runtime, stop_signal};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Exit, Result, start_logging};
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::backup::passphrase;
 use super::cluster::{NewFiles, say};
-use super::runtime::runtime;
 use crate::backup::{self, RestoreOptions};
+use crate::process::runtime;
 use crate::{Exit, Result};
 
 /// Options of `restore`.

@@ -7,9 +7,9 @@ use http::Method;
 use serde_json::Value;
 
 use super::cluster::say;
-use super::runtime::runtime;
-use crate::client::{ClientOptions, Endpoint, HttpClient};
+use crate::process::runtime;
 use crate::{Error, Exit, Result};
+use pga_client::{ClientOptions, Endpoint, HttpClient};
 
 /// What is asked.
 #[derive(Debug, clap::Args)]

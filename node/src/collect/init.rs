@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::error::CollectError;
+use super::once::check;
+use super::options::{CollectArgs, Output};
 use super::sender::Sender;
-use super::{CollectArgs, CollectError, Output, check};
 
 /// The unit as it ships.
 const UNIT: &str = include_str!("../../../config/systemd/pganalytics-collector.service");

@@ -7,7 +7,8 @@ use pga_collector::{Host, Options, Server};
 use pga_storage::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{CollectError, Output};
+use super::error::CollectError;
+use super::options::Output;
 
 /// Longest value in a table, in characters.
 const MAX_VALUE: usize = 40;

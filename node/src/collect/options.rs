@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pga_config::{ByteSize, parse_duration};
 
-use super::CollectError;
-use crate::client::Endpoint;
+use super::error::CollectError;
+use pga_client::Endpoint;
 
 /// Options of `pganalytics collect`.
 #[derive(Clone, Debug, clap::Args)]

@@ -13,10 +13,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use super::error::CollectError;
 use super::identity::Identity;
+use super::options::CollectArgs;
 use super::spool::Spool;
-use super::{CollectArgs, CollectError};
-use crate::client::{
+use pga_client::{
     ClientError, ClientOptions, Endpoint, HttpClient, PushPolicy, PushedOutcome, Pusher,
 };
 

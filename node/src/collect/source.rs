@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pga_collector::{Host, LogOptions, LogPosition, Options, Server};
+use pga_collector::{Host, LogOptions, LogPosition, Options, Server, SimulatedServer};
 use pga_storage::Timestamp;
 use serde_json::Value;
 
-use super::{CollectArgs, CollectError, SimulatedServer};
+use super::error::CollectError;
+use super::options::CollectArgs;
 
 /// Where elements come from.
 #[derive(Debug)]
@@ -90,15 +91,15 @@ impl Source {
 
     /// One cycle: what is due. What cannot be read is left out, and told once.
     pub(super) async fn collect(&mut self, at: Timestamp) -> Vec<Value> {
+        let (now, at) = (pga_runtime::now(), at.to_string());
         match self {
             Self::Simulated { server, cycle, .. } => {
-                let mut elements = server.cycle(*cycle, at);
-                elements.push(server.activity(*cycle, at));
+                let mut elements = server.cycle(*cycle, &at);
+                elements.push(server.activity(*cycle, &at));
                 *cycle += 1;
                 elements
             }
             Self::Real { servers, host } => {
-                let (now, at) = (pga_runtime::now(), at.to_string());
                 let mut elements = Vec::new();
                 for server in servers {
                     elements.extend(server.collect(now, &at).await);

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::DemoArgs;
 use super::layout::Layout;
+use super::options::DemoArgs;
+use super::tell::tell;
 use crate::Result;
-use crate::client::Endpoint;
 use crate::collect::{self, CollectArgs};
-use crate::tasks::{self, TaskKind};
+
+use pga_client::Endpoint;
 
 /// Between two collections.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -64,9 +65,9 @@ impl Feed {
         // Another run is another server: its counters begin anew.
         options.seed = pga_runtime::random();
         let (stop, stopped) = watch::channel(false);
-        let task = tasks::spawn(TaskKind::Effect, async move {
+        let task = pga_runtime::spawn(async move {
             if let Err(error) = Box::pin(collect::run(options, stopped)).await {
-                super::tell(&format!(
+                tell(&format!(
                     "the collector ended: {}",
                     pga_runtime::error_chain(&error)
                 ));

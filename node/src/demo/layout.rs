@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pga_config::{Config, Member, NodeId};
 use serde_json::{Value, json};
 
-use super::DemoArgs;
+use super::options::DemoArgs;
 use crate::cluster_files::{NewCluster, node_dir, node_file};
 use crate::data_dir::file_error;
 use crate::{Error, Result};

@@ -8,8 +8,8 @@ use http::{Method, StatusCode};
 use indicatif::ProgressBar;
 
 use super::layout::Layout;
-use crate::client::{ClientOptions, Endpoint, HttpClient};
 use crate::{Error, Result};
+use pga_client::{ClientOptions, Endpoint, HttpClient};
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(50);

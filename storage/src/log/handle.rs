@@ -12,15 +12,13 @@ use bytes::Bytes;
 
 use super::disk::{Disk, OsDisk};
 use super::frame::MAX_PAYLOAD;
+use super::job::{Done, Job};
 use super::marker::MAX_BLOB;
 use super::segment::{Frame, FrameReader, Segment};
 use super::state::Shared;
-use super::writer::{Job, Writer};
+use super::writer::Writer;
 use super::{LogEntry, LogOptions, Purged, Recovered, recovery};
 use crate::{Error, Result};
-
-/// What the writer thread calls once an operation is durable, or has failed. It must not block.
-pub type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 /// A log on disk; clones share it. See the [module docs](super) for what it promises.
 ///

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::disk::{Disk, DiskFile};
 use super::frame::{FrameHead, SEGMENT_HEAD, SegmentHead};
-use super::handle::Done;
+use super::job::{Done, Job};
 use super::marker::{Marker, MarkerFile};
 use super::recovery::Opened;
 use super::segment::{Frame, FrameReader, Segment};
@@ -24,32 +24,6 @@ use super::{LogEntry, LogOptions, Purged};
 const WRITE_BYTES: usize = 1 << 20;
 /// Bytes that share one fdatasync at most.
 const GROUP_BYTES: usize = 16 << 20;
-
-/// What a caller wants from the writer.
-pub(super) enum Job {
-    Append {
-        entries: Vec<LogEntry>,
-        epoch: u64,
-        bytes: usize,
-        done: Done,
-    },
-    Vote {
-        vote: Bytes,
-        done: Done,
-    },
-    Committed,
-    Truncate {
-        end: u64,
-        done: Done,
-    },
-    Purge {
-        purged: Purged,
-        done: Done,
-    },
-    Close {
-        done: Done,
-    },
-}
 
 /// Appends that share one fdatasync.
 #[derive(Default)]

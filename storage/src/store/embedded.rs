@@ -15,8 +15,11 @@
 
 mod copy;
 mod deltas;
+mod files;
 mod flush;
 mod ids;
+mod insert;
+mod options;
 mod packing;
 mod read;
 mod read_samples;
@@ -39,6 +42,8 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use self::files::FILE_NAME;
+pub use self::options::EmbeddedOptions;
 use self::readers::Readers;
 pub use self::transfer::{CopySummary, hand_copy_over, inspect_copy};
 use self::writer::{Job, Writer};
@@ -46,34 +51,11 @@ use super::{FlushBatch, FlushReport, ReadStore, StoreWriter, Watermark};
 use crate::query::{Read, Row};
 use crate::{Error, Result, Timestamp};
 
-/// Name of the database file in the store's directory.
-pub(crate) const FILE_NAME: &str = "store.db";
 /// Jobs that may wait for the writer.
 const WAITING_JOBS: usize = 16;
 /// Rows that one step of [`StoreWriter::drop_before`] deletes at most, so that flushes get in
 /// between.
 const RETAIN_STEP_ROWS: u32 = 20_000;
-
-/// SQLite's part of a node's configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EmbeddedOptions {
-    /// Page cache of the writer, in KiB.
-    pub writer_cache_kib: u32,
-    /// Page cache of one reader, in KiB.
-    pub reader_cache_kib: u32,
-    /// Readers at the same time.
-    pub readers: usize,
-}
-
-impl Default for EmbeddedOptions {
-    fn default() -> Self {
-        Self {
-            writer_cache_kib: 4096,
-            reader_cache_kib: 1024,
-            readers: 4,
-        }
-    }
-}
 
 /// A store in a SQLite file of this node.
 #[derive(Debug)]
@@ -165,7 +147,7 @@ impl StoreWriter for EmbeddedStore {
     }
 
     fn size_bytes(&self) -> BoxFuture<'_, Result<u64>> {
-        async { Ok(copy::size_bytes(&self.path)) }.boxed()
+        async { Ok(files::size_bytes(&self.path)) }.boxed()
     }
 
     fn copy_to<'a>(&'a self, target: &'a Path) -> BoxFuture<'a, Result<Option<Watermark>>> {

@@ -14,6 +14,7 @@ mod deltas;
 mod failure;
 mod flusher;
 mod hand_over;
+mod holding;
 mod inventories;
 mod migrate;
 mod options;
@@ -27,6 +28,7 @@ mod rollups;
 mod select;
 mod series;
 mod session;
+mod table_copy;
 mod watermark;
 
 use std::path::Path;
@@ -34,7 +36,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-pub use self::hand_over::Holding;
+pub use self::holding::Holding;
 pub use self::options::{StoreOwner, TimescaleOptions};
 
 use self::flusher::Flusher;

@@ -2,9 +2,9 @@
 
 use super::canonical::write_text;
 use super::fault::DecodeError;
-use super::unpack::{Bounds, ZSTD_MAGIC, unpack_zstd};
+use super::magic::{FRAME_MAGIC, ZSTD_MAGIC};
+use super::unpack::{Bounds, unpack_zstd};
 
-pub(super) const MAGIC: &[u8] = &[0xef, 0xbe, 0xad, 0xde];
 const HEADER: usize = 32;
 const VERSION: u32 = 1;
 const METRICS_BATCH: u32 = 1;
@@ -27,7 +27,7 @@ pub(super) fn to_json(frame: &[u8], bounds: &mut Bounds<'_>) -> Result<Vec<u8>, 
         return Err(bad("the header is cut off"));
     };
     let mut header = Input(header);
-    if header.take(4)? != MAGIC {
+    if header.take(4)? != FRAME_MAGIC {
         return Err(bad("wrong magic"));
     }
     let version = header.u32()?;

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::fault::DecodeError;
-use super::frame::MAGIC;
+use super::magic::{FRAME_MAGIC, GZIP_MAGIC, ZSTD_MAGIC};
 use crate::admission::Lease;
 use crate::options::WebLimits;
 
@@ -19,9 +19,6 @@ const RATIO_FROM: u64 = 1 << 20;
 const STEP: usize = 64 << 10;
 /// The lease grows in steps of so many bytes.
 const LEASE_STEP: u64 = 1 << 20;
-
-pub(super) const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// Where decompressed bytes go: everything that bounds them.
 #[derive(Debug)]
@@ -110,7 +107,7 @@ fn without_skippable(body: &[u8]) -> &[u8] {
 /// taken as it is.
 fn unpack_deflate(body: &[u8], bounds: &mut Bounds<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
     let is_json = |text: &[u8]| text.trim_ascii_start().starts_with(b"{");
-    if body.is_empty() || is_json(body) || body.starts_with(MAGIC) {
+    if body.is_empty() || is_json(body) || body.starts_with(FRAME_MAGIC) {
         return Ok(None);
     }
     match inflate(body, Decompress::new(false), bounds) {

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::table::Access;
+use super::route::Access;
 use crate::Principal;
 use crate::auth::{forbidden, pushing_collector, require_user};
 use crate::context::Context;

@@ -9,13 +9,14 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
-use super::auth::{small_body, small_json};
 use super::decision::Note;
+use super::invalid::invalid;
 use super::paging::MESSAGE;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
+use super::severity::{severity_letter, severity_word};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
+use super::small_body::{small_body, small_json};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
@@ -109,7 +110,7 @@ fn show(state: &State, defaults: &RuleSet, rule: &Rule) -> Value {
         .values()
         .filter(|alert| alert.is_firing() && alert.rule == rule.id && alert.level == rule.level);
     shown["enabled"] = json!(rule.enabled);
-    shown["severity"] = json!(super::alerts::severity_word(rule.severity.letter()));
+    shown["severity"] = json!(severity_word(rule.severity.letter()));
     shown["origin"] = json!(match (entry, defaults.get(&key)) {
         (None, _) => "default",
         (Some(_), Some(_)) => "changed",
@@ -164,7 +165,7 @@ async fn export(ask: RequestContext) -> Result<Response, Refusal> {
 /// The rule in a JSON value, checked.
 fn rule_of(mut given: Value) -> Result<Rule, Refusal> {
     if let Some(severity) = given.get("severity").and_then(Value::as_str) {
-        given["severity"] = json!(super::alerts::severity_letter("severity", severity)?);
+        given["severity"] = json!(severity_letter("severity", severity)?);
     }
     let rule: Rule = serde_json::from_value(given).map_err(|error| invalid(error.to_string()))?;
     let checked = RuleSet::parse(&RuleSet::one(&rule));

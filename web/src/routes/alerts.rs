@@ -12,15 +12,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::alert_rules::rules_of;
-use super::auth::{small_body, small_json};
 use super::decision::Note;
+use super::invalid::invalid;
 use super::paging::{MESSAGE, PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
+use super::severity::{severity_letter, severity_word};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
+use super::small_body::{small_body, small_json};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -112,27 +113,6 @@ pub(super) const ROUTES: &[Route] = &[
 
 /// Alerts that fire and nobody is told about.
 type Quieted = BTreeMap<u64, notify::Quiet>;
-
-/// The word for a severity's letter.
-pub(super) fn severity_word(letter: &str) -> &'static str {
-    match letter {
-        "c" => "critical",
-        "w" => "warning",
-        _ => "info",
-    }
-}
-
-/// The letter of a severity, from its letter or its word.
-pub(super) fn severity_letter(key: &str, text: &str) -> Result<&'static str, Refusal> {
-    match text {
-        "c" | "critical" => Ok("c"),
-        "w" | "warning" => Ok("w"),
-        "i" | "info" => Ok("i"),
-        other => Err(invalid(format!(
-            "{key} is {other:?}: use critical, warning or info"
-        ))),
-    }
-}
 
 fn show(state: &State, quiet: &Quieted, id: u64, alert: &Alert) -> Value {
     let mut shown = json!({

@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
-use super::auth::small_body;
 use super::decision::Note;
+use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::at_position;
-use super::users::invalid;
+use super::request_context::RequestContext;
+use super::small_body::small_body;
 use crate::analyses::{Done, Order, findings};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;

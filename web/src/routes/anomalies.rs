@@ -8,12 +8,12 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, decide_one, hash_of, order};
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::anomalies::{self, Record};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;

@@ -6,11 +6,11 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
 

@@ -10,29 +10,28 @@ use pga_cluster::{
 };
 use pga_storage::Timestamp;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::decision::Note;
+use super::invalid::invalid;
 use super::paging::MESSAGE;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::{USER, invalid, user_json};
+use super::small_body::{SMALL_BODY, small_body, small_json};
+use super::users::{USER, user_json};
 use crate::auth::{
     ACCESS_LIFETIME, COOKIE_NAME, CSRF_COOKIE, Claims, Kind, Match, REFRESH_COOKIE,
     REFRESH_LIFETIME, SessionRef, Use, bearer, cookie, same_csrf, token_key,
 };
-use crate::body::{self, BodyStream};
+use crate::body::BodyStream;
 use crate::control_plane::view;
 use crate::new_user::{check_email, check_length, check_name, check_password};
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::{ApiError, Principal, Via};
 
-/// Bodies of requests other than pushes, in bytes.
-const SMALL_BODY: u64 = 64 << 10;
 /// Where the cookie with the refresh token is sent.
 const REFRESH_PATH: &str = "/api/v1/auth";
 
@@ -130,33 +129,6 @@ pub(super) const ROUTES: &[Route] = &[
     ])))
     .answers(MESSAGE),
 ];
-
-/// A small JSON body; of what follows the first value nothing is read (contract 1.1).
-pub(super) async fn small_json<T: DeserializeOwned>(
-    ask: &RequestContext,
-    body: BodyStream,
-) -> Result<T, Refusal> {
-    let bytes = small_body(ask, body, SMALL_BODY).await?;
-    let mut values = serde_json::Deserializer::from_slice(&bytes).into_iter();
-    match values.next() {
-        Some(Ok(value)) => Ok(value),
-        Some(Err(error)) => {
-            Err(Refusal::bad("json", "Invalid request").with_details(error.to_string()))
-        }
-        None => Err(Refusal::bad("json", "Invalid request").with_details("the body is empty")),
-    }
-}
-
-/// A body of at most `max` bytes.
-pub(super) async fn small_body(
-    ask: &RequestContext,
-    body: BodyStream,
-    max: u64,
-) -> Result<hyper::body::Bytes, Refusal> {
-    let limits = &ask.context.options.limits;
-    let mut lease = ask.context.admission.lease();
-    body::read(limits, max, &ask.headers, body, &mut lease).await
-}
 
 async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;

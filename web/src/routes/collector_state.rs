@@ -9,11 +9,11 @@ use pga_storage::{Position, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position, collector, window};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;

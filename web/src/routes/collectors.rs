@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 use warp::reply::Response;
 
-use super::RequestContext;
-use super::auth::{at, small_json};
+use super::auth::at;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
+use super::small_body::small_json;
 use crate::auth::{Claims, bearer, token_key};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;

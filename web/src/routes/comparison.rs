@@ -6,11 +6,11 @@ use pga_insight::comparison::{Comparison, Tolerance};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::hash_of;
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::comparison::of_server;
 use crate::analyses::workload::Window;
 use crate::refusal::Refusal;

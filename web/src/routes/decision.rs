@@ -4,7 +4,7 @@ use pga_cluster::{AuditEntry, ControlCommand, State};
 use pga_storage::Timestamp;
 use serde_json::Value;
 
-use super::RequestContext;
+use super::request_context::RequestContext;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::{Principal, Via};

@@ -10,11 +10,11 @@ use pga_storage::query::{QueryOrder, QueryStats, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::query_string::QueryString;
 use super::reads::{QUERY_STATS, window};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;

@@ -10,12 +10,12 @@ use pga_storage::query::{ElementOrder, Elements};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::query_string::QueryString;
 use super::recommendations::ranked;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::servers::{Server, find};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::workload::{Statement, Window, statements};
 use crate::analyses::{anomalies, plan_regressions};
 use crate::questions;

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, decided, dismiss_one, given, order, rows_of, text_segment};
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::{findings, indexes};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;

@@ -4,10 +4,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, order};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always};
-use super::table::{Access, Content, Handler, Route};
 use crate::NodeApi;
 use crate::analyses::jobs::{JOBS, Job, last_runs, next_run, run};
 use crate::refusal::Refusal;

@@ -8,13 +8,13 @@ use pga_storage::{Position, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
+use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position, window};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::servers::{Server, find};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
 use crate::ReadScope;
 use crate::questions;
 use crate::refusal::Refusal;

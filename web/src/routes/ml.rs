@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, given, hash_of, order, statement_unknown};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::prediction::{
     Job, Scenario, figures, job, keep_validation, newest_job, predict, prediction_id, range_of,
     started, train,

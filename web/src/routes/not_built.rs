@@ -1,6 +1,6 @@
 //! The routes of the v3 contract that are not built.
 
-use super::table::{Access, Route};
+use super::route::{Access, Route};
 
 const fn get(path: &'static str) -> Route {
     Route::not_built("GET", path, Access::Viewer)

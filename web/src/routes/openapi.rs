@@ -2,28 +2,29 @@
 //!
 //! Routes that answer 501 are left out: a client made from the document can call all that it names.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
+use futures::future::BoxFuture;
 use http::StatusCode;
 use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::RequestContext;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Outcome, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Outcome, Route, routes};
 use crate::reply::raw_json;
 
-pub(super) const ROUTES: &[Route] =
-    &[
-        Route::get("/api/v1/openapi.json", "openapi", Access::Anyone)
-            .does(
-                "Tells all routes as an OpenAPI 3.1 document.",
-                Handler::Plain(|ask| Box::pin(async move { openapi(&ask) })),
-            )
-            .answers(Content::Json(Shape::Any)),
-    ];
+/// The route of the document; `handler` knows the table, which this route is a part of.
+pub(super) const fn route(handler: fn(RequestContext) -> BoxFuture<'static, Outcome>) -> Route {
+    Route::get("/api/v1/openapi.json", "openapi", Access::Anyone)
+        .does(
+            "Tells all routes as an OpenAPI 3.1 document.",
+            Handler::Plain(handler),
+        )
+        .answers(Content::Json(Shape::Any))
+}
 
 const ERROR: Shape = Shape::Object(&[
     always("code", Shape::Integer),
@@ -34,14 +35,18 @@ const ERROR: Shape = Shape::Object(&[
 ]);
 
 /// The text and its entity tag.
-static TEXT: LazyLock<(String, String)> = LazyLock::new(|| {
-    let text = format!("{:#}\n", document());
-    let tag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
-    (text, tag)
-});
+static TEXT: OnceLock<(String, String)> = OnceLock::new();
 
-fn openapi(ask: &RequestContext) -> Outcome {
-    let (text, tag) = &*TEXT;
+/// The document of `routes`, which are the same each time.
+pub(super) fn openapi(
+    ask: &RequestContext,
+    routes: impl Iterator<Item = &'static Route>,
+) -> Outcome {
+    let (text, tag) = TEXT.get_or_init(|| {
+        let text = format!("{:#}\n", document(routes));
+        let tag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
+        (text, tag)
+    });
     let asked = ask.headers.get(IF_NONE_MATCH);
     let is_known = asked.is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if is_known {
@@ -57,9 +62,9 @@ fn openapi(ask: &RequestContext) -> Outcome {
     Ok(response)
 }
 
-fn document() -> Value {
+fn document(routes: impl Iterator<Item = &'static Route>) -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for route in routes().filter(|route| route.is_built()) {
+    for route in routes.filter(|route| route.is_built()) {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(methods) = path.as_object_mut() {
             methods.insert(route.method.to_ascii_lowercase(), operation(route));

@@ -9,9 +9,9 @@ use prometheus::{Encoder, TextEncoder};
 use serde_json::json;
 use warp::reply::Response;
 
-use super::RequestContext;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always};
-use super::table::{Access, Content, Handler, Route};
 use crate::refusal::Refusal;
 use crate::reply::{content, json, raw_json};
 

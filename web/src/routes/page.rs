@@ -18,8 +18,8 @@ use hyper::body::Bytes;
 use ring::digest::{SHA256, digest};
 use warp::reply::Response;
 
-use super::RequestContext;
-use super::table::{Access, Content, Handler, Outcome, Route};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Outcome, Route};
 use crate::refusal::Refusal;
 use crate::reply::content;
 

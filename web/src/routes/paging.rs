@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::query_string::QueryString;
+use super::route::Content;
 use super::shape::{Field, Shape, always, maybe};
-use super::table::Content;
 
 /// The arguments of a list.
 pub(super) const PAGE: Field = maybe("page", Shape::Integer);
@@ -45,7 +45,7 @@ impl Page {
 /// The shape of a list of such items.
 macro_rules! paginated {
     ($item:expr) => {
-        $crate::routes::table::Content::Json($crate::routes::shape::Shape::Object(&[
+        $crate::routes::route::Content::Json($crate::routes::shape::Shape::Object(&[
             $crate::routes::shape::always("data", $crate::routes::shape::Shape::List(&$item)),
             $crate::routes::paging::TOTAL,
             $crate::routes::paging::NUMBER,

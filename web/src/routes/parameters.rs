@@ -7,12 +7,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, hash_of, order, rows_of, statement_unknown};
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::{findings, parameters};
 use crate::refusal::Refusal;
 use crate::reply::json;

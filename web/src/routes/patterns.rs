@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, given, order, rows_of};
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::{findings, patterns};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;

@@ -10,14 +10,14 @@ use pga_storage::{Document, Element, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::hash_of;
-use super::auth::small_body;
+use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::collector;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
+use super::small_body::small_body;
 use crate::auth::forbidden;
 use crate::body::BodyStream;
 use crate::questions;

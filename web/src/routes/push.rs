@@ -11,11 +11,11 @@ use pga_storage::{ContentKey, Element, Idempotency};
 use warp::reply::Response;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::RequestContext;
 use super::push_answer::{ANSWER, PushAnswer};
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Outcome, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Outcome, Route};
 use crate::admission::AdmissionPermit;
 use crate::auth::{forbidden, require_same};
 use crate::body::{self, BodyStream};

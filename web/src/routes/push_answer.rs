@@ -3,8 +3,8 @@
 use pga_storage::Position;
 use serde::Serialize;
 
+use super::route::Content;
 use super::shape::{Shape, always, maybe};
-use super::table::Content;
 use crate::decode::Rejected;
 
 /// The shape of [`PushAnswer`].

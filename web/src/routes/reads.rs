@@ -8,10 +8,10 @@ use pga_storage::{Position, Timestamp};
 use serde_json::json;
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Field, Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::ReadScope;
 use crate::context::Context;
 use crate::control_plane::view;

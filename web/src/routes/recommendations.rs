@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{at_once, decided, dismiss_one, given, order, statement_unknown};
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::workload::{Statement, Window, statements};
 use crate::analyses::{findings, indexes, parameters, rewrites};
 use crate::body::BodyStream;

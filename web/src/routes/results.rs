@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{given, is_found};
 use super::decision::Note;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::results::{self, Outcome};
 use crate::analyses::{indexes, parameters, rewrites};
 use crate::body::BodyStream;

@@ -4,11 +4,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::analyses::{decided, hash_of, order, rows_of, statement_unknown};
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::{findings, rewrites};
 use crate::refusal::Refusal;
 use crate::reply::json;

@@ -10,14 +10,14 @@ use pga_storage::store::catalogue::{ColumnType, Table, tables_of};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::collector_state::{Wanted, newest_of};
+use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position};
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
 use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
-use super::auth::small_json;
 use super::decision::Note;
+use super::invalid::invalid;
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
-use super::users::invalid;
+use super::small_body::small_json;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;

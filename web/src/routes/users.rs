@@ -8,13 +8,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
-use super::auth::small_json;
 use super::decision::Note;
+use super::invalid::invalid;
 use super::paging::{MESSAGE, PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
+use super::small_body::small_json;
 use crate::auth::is_hash;
 use crate::body::BodyStream;
 use crate::new_user::{
@@ -309,9 +310,4 @@ pub(super) fn secret(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// 400, with what to correct.
-pub(super) fn invalid(details: impl Into<String>) -> Refusal {
-    Refusal::bad("invalid", "Validation failed").with_details(details)
 }

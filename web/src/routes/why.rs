@@ -10,11 +10,11 @@ use pga_storage::query::{ElementOrder, Elements, QueryOrder, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::RequestContext;
 use super::query_string::QueryString;
+use super::request_context::RequestContext;
+use super::route::{Access, Content, Handler, Route};
 use super::servers::find;
 use super::shape::{Shape, always, maybe};
-use super::table::{Access, Content, Handler, Route};
 use crate::analyses::plan_regressions;
 use crate::questions;
 use crate::refusal::Refusal;

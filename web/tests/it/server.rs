@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pga_web::{WebMetrics, WebOptions, serve};
+use pga_web::{WebMetrics, WebOptions, routes, serve};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -35,7 +35,7 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let node = Arc::new(FakeNode::default());
         let registry = Registry::new();
-        let metrics = WebMetrics::register(&registry).unwrap();
+        let metrics = WebMetrics::register(&registry, routes().map(|route| route.name)).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let api = Arc::clone(&node);
         let task = pga_runtime::spawn(serve(

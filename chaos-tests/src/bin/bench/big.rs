@@ -1,7 +1,7 @@
 //! Big batches as fast as possible.
 
 use pga_chaos_tests::{Cluster, ClusterOptions, Load};
-use pga_node::load::Rate;
+use pga_loadgen::Rate;
 
 use crate::Options;
 use crate::report::Report;

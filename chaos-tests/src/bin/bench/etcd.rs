@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use http::Method;
 use pga_chaos_tests::{free_ports, until};
-use pga_node::client::{ClientOptions, Endpoint, HttpClient};
+use pga_client::{ClientOptions, Endpoint, HttpClient};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pga_chaos_tests::{Cluster, ClusterOptions, Load, none_failed, verified};
-use pga_node::load::LoadArgs;
+use pga_loadgen::LoadArgs;
 
 use crate::Options;
 use crate::durations::Durations;

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use bytes::{BufMut, BytesMut};
 use futures::SinkExt;
 use pga_chaos_tests::{Cluster, ClusterOptions, Load, Session, Timescale, none_failed, until};
-use pga_node::load::Rate;
+use pga_loadgen::Rate;
 
 use crate::report::Report;
 

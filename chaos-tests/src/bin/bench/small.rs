@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use pga_chaos_tests::{Cluster, ClusterOptions, Load};
-use pga_node::load::Rate;
+use pga_loadgen::Rate;
 
 use crate::Options;
 use crate::etcd::Etcd;

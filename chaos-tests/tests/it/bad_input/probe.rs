@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use pga_chaos_tests::Cluster;
-use pga_node::client::Endpoint;
+use pga_client::Endpoint;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use pga_chaos_tests::{Cluster, Session, Timescale, until};
-use pga_node::collect::{self, CollectArgs, SimulatedServer};
+use pga_collector::SimulatedServer;
+use pga_node::collect::{self, CollectArgs};
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -53,11 +54,12 @@ async fn push_stock(cluster: &Cluster, seed: u64, name: &str) -> anyhow::Result<
     let server = SimulatedServer::new(seed, name, &host);
     for cycle in 0..CYCLES {
         let at = time_of(cycle)?;
-        let mut elements = server.cycle(cycle, at);
-        elements.extend(rare(&at.to_string(), name, cycle));
+        let at = at.to_string();
+        let mut elements = server.cycle(cycle, &at);
+        elements.extend(rare(&at, name, cycle));
         let body = json!({
             "collector_id": name, "hostname": host, "version": "3.0.0",
-            "timestamp": at.to_string(), "metrics_count": elements.len(), "metrics": elements,
+            "timestamp": at, "metrics_count": elements.len(), "metrics": elements,
         });
         let answer = cluster.push_ok(1, body.to_string()).await?;
         let rejected = &answer["rejected"];

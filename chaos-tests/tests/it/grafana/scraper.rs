@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use http::Method;
 use pga_chaos_tests::{Cluster, free_ports, until};
-use pga_node::client::{ClientOptions, Endpoint, HttpClient};
+use pga_client::{ClientOptions, Endpoint, HttpClient};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 

@@ -6,12 +6,10 @@ use super::anomaly::{Anomaly, Severity};
 use super::baseline::{Baseline, Tier};
 use super::kind::{Facts, Kind};
 use super::minute::Minute;
-use super::score::{SMOOTHED, Score, score};
+use super::score::{LN_FACTOR, SMOOTHED, Score, score};
 use super::seen_before::SeenBefore;
 use super::series::Series;
 
-/// ln 1.5: the least y, so that small changes of steady series stay quiet.
-pub(crate) const LN_FACTOR: f64 = 0.405_465_108_108_164_4;
 /// ln 1.25: how far y has to be above what was seen at this time of most days.
 const LN_ABOVE_SEEN: f64 = 0.223_143_551_314_209_76;
 /// Minutes in which the five scores have to lie: series with few calls have gaps.

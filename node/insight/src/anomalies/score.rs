@@ -12,11 +12,13 @@ use super::series::Series;
 pub(crate) const SMOOTHED: usize = 5;
 /// Minutes in which they have to lie: series with few calls have gaps.
 pub(crate) const WITHIN: i64 = 15;
+/// ln 1.5: the least y, so that small changes of steady series stay quiet.
+pub(super) const LN_FACTOR: f64 = 0.405_465_108_108_164_4;
 /// A difference is clipped to so many scales of single minutes.
 const CLIP: f64 = 6.0;
 /// The least clip, as a factor of the value. Without it a series that hardly strays could never
 /// reach the factor 1.5; with it a lone outlier still cannot.
-const LEAST_CLIP: f64 = 1.5 * crate::anomalies::detect::LN_FACTOR;
+const LEAST_CLIP: f64 = 1.5 * LN_FACTOR;
 
 /// How far a minute is from what is usual.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -9,8 +9,9 @@ use super::candidates::candidates;
 use super::catalog::Catalog;
 use super::choice::choose;
 use super::cost::Prices;
-use super::demand::{Reading, Write};
-use super::existing::{Existing, existing};
+use super::demand::Write;
+use super::existing::existing;
+use super::facts::Facts;
 use super::gates::Seen;
 use super::need::{Asker, Need, foreign_keys, needs};
 use super::workload::Workload;
@@ -29,17 +30,6 @@ const WIDE_ORDER_ROWS: f64 = 0.1;
 const MAX_A_DATABASE: usize = 10;
 /// Share of the database's size that they take at most.
 const MAX_SIZE_SHARE: f64 = 0.1;
-
-/// All that is read before anything is chosen.
-pub(super) struct Facts<'a> {
-    pub(super) workload: &'a Workload,
-    pub(super) catalog: &'a Catalog,
-    pub(super) prices: Prices,
-    pub(super) readings: Vec<Option<Reading>>,
-    /// Of each relation.
-    pub(super) existing: Vec<Vec<Existing<'a>>>,
-    pub(super) ms_per_unit: f64,
-}
 
 /// Advises. Only on a large stack.
 pub(super) fn assess(workload: &Workload, catalog: &Catalog) -> Answer {

@@ -1,6 +1,7 @@
 //! Reads statements: PostgreSQL's parse tree to what is asked of each relation.
 
 mod children;
+mod conditions;
 mod join;
 mod keyed;
 mod operand;
@@ -8,6 +9,7 @@ mod order;
 mod scope;
 mod select;
 mod sublink;
+mod target;
 mod terms;
 mod write;
 

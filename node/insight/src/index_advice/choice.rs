@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::board::{Board, Served};
+use super::candidate::Candidate;
 use super::gates::{self, Seen};
 use super::need::Asker;
 use super::shape::{BLOCK_BYTES, Shape};
@@ -13,15 +14,6 @@ const MAX_A_TABLE: usize = 3;
 const SHORTER_KEEPS: f64 = 0.98;
 /// Bytes of an index that halve its worth.
 const SIZE_SCALE: f64 = 1_073_741_824.0;
-
-/// A candidate with its figures.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Candidate {
-    pub(super) shape: Shape,
-    /// Cost of each need.
-    pub(super) costs: Vec<f64>,
-    pub(super) write_seconds: f64,
-}
 
 /// What is chosen for a relation, and why the rest is not.
 #[derive(Debug, Default)]

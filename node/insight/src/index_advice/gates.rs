@@ -1,8 +1,8 @@
 //! When an index is worth an advice.
 
 use super::board::Board;
+use super::candidate::Candidate;
 use super::catalog::{IndexKey, Relation};
-use super::choice::Candidate;
 use super::existing::Existing;
 use super::need::Need;
 use super::selectivity::count;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::answer::{Advice, Helped, Kind, Paying};
-use super::assess::Facts;
 use super::board::{Board, Served};
+use super::candidate::Candidate;
 use super::catalog::{IndexKey, Relation};
-use super::choice::Candidate;
 use super::ddl;
 use super::demand::{Term, Test, Value};
 use super::existing::Existing;
+use super::facts::Facts;
+use super::gain::{Gain, helped};
 use super::need::{Asker, Need};
 use super::shape::{BLOCK_BYTES, Shape, ShapeKey};
 use super::words;
@@ -131,42 +132,6 @@ pub(super) fn create(
     advice.reason = words::reason(&advice, relation, replaced, &helped);
     advice.evidence = words::evidence(board, &helped, relation);
     advice
-}
-
-/// A need that an index helps: cost before and after, seconds saved.
-pub(super) struct Gain<'a> {
-    pub(super) need: &'a Need,
-    pub(super) served: &'a Served,
-    pub(super) after: f64,
-    pub(super) seconds: f64,
-}
-
-/// The needs that this pick serves better than the other picks do.
-fn helped<'a>(
-    board: &Board<'a>,
-    served: &'a [Served],
-    picks: &[Candidate],
-    pick: &Candidate,
-) -> Vec<Gain<'a>> {
-    let mut gains = Vec::new();
-    for (place, (need, served)) in board.needs.iter().zip(served).enumerate() {
-        let cost = |of: &Candidate| of.costs.get(place).copied().unwrap_or(f64::INFINITY);
-        let after = cost(pick);
-        let is_best = picks
-            .iter()
-            .all(|other| other == pick || cost(other) >= after);
-        if after < served.cost && is_best {
-            let seconds = need.seconds * (1.0 - after / served.cost);
-            gains.push(Gain {
-                need,
-                served,
-                after,
-                seconds,
-            });
-        }
-    }
-    gains.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
-    gains
 }
 
 fn fill(

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::answer::{Advice, Answer, Kind};
-use super::assess::Facts;
 use super::catalog::{IndexKey, Relation};
 use super::demand::{Other, Term, Test};
 use super::existing::Existing;
+use super::facts::Facts;
 use super::{ddl, gates, report};
 
 /// Rows from which on trigrams pay.

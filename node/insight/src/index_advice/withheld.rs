@@ -1,11 +1,11 @@
 //! Why nothing is advised for a demand.
 
 use super::answer::Withheld;
-use super::assess::Facts;
 use super::board::{Board, Served};
 use super::catalog::Relation;
 use super::choice::Choice;
 use super::demand::{Other, Test};
+use super::facts::Facts;
 use super::need::{Asker, Need};
 
 /// Withholds all of several needs for one reason.

@@ -7,7 +7,7 @@ use super::board::Board;
 use super::catalog::{IndexKey, Relation};
 use super::demand::Test;
 use super::existing::Existing;
-use super::report::Gain;
+use super::gain::Gain;
 
 /// Why an index is advised.
 pub(super) fn reason(

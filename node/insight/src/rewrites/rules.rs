@@ -17,6 +17,7 @@ mod or_union;
 mod scalar_subquery;
 mod select_star;
 mod union_all;
+mod wrapped;
 mod wrapped_column;
 mod wrapped_time;
 

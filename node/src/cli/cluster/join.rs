@@ -9,8 +9,8 @@ use pga_cluster::pki::JoinBundle;
 use pga_cluster::transport::join;
 
 use super::say;
-use crate::cli::runtime::runtime;
 use crate::data_dir::{file_error, make_private_dir, write_private};
+use crate::process::runtime;
 use crate::secrets::pki;
 use crate::{Error, Exit, Result};
 

@@ -11,10 +11,10 @@ use pga_config::Config;
 
 use super::{environment, say};
 use crate::admin::{AdminAnswer, AdminRequest, call};
-use crate::cli::runtime::runtime;
 use crate::cli::status_table::table;
-use crate::client::{ClientOptions, Endpoint, HttpClient};
+use crate::process::runtime;
 use crate::{Error, Exit, Result};
+use pga_client::{ClientOptions, Endpoint, HttpClient};
 
 const STATUS_PATH: &str = "/api/v1/cluster/status";
 
@@ -65,7 +65,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
 
 fn over_http(args: &StatusArgs, node: &Endpoint) -> Result<ClusterStatus> {
     let failed =
-        |error: crate::client::ClientError| Error::Unavailable(pga_runtime::error_chain(&error));
+        |error: pga_client::ClientError| Error::Unavailable(pga_runtime::error_chain(&error));
     let mut options = ClientOptions::default();
     if let Some(ca) = &args.ca {
         options = options.with_ca_file(ca).map_err(failed)?;

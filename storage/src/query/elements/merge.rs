@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 
-use super::{Cursor, ElementOrder, ElementPage, PAGE_BYTES};
+use super::cursor::Cursor;
+use super::page::{ElementOrder, ElementPage, PAGE_BYTES};
 use crate::Result;
 
 /// An element and its place.

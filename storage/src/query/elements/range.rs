@@ -2,7 +2,8 @@
 
 use pga_config::CollectorId;
 
-use super::{Cursor, ElementOrder, Elements, MOST};
+use super::cursor::Cursor;
+use super::page::{ElementOrder, Elements, MOST};
 use crate::{Result, Timestamp};
 
 /// A part of a collector's elements, in their order (time, log index, ordinal).

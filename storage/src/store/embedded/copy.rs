@@ -4,13 +4,13 @@
 //! directory synced: a crash leaves the old store or the new one. Before the rename the old
 //! write-ahead log is emptied and gone, so that it can never be taken for the new file's.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::files::{beside, file, remove, sync};
 use super::schema;
 use super::values::failed;
 use super::writer::Writer;
@@ -87,45 +87,4 @@ fn stage(source: &Path, staged: &Path) -> Result<()> {
     }
     fs::copy(source, staged).map_err(file("copy", source))?;
     Ok(())
-}
-
-/// Deletes what a crash left of a copy coming in.
-pub(super) fn remove_leftover(path: &Path) -> Result<()> {
-    let staged = beside(path, ".new");
-    ["", "-wal", "-shm"]
-        .iter()
-        .try_for_each(|suffix| remove(&beside(&staged, suffix)))
-}
-
-/// Bytes of the file and its write-ahead log.
-pub(super) fn size_bytes(path: &Path) -> u64 {
-    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    size(path) + size(&beside(path, "-wal"))
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file("remove", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn sync(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(file("sync", path))
-}
-
-fn file<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
-    move |source| Error::File {
-        action,
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use uuid::Uuid;
 
-use super::flush;
+use super::insert::insert;
 use crate::Timestamp;
 use crate::store::catalogue::{ColumnType, TableId};
 use crate::store::counter_deltas::sql::{Dialect, Statements, TIMES};
@@ -83,7 +83,7 @@ fn derive(
         let mut delete = tx.prepare_cached(&sql.delete(&late.key_of(row)))?;
         delete.execute(params_from_iter(late.place_of(row)))?;
     }
-    flush::insert(tx, late.table, changed.iter().map(Vec::as_slice))?;
+    insert(tx, late.table, changed.iter().map(Vec::as_slice))?;
     Ok(changed)
 }
 

@@ -7,15 +7,16 @@ use uuid::Uuid;
 
 use super::deltas;
 use super::ids::Ids;
+use super::insert::insert;
 use super::packing::pack;
 use super::rollups;
 use super::sample_run::{RunKey, RunSample, RunWriter};
 use super::schema;
 use super::values::{failed, signed};
 use super::writer::Writer;
-use crate::store::catalogue::{self, TableId};
+use crate::store::catalogue::{self};
 use crate::store::inventory::{self, SplitBody};
-use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
+use crate::store::mapper::{self, Inventory, Mapped, Rows};
 use crate::store::query_rollup::{self, Changes};
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Document, Element, Error, Result, Timestamp};
@@ -113,30 +114,6 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
     }
     report.rows += rows.len() as u64;
     Ok((report, query_rollup::changes(&rows, &filled.replaced)))
-}
-
-/// Inserts whole rows of a typed table.
-pub(super) fn insert<'r>(
-    tx: &Connection,
-    id: TableId,
-    rows: impl Iterator<Item = &'r [Value]>,
-) -> rusqlite::Result<()> {
-    let mut insert = tx.prepare_cached(&insert_sql(id))?;
-    for row in rows {
-        insert.execute(rusqlite::params_from_iter(row))?;
-    }
-    Ok(())
-}
-
-fn insert_sql(id: TableId) -> String {
-    let table = id.table();
-    let names: Vec<_> = table.columns().map(|column| column.name).collect();
-    let places = vec!["?"; names.len()].join(", ");
-    format!(
-        "INSERT INTO {} ({}) VALUES ({places})",
-        table.name,
-        names.join(", ")
-    )
 }
 
 /// Stores a document whole, or as a reference to its inventory.

@@ -1,5 +1,6 @@
 //! Bodies on disk: an encoding byte (0 plain, 1 zstd) and the bytes.
 
+use super::files::FILE_NAME;
 use crate::{Error, Result};
 
 /// Bodies below this are not worth compressing, in bytes.
@@ -26,7 +27,7 @@ pub(super) fn pack(body: &[u8]) -> Vec<u8> {
 /// `Damaged` if the bytes are none of [`pack`]'s.
 pub(super) fn unpack(stored: &[u8]) -> Result<Vec<u8>> {
     let damaged = |what: &str| Error::Damaged {
-        path: super::FILE_NAME.into(),
+        path: FILE_NAME.into(),
         what: what.to_owned(),
     };
     match stored.split_first() {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{EmbeddedOptions, schema};
+use super::options::EmbeddedOptions;
+use super::schema;
 use crate::{Error, Result};
 
 /// A bounded pool of reading connections.

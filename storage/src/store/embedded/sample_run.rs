@@ -15,12 +15,19 @@
 
 use rusqlite::{Connection, params};
 
+use super::files::FILE_NAME;
 use super::packing::{pack, unpack};
 use super::values::signed;
 use crate::{Error, Result, varint};
 
 /// Samples of one run at most.
 pub(super) const MAX_SAMPLES: usize = 512;
+/// Since version 2; before, `samples` had a row for each.
+pub(super) const SAMPLE_RUNS: &str = "
+CREATE TABLE sample_runs (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL, last_ordinal INTEGER NOT NULL, samples INTEGER NOT NULL, run BLOB NOT NULL,
+    PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
+";
 const INSERT: &str =
     "INSERT INTO sample_runs (collector, time, log_index, ordinal, last_ordinal, samples, run)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -118,7 +125,7 @@ fn encode(samples: &[RunSample]) -> Vec<u8> {
 /// `Damaged` if the row is none of [`RunWriter`]'s.
 pub(super) fn decode(ordinal: u32, samples: u32, run: &[u8]) -> Result<Vec<RunSample>> {
     let damaged = || Error::Damaged {
-        path: super::FILE_NAME.into(),
+        path: FILE_NAME.into(),
         what: "a run of samples".to_owned(),
     };
     let samples = usize::try_from(samples).ok();

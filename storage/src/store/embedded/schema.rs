@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
+use super::sample_run::SAMPLE_RUNS;
 use super::values::{failed, unsigned};
 use super::{rollups, upgrade};
 use crate::store::Watermark;
@@ -43,12 +44,6 @@ CREATE TABLE inventory_last (collector INTEGER NOT NULL, kind TEXT NOT NULL, has
 CREATE TABLE series (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, collector INTEGER NOT NULL,
     name TEXT NOT NULL, labels TEXT NOT NULL, form INTEGER NOT NULL);
 CREATE TABLE rate_state (key BLOB PRIMARY KEY, time INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
-";
-/// Since version 2; before, `samples` had a row for each.
-pub(super) const SAMPLE_RUNS: &str = "
-CREATE TABLE sample_runs (collector INTEGER NOT NULL, time INTEGER NOT NULL, log_index INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL, last_ordinal INTEGER NOT NULL, samples INTEGER NOT NULL, run BLOB NOT NULL,
-    PRIMARY KEY (collector, time, log_index, ordinal)) WITHOUT ROWID;
 ";
 
 /// Since version 3.

@@ -4,6 +4,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
 
+use super::files::FILE_NAME;
 use super::packing::unpack;
 use super::values::failed;
 use crate::query::{Dialect, Row, Select};
@@ -49,7 +50,7 @@ fn value(stored: ValueRef<'_>, ty: ColumnType) -> Result<Value> {
         (ColumnType::Text, ValueRef::Blob(packed)) => {
             let text = String::from_utf8(unpack(packed)?);
             Value::Text(text.map_err(|_| Error::Damaged {
-                path: super::FILE_NAME.into(),
+                path: FILE_NAME.into(),
                 what: "a text is not UTF-8".to_owned(),
             })?)
         }

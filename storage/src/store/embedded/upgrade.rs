@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row};
 
-use super::sample_run::{RunKey, RunSample, RunWriter};
-use super::schema::SAMPLE_RUNS;
+use super::sample_run::{RunKey, RunSample, RunWriter, SAMPLE_RUNS};
 use super::values::{failed, unsigned};
 use crate::Result;
 

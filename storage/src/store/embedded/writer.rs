@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::ids::Ids;
+use super::options::EmbeddedOptions;
 use super::readers::Readers;
 use super::values::{failed, signed};
-use super::{EmbeddedOptions, copy, schema};
+use super::{files, schema};
 use crate::store::Watermark;
 use crate::{Error, Result};
 
@@ -41,7 +42,7 @@ impl Writer {
         options: EmbeddedOptions,
         readers: Arc<Readers>,
     ) -> Result<Self> {
-        copy::remove_leftover(&path)?;
+        files::remove_leftover(&path)?;
         let mut writer = Self {
             path,
             cluster_id,

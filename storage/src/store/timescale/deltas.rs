@@ -8,10 +8,10 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::copy::CopyRows;
-use super::flusher::Failure;
+use super::failure::Failure;
 use super::pg_time::PgTime;
-use super::plan::{put_row, statement};
 use super::select::value;
+use super::table_copy::{put_row, statement};
 use crate::store::catalogue::{Column, ColumnType, TableId};
 use crate::store::counter_deltas::sql::{Dialect, Statements, TIMES};
 use crate::store::counter_deltas::{self, Chain, CounterKey, CounterState, Late, Listed, States};

@@ -6,6 +6,51 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::Error;
 
+/// Why a transaction did not end.
+pub(super) enum Failure {
+    /// The server refuses some of the rows, and always will.
+    Poison(Refusal),
+    /// Another session holds what is needed.
+    Locked(Error),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if is_poison(&error)
+            && let Some(refusal) = refusal(&error)
+        {
+            return Self::Poison(refusal);
+        }
+        let locked = is_lock_timeout(&error);
+        let error = unavailable("flush to", error);
+        if locked {
+            Self::Locked(error)
+        } else {
+            Self::Other(error)
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Poison(refusal) => Self::Unavailable {
+                action: "flush to",
+                source: Box::new(refusal),
+            },
+            Failure::Locked(error) | Failure::Other(error) => error,
+        }
+    }
+}
+
 /// A refusal of the server, without the data of the row it is about: messages and details quote
 /// values.
 #[derive(Debug, thiserror::Error)]

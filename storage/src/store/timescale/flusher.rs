@@ -9,14 +9,14 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use super::failure::{self, Refusal};
+use super::failure::{Failure, Refusal};
 use super::plan::{Memory, Plan, sample_json};
 use super::rollups;
 use super::session::{Connector, Purpose, Session, within};
 use super::watermark;
 use crate::store::query_rollup;
 use crate::store::{FlushBatch, FlushElement, FlushReport};
-use crate::{Element, Error, Result};
+use crate::{Element, Result};
 
 /// A batch with refused rows is tried in ever smaller pieces, which takes up to so many times as
 /// long.
@@ -42,51 +42,6 @@ enum Attempt {
     Committed(FlushReport),
     /// The watermark had moved or was taken; rolled back.
     Moved,
-}
-
-/// Why a transaction did not end.
-pub(super) enum Failure {
-    /// The server refuses some of the rows, and always will.
-    Poison(Refusal),
-    /// Another session holds what is needed.
-    Locked(Error),
-    /// Anything else.
-    Other(Error),
-}
-
-impl From<tokio_postgres::Error> for Failure {
-    fn from(error: tokio_postgres::Error) -> Self {
-        if failure::is_poison(&error)
-            && let Some(refusal) = failure::refusal(&error)
-        {
-            return Self::Poison(refusal);
-        }
-        let locked = failure::is_lock_timeout(&error);
-        let error = failure::unavailable("flush to", error);
-        if locked {
-            Self::Locked(error)
-        } else {
-            Self::Other(error)
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Poison(refusal) => Self::Unavailable {
-                action: "flush to",
-                source: Box::new(refusal),
-            },
-            Failure::Locked(error) | Failure::Other(error) => error,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]

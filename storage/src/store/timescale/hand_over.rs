@@ -2,19 +2,10 @@
 
 use super::TimescaleStore;
 use super::failure;
+use super::holding::Holding;
 use super::session::{Purpose, within};
 use super::watermark;
-use crate::store::Watermark;
 use crate::{Error, Position, Result};
-
-/// Whose a database is, and what it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
-    /// Id of the cluster, as [`super::StoreOwner`] writes it.
-    pub owner: String,
-    /// Up to where it holds everything.
-    pub watermark: Watermark,
-}
 
 impl TimescaleStore {
     /// Whose the database is; `None` if it is nobody's, since it has no tables of this program.

@@ -7,11 +7,12 @@ use tokio_postgres::Client;
 
 use super::copy::CopyRows;
 use super::deltas::{self, Filled};
-use super::flusher::Failure;
+use super::failure::Failure;
 use super::inventories::Inventories;
 use super::series::{self, SeriesIds};
+use super::table_copy::{TableCopy, put_row, statement};
 use crate::store::FlushElement;
-use crate::store::catalogue::{self, Column, ColumnType, TableId};
+use crate::store::catalogue::{self, Column};
 use crate::store::inventory::SplitBody;
 use crate::store::mapper::{self, Inventory, Mapped, Rows, Value};
 use crate::store::series::{SeriesText, labels_json};
@@ -50,13 +51,6 @@ enum Place {
     Inventory(SplitBody),
     /// Into `elements`, as this text: a sample that PostgreSQL's text type cannot hold.
     Text(String),
-}
-
-/// Rows for one COPY.
-#[derive(Debug)]
-pub(super) struct TableCopy {
-    pub(super) statement: String,
-    pub(super) rows: CopyRows,
 }
 
 impl<'a> Plan<'a> {
@@ -256,33 +250,4 @@ fn put_element(rows: &mut CopyRows, element: &FlushElement, place: &Place) {
         }
         None => (0..3).for_each(|_| rows.null()),
     }
-}
-
-pub(super) fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
-    rows.row(i16::try_from(columns.len()).unwrap_or(i16::MAX));
-    for (column, value) in columns.iter().zip(row) {
-        match value {
-            Value::Null => rows.null(),
-            Value::Int(n) if column.ty == ColumnType::Int => match i32::try_from(*n) {
-                Ok(n) => rows.int4(n),
-                Err(_) => rows.null(),
-            },
-            Value::Int(n) => rows.int8(*n),
-            Value::Float(x) => rows.float8(*x),
-            Value::Bool(flag) => rows.bool(*flag),
-            Value::Text(text) => rows.text(text),
-            Value::Time(time) => rows.timestamptz(*time),
-            Value::Uuid(id) => rows.uuid(*id),
-            Value::Bytes(bytes) => rows.bytea(bytes),
-        }
-    }
-}
-
-pub(super) fn statement(id: TableId, columns: &[Column]) -> String {
-    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-    format!(
-        "COPY {} ({}) FROM STDIN BINARY",
-        id.table().qualified(),
-        names.join(", ")
-    )
 }

@@ -7,7 +7,7 @@
 use tokio_postgres::{Client, Row};
 
 use super::failure;
-use super::hand_over::Holding;
+use super::holding::Holding;
 use super::options::StoreOwner;
 use crate::store::{FlushBatch, Watermark};
 use crate::{Error, GroupId, Position, Result};

@@ -19,11 +19,11 @@ use crate::body::BodyStream;
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::routes::RequestContext;
-use crate::routes::auth::small_json;
+use crate::routes::invalid::invalid;
+use crate::routes::request_context::RequestContext;
+use crate::routes::route::Content;
 use crate::routes::shape::{Shape, always, maybe};
-use crate::routes::table::Content;
-use crate::routes::users::invalid;
+use crate::routes::small_body::small_json;
 use crate::timestamps;
 
 /// Longest time that is looked at.

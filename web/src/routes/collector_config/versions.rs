@@ -10,10 +10,10 @@ use crate::Principal;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::routes::RequestContext;
-use crate::routes::auth::small_json;
+use crate::routes::invalid::invalid;
 use crate::routes::query_string::QueryString;
-use crate::routes::users::invalid;
+use crate::routes::request_context::RequestContext;
+use crate::routes::small_body::small_json;
 
 pub(super) async fn history(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
     let target = target(&ask, of).await?;

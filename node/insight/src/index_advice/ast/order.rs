@@ -9,7 +9,7 @@ use super::Walker;
 use super::children::children;
 use super::operand::Operand;
 use super::scope::{Scope, string};
-use super::select::target_name;
+use super::target::target_name;
 use crate::index_advice::demand::{Key, Limit, Order, OrderKey, Test, Value};
 
 /// Functions that make one row of many.

@@ -11,6 +11,7 @@ use pg_query::protobuf::{
 use super::Walker;
 use super::scope::{Columns, Derived, Scope, Source, names, string};
 use super::sublink::select_of;
+use super::target::target_name;
 use super::terms::Terms;
 use crate::index_advice::demand::{Term, Test};
 
@@ -236,21 +237,6 @@ impl Walker<'_> {
             && select.limit_offset.is_none()
             && !super::order::has_window(select);
         Derived { columns, can_push }
-    }
-}
-
-/// The name of an output column.
-pub(super) fn target_name(target: &Node) -> Option<String> {
-    let Some(NodeEnum::ResTarget(target)) = target.node.as_ref() else {
-        return None;
-    };
-    if !target.name.is_empty() {
-        return Some(target.name.clone());
-    }
-    match target.val.as_ref()?.node.as_ref()? {
-        NodeEnum::ColumnRef(column) => names(column)?.last().map(|name| (*name).to_owned()),
-        NodeEnum::FuncCall(call) => call.funcname.last().and_then(string).map(str::to_owned),
-        _ => None,
     }
 }
 

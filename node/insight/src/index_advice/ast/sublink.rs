@@ -7,6 +7,7 @@ use super::Walker;
 use super::children::children;
 use super::operand::Operand;
 use super::scope::Scope;
+use super::target::target_name;
 use super::terms::Terms;
 use crate::index_advice::demand::{Key, Term, Test};
 
@@ -53,7 +54,7 @@ impl Walker<'_> {
         let outer = self.operand(test, scope);
         let derived = self.select(select, scope);
         let first = select.target_list.first();
-        let name = first.and_then(super::select::target_name);
+        let name = first.and_then(target_name);
         let origin = name.and_then(|name| derived.columns.get(&name).cloned().flatten());
         let (Operand::Column(outer), Some((access, column))) = (outer, origin) else {
             return Terms::none();

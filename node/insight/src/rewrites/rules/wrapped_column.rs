@@ -3,6 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, Node};
 
+use super::wrapped::{Bare, Wrapped};
 use super::wrapped_time;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::schema::TypeClass;
@@ -16,28 +17,6 @@ use crate::rewrites::{About, Relation, Rule};
 /// `created::date = $1`, `c + 1 = 5`, `coalesce(c, 0) = 5` and the like.
 #[derive(Debug)]
 pub(super) struct WrappedColumn;
-
-/// A comparison of a wrapped column with something constant.
-pub(super) struct Wrapped<'a> {
-    /// The operator, the column on its left.
-    pub(super) operator: &'a str,
-    /// The column and what is around it.
-    pub(super) left: &'a Node,
-    /// One constant, or two of BETWEEN.
-    pub(super) right: Vec<&'a Node>,
-}
-
-/// The condition that a comparison becomes.
-pub(super) struct Bare<'a> {
-    /// The column that then stands by itself.
-    pub(super) column: &'a Node,
-    pub(super) sql: String,
-    /// What is open.
-    pub(super) question: Option<String>,
-    pub(super) safety: &'static str,
-    /// Ways in which an index over the expression is told.
-    pub(super) expressions: Vec<String>,
-}
 
 impl Rule for WrappedColumn {
     fn about(&self) -> About {

@@ -2,7 +2,7 @@
 
 use pg_query::protobuf::Node;
 
-use super::wrapped_column::{Bare, Wrapped};
+use super::wrapped::{Bare, Wrapped};
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{call, cast, column, integer, operand, string, text};
 use crate::rewrites::view::View;

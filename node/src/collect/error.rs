@@ -1,0 +1,26 @@
+//! Why a collector cannot run.
+
+use std::path::PathBuf;
+
+use pga_client::ClientError;
+
+/// Why the collector cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// An option makes no sense.
+    #[error("{0}")]
+    Options(String),
+    /// TLS cannot be set up, or the registration got no answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The cluster does not take this collector.
+    #[error("cannot register: {0}")]
+    Registration(String),
+    /// A connection string cannot be read.
+    #[error("cannot use the connection string of --dsn")]
+    Dsn(#[from] pga_collector::CollectError),
+    /// The state directory cannot be used.
+    #[error("cannot use the state directory {}", .0.display())]
+    State(PathBuf, #[source] std::io::Error),
+}
