@@ -1,7 +1,7 @@
 //! The cluster's status for people.
 
-use std::fmt::Write;
-
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
 use pga_cluster::ClusterStatus;
 
 const HEAD: [&str; 12] = [
@@ -21,14 +21,15 @@ const HEAD: [&str; 12] = [
 
 /// The status as a table.
 pub(super) fn table(status: &ClusterStatus) -> String {
-    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(HEAD);
     for node in &status.nodes {
         let role = serde_json::to_value(node.role).ok();
         let role = role
             .as_ref()
             .and_then(serde_json::Value::as_str)
             .unwrap_or("unknown");
-        rows.push(vec![
+        table.add_row([
             node.id.to_string(),
             role.to_owned(),
             if node.reachable { "yes" } else { "no" }.to_owned(),
@@ -44,30 +45,19 @@ pub(super) fn table(status: &ClusterStatus) -> String {
             format!("{} {}", node.http, node.quic),
         ]);
     }
-    let widths: Vec<usize> = (0..HEAD.len())
-        .map(|column| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(String::len)
-                .max()
-        })
-        .map(Option::unwrap_or_default)
-        .collect();
     let leader = status
         .leader
         .map_or_else(|| "none".to_owned(), |id| id.to_string());
-    let mut text = format!(
-        "cluster {}, group {}, term {}, leader {leader}, feature level {}\n",
-        status.cluster_id, status.group, status.term, status.feature_level
-    );
-    for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        let line = writeln!(text, "{}", cells.join("  ").trim_end());
-        debug_assert!(line.is_ok(), "writing into a string cannot fail");
+    // The columns stand two apart, the first at the edge.
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
-    text
+    format!(
+        "cluster {}, group {}, term {}, leader {leader}, feature level {}\n{}\n",
+        status.cluster_id,
+        status.group,
+        status.term,
+        status.feature_level,
+        table.trim_fmt()
+    )
 }

@@ -15,13 +15,6 @@ use crate::ssl_mode::SslMode;
 use crate::verifier::{Authorities, Verifier};
 use crate::{ConnectError, Environment};
 
-/// Where distributions keep the authorities, in one PEM file.
-const BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 const SYSTEM: &str = "system";
 
 /// What a target says about TLS.
@@ -30,9 +23,17 @@ pub(crate) struct Tls {
     pub(crate) mode: SslMode,
     /// Whether TLS begins at once, without PostgreSQL's request for it.
     pub(crate) is_direct: bool,
-    authorities: Option<PathBuf>,
-    is_system: bool,
+    roots: Option<Roots>,
     certificate: Option<[PathBuf; 2]>,
+}
+
+/// Where the authorities are.
+#[derive(Clone, Debug)]
+enum Roots {
+    /// In a file that the target names: a server's own certificate may be in it, too.
+    File(PathBuf),
+    /// Where the system keeps them, or in the file that `SSL_CERT_FILE` names.
+    System(Option<PathBuf>),
 }
 
 impl Tls {
@@ -64,12 +65,13 @@ impl Tls {
             Some(path) => Some(PathBuf::from(path)),
             None => environment.at_home(default).filter(|path| path.is_file()),
         };
-        let authorities = if is_system {
-            Some(system_bundle(environment)?)
+        let roots = if is_system {
+            let named = environment.get("SSL_CERT_FILE").map(PathBuf::from);
+            Some(Roots::System(named))
         } else {
-            or_home("sslrootcert", ".postgresql/root.crt")
+            or_home("sslrootcert", ".postgresql/root.crt").map(Roots::File)
         };
-        if authorities.is_none() && mode.needs_authorities() {
+        if roots.is_none() && mode.needs_authorities() {
             let fix = "name the file of the server's authority in sslrootcert, or use \
                        sslrootcert=system (with verify-full)";
             return Err(settings.bad("sslmode", "there is no authority to check against", fix));
@@ -86,8 +88,7 @@ impl Tls {
         Ok(Self {
             mode,
             is_direct,
-            authorities,
-            is_system,
+            roots,
             certificate,
         })
     }
@@ -95,10 +96,10 @@ impl Tls {
     /// A connector of the files as they are now.
     pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, ConnectError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let authorities = match &self.authorities {
-            Some(path) => Some(self.authorities(path, &provider)?),
-            None => None,
-        };
+        let authorities = self.roots.as_ref();
+        let authorities = authorities
+            .map(|roots| roots.authorities(&provider))
+            .transpose()?;
         let verifier = Arc::new(Verifier {
             provider: Arc::clone(&provider),
             authorities,
@@ -126,48 +127,50 @@ impl Tls {
         }
         Ok(MakeRustlsConnect::new(config))
     }
+}
 
-    fn authorities(
-        &self,
-        path: &Path,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Authorities, ConnectError> {
+impl Roots {
+    fn authorities(&self, provider: &Arc<CryptoProvider>) -> Result<Authorities, ConnectError> {
         const FIX: &str = "name a PEM file of certificates";
-        let shown = path.display().to_string();
-        let pinned = certificates("sslrootcert", path)?;
+        let (shown, pinned) = match self {
+            Self::File(path) => {
+                let pinned = certificates("sslrootcert", path)?;
+                (path.display().to_string(), pinned)
+            }
+            Self::System(_) => (SYSTEM.to_owned(), Vec::new()),
+        };
         let mut store = rustls::RootCertStore::empty();
+        if let Self::System(named) = self {
+            // What this TLS library does not read is left out.
+            store.add_parsable_certificates(system_certificates(named.as_deref())?);
+        }
         for certificate in &pinned {
             let added = store.add(certificate.clone());
-            // A distribution's bundle may hold what this TLS library does not read.
-            if !self.is_system {
-                added.map_err(|error| bad("sslrootcert", &shown, &error, FIX))?;
-            }
+            added.map_err(|error| bad("sslrootcert", &shown, &error, FIX))?;
         }
         let chain =
             WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
                 .build()
                 .map_err(|error| bad("sslrootcert", &shown, &error, FIX))?;
-        let pinned = if self.is_system { Vec::new() } else { pinned };
         Ok(Authorities { chain, pinned })
     }
 }
 
-fn system_bundle(environment: &Environment) -> Result<PathBuf, ConnectError> {
-    let named = environment.get("SSL_CERT_FILE").map(PathBuf::from);
-    let bundles = BUNDLES.iter().map(PathBuf::from);
-    named
-        .into_iter()
-        .chain(bundles)
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            let problem = "the system has no certificate authorities";
-            bad(
-                "sslrootcert",
-                SYSTEM,
-                &problem,
-                "name a PEM file, or set SSL_CERT_FILE",
-            )
-        })
+fn system_certificates(named: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let found = match named {
+        Some(file) => rustls_native_certs::load_certs_from_paths(Some(file), None),
+        None => rustls_native_certs::load_native_certs(),
+    };
+    if !found.certs.is_empty() {
+        return Ok(found.certs);
+    }
+    let problem: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+    let problem = match problem.as_slice() {
+        [] => "the system has no certificate authorities".to_owned(),
+        some => some.join("; "),
+    };
+    let fix = "name a PEM file, or set SSL_CERT_FILE";
+    Err(bad("sslrootcert", SYSTEM, &problem, fix))
 }
 
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {

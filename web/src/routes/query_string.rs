@@ -14,10 +14,18 @@ pub(super) struct QueryString(Vec<(String, String)>);
 
 impl QueryString {
     pub(super) fn parse(raw: &str) -> Result<Self, Refusal> {
-        let mut pairs = Vec::new();
-        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((unescape(name)?, unescape(value)?));
+        let pairs: Vec<_> = form_urlencoded::parse(raw.as_bytes())
+            .map(|(name, value)| (name.into_owned(), with_zone(value)))
+            .collect();
+        // Bytes that are no UTF-8 become this character.
+        let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
+        if !is_escaped(raw)
+            || !pairs
+                .iter()
+                .all(|(name, value)| is_text(name) && is_text(value))
+        {
+            let text = "The query string is not properly escaped";
+            return Err(Refusal::bad("argument", text));
         }
         Ok(Self(pairs))
     }
@@ -66,35 +74,22 @@ impl QueryString {
     }
 }
 
-/// Undoes percent encoding; a plus is kept if it starts a zone offset, as clients forget to escape
-/// it.
-fn unescape(text: &str) -> Result<String, Refusal> {
-    let wrong = || Refusal::bad("argument", "The query string is not properly escaped");
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || {
-                    let digit = bytes
-                        .next()
-                        .map(char::from)
-                        .and_then(|byte| byte.to_digit(16));
-                    digit.ok_or_else(wrong)
-                };
-                (digit()? * 16 + digit()?) as u8
-            }
-            byte => byte,
-        });
-    }
-    let text = String::from_utf8(out).map_err(|_| wrong())?;
+/// Whether each percent sign begins an escaped byte; the decoder would keep one that does not.
+fn is_escaped(raw: &str) -> bool {
+    raw.split('%').skip(1).all(|rest| {
+        let mut bytes = rest.bytes();
+        let mut is_digit = || bytes.next().is_some_and(|byte| byte.is_ascii_hexdigit());
+        is_digit() && is_digit()
+    })
+}
+
+/// Puts the plus of a zone offset back, as clients forget to escape it.
+fn with_zone(text: Cow<'_, str>) -> String {
     let is_zone = |at: usize| text.get(10..11).is_some_and(|t| t == "T") && at >= 19;
-    let text = match text.rfind(' ') {
-        Some(at) if is_zone(at) => Cow::Owned(text.replacen(' ', "+", 1)),
-        _ => Cow::Borrowed(&text),
-    };
-    Ok(text.into_owned())
+    match text.rfind(' ') {
+        Some(at) if is_zone(at) => text.replacen(' ', "+", 1),
+        _ => text.into_owned(),
+    }
 }
 
 #[cfg(test)]
