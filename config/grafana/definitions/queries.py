@@ -14,6 +14,14 @@ LATEST = (
     f" AND {COLLECTOR} AND {DATABASE}"
 )
 HIT_RATIO = "sum(shared_blks_hit_delta) / nullif(sum(shared_blks_hit_delta + shared_blks_read_delta), 0)"
+# The server's own least and greatest are of all time since its statistics began.
+LEAST, GREATEST = (f"{pick}(total_time_delta / nullif(calls_delta, 0))" for pick in ("min", "max"))
+# Of the differences that tell sums of squares: the mean of squares less the square of the mean.
+TOLD = "FILTER (WHERE squares_delta IS NOT NULL)"
+DEVIATION = (
+    f"sqrt(greatest(sum(squares_delta) / nullif(sum(calls_delta) {TOLD}, 0)"
+    f" - (sum(total_time_delta) {TOLD} / nullif(sum(calls_delta) {TOLD}, 0)) ^ 2, 0))"
+)
 MEAN = "sum(total_time_delta) / nullif(sum(calls_delta), 0)"
 
 
@@ -62,9 +70,9 @@ FROM {HOURLY} WHERE {LATEST} AND total_time > 0 GROUP BY query_hash ORDER BY 2 D
         series("Average Query Execution Time Trend (24h)", "Mean time of one call; a point an hour.", "ms",
                hourly("sum(total_time) / nullif(sum(calls), 0)", "mean time")),
         table("Top 20 Slowest Queries (Last 24 Hours)",
-              "Statements by their slowest call since their statistics began; calls and mean are of the range.",
-              top(f"""sum(calls_delta)::bigint AS "Calls", max(max_time) AS "Max", {MEAN} AS "Mean",
-  min(min_time) AS "Min", last(stddev_time, time) AS "Deviation\"""", "max(max_time)", 20, LATEST),
+              "Statements by the greatest mean time of one interval between samples; all of the range.",
+              top(f"""sum(calls_delta)::bigint AS "Calls", {GREATEST} AS "Max", {MEAN} AS "Mean",
+  {LEAST} AS "Min", {DEVIATION} AS "Deviation\"""", GREATEST, 20, LATEST),
               {"Max": "ms", "Mean": "ms", "Min": "ms", "Deviation": "ms"}),
         series("Query Execution Frequency Trend (24h)", "Calls in each hour.", "short", hourly("sum(calls)", "calls")),
         series("Buffer Cache Hit Ratio Trend", "Share of shared blocks that were in the buffer; a point an hour.",
@@ -80,8 +88,8 @@ FROM {HOURLY} WHERE {LATEST} AND total_time > 0 GROUP BY query_hash ORDER BY 2 D
                hourly("sum(blk_write_time)", "write time")),
         stat("Total Query Count", "Calls in the range.", "short",
              f"SELECT sum(calls_delta)::bigint AS value FROM {RAW} WHERE {LATEST}"),
-        stat("Peak Query Execution Time", "The slowest call of the statements seen in the range.", "ms",
-             f"SELECT max(max_time) AS value FROM {RAW} WHERE {LATEST}"),
+        stat("Peak Query Execution Time", "The greatest mean time of a statement in one interval of the range.", "ms",
+             f"SELECT {GREATEST} AS value FROM {RAW} WHERE {LATEST}"),
         stat("Overall Cache Hit Ratio", "Share of shared blocks that were in the buffer, in the range.", "percentunit",
              f"SELECT {HIT_RATIO} AS value FROM {RAW} WHERE {LATEST}"),
         stat("Unique Queries Count", "Statements that were called in the range.", "short",

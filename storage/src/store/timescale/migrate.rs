@@ -79,6 +79,7 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
             batch(client, "BEGIN").await?;
             batch(client, UPGRADE).await?;
             batch(client, ROLLUPS).await?;
+            batch(client, VIEWS).await?;
             note_version(client).await?;
             batch(client, "COMMIT").await?;
             watermark::read(client, owner).await.map(drop)

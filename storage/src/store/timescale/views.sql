@@ -1,4 +1,6 @@
 -- The hourly roll-up that dashboards read, from differences: what happened in the hour, not since the last reset.
+-- Here and below `min_time` and `max_time` are the least and the greatest mean of one interval: the server's own are of
+-- all time since its statistics began.
 CREATE OR REPLACE VIEW public.metrics_pg_stats_query_1h AS
 SELECT
     hour AS time, hour, collector_id, database_name, user_name, query_hash, query_text,
@@ -22,8 +24,8 @@ FROM (
         count(*) AS samples,
         sum(calls_delta)::bigint AS calls,
         sum(total_time_delta) AS total_time,
-        min(min_time) AS min_time,
-        max(max_time) AS max_time,
+        min(total_time_delta / nullif(calls_delta, 0)) AS min_time,
+        max(total_time_delta / nullif(calls_delta, 0)) AS max_time,
         sum(rows_delta)::bigint AS rows,
         sum(shared_blks_hit_delta)::bigint AS shared_blks_hit,
         sum(shared_blks_read_delta)::bigint AS shared_blks_read,
@@ -39,15 +41,17 @@ FROM (
 CREATE OR REPLACE VIEW public.v_top_slow_queries_24h AS
 SELECT collector_id, database_name, user_name, query_hash, last(query_text, time) AS query_text,
     sum(calls_delta)::bigint AS calls, sum(total_time_delta) AS total_time,
-    coalesce(sum(total_time_delta) / nullif(sum(calls_delta), 0), 0) AS mean_time, max(max_time) AS max_time
+    coalesce(sum(total_time_delta) / nullif(sum(calls_delta), 0), 0) AS mean_time,
+    max(total_time_delta / nullif(calls_delta, 0)) AS max_time
 FROM public.metrics_pg_stats_query
-WHERE time > now() - interval '24 hours'
-GROUP BY 1, 2, 3, 4 ORDER BY max_time DESC LIMIT 100;
+WHERE time > now() - interval '24 hours' AND calls_delta IS NOT NULL
+GROUP BY 1, 2, 3, 4 ORDER BY max_time DESC NULLS LAST LIMIT 100;
 
 CREATE OR REPLACE VIEW public.v_top_frequent_queries_24h AS
 SELECT collector_id, database_name, user_name, query_hash, last(query_text, time) AS query_text,
     sum(calls_delta)::bigint AS calls, sum(total_time_delta) AS total_time,
-    coalesce(sum(total_time_delta) / nullif(sum(calls_delta), 0), 0) AS mean_time, max(max_time) AS max_time
+    coalesce(sum(total_time_delta) / nullif(sum(calls_delta), 0), 0) AS mean_time,
+    max(total_time_delta / nullif(calls_delta, 0)) AS max_time
 FROM public.metrics_pg_stats_query
 WHERE time > now() - interval '24 hours' AND calls_delta IS NOT NULL
 GROUP BY 1, 2, 3, 4 ORDER BY calls DESC LIMIT 100;
