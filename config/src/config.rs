@@ -9,6 +9,14 @@ use crate::sections::{
 };
 use crate::{Error, Values, Violation, relations};
 
+/// Keys of earlier versions: a file that has them is still taken.
+const RETIRED: [&str; 4] = [
+    "quic.max-streams",
+    "replication.batch-pushes",
+    "replication.in-flight",
+    "store.retention-interval",
+];
+
 /// All settings of a node. There is none that was not validated (CFG-1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each section's type says what it is")]
@@ -36,6 +44,7 @@ impl TryFrom<Values> for Config {
 
     fn try_from(mut values: Values) -> Result<Self, Error> {
         let config = Self::take(&mut values);
+        let retired = values.take_retired(&RETIRED);
         let names: Vec<String> = Self::keys().into_iter().map(|key| key.name).collect();
         let mut violations = values.finish(&names);
         let Some(mut config) = config else {
@@ -46,6 +55,7 @@ impl TryFrom<Values> for Config {
             return Err(Error::Invalid(violations));
         }
         config.warnings = relations::warnings(&config);
+        config.warnings.extend(retired);
         Ok(config)
     }
 }

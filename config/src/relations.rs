@@ -161,7 +161,7 @@ fn sizes(config: &Config, found: &mut Found) {
 }
 
 /// Times that must not be zero.
-fn durations(config: &Config) -> [(&'static str, Duration); 15] {
+fn durations(config: &Config) -> [(&'static str, Duration); 14] {
     let raft = &config.raft;
     [
         ("raft.heartbeat", raft.heartbeat),
@@ -172,7 +172,6 @@ fn durations(config: &Config) -> [(&'static str, Duration); 15] {
         ("store.statement-timeout", config.store.statement_timeout),
         ("store.connect-timeout", config.store.connect_timeout),
         ("store.retention", config.store.retention),
-        ("store.retention-interval", config.store.retention_interval),
         ("sessions.idle-timeout", config.sessions.idle_timeout),
         ("limits.header-timeout", config.limits.header_timeout),
         ("limits.body-timeout", config.limits.body_timeout),
@@ -240,12 +239,10 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
 }
 
 /// Numbers that must not be zero.
-fn counts(config: &Config) -> [(&'static str, u64); 14] {
+fn counts(config: &Config) -> [(&'static str, u64); 11] {
     let limits = &config.limits;
     [
         ("node.worker-threads", config.node.worker_threads),
-        ("replication.batch-pushes", config.replication.batch_pushes),
-        ("replication.in-flight", config.replication.in_flight),
         ("sessions.max", config.sessions.max),
         ("sessions.max-in-flight", config.sessions.max_in_flight),
         ("limits.max-connections", limits.max_connections),
@@ -258,7 +255,6 @@ fn counts(config: &Config) -> [(&'static str, u64); 14] {
             limits.max_series_per_collector,
         ),
         ("store.pool-size", config.store.pool_size),
-        ("quic.max-streams", config.quic.max_streams),
         ("logging.max-files", config.logging.max_files),
     ]
 }

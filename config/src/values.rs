@@ -209,10 +209,7 @@ impl Values {
         problem: &str,
         fix: String,
     ) {
-        let key = match origin {
-            Origin::Environment(name) => name.clone(),
-            Origin::File(_) | Origin::Flag => key.to_owned(),
-        };
+        let key = written(key, origin);
         self.violations.push(Violation {
             key,
             value,
@@ -224,6 +221,20 @@ impl Values {
     /// Notes a broken rule.
     pub(crate) fn violate(&mut self, violation: Violation) {
         self.violations.push(violation);
+    }
+
+    /// Takes the keys that earlier versions had; nothing depends on them, which is a warning.
+    pub(crate) fn take_retired(&mut self, retired: &[&str]) -> Vec<Violation> {
+        let given = retired
+            .iter()
+            .filter_map(|key| Some((*key, self.given.remove(*key)?)));
+        let warning = |(key, given): (&str, Given)| Violation {
+            key: written(key, &given.origin),
+            value: None,
+            problem: "the program sees to it itself now, the value has no effect".to_owned(),
+            fix: "remove it".to_owned(),
+        };
+        given.map(warning).collect()
     }
 
     /// Ends reading: what nobody took is unknown, and named with its nearest known key.
@@ -238,6 +249,14 @@ impl Values {
             self.violate_given(&key, &given.origin, None, "unknown key", fix);
         }
         self.violations
+    }
+}
+
+/// The key as the operator wrote it.
+fn written(key: &str, origin: &Origin) -> String {
+    match origin {
+        Origin::Environment(name) => name.clone(),
+        Origin::File(_) | Origin::Flag => key.to_owned(),
     }
 }
 

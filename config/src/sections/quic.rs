@@ -26,7 +26,5 @@ section! {
         idle_timeout: Duration = "3s",
         /// How often a quiet connection is kept alive.
         keep_alive: Duration = "500ms",
-        /// Open streams per connection.
-        max_streams: u64 = "256",
     }
 }

@@ -10,10 +10,6 @@ section! {
     Replication = "replication" {
         /// Pushes are joined into one entry up to this size while earlier entries are under way.
         batch_size: ByteSize = "512KiB",
-        /// Pushes are joined into one entry up to this number.
-        batch_pushes: u64 = "1024",
-        /// Entries of this node under way to a quorum at once.
-        in_flight: u64 = "4",
         /// Pushes larger than this are split over several entries, and are still all or nothing.
         split_size: ByteSize = "1MiB",
         /// How long a push waits for a quorum, fail-over included; then its outcome is unknown to

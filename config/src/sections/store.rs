@@ -34,8 +34,6 @@ section! {
         flush_interval: Duration = "200ms",
         /// How long samples are kept.
         retention: Duration = "30d",
-        /// How often what is older than `retention` is dropped.
-        retention_interval: Duration = "1h",
     }
     secrets {
         /// Connection URL of TimescaleDB: `postgres://user:password@host:5432/database`, with what

@@ -137,6 +137,18 @@ fn an_even_number_of_voters_is_a_warning() {
 }
 
 #[test]
+fn a_key_that_nobody_needs_any_more_is_a_warning_that_names_it() {
+    let config = load(&[("quic.max-streams", "lots")]).unwrap();
+    let told: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "quic.max-streams: the program sees to it itself now, the value has no effect; fix: remove it"
+        ]
+    );
+}
+
+#[test]
 fn every_default_of_the_table_can_be_read() {
     for key in Config::keys() {
         let Some(default) = key.default else { continue };

@@ -12,6 +12,9 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use crate::context::Context;
 use crate::tasks::{self, TaskKind};
 
+/// How often data that is too old is looked for.
+const INTERVAL: Duration = Duration::from_secs(3_600);
+
 /// The maintenance actor.
 #[derive(Debug)]
 pub(crate) struct Maintenance;
@@ -41,8 +44,7 @@ impl Actor for Maintenance {
         myself: ActorRef<MaintenanceMsg>,
         context: Arc<Context>,
     ) -> Result<MaintenanceState, ActorProcessingErr> {
-        let interval = context.config.store.retention_interval;
-        myself.send_interval(interval, || MaintenanceMsg::Drop);
+        myself.send_interval(INTERVAL, || MaintenanceMsg::Drop);
         Ok(MaintenanceState {
             context,
             round: None,

@@ -38,11 +38,9 @@ pub(super) fn buffer(config: &Config) -> BufferLimits {
 }
 
 pub(super) fn batching(config: &Config) -> Batching {
-    let replication = &config.replication;
     Batching {
-        max_bytes: replication.batch_size.as_usize(),
-        max_pushes: count(replication.batch_pushes),
-        in_flight: count(replication.in_flight),
+        max_bytes: config.replication.batch_size.as_usize(),
+        ..Batching::default()
     }
 }
 
@@ -61,7 +59,6 @@ pub(super) fn quic(config: &Config) -> QuicLimits {
     QuicLimits {
         idle_timeout: config.quic.idle_timeout,
         keep_alive: config.quic.keep_alive,
-        concurrent_streams: u32::try_from(config.quic.max_streams).unwrap_or(u32::MAX),
         ..QuicLimits::default()
     }
 }
