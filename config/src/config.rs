@@ -1,5 +1,7 @@
 //! The validated configuration of a node.
 
+mod relations;
+
 use std::path::{Path, PathBuf};
 
 use crate::section::Key;
@@ -7,7 +9,7 @@ use crate::sections::{
     Auth, Buffer, Cluster, Http, Limits, Log, Logging, Ml, Node, Notify, Quic, Raft, Replication,
     Sessions, Store,
 };
-use crate::{Error, Values, Violation, relations};
+use crate::{Error, Values, Violation};
 
 /// Keys of earlier versions: a file that has them is still taken.
 const RETIRED: [&str; 4] = [

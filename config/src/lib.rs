@@ -14,7 +14,6 @@ mod duration_text;
 mod member;
 mod node_id;
 mod reference;
-mod relations;
 mod secret;
 mod section;
 mod sections;

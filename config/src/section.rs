@@ -75,7 +75,7 @@ macro_rules! section {
             /// Takes the section's values; bad ones are noted, and `None` is answered if a needed
             /// one is missing.
             pub(crate) fn take(values: &mut $crate::Values) -> Option<Self> {
-                $( let $field = $crate::section::Field::<$ty>::take(
+                $( let $field = $crate::section::take::<$ty>(
                     values,
                     &$crate::section::key_name($section, stringify!($field)),
                     [$(Some($default),)? None][0],
@@ -91,50 +91,20 @@ macro_rules! section {
 pub(crate) use section;
 
 /// Reads a field: one without default must be given, unless it is an `Option`.
-pub(crate) struct Field<T>(std::marker::PhantomData<T>);
-
-/// Whether a type can be absent.
-pub(crate) trait Absent: Sized {
-    /// The absent value, if there is one.
-    fn absent() -> Option<Self>;
-}
-
-impl<T> Absent for Option<T> {
-    fn absent() -> Option<Self> {
-        Some(None)
+pub(crate) fn take<T: crate::setting::Setting>(
+    values: &mut crate::Values,
+    key: &str,
+    default: Option<&str>,
+) -> Option<T> {
+    let given = values.has(key);
+    let value = values.take(key, default).or_else(T::absent);
+    if value.is_none() && !given {
+        values.violate(crate::Violation {
+            key: key.to_owned(),
+            value: None,
+            problem: "is missing".to_owned(),
+            fix: format!("set it ({})", T::KIND),
+        });
     }
-}
-
-macro_rules! never_absent {
-    ($($ty:ty),+ $(,)?) => { $(impl Absent for $ty { fn absent() -> Option<Self> { None } })+ };
-}
-never_absent!(
-    std::time::Duration,
-    crate::ByteSize,
-    String,
-    std::path::PathBuf,
-    std::net::SocketAddr,
-    bool,
-    u64,
-    crate::NodeId,
-    crate::Members,
-    crate::LogFormat,
-    crate::LogRotation,
-    crate::StoreKind,
-);
-
-impl<T: crate::setting::Setting + Absent> Field<T> {
-    pub(crate) fn take(values: &mut crate::Values, key: &str, default: Option<&str>) -> Option<T> {
-        let given = values.has(key);
-        let value = values.take(key, default).or_else(T::absent);
-        if value.is_none() && !given {
-            values.violate(crate::Violation {
-                key: key.to_owned(),
-                value: None,
-                problem: "is missing".to_owned(),
-                fix: format!("set it ({})", T::KIND),
-            });
-        }
-        value
-    }
+    value
 }

@@ -16,6 +16,11 @@ pub(crate) trait Setting: Sized {
     /// Reads a value of the file, or text from environment or flags; the error says what to write
     /// instead.
     fn read(value: &Value) -> Result<Self, String>;
+
+    /// What holds if nothing is written and there is no default, if that may be.
+    fn absent() -> Option<Self> {
+        None
+    }
 }
 
 /// The text of a value; numbers and booleans are refused with their TOML type.
@@ -114,6 +119,10 @@ impl<T: Setting> Setting for Option<T> {
 
     fn read(value: &Value) -> Result<Self, String> {
         T::read(value).map(Some)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
     }
 }
 

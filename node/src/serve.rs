@@ -16,7 +16,7 @@ use pga_config::Config;
 use pga_storage::{ReadStore, Store, StoreWriter};
 use pga_web::WebMetrics;
 use prometheus::Registry;
-use ractor::{Actor, ActorRef};
+use ractor::Actor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::{Semaphore, watch};
@@ -43,7 +43,7 @@ use crate::ml_service::MlService;
 use crate::replica::Replica;
 use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
-use crate::supervision::{ChildSpec, NodeRoot, RootArgs, RootMsg};
+use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Result, bootstrap, certificate_end};
 
@@ -370,6 +370,3 @@ where
         }),
     }
 }
-
-/// The root's handle, for the shutdown.
-type Root = ActorRef<RootMsg>;

@@ -39,10 +39,8 @@ const MAX_TOKEN: usize = 8 << 10;
 pub(crate) const COOKIE_NAME: &str = "auth_token";
 /// Cookie with its refresh token.
 pub(crate) const REFRESH_COOKIE: &str = "refresh_token";
-/// Cookie that its scripts can read, and send back in [`CSRF_HEADER`].
+/// Cookie that its scripts can read, and send back in the header `x-csrf-token`.
 pub(crate) const CSRF_COOKIE: &str = "csrf_token";
-/// What proves that a request with a cookie was meant.
-pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 
 /// The bearer token in the `Authorization` header: exactly `Bearer ` and a token, once (contract
 /// 4.1).

@@ -37,7 +37,7 @@ pub struct WebMetrics {
 }
 
 impl WebMetrics {
-    /// Makes the metrics and registers them; `routes` are the names of the routes, which are labels.
+    /// Makes the metrics and registers them. `routes` are the names of the routes: labels.
     ///
     /// # Errors
     /// If a metric of the same name is registered already.

@@ -11,7 +11,7 @@
 //! # How a caller feeds it
 //! 1. Each minute: [`Series::push`], then [`Watch::detect`] with the [`Open`] anomaly of the
 //!    series. The caller stores the [`Open`] that comes back and acts on the [`Event`].
-//! 2. Each hour: [`summarise`] the hour, store summary and peaks; [`Baseline::from_hours`] anew;
+//! 2. Each hour: [`summarise()`] the hour, store summary and peaks; [`Baseline::from_hours`] anew;
 //!    [`new_level()`] for what is open for a day.
 //! 3. Each day: [`SeenBefore::from_peaks`].
 //! 4. Anomalies that opened together: [`together()`] folds many of one server into one;

@@ -13,11 +13,13 @@
 //! [`rewrites`] judges one statement; [`n_plus_one()`] and [`single_inserts()`] judge how
 //! statements are called. [`Facts`] is what they know beside the text.
 
+mod about;
 mod facts;
 mod finding;
 mod functions;
 mod n_plus_one;
 mod nodes;
+mod rule;
 mod rules;
 mod schema;
 mod scope;
@@ -35,7 +37,6 @@ pub use self::single_inserts::{InsertLoad, single_inserts};
 use pg_query::FingerprintOptions;
 use pg_query::protobuf::Node;
 
-use self::finding::Draft;
 use self::rules::RULES;
 use self::view::{Kind, View};
 use crate::large_stack::on_large_stack;
@@ -147,34 +148,6 @@ fn side_effects(function: String) -> String {
 /// Whether PostgreSQL takes a text, and it has a fingerprint.
 fn parses(sql: &str) -> bool {
     pg_query::fingerprint(sql, 0, FingerprintOptions::RANGEVAR_PG17_COMPAT).is_ok()
-}
-
-/// Identity of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct About {
-    pub(crate) id: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
-}
-
-/// One way to write a statement otherwise.
-trait Rule: Sync {
-    /// What is always said about it.
-    fn about(&self) -> About;
-
-    /// Whether it also judges the condition of UPDATE and DELETE.
-    fn judges_writes(&self) -> bool {
-        false
-    }
-
-    /// Whether its rewrites evaluate conditions and values at other rows or at another number of
-    /// them.
-    fn evaluates_otherwise(&self) -> bool {
-        false
-    }
-
-    /// What it finds in one query of a statement.
-    fn check(&self, view: &View<'_>) -> Vec<Draft>;
 }
 
 #[cfg(test)]

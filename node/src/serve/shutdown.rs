@@ -9,10 +9,11 @@ use std::time::Duration;
 use pga_cluster::transport::QuicTransport;
 use pga_cluster::{ClusterNode, NodeRole};
 use pga_config::Config;
+use ractor::ActorRef;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Root;
+use crate::supervision::RootMsg;
 
 /// How long handing over the leadership may take.
 const TRANSFER: Duration = Duration::from_secs(3);
@@ -27,7 +28,7 @@ const BROKEN: Duration = Duration::from_secs(1);
 pub(super) struct Parts {
     pub(super) cluster: ClusterNode,
     pub(super) transport: Arc<QuicTransport>,
-    pub(super) root: Root,
+    pub(super) root: ActorRef<RootMsg>,
     pub(super) stop_web: watch::Sender<bool>,
     pub(super) is_drained: watch::Receiver<bool>,
 }

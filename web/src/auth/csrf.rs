@@ -7,8 +7,11 @@
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, StatusCode};
 
-use super::{CSRF_HEADER, Claims};
+use super::Claims;
 use crate::refusal::Refusal;
+
+/// What proves that a request with a cookie was meant.
+const CSRF_HEADER: &str = "x-csrf-token";
 
 /// Refuses a change by cookie that does not prove that it was meant.
 pub(super) fn check(method: &str, headers: &HeaderMap, claims: &Claims) -> Result<(), Refusal> {

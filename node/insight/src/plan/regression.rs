@@ -1,5 +1,6 @@
 //! Why a statement became slower: two plans and what happened between them.
 
+mod case;
 mod cause;
 mod change;
 mod difference;
@@ -20,6 +21,7 @@ pub use self::flip::{Flip, Sighting};
 pub use self::pivot::Pivot;
 pub use self::slower::{Slower, may_be_slower};
 
+use self::case::Case;
 use self::cause::CAUSES;
 
 /// Why a statement became slower.
@@ -33,17 +35,6 @@ pub struct Regression {
     pub contributing: Vec<Cause>,
     /// The three figures that differ most, the largest first.
     pub differences: Vec<Difference>,
-}
-
-/// What the causes look at.
-#[derive(Clone, Copy, Debug)]
-struct Case<'a> {
-    good: &'a Plan,
-    bad: &'a Plan,
-    change: &'a Change,
-    pivot: Option<&'a Pivot>,
-    /// Per call, when it was good and now.
-    means: (Means, Means),
 }
 
 /// Compares the last good plan of a statement with the present one.

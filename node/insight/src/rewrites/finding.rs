@@ -3,7 +3,7 @@
 use pg_query::protobuf::Node;
 use serde::{Deserialize, Serialize};
 
-use super::About;
+use super::about::About;
 
 /// Longest text of a place in bytes.
 const MAX_PLACE_BYTES: usize = 500;

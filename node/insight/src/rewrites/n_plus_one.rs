@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::About;
+use super::about::About;
 
 pub(super) const ABOUT: About = About {
     id: "w15",

@@ -21,7 +21,7 @@ mod wrapped;
 mod wrapped_column;
 mod wrapped_time;
 
-use super::Rule;
+use super::rule::Rule;
 
 /// The rules that judge a statement by itself, in the order of their numbers.
 pub(super) const RULES: [&dyn Rule; 16] = [

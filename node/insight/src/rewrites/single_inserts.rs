@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Finding, Verdict};
+use super::about::About;
+use super::finding::{Finding, Verdict};
 
 pub(super) const ABOUT: About = About {
     id: "w16",

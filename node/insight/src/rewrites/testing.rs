@@ -1,5 +1,6 @@
 //! One schema that all rules are tested with, and what is checked of every finding.
 
+use super::rule::Rule;
 use super::*;
 use crate::plan::Plan;
 use crate::plan::samples::text_plan;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Case;
+use super::case::Case;
 use super::difference::Difference;
 use super::{planner, work};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Case;
+use super::case::Case;
 use super::change::TableChange;
 use crate::plan::document::Plan;
 use crate::plan::rules::{Finding, PlanFacts, findings};

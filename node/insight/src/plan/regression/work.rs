@@ -1,6 +1,6 @@
 //! Causes that made the same plan do more, or do it slower.
 
-use super::Case;
+use super::case::Case;
 
 /// Share of the time's factor that explains it.
 const EXPLAINS: f64 = 0.7;

@@ -4,12 +4,13 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{BoolExpr, BoolExprType, Node, SelectStmt, SubLinkType};
 
 use super::exists::exists_node;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::only_target;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{comparison, integer, mirrored, parameter, query, word};
 use crate::rewrites::tree::{as_select, node};
 use crate::rewrites::view::{View, is_plain};
-use crate::rewrites::{About, Rule};
 
 /// `(SELECT count(*) …) > 0`.
 #[derive(Debug)]

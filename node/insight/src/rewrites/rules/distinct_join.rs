@@ -6,13 +6,14 @@ use pg_query::protobuf::{JoinType, Node, SelectStmt};
 use super::exists::exists_node;
 use super::keys::{identifies, output_columns};
 use crate::plan::PlanNode;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{columns_of, has_subquery, is_star, star_alias, target_value};
+use crate::rewrites::rule::Rule;
 use crate::rewrites::scope;
 use crate::rewrites::text::{add_condition, all_of, conjuncts, query, text};
 use crate::rewrites::tree::select_node;
 use crate::rewrites::view::{View, is_plain};
-use crate::rewrites::{About, Rule};
 
 /// `SELECT DISTINCT o.* FROM o JOIN l …`.
 #[derive(Debug)]

@@ -3,13 +3,14 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, a_const};
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{
     cast, column, comparison, expression, is_constant, operand, string, text,
 };
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// `id::text = $1`, `id = 5.0`, `id = $1::numeric`.
 #[derive(Debug)]

@@ -3,10 +3,11 @@
 use pg_query::protobuf::Node;
 
 use super::exists::{in_subquery, membership};
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::text;
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// `a IN (SELECT …) OR b = 1`.
 #[derive(Debug)]

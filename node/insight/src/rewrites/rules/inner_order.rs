@@ -4,12 +4,13 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt, SubLinkType};
 
 use crate::plan::PlanNode;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::target_value;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{text, word};
 use crate::rewrites::tree::{as_select, children, select_node};
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// `… IN (SELECT id FROM t ORDER BY d)`.
 #[derive(Debug)]

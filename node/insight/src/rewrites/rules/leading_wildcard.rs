@@ -3,10 +3,11 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, Node};
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{column, string, text};
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// Fewer rows are read quickly.
 const MIN_ROWS: f64 = 100_000.0;

@@ -3,11 +3,12 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, JoinType, Node, NullTestType};
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::scope;
 use crate::rewrites::text::{column, comparison, conjuncts, is_constant, mirrored, text};
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// `LEFT JOIN b … WHERE b.x = 1`.
 #[derive(Debug)]

@@ -3,10 +3,11 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, Node};
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{column, expression, is_constant, parameter, text, word};
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// More constants make planning long.
 const MAX_CONSTANTS: usize = 100;

@@ -4,11 +4,12 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{BoolExpr, BoolExprType, Node};
 
 use super::exists::{Membership, membership};
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{conjuncts, is_constant, parameter, text};
 use crate::rewrites::tree::node;
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// `x NOT IN (SELECT y …)`.
 #[derive(Debug)]

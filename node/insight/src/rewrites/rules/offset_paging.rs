@@ -3,11 +3,12 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SortByDir, SortByNulls};
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{add_condition, expression, integer, text};
 use crate::rewrites::tree::select_node;
 use crate::rewrites::view::{View, is_plain};
-use crate::rewrites::{About, Rule};
 
 /// Fewer rows skipped do no harm.
 const MIN_SKIPPED: f64 = 1_000.0;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{BoolExprType, Node, a_const};
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{
     any_of, column, comparison, disjuncts, expression, integer, is_constant, text,
 };
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Rule};
 
 /// Least equalities.
 const MIN_TERMS: usize = 3;

@@ -5,14 +5,15 @@ use pg_query::protobuf::{BoolExprType, Node, SelectStmt, SetOperation};
 
 use super::keys::{identifies_all, output_columns};
 use crate::plan::PlanNode;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::functions::may_aggregate;
 use crate::rewrites::nodes::{column_node, columns_of, has_subquery, is_star, target_value};
+use crate::rewrites::rule::Rule;
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{column, disjuncts, text};
 use crate::rewrites::tree::{as_select, select_node};
 use crate::rewrites::view::{View, is_plain};
-use crate::rewrites::{About, Rule};
 
 /// Least share of the time that sequential scans take.
 const MIN_SHARE: f64 = 0.5;

@@ -4,14 +4,15 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt, SubLinkType};
 
 use crate::plan::PlanNode;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{columns_of, has_subquery, only_target, star_alias, target_value};
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{
     all_of, column, comparison, conjuncts, expression, query, statement_text, text, word,
 };
 use crate::rewrites::tree::{as_select, select_node};
 use crate::rewrites::view::{View, is_plain};
-use crate::rewrites::{About, Rule};
 
 /// Fewer runs do no harm.
 const MIN_LOOPS: f64 = 1_000.0;

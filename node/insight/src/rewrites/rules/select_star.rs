@@ -1,10 +1,12 @@
 //! W14: `*` reads columns that nobody may need.
 
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::nodes::{star_alias, target_value};
+use crate::rewrites::rule::Rule;
+use crate::rewrites::schema::{Column, Relation};
 use crate::rewrites::text::text;
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Column, Relation, Rule};
 
 /// More columns are hardly all needed.
 const MAX_COLUMNS: usize = 30;

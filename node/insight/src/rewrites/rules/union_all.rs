@@ -4,15 +4,16 @@ use pg_query::protobuf::{Node, SelectStmt, SetOperation};
 
 use super::keys::identifies_all;
 use crate::plan::PlanNode;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
 use crate::rewrites::functions::may_aggregate;
 use crate::rewrites::nodes::target_value;
+use crate::rewrites::rule::Rule;
 use crate::rewrites::text::{
     column, comparison, conjuncts, integer, parameter, statement_text, string, text,
 };
 use crate::rewrites::tree::select_node;
 use crate::rewrites::view::{Kind, View, is_plain};
-use crate::rewrites::{About, Rule};
 
 /// UNION of branches that share no row.
 #[derive(Debug)]

@@ -5,14 +5,16 @@ use pg_query::protobuf::{AExprKind, Node};
 
 use super::wrapped::{Bare, Wrapped};
 use super::wrapped_time;
+use crate::rewrites::about::About;
 use crate::rewrites::finding::Draft;
+use crate::rewrites::rule::Rule;
+use crate::rewrites::schema::Relation;
 use crate::rewrites::schema::TypeClass;
 use crate::rewrites::text::{
     column, comparison, expression, integer, is_constant, mirrored, operand, parameter, string,
     text,
 };
 use crate::rewrites::view::View;
-use crate::rewrites::{About, Relation, Rule};
 
 /// `created::date = $1`, `c + 1 = 5`, `coalesce(c, 0) = 5` and the like.
 #[derive(Debug)]

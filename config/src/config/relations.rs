@@ -21,7 +21,7 @@ const KNOWN_SECRETS: [&str; 5] = [
 ];
 
 /// Every broken rule.
-pub(crate) fn violations(config: &Config) -> Vec<Violation> {
+pub(super) fn violations(config: &Config) -> Vec<Violation> {
     let mut found = Found::default();
     timing(config, &mut found);
     sizes(config, &mut found);
@@ -35,7 +35,7 @@ pub(crate) fn violations(config: &Config) -> Vec<Violation> {
 }
 
 /// What is allowed and probably not meant.
-pub(crate) fn warnings(config: &Config) -> Vec<Violation> {
+pub(super) fn warnings(config: &Config) -> Vec<Violation> {
     let voters = config.cluster.members.0.len();
     let mut found = Found::default();
     if voters > 0 && voters.is_multiple_of(2) {
