@@ -81,6 +81,7 @@ fn state(model: &Model) -> Line<'_> {
     }];
     let (listed, total) = (model.snapshot.servers.len(), model.snapshot.servers_total);
     spans.push(match model.snapshot.has_all_servers() {
+        true if listed == 1 => ", 1 server".into(),
         true => format!(", {listed} servers").into(),
         false => format!(", the first {listed} of {total:.0} servers").into(),
     });

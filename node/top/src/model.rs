@@ -224,7 +224,11 @@ impl Model {
             Command::Down => self.step(|at| at.saturating_add(1)),
             Command::Slower => self.interval_seconds = (self.interval_seconds * 2.0).min(300.0),
             Command::Faster => self.interval_seconds = (self.interval_seconds / 2.0).max(1.0),
-            Command::Window => self.window = (self.window + 1) % WINDOWS.len(),
+            Command::Window if self.view == View::Statement => {}
+            Command::Window => {
+                self.window = (self.window + 1) % WINDOWS.len();
+                self.snapshot.statements.clear();
+            }
             Command::Open => self.open(),
             Command::Back => self.back(),
             Command::Sort => match self.view {

@@ -66,7 +66,7 @@ pub async fn run(
     Ok(outcome?)
 }
 
-/// The screen once, as text of so many columns and lines: for where there is no terminal.
+/// The screen once, as text of at most so many columns and lines: for where there is no terminal.
 ///
 /// # Errors
 /// [`TopError::Read`] and [`TopError::NoServer`].
@@ -76,7 +76,12 @@ pub async fn once(
     (columns, lines): (u16, u16),
 ) -> Result<String, TopError> {
     let (_, model) = begin(reader, options).await?;
-    Ok(crate::text::text(&model, columns, lines))
+    let text = crate::text::text(&model, columns, lines);
+    let mut lines: Vec<&str> = text.lines().collect();
+    // The line of keys.
+    lines.pop();
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+    Ok(lines.join("\n"))
 }
 
 /// The first round, and that of the server to begin with.

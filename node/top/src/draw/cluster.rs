@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 
 use super::{BAD, BOLD, CHOSEN, WARNING, first_shown, heads, number};
-use crate::figures::Server;
+use crate::figures::{Node, Server};
 use crate::model::{Model, Order};
 use crate::words::{age, bytes, count, one_line, or_dash};
 
@@ -31,36 +31,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn node_table(model: &Model) -> Table<'_> {
-    let rows = model.snapshot.cluster.nodes.iter().map(|node| {
-        let style = match (node.is_reachable, &node.role[..]) {
-            (false, _) => BAD,
-            (true, "leader") => BOLD,
-            (true, "recovering") => WARNING,
-            (true, _) => Style::new(),
-        };
-        let role = if node.is_reachable {
-            &node.role
-        } else {
-            "unreachable"
-        };
-        let mark = if node.http == model.snapshot.node {
-            "*"
-        } else {
-            " "
-        };
-        Row::new([
-            Cell::from(format!("n{:.0}{mark}", node.id)),
-            Cell::from(role),
-            number(format!("{:.0}", node.lag)),
-            number(bytes(node.backlog_bytes)),
-            number(format!("{:.0}", node.committed)),
-            number(format!("{:.0}", node.flushed)),
-            Cell::from(node.version.as_str()),
-            Cell::from(node.http.as_str()),
-        ])
-        .style(style)
-    });
-    let widths = [4, 11, 6, 9, 10, 10, 8].map(Constraint::Length);
+    let nodes = model.snapshot.cluster.nodes.iter();
+    let rows = nodes.map(|node| node_row(node, &model.snapshot.node));
+    let widths = [4, 11, 6, 9, 10, 10, 7].map(Constraint::Length);
     let widths = widths.into_iter().chain([Constraint::Min(12)]);
     let names = [
         "NODE",
@@ -73,6 +46,45 @@ fn node_table(model: &Model) -> Table<'_> {
         "ADDRESS",
     ];
     Table::new(rows, widths).header(heads(&names, 2..6, None))
+}
+
+/// A node; the one that is asked has a mark, and of one that nobody reaches no figure is known.
+fn node_row<'m>(node: &'m Node, asked: &str) -> Row<'m> {
+    let mark = if node.http == asked { "*" } else { " " };
+    let name = Cell::from(format!("n{:.0}{mark}", node.id));
+    let address = node.http.split_once("://");
+    let address = Cell::from(address.map_or(&node.http[..], |(_, address)| address));
+    if !node.is_reachable {
+        let none = || number("–".to_owned());
+        let role = Cell::from("unreachable");
+        let cells = [
+            name,
+            role,
+            none(),
+            none(),
+            none(),
+            none(),
+            Cell::from("–"),
+            address,
+        ];
+        return Row::new(cells).style(BAD);
+    }
+    let style = match &node.role[..] {
+        "leader" => BOLD,
+        "recovering" => WARNING,
+        _ => Style::new(),
+    };
+    Row::new([
+        name,
+        Cell::from(node.role.as_str()),
+        number(format!("{:.0}", node.lag)),
+        number(bytes(node.backlog_bytes)),
+        number(format!("{:.0}", node.committed)),
+        number(format!("{:.0}", node.flushed)),
+        Cell::from(node.version.as_str()),
+        address,
+    ])
+    .style(style)
 }
 
 fn draw_servers(model: &Model, frame: &mut Frame<'_>, area: Rect) {

@@ -19,7 +19,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let none = Figures::default();
     let figures = model.server.and_then(|id| model.snapshot.figures.get(&id));
     let figures = figures.unwrap_or(&none);
-    let mut lines = vec![name(model, figures), summary(figures)];
+    let mut lines = vec![name(model, figures)];
+    lines.extend(summary(figures));
     lines.extend(waits(figures));
     lines.push(Line::default());
     let height = u16::try_from(lines.len()).unwrap_or_default();
@@ -44,17 +45,21 @@ fn name<'m>(model: &Model, figures: &Figures) -> Line<'m> {
     Line::styled(one_line(&text), BOLD)
 }
 
-fn summary<'m>(figures: &Figures) -> Line<'m> {
+fn summary<'m>(figures: &Figures) -> [Line<'m>; 2] {
     let hit = or_dash(figures.hit_ratio, |ratio| format!("{:.1}%", ratio * 100.0));
-    Line::from(format!(
-        "{} tx/s   {} connections   {} active   {hit} from cache   lag {} ({:.0} standbys)   freeze age {}",
+    let load = format!(
+        "{} tx/s   {} connections   {} active   {hit} from cache",
         or_dash(figures.transactions, count),
         or_dash(figures.connections, count),
         or_dash(figures.active, count),
-        or_dash(figures.lag_seconds, |lag| format!("{lag:.2} s")),
+    );
+    let behind = format!(
+        "{:.0} standbys, lag {}   oldest freeze {} transactions ago",
         figures.standbys,
+        or_dash(figures.lag_seconds, |lag| format!("{lag:.2} s")),
         or_dash(figures.freeze_age, count),
-    ))
+    );
+    [Line::from(load), Line::from(behind)]
 }
 
 /// What active sessions wait for, as bars.
@@ -88,7 +93,7 @@ fn draw_statements(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let statements = &model.snapshot.statements;
     let (_, window) = model.window();
     if statements.is_empty() {
-        let text = format!("No statements in the last {window} (w: another window).");
+        let text = format!("No statements of the last {window} yet (w: another window).");
         return frame.render_widget(Paragraph::new(text), area);
     }
     let skip = first_shown(model.statement_row, area);
