@@ -24,7 +24,9 @@ import { Snapshots } from "./pages/snapshots";
 import { Tables } from "./pages/tables";
 import { Why } from "./pages/why";
 import { Link } from "./parts";
+import { leadsTo, OF_SERVER, PLACES, serverOf } from "./places";
 import { go, kept, match, place, withArgs } from "./router";
+import { Search } from "./search";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
@@ -52,38 +54,6 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/account", () => <Account />],
   ["/audit", () => <Audit />],
 ];
-
-const KEYS: [string, string, string][] = [
-  ["f", "Fleet", "/"],
-  ["l", "Alerts", "/alerts"],
-  ["c", "Cluster", "/cluster"],
-  ["o", "Collectors", "/collectors"],
-  ["p", "People", "/people"],
-  ["a", "Audit log", "/audit"],
-  ["m", "My tokens and password", "/account"],
-];
-
-/** Keys on a page of a server, after `g`. */
-const OF_SERVER: [string, string, string][] = [
-  ["s", "Overview of this server", ""],
-  ["w", "Why slow now", "/why"],
-  ["y", "Activity and locks", "/activity"],
-  ["q", "Queries", "/queries"],
-  ["u", "Unusual", "/unusual"],
-  ["d", "Advice", "/advice"],
-  ["t", "Tables and vacuum", "/tables"],
-  ["b", "Before and after", "/snapshots"],
-  ["r", "Replication", "/replication"],
-  ["x", "Logs", "/logs"],
-];
-
-/** Where a key leads to after `g`, if it does. */
-function leadsTo(key: string): string | null {
-  const server = place.value.path.match(/^\/servers\/[^/]+/)?.[0];
-  const own = server && OF_SERVER.find(([one]) => one === key);
-  if (own) return server + own[2];
-  return KEYS.find(([one]) => one === key)?.[2] ?? null;
-}
 
 function Login() {
   const [error, setError] = useState("");
@@ -123,26 +93,27 @@ function Help({ close }: { close: () => void }) {
     box.current?.focus();
     return () => before?.focus();
   }, []);
-  const isServer = place.value.path.startsWith("/servers/");
   return (
     <div class="over" onClick={close}>
       <section class="login" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={box}>
         <h1>Keys</h1>
         <dl>
           <dt>/</dt>
+          <dd>search everything</dd>
+          <dt>f</dt>
           <dd>filter the list</dd>
           <dt>?</dt>
           <dd>these keys</dd>
           <dt>Esc</dt>
           <dd>close, or clear the filter</dd>
-          {[...(isServer ? OF_SERVER : []), ...KEYS].map(([key, name]) => [<dt key={key}>g {key}</dt>, <dd>{name}</dd>])}
+          {[...(serverOf(place.value.path) ? OF_SERVER : []), ...PLACES].map(({ key, name }) => [<dt key={key}>g {key}</dt>, <dd>{name}</dd>])}
         </dl>
       </section>
     </div>
   );
 }
 
-/** Keys: `/`, `?`, Esc, and `g` with a letter. */
+/** Keys: `/`, `f`, `?`, Esc, and `g` with a letter. */
 function useKeys(setHelp: (open: boolean) => void) {
   useEffect(() => {
     let afterG = 0;
@@ -150,16 +121,18 @@ function useKeys(setHelp: (open: boolean) => void) {
       if (event.key === "Escape") setHelp(false);
       const target = event.target as HTMLElement;
       if (/INPUT|TEXTAREA|SELECT/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "/") {
+      const focus = (field: string) => {
         event.preventDefault();
-        document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
-      } else if (event.key === "?") setHelp(true);
-      else if (event.key === "g") afterG = Date.now();
-      else if (Date.now() - afterG < 1500) {
-        const found = leadsTo(event.key);
+        document.querySelector<HTMLInputElement>(field)?.focus();
+      };
+      if (Date.now() - afterG < 1500) {
+        const found = leadsTo(event.key, place.value.path);
         if (found) go(kept(found));
         afterG = 0;
-      }
+      } else if (event.key === "/") focus("header input[type=search]");
+      else if (event.key === "f") focus("main input[type=search]");
+      else if (event.key === "?") setHelp(true);
+      else if (event.key === "g") afterG = Date.now();
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
@@ -247,7 +220,7 @@ function App() {
           {user.value?.role === "admin" && tab("/people", "People")}
           {user.value?.role === "admin" && tab("/audit", "Audit")}
         </nav>
-        <span class="grow" />
+        {user.value ? <Search /> : <span class="grow" />}
         <Zone />
         <button type="button" aria-label="Keys" onClick={() => setHelp(true)}>?</button>
         {user.value && <Link href="/account" class={path === "/account" ? "here" : ""}>{user.value.username}</Link>}

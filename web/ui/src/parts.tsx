@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Loaded } from "./data";
+import type { Loaded, Part } from "./data";
 import { ago, clock, csv, full } from "./format";
 import { go, kept, place, withArgs } from "./router";
 
@@ -118,8 +118,23 @@ const ROW_PIXELS = 30;
 /** Rows before and after those in sight. */
 const AROUND = 8;
 
+interface TableProps<T> {
+  id: string;
+  rows: T[];
+  columns: Column<T>[];
+  empty: string;
+  /** How long the list is that these rows are a part of. */
+  total?: number;
+}
+
+/** How many rows are seen, of how many. */
+function seenOf(shown: number, rows: number, total: number): string {
+  const of = shown === rows ? (rows === 1 ? "1 row" : `${rows} rows`) : `${shown} of ${rows} rows`;
+  return total > rows ? `${of} of this part; the list has ${total}` : of;
+}
+
 /** A table that sorts, filters, and copies itself as CSV. The address holds order and filter. */
-export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; columns: Column<T>[]; empty: string }) {
+export function Table<T>({ id, rows, columns, empty, total = rows.length }: TableProps<T>) {
   const args = place.value.args;
   const [sort, filter] = [args.get(`${id}.sort`) ?? "", args.get(`${id}.filter`) ?? ""];
   const box = useRef<HTMLDivElement>(null);
@@ -158,7 +173,7 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
         <input
           type="search"
           aria-label="Filter"
-          placeholder="Filter (/)"
+          placeholder="Filter (f)"
           value={filter}
           onKeyDown={(event) => {
             if (event.key !== "Escape") return;
@@ -167,7 +182,7 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
           }}
           onInput={(event) => go(withArgs({ [`${id}.filter`]: event.currentTarget.value || null }), true)}
         />
-        <span class="muted">{shown.length === 1 ? "1 row" : `${shown.length} rows`}</span>
+        <span class="muted">{seenOf(shown.length, rows.length, total)}</span>
         <Copy text={text} name="Copy CSV" />
       </div>
       <div
@@ -216,6 +231,39 @@ export function Table<T>({ id, rows, columns, empty }: { id: string; rows: T[]; 
       </div>
       {filter && shown.length === 0 && <p class="empty">No row has {JSON.stringify(filter)} in it: clear the filter to see all {rows.length}.</p>}
     </div>
+  );
+}
+
+/** Which part of a list the address names, from 1. */
+export const partOf = (id: string): number => Math.max(1, Math.floor(Number(place.value.args.get(`${id}.page`))) || 1);
+
+/** Which part of a list is shown, and the way to the others; nothing if the list has one. */
+export function Pager({ id, of }: { id: string; of: Part<unknown> }) {
+  const { data, total, page, size } = of;
+  if (page === 1 && total <= data.length) return null;
+  const to = (page: number) => go(withArgs({ [`${id}.page`]: page > 1 ? String(page) : null }));
+  const first = (page - 1) * size;
+  return (
+    <nav class="tools apart" aria-label="Parts of the list">
+      <button type="button" disabled={page === 1} onClick={() => to(page - 1)}>Previous</button>
+      <span class="muted">{data.length > 0 ? `${first + 1} to ${first + data.length} of ${total}` : `The list ends before: it has ${total}.`}</span>
+      <button type="button" disabled={page * size >= total} onClick={() => to(page + 1)}>Next</button>
+      {page > 2 && <button type="button" onClick={() => to(1)}>First</button>}
+    </nav>
+  );
+}
+
+/** A part of a list as a table, and the way to the others. */
+export function Listed<T extends { id: unknown }>({ id, of, columns, empty }: { id: string; of: Loaded<Part<T>>; columns: Column<T>[]; empty: string }) {
+  return (
+    <Show of={of}>
+      {(part) => (
+        <>
+          {(part.data.length > 0 || part.total === 0) && <Table id={id} rows={part.data} columns={columns} empty={empty} total={part.total} />}
+          <Pager id={id} of={part} />
+        </>
+      )}
+    </Show>
   );
 }
 

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
-import { ago, count } from "../format";
-import { Link, Show, Status, Sure, Table, useChange, type Column } from "../parts";
-import { place } from "../router";
+import { useData, useList } from "../data";
+import { ago, clock, count } from "../format";
+import { Link, Listed, Pager, partOf, Show, Status, Sure, Table, useChange, type Column } from "../parts";
+import { go, place, withArgs } from "../router";
 
 export interface Alert {
   id: number;
@@ -85,6 +85,7 @@ function Card({ alert }: { alert: Alert }) {
       {alert.annotations.first_step && <pre class="sql">{alert.annotations.first_step}</pre>}
       <p class="muted">
         {alert.state === "pending" ? "not yet for long enough, seen" : "began"} {ago(alert.fired_at ?? alert.created_at)}
+        {alert.resolved_at && ` · over since ${clock(alert.resolved_at)} (${alert.resolved_reason})`}
         {alert.is_flapping && " · flapping"}
         {alert.quiet === "silenced" && " · silenced"}
         {alert.quiet === "hidden" && " · said by another alert"}
@@ -102,43 +103,84 @@ function Card({ alert }: { alert: Alert }) {
           <span class="muted">{one.by}, {ago(one.at)}:</span> {one.text}
         </p>
       ))}
-      {may() && <Actions alert={alert} />}
+      {may() && !alert.resolved_at && <Actions alert={alert} />}
     </article>
   );
 }
 
 const HISTORY: Column<Alert>[] = [
   { name: "Severity", value: (row) => row.severity, show: (row) => <Status of={row.severity} /> },
-  { name: "Alert", value: (row) => row.name, show: (row) => row.name },
+  { name: "Alert", value: (row) => row.name, show: (row) => <Link href={`/alerts?alert=${row.id}`}>{row.name}</Link> },
   { name: "Server", value: (row) => row.labels.server, show: (row) => row.labels.server ?? "–" },
   { name: "Began", value: (row) => row.fired_at, show: (row) => ago(row.fired_at) },
   { name: "Ended", value: (row) => row.resolved_at, show: (row) => `${ago(row.resolved_at)} (${row.resolved_reason})` },
   { name: "What", value: (row) => row.message, show: (row) => row.message },
 ];
 
-export function Alerts() {
-  const open = useData<{ data: Alert[]; total: number }>("/api/v1/alerts?state=open&page_size=100", 5);
-  const over = useData<{ data: Alert[] }>("/api/v1/alerts?state=resolved&page_size=100", 30);
+/** One alert, open or over: where a search or a link leads to. */
+function One({ id }: { id: string }) {
+  const found = useData<Alert>(`/api/v1/alerts/${encodeURIComponent(id)}`, 5);
+  return (
+    <>
+      <Tabs />
+      <h1>Alert {id}</h1>
+      <Show of={found}>{(alert) => <Card alert={alert} />}</Show>
+      <p><Link href="/alerts">All alerts</Link></p>
+    </>
+  );
+}
+
+/** Which alerts are shown: of a severity, and of the server or the rule that a link names. */
+function Choice() {
+  const { args } = place.value;
+  return (
+    <div class="tools">
+      <select aria-label="Severity" value={args.get("severity") ?? ""} onChange={(event) => go(withArgs({ severity: event.currentTarget.value || null, "open.page": null, "over.page": null }))}>
+        <option value="">all severities</option>
+        {["critical", "warning", "info"].map((one) => <option key={one}>{one}</option>)}
+      </select>
+      {["server", "rule"].map((name) => args.get(name) && (
+        <span key={name}>
+          of the {name} <b>{args.get(name)}</b> <button type="button" onClick={() => go(withArgs({ [name]: null, "open.page": null, "over.page": null }))}>of all</button>
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function All() {
+  const { args } = place.value;
+  const chosen = ["severity", "server", "rule"].filter((name) => args.get(name));
+  const filter = chosen.map((name) => `&${name}=${encodeURIComponent(args.get(name) ?? "")}`).join("");
+  const open = useList<Alert>(`/api/v1/alerts?state=open${filter}`, partOf("open"), { seconds: 5 });
+  const over = useList<Alert>(`/api/v1/alerts?state=resolved${filter}`, partOf("over"), { seconds: 30 });
   return (
     <>
       <Tabs />
       <h1>Alerts</h1>
+      <Choice />
       <Show of={open}>
-        {({ data, total }) => {
-          const shown = data.filter((alert) => !isWatchdog(alert));
+        {(part) => {
+          const shown = part.data.filter((alert) => !isWatchdog(alert));
+          const isNone = shown.length === 0 && part.total === part.data.length;
           return (
             <>
-              {shown.length === 0 && <p class="empty">Nothing is wrong: every rule was looked at, and none fires.</p>}
+              {isNone && <p class="empty">{chosen.length > 0 ? "None of these is open." : "Nothing is wrong: every rule was looked at, and none fires."}</p>}
               {shown.map((alert) => <Card key={alert.id} alert={alert} />)}
-              {total > data.length && <p class="muted">{count(total - data.length)} more are not shown.</p>}
+              <Pager id="open" of={part} />
             </>
           );
         }}
       </Show>
       <h2>Over</h2>
-      <Show of={over}>{({ data }) => <Table id="over" rows={data} columns={HISTORY} empty="None yet." />}</Show>
+      <Listed id="over" of={over} columns={HISTORY} empty={chosen.length > 0 ? "None of these." : "None yet."} />
     </>
   );
+}
+
+export function Alerts() {
+  const only = place.value.args.get("alert");
+  return only ? <One id={only} /> : <All />;
 }
 
 interface Rule {

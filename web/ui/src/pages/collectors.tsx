@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
+import { MANY, useData, useList } from "../data";
 import { ago, count, full } from "../format";
-import { Link, Once, Show, Status, Sure, Table, useChange, type Column } from "../parts";
+import { Link, Listed, Once, partOf, Show, Status, Sure, useChange, type Column } from "../parts";
 import { go, kept } from "../router";
 import { Configuration, ofCollector, ofGroup } from "./configuration";
 
@@ -84,7 +84,7 @@ function Connect() {
 }
 
 function Secrets() {
-  const found = useData<{ data: Secret[] }>("/api/v1/registration-secrets?page_size=100", 15);
+  const found = useList<Secret>("/api/v1/registration-secrets", partOf("secrets"), { seconds: 15 });
   const [error, change] = useChange();
   const columns: Column<Secret>[] = [
     { name: "Secret", value: (row) => row.name, show: (row) => row.name },
@@ -103,13 +103,13 @@ function Secrets() {
     <>
       <h2>Registration secrets</h2>
       {error && <p class="error" role="alert">{error}</p>}
-      <Show of={found}>{({ data }) => <Table id="secrets" rows={data} columns={columns} empty="None. A collector needs one to register; make it above." />}</Show>
+      <Listed id="secrets" of={found} columns={columns} empty="None. A collector needs one to register; make it above." />
     </>
   );
 }
 
 export function Collectors() {
-  const found = useData<{ data: Collector[]; total: number }>("/api/v1/collectors?page_size=100", 5);
+  const found = useList<Collector>("/api/v1/collectors", partOf("collectors"), { seconds: 5, pages: MANY });
   const groups = useData<{ data: { name?: string; group?: string }[] }>("/api/v1/config-groups", 30);
   const [group, setGroup] = useState("");
   const isAdmin = user.value?.role === "admin";
@@ -117,14 +117,7 @@ export function Collectors() {
   return (
     <>
       <h1>Collectors</h1>
-      <Show of={found}>
-        {({ data, total }) => (
-          <>
-            <Table id="collectors" rows={data} columns={COLLECTORS} empty="No collector yet: make a registration secret below, and run the command it shows on the database's host." />
-            {total > data.length && <p class="muted">The first {data.length} of {total} by name.</p>}
-          </>
-        )}
-      </Show>
+      <Listed id="collectors" of={found} columns={COLLECTORS} empty="No collector yet: make a registration secret below, and run the command it shows on the database's host." />
       {isAdmin && <Connect />}
       {isAdmin && <Secrets />}
       <h2>Configuration by group</h2>

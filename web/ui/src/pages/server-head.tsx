@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { useData } from "../data";
 import { ago } from "../format";
 import { Link, Ranges, Show, Status } from "../parts";
+import { OF_SERVER } from "../places";
 import { place } from "../router";
 import { serverZone } from "../zone";
 import { type Alert, isWatchdog } from "./alerts";
@@ -11,19 +12,6 @@ import type { ServerRow } from "./fleet";
 export interface ServerDetail extends ServerRow {
   instances: { postmaster_start_time?: string; databases: { name: string; size_bytes?: number; connections?: number }[] }[];
 }
-
-const TABS: [string, string][] = [
-  ["", "Overview"],
-  ["/why", "Why slow now"],
-  ["/activity", "Activity and locks"],
-  ["/queries", "Queries"],
-  ["/snapshots", "Before and after"],
-  ["/unusual", "Unusual"],
-  ["/advice", "Advice"],
-  ["/tables", "Tables and vacuum"],
-  ["/replication", "Replication"],
-  ["/logs", "Logs"],
-];
 
 /** What fires on a server, the worst first. */
 function Firing({ server }: { server: string }) {
@@ -34,7 +22,7 @@ function Firing({ server }: { server: string }) {
     <>
       {shown.map((alert) => (
         <p key={alert.id} class={`firing ${alert.severity}`}>
-          <Status of={alert.severity} /> <Link href="/alerts">{alert.name}</Link>: {alert.message}
+          <Status of={alert.severity} /> <Link href={`/alerts?alert=${alert.id}`}>{alert.name}</Link>: {alert.message}
         </p>
       ))}
     </>
@@ -68,9 +56,10 @@ export function ServerHead({ id, children }: { id: string; children: (server: Se
             <Ranges />
           </div>
           <nav class="tabs" aria-label="Of this server">
-            {TABS.map(([path, name]) => {
+            {OF_SERVER.map(({ path, name }) => {
               const href = `/servers/${id}${path}`;
-              return <Link key={path} href={href + args} class={place.value.path === href ? "here" : ""}>{name}</Link>;
+              const isHere = place.value.path === href || (path !== "" && place.value.path.startsWith(`${href}/`));
+              return <Link key={path} href={href + args} class={isHere ? "here" : ""}>{name}</Link>;
             })}
           </nav>
           <Firing server={found.name} />

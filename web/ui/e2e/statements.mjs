@@ -1,0 +1,150 @@
+// Statements: their plans, their figures beside those of another time, and what became of them.
+import { busiest, fresh, login, problems, shot, watch } from "./harness.mjs";
+
+/** A plan of a statement, as a collector sends it: one bad estimate, and a scan that keeps little. */
+async function sendPlan(page, hash) {
+  const scan = {
+    "Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "orders", Alias: "orders", Filter: "(customer_id = $1)", "Startup Cost": 0, "Total Cost": 3500,
+    "Plan Rows": 10, "Plan Width": 8, "Actual Startup Time": 0.1, "Actual Total Time": 90, "Actual Rows": 2000, "Actual Loops": 1, "Rows Removed by Filter": 198000,
+    "Shared Hit Blocks": 100, "Shared Read Blocks": 1567,
+  };
+  const sort = {
+    "Node Type": "Sort", "Sort Key": ["created_at DESC"], "Startup Cost": 3600, "Total Cost": 3610, "Plan Rows": 10, "Plan Width": 8, "Actual Startup Time": 100, "Actual Total Time": 100,
+    "Actual Rows": 2000, "Actual Loops": 1, "Shared Hit Blocks": 100, "Shared Read Blocks": 1567, Plans: [scan],
+  };
+  const status = await page.evaluate(async ([hash, plan]) => {
+    const all = await (await fetch("/api/v1/collectors")).json();
+    const token = document.cookie.match(/csrf_token=([^;]*)/)[1];
+    const body = JSON.stringify({ collector_id: all.data[0].id, query_hash: 0, plan_json: plan }).replace('"query_hash":0', `"query_hash":${hash}`);
+    const answer = await fetch("/api/v1/internal/explain-plans", { method: "POST", body, headers: { "Content-Type": "application/json", "X-CSRF-Token": token } });
+    // What is accepted is on a quorum; a moment later it is in the store.
+    for (let tries = 0; tries < 50; tries++) {
+      const { count } = await (await fetch(`/api/v1/queries/${hash}/explain/history`)).json();
+      if (count > 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return answer.status;
+  }, [hash, { Plan: sort, "Execution Time": 100 }]);
+  if (status !== 201) problems.push(`a plan was answered ${status}`);
+}
+
+/** The tree of a statement's plan: shares, what is off, findings at their node, the text to copy. */
+export async function planTree(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base);
+  await page.goto(base);
+  await login(page, admin);
+  const hash = await busiest(page);
+  await sendPlan(page, hash);
+  await page.goto(`${base}/servers/1/queries/${hash}`);
+  const tree = page.locator(".plan").first();
+  await tree.getByText("Seq Scan on orders").first().waitFor({ timeout: 20_000 });
+  const line = tree.locator("tr", { hasText: "Seq Scan on orders" });
+  for (const text of ["90.0 %", "200 × more", "seq scan selective", "198,000 rows thrown away"]) {
+    if (!(await line.textContent()).includes(text)) problems.push(`the plan's node does not say ${text}`);
+  }
+  await tree.getByText("Copy plan").click();
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  if (copied.Plan["Node Type"] !== "Sort") problems.push("the copied plan is another one");
+  await context.close();
+}
+
+/** What another time had: the same figures, with half of the calls, as they stand a day later. */
+async function yesterday(page) {
+  await page.route(/\/queries\/.*(from|start_time)=/, async (route) => {
+    const url = new URL(route.request().url());
+    const from = Date.parse(url.searchParams.get("from"));
+    if (Date.now() - from < 20 * 3_600_000) return route.continue();
+    for (const name of ["from", "to"]) url.searchParams.set(name, new Date(Date.parse(url.searchParams.get(name)) + 86_400_000).toISOString());
+    const answer = await route.fetch({ url: url.href });
+    const text = (await answer.text()).replace(/"calls":(\d+)/g, (_, calls) => `"calls":${Number(calls) / 2}`);
+    await route.fulfill({ response: answer, body: text.replace(/"time":"([^"]*)"/g, (_, time) => `"time":"${new Date(Date.parse(time) - 86_400_000).toISOString()}"`) });
+  });
+}
+
+/** Compare with a day before, in the list and in the charts; zones; the values of a chart as a table. */
+export async function comparing(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext({ timezoneId: "Asia/Kolkata" });
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base);
+  await page.goto(base);
+  await login(page, admin);
+  const hash = await busiest(page);
+  await yesterday(page);
+  await page.goto(`${base}/servers/1/queries`);
+  await page.getByLabel("Compare with").selectOption("day");
+  await page.waitForURL(/compare=day/);
+  await page.getByRole("columnheader", { name: "Δ calls" }).waitFor();
+  await page.locator("td", { hasText: "+ 100 %" }).first().waitFor();
+  await page.locator(`a[href*="/queries/${hash}"]`).first().click();
+  await page.waitForURL(/queries\/.*compare=day/);
+  await page.getByText("a day before (+ 100 %)").first().waitFor();
+  await page.getByText("calls, a day before").waitFor();
+  await page.screenshot({ path: shot("query-compared"), fullPage: true });
+  // A range that is dragged stands in the address, and Back restores what was.
+  const before = page.url();
+  const chart = await page.locator(".u-over").first().boundingBox();
+  await page.mouse.move(chart.x + chart.width * 0.3, chart.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(chart.x + chart.width * 0.6, chart.y + 40, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForURL(/from=.*to=/);
+  const args = new URL(page.url()).searchParams;
+  const minutes = (Date.parse(args.get("to")) - Date.parse(args.get("from"))) / 60_000;
+  if (Math.abs(minutes - 18) > 1) problems.push(`three tenths of an hour became ${minutes} min`);
+  await page.goBack();
+  if (page.url() !== before) problems.push(`Back leads to ${page.url()}`);
+  await page.getByText(/calls.* a day before \(/).first().waitFor();
+  // The zone goes along to every place, and its times are those of the zone.
+  const newest = async () => {
+    await page.getByRole("button", { name: "Table" }).first().click();
+    const text = await page.locator(".values td").first().textContent();
+    await page.getByRole("button", { name: "Table" }).first().click();
+    return text;
+  };
+  const local = await newest();
+  await page.getByLabel("Time zone").selectOption("utc");
+  await page.waitForURL(/zone=utc/);
+  const utc = await newest();
+  const apart = Date.parse(`${local.replace(" ", "T")}Z`) - Date.parse(`${utc.replace(" ", "T")}Z`);
+  if (Math.abs(apart - 5.5 * 3_600_000) > 120_000) problems.push(`Kolkata and UTC are ${apart} ms apart: ${local}, ${utc}`);
+  await page.getByRole("link", { name: "Logs" }).click();
+  if (!page.url().includes("zone=utc")) problems.push(`the zone is lost at ${page.url()}`);
+  await context.close();
+}
+
+/** Two named windows of time, and what became of the statements between them. */
+export async function snapshots(browser, { nodes, admin }) {
+  const base = nodes[0].http;
+  const context = await browser.newContext();
+  await fresh(context);
+  const page = await context.newPage();
+  watch(page, base);
+  await page.goto(`${base}/servers/1/snapshots`);
+  await login(page, admin);
+  await busiest(page);
+  for (const name of ["before 4.2", "after 4.2"]) {
+    await page.getByRole("textbox", { name: "Name" }).fill(name);
+    await page.getByRole("button", { name: "Take it" }).click();
+    await page.locator("tbody tr", { hasText: name }).waitFor();
+  }
+  await page.locator("tbody tr", { hasText: "before 4.2" }).getByRole("button", { name: "before" }).click();
+  await page.locator("tbody tr", { hasText: "after 4.2" }).getByRole("button", { name: "after" }).click();
+  await page.getByText("too few calls to tell").waitFor();
+  const told = await page.evaluate(async () => {
+    const args = new URLSearchParams(location.search);
+    const all = await (await fetch("/api/v1/collectors")).json();
+    return (await fetch(`/api/v1/queries/comparison?before_snapshot=${args.get("before")}&after_snapshot=${args.get("after")}&collector_id=${all.data[0].id}&limit=100`)).json();
+  });
+  const shown = await page.locator(".cards .card b").allTextContents();
+  const want = ["degraded", "improved", "unchanged", "inconclusive", "not_comparable", "new", "gone"].map((name) => String(told[`${name}_count`]));
+  if (shown.join() !== want.join()) problems.push(`the comparison shows ${shown}, the node tells ${want}`);
+  if (want.every((count) => count === "0")) problems.push("the comparison has no statement");
+  await page.screenshot({ path: shot("comparison"), fullPage: true });
+  await context.close();
+}
