@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 import { administration } from "./administration.mjs";
 import { accessible, busiest, demo, fresh, login, problems, program, shot, watch } from "./harness.mjs";
 import { longLists, parts, searching } from "./lists.mjs";
-import { comparing, planTree, snapshots } from "./statements.mjs";
+import { comparing, planTree, seen, snapshots } from "./statements.mjs";
 
 async function everyPage(browser, { nodes, admin }, scheme) {
   const base = nodes[0].http;
@@ -146,7 +146,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ planTree, comparing, longLists, stale, snapshots, administration, everyPage: both, parts, searching, interactions })) {
+  for (const [name, run] of Object.entries({ planTree, comparing, seen, longLists, stale, snapshots, administration, everyPage: both, parts, searching, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {

@@ -1,5 +1,5 @@
 // Statements: their plans, their figures beside those of another time, and what became of them.
-import { busiest, fresh, login, problems, shot, watch } from "./harness.mjs";
+import { ask, busiest, enter, fresh, login, problems, register, shot, watch } from "./harness.mjs";
 
 /** A plan of a statement, as a collector sends it: one bad estimate, and a scan that keeps little. */
 async function sendPlan(page, hash) {
@@ -52,36 +52,63 @@ export async function planTree(browser, { nodes, admin }) {
   await context.close();
 }
 
-/** What another time had: the same figures, with half of the calls, as they stand a day later. */
-async function yesterday(page) {
-  await page.route(/\/queries\/.*(from|start_time)=/, async (route) => {
-    const url = new URL(route.request().url());
-    const from = Date.parse(url.searchParams.get("from"));
-    if (Date.now() - from < 20 * 3_600_000) return route.continue();
-    for (const name of ["from", "to"]) url.searchParams.set(name, new Date(Date.parse(url.searchParams.get(name)) + 86_400_000).toISOString());
-    const answer = await route.fetch({ url: url.href });
-    const text = (await answer.text()).replace(/"calls":(\d+)/g, (_, calls) => `"calls":${Number(calls) / 2}`);
-    await route.fulfill({ response: answer, body: text.replace(/"time":"([^"]*)"/g, (_, time) => `"time":"${new Date(Date.parse(time) - 86_400_000).toISOString()}"`) });
-  });
+/** Counters of a statement, as pg_stat_statements has them. */
+function counters(hash, text, calls) {
+  const nothing = ["shared_blks_dirtied", "shared_blks_written", "local_blks_hit", "local_blks_read", "local_blks_dirtied", "local_blks_written", "temp_blks_read", "temp_blks_written", "blk_read_time", "blk_write_time", "wal_records", "wal_fpi", "wal_bytes"];
+  return {
+    hash, text, calls, rows: calls, total_time: calls * 2.5, mean_time: 2.5, min_time: 1, max_time: 9, stddev_time: 1, shared_blks_hit: calls * 9, shared_blks_read: calls,
+    ...Object.fromEntries(nothing.map((name) => [name, 0])),
+  };
+}
+
+const [OLD, STEADY, NEW] = [910_000_001, 910_000_002, 910_000_003];
+const [MINUTE, DAY] = [60_000, 86_400_000];
+
+/**
+ * A server that was watched yesterday and is watched today, at the same minutes: one statement runs
+ * twice as often today, one has ended, and one began 20 minutes ago. Returns the server's number.
+ */
+async function watchedSinceYesterday(page, cluster, name) {
+  const { collector_id, token } = await register(cluster, name);
+  const now = Math.floor(Date.now() / MINUTE) * MINUTE;
+  const metrics = [];
+  let steady = 0;
+  const sample = (at, queries) => metrics.push({ type: "pg_query_stats", timestamp: new Date(at).toISOString(), database: "shop", queries });
+  // A collector's clock may go ahead a little: so the last hour is full for as long as this takes.
+  for (let minute = -62; minute <= 4; minute++) {
+    steady += 30;
+    sample(now - DAY + minute * MINUTE, [counters(STEADY, "SELECT steady FROM history", steady), counters(OLD, "SELECT ended FROM history", 1000 + minute)]);
+  }
+  for (let minute = -62; minute <= 4; minute++) {
+    // Between the days nothing ran.
+    if (minute > -62) steady += 60;
+    const began = minute >= -20 ? [counters(NEW, "SELECT new FROM history", 10 * (minute + 21))] : [];
+    sample(now + minute * MINUTE, [counters(STEADY, "SELECT steady FROM history", steady), ...began]);
+  }
+  const body = JSON.stringify({ collector_id, hostname: `${name}.example.org`, timestamp: new Date().toISOString(), version: "3.0.0", metrics });
+  const answer = await fetch(`${cluster.nodes[0].http}/api/v1/metrics/push`, { method: "POST", body, headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` } });
+  if (!answer.ok) throw new Error(`samples of yesterday were answered ${answer.status}`);
+  const { body: told } = await ask(page, "GET", `/api/v1/collectors/${collector_id}`);
+  for (let tries = 0; tries < 50; tries++) {
+    const { body: found } = await ask(page, "GET", `/api/v1/queries/${NEW}/timeline`);
+    if (found.data?.length > 0) break;
+    await page.waitForTimeout(100);
+  }
+  return { server: told.server_id, began: now - 20 * MINUTE, ended: now - DAY + 4 * MINUTE };
 }
 
 /** Compare with a day before, in the list and in the charts; zones; the values of a chart as a table. */
-export async function comparing(browser, { nodes, admin }) {
-  const base = nodes[0].http;
-  const context = await browser.newContext({ timezoneId: "Asia/Kolkata" });
-  await fresh(context);
-  const page = await context.newPage();
-  watch(page, base);
-  await page.goto(base);
-  await login(page, admin);
-  const hash = await busiest(page);
-  await yesterday(page);
-  await page.goto(`${base}/servers/1/queries`);
+export async function comparing(browser, cluster) {
+  const page = await enter(browser, cluster, "/", { timezoneId: "Asia/Kolkata" });
+  const base = cluster.nodes[0].http;
+  const { server } = await watchedSinceYesterday(page, cluster, "zz-compared");
+  await page.goto(`${base}/servers/${server}/queries`);
   await page.getByLabel("Compare with").selectOption("day");
   await page.waitForURL(/compare=day/);
-  await page.getByRole("columnheader", { name: "Δ calls" }).waitFor();
-  await page.locator("td", { hasText: "+ 100 %" }).first().waitFor();
-  await page.locator(`a[href*="/queries/${hash}"]`).first().click();
+  const row = (text) => page.locator("tbody tr", { hasText: text });
+  await row("SELECT steady").locator("td", { hasText: "+ 100 %" }).first().waitFor();
+  await row("SELECT new").locator("td", { hasText: "new" }).first().waitFor();
+  await row("SELECT steady").getByRole("link").click();
   await page.waitForURL(/queries\/.*compare=day/);
   await page.getByText("a day before (+ 100 %)").first().waitFor();
   await page.getByText("calls, a day before").waitFor();
@@ -115,7 +142,26 @@ export async function comparing(browser, { nodes, admin }) {
   if (Math.abs(apart - 5.5 * 3_600_000) > 120_000) problems.push(`Kolkata and UTC are ${apart} ms apart: ${local}, ${utc}`);
   await page.getByRole("link", { name: "Logs" }).click();
   if (!page.url().includes("zone=utc")) problems.push(`the zone is lost at ${page.url()}`);
-  await context.close();
+  await page.context().close();
+}
+
+/** Since when a statement is known, and the way back to where it was seen last. */
+export async function seen(browser, cluster) {
+  const page = await enter(browser, cluster, "/");
+  const base = cluster.nodes[0].http;
+  const { server, began, ended } = await watchedSinceYesterday(page, cluster, "zz-seen");
+  const text = (at) => new Date(at).toISOString().replace("T", " ").slice(0, 19);
+  const open = (hash) => page.goto(`${base}/servers/${server}/queries/${hash}?zone=utc`);
+  await open(NEW);
+  await page.getByText(`first seen ${text(began)}, `).waitFor();
+  await open(STEADY);
+  await page.getByText("seen as far back as samples are kept").waitFor();
+  await open(OLD);
+  await page.getByText(`It was last seen ${text(ended)}.`).waitFor();
+  await page.getByRole("button", { name: "Look there" }).click();
+  await page.waitForURL(/from=.*to=/);
+  await page.getByText("SELECT ended FROM history").waitFor();
+  await page.context().close();
 }
 
 /** Two named windows of time, and what became of the statements between them. */

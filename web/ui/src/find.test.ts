@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { readPart } from "./data";
 import { around, has, pagesOf, shownOf } from "./find";
+import { firstSeen } from "./seen";
 import { leadsTo, OF_SERVER, PLACES } from "./places";
 
 test("every word has to be there, whatever the case and in whichever part", () => {
@@ -54,4 +55,19 @@ test("a part of a list is put together from answers, and what moved meanwhile is
   const second = await readPart<{ id: number }>("/list", 2, 2, ask);
   expect([second.data.length, second.page, second.size]).toEqual([51, 2, 200]);
   expect(asked.slice(3)).toEqual(["/list?page=3&page_size=100"]);
+});
+
+test("the oldest point of a statement is found, whenever it began, with few questions", async () => {
+  const [minute, now] = [60_000, 40 * 86_400_000];
+  for (const age of [30 * 1440, 12 * 1440 + 7, 61, 3, 0]) {
+    // A sample a minute since then, but for a gap of a day.
+    const all = Array.from({ length: age + 1 }, (_, n) => now - (age - n) * minute).filter((at) => now - at < 86_400_000 || now - at > 2 * 86_400_000);
+    let asked = 0;
+    const points = async (from: number, to: number, limit: number) => {
+      asked++;
+      return all.filter((at) => at >= from && at < to).slice(-limit);
+    };
+    expect(await firstSeen(points, now - 30 * 86_400_000, now, now), `${age} min`).toBe(all[0]);
+    expect(asked, `${age} min`).toBeLessThanOrEqual(14);
+  }
 });
