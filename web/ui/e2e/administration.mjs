@@ -1,5 +1,5 @@
 // What an admin does.
-import { fresh, login, problems, shot, watch } from "./harness.mjs";
+import { ask, enter, fresh, login, problems, register, shot, watch } from "./harness.mjs";
 
 /** What an admin does: configuration with versions, people, tokens, secrets, a mail channel, a window. */
 export async function administration(browser, { nodes, admin }) {
@@ -118,4 +118,79 @@ export async function administration(browser, { nodes, admin }) {
   await page.goto(`${base}/audit?action=user.create`);
   await page.locator("tbody tr", { hasText: "erika" }).waitFor();
   await context.close();
+}
+
+/** A person changes the password: a wrong one is refused, and other sessions end. */
+export async function password(browser, cluster) {
+  const base = cluster.nodes[0].http;
+  const page = await enter(browser, cluster, "/people");
+  const { body: made } = await ask(page, "POST", "/api/v1/users", { username: "otto", email: "otto@example.org", role: "user" });
+  const otto = (password) => ({ nodes: cluster.nodes, admin: { username: "otto", password } });
+  const first = made.temporary_password;
+  const other = await enter(browser, otto(first), "/cluster");
+  await other.getByText("all nodes answer").waitFor();
+  const own = await enter(browser, otto(first), "/account", {}, /status of (400|401|403)/);
+  const change = async (current, next) => {
+    await own.getByLabel("Current password").fill(current);
+    await own.getByLabel("New password").fill(next);
+    await own.getByRole("button", { name: "Change it" }).click();
+  };
+  const form = own.getByRole("form", { name: "Password" });
+  await change("not this one", "a good long passphrase 7");
+  await form.getByRole("alert").waitFor();
+  await change(first, "a good long passphrase 7");
+  await form.getByText("Changed. All other sessions have ended.").waitFor();
+  if (await form.getByRole("alert").count()) problems.push("a fault stays after the password was changed");
+  // This session goes on, the other one has ended.
+  await own.goto(`${base}/cluster`);
+  await own.getByText("all nodes answer").waitFor();
+  await other.locator("form.login").waitFor({ timeout: 15_000 });
+  await other.fill("input[name=username]", "otto");
+  await other.fill("input[name=password]", first);
+  await other.keyboard.press("Enter");
+  await other.getByText("Invalid credentials").waitFor();
+  await login(other, otto("a good long passphrase 7").admin);
+  await other.getByText("all nodes answer").waitFor();
+  await ask(page, "DELETE", `/api/v1/users/${made.id}`);
+  for (const one of [page, own, other]) await one.context().close();
+}
+
+/** Forgetting a collector: asked for once more, and then its token is good for nothing. */
+export async function forgetting(browser, cluster) {
+  const base = cluster.nodes[0].http;
+  const { collector_id, token } = await register(cluster, "zz-forgotten");
+  // The demo takes pushes without a token, so that a new token is asked for.
+  const renew = async () => (await fetch(`${base}/api/v1/collectors/refresh-token`, { method: "POST", headers: { Authorization: `Bearer ${token}` } })).status;
+  if ((await renew()) !== 200) problems.push(`a collector that was registered gets no new token: ${await renew()}`);
+  const page = await enter(browser, cluster, `/collectors/${collector_id}`);
+  const forget = page.getByRole("button", { name: "Forget this collector" });
+  await forget.click();
+  const question = page.getByRole("group", { name: /Forget it\?/ });
+  await question.getByRole("button", { name: "No" }).click();
+  await question.waitFor({ state: "detached" });
+  if ((await renew()) !== 200) problems.push("a collector is forgotten though somebody said no");
+  await forget.click();
+  await question.getByRole("button", { name: "Forget this collector" }).click();
+  await page.waitForURL(`${base}/collectors`);
+  await page.getByRole("columnheader", { name: "Collector" }).waitFor();
+  const row = page.locator("tbody tr", { hasText: "zz-forgotten" });
+  await row.first().waitFor({ state: "detached" });
+  if ((await renew()) !== 401) problems.push(`the token of a forgotten collector was answered ${await renew()}`);
+  await page.goto(`${base}/audit?target=${collector_id}`);
+  await page.locator("tbody tr", { hasText: "collector.delete" }).waitFor();
+  await page.context().close();
+}
+
+/** A job of the leader is run at once, and the list tells it. */
+export async function jobs(browser, cluster) {
+  const page = await enter(browser, cluster, "/cluster");
+  const row = page.locator("tbody tr", { hasText: "patterns" });
+  const before = await ask(page, "GET", "/api/v1/jobs");
+  await row.getByRole("button", { name: "Run now" }).click();
+  await page.getByText(/patterns.* is done\./).waitFor({ timeout: 20_000 });
+  await row.getByText(/\b\d s ago/).waitFor();
+  const after = await ask(page, "GET", "/api/v1/jobs");
+  const run = ({ body }) => body.jobs.find((one) => one.name.includes("patterns")).last_run;
+  if (run(before) === run(after)) problems.push("a job that was run at once has the last run of before");
+  await page.context().close();
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { administration } from "./administration.mjs";
+import { administration, forgetting, jobs, password } from "./administration.mjs";
 import { accessible, busiest, demo, fresh, login, problems, program, shot, watch } from "./harness.mjs";
 import { longLists, parts, searching } from "./lists.mjs";
 import { comparing, planTree, seen, snapshots } from "./statements.mjs";
@@ -146,7 +146,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ planTree, comparing, seen, longLists, stale, snapshots, administration, everyPage: both, parts, searching, interactions })) {
+  for (const [name, run] of Object.entries({ planTree, comparing, seen, longLists, stale, snapshots, administration, password, forgetting, jobs, everyPage: both, parts, searching, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {
