@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { administration, forgetting, jobs, password } from "./administration.mjs";
-import { accessible, busiest, demo, fresh, login, problems, program, shot, watch } from "./harness.mjs";
+import { accessible, busiest, demo, enter, fresh, login, problems, program, shot, watch } from "./harness.mjs";
 import { longLists, parts, searching } from "./lists.mjs";
 import { comparing, planTree, seen, snapshots } from "./statements.mjs";
 
@@ -64,6 +64,40 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     if (width > 320) problems.push(`${path} scrolls sideways at 320 px: ${width}`);
   }
   await context.close();
+}
+
+/** The page says how old its answers are; it asks for nothing while its tab is hidden or it is paused. */
+async function polling(browser, cluster) {
+  const page = await enter(browser, cluster, "/cluster");
+  const footer = page.locator("footer");
+  await footer.getByText(/Asked anew every 3 to 15 s, while somebody looks\. (Newest answer|Answered) \d+ s ago/).waitFor();
+  let asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  // Twice as long as the page's shortest pause: nothing but waiting shows that nothing is asked for.
+  const during = async () => {
+    asked = [];
+    await page.waitForTimeout(6_500);
+    return asked;
+  };
+  const hide = (isHidden) =>
+    page.evaluate((isHidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, isHidden);
+  await hide(true);
+  if ((await during()).length > 0) problems.push(`a hidden tab asks for ${asked}`);
+  const soon = page.waitForRequest("**/api/v1/jobs", { timeout: 1_000 });
+  await hide(false);
+  await soon;
+  await footer.getByRole("button", { name: "Pause" }).click();
+  const told = (await during()).filter((path) => path !== "/api/v1/health");
+  // The addresses of the nodes are asked for every 30 s, whatever is shown.
+  if (told.length > 1) problems.push(`a page that is paused asks for ${told}`);
+  await footer.getByText(/Paused\. .* \d+ s ago/).waitFor();
+  const again = page.waitForRequest("**/api/v1/jobs");
+  await footer.getByRole("button", { name: "Go on" }).click();
+  await again;
+  await page.context().close();
 }
 
 /** Old figures say how old they are; a store or a quorum that is away is said on every page. */
@@ -146,7 +180,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ planTree, comparing, seen, longLists, stale, snapshots, administration, password, forgetting, jobs, everyPage: both, parts, searching, interactions })) {
+  for (const [name, run] of Object.entries({ planTree, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, everyPage: both, parts, searching, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {

@@ -1,4 +1,5 @@
 // Data of a page: asked for now, and again while somebody looks.
+import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changes, get } from "./api";
 
@@ -21,6 +22,9 @@ export interface Renewed {
 
 /** All questions of what is shown now. */
 export const renewed = new Set<Renewed>();
+
+/** Somebody reads, and wants nothing to move. */
+export const paused = signal(false);
 
 const TIMES = /(from|to|start_time|end_time|round)=[^&]*/g;
 
@@ -59,10 +63,10 @@ export function useData<T>(path: string | null, seconds = 10, ask: Ask<T> = get)
     };
     const plan = () => {
       window.clearTimeout(timer);
-      if (!isOver) timer = window.setTimeout(ask, pause * 1000);
+      if (!isOver) timer = window.setTimeout(() => (paused.value ? plan() : ask()), pause * 1000);
     };
     const seen = () => {
-      if (!document.hidden) {
+      if (!document.hidden && !paused.value) {
         window.clearTimeout(timer);
         void ask();
       }

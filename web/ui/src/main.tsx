@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { login, logout, nodes, offline, user, whoami } from "./api";
+import { Age } from "./age";
 import { ago } from "./format";
 import { health, home, moving, placeAt, watchNode } from "./nodes";
 import { serverZone, ZONES } from "./zone";
@@ -228,6 +229,7 @@ function App() {
       </header>
       <Banner />
       <main id="content">{user.value ? shown : user.value === undefined ? <p class="loading">Loading…</p> : null}</main>
+      {user.value && <Age />}
       {user.value === null && <Login />}
       {help && <Help close={() => setHelp(false)} />}
     </>
