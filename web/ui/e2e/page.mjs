@@ -56,14 +56,22 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     await page.screenshot({ path: shot(`${name}-${scheme}`), fullPage: true });
     await accessible(page, `${name}, ${scheme}`);
   }
+  if (scheme === "dark") await narrow(page, base, pages);
+  await context.close();
+}
+
+/** Every page as a telephone shows it. */
+async function narrow(page, base, pages) {
   await page.setViewportSize({ width: 320, height: 700 });
-  for (const path of ["/", "/servers/1", "/servers/1/queries", "/cluster"]) {
+  for (const [name, [path, text]] of Object.entries(pages)) {
     await page.goto(base + path);
-    await page.waitForTimeout(500);
+    await page.getByText(text).first().waitFor();
+    await page.waitForTimeout(300);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     if (width > 320) problems.push(`${path} scrolls sideways at 320 px: ${width}`);
+    await page.screenshot({ path: shot(`${name}-320`), fullPage: true });
+    await accessible(page, `${name}, 320 px`);
   }
-  await context.close();
 }
 
 /** The page says how old its answers are; it asks for nothing while its tab is hidden or it is paused. */

@@ -18,6 +18,8 @@ export interface Renewed {
   seconds: number;
   /** When it was answered, in milliseconds since 1970. */
   at?: number;
+  /** It was not answered the last time. */
+  isFailing?: boolean;
 }
 
 /** All questions of what is shown now. */
@@ -53,10 +55,11 @@ export function useData<T>(path: string | null, seconds = 10, ask: Ask<T> = get)
       try {
         const data = await latest.current.ask(path);
         own.seconds = pause = latest.current.seconds;
-        own.at = Date.now();
+        [own.at, own.isFailing] = [Date.now(), false];
         if (!isOver) set({ data, stale: false, at: own.at });
       } catch (error) {
         pause = Math.min(pause * 2, 60);
+        own.isFailing = true;
         if (!isOver) set((last) => ({ ...last, error: error as Error, stale: last.data !== undefined }));
       }
       plan();

@@ -2,6 +2,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { login, logout, nodes, offline, user, whoami } from "./api";
 import { Age } from "./age";
+import { useData } from "./data";
 import { ago } from "./format";
 import { health, home, moving, placeAt, watchNode } from "./nodes";
 import { serverZone, ZONES } from "./zone";
@@ -24,7 +25,7 @@ import { Silences } from "./pages/silences";
 import { Snapshots } from "./pages/snapshots";
 import { Tables } from "./pages/tables";
 import { Why } from "./pages/why";
-import { Link } from "./parts";
+import { Link, useTitle } from "./parts";
 import { leadsTo, OF_SERVER, PLACES, serverOf } from "./places";
 import { go, kept, match, place, withArgs } from "./router";
 import { Search } from "./search";
@@ -177,6 +178,12 @@ function Banner() {
   );
 }
 
+/** How many critical alerts fire, on every page. */
+function Critical() {
+  const { data } = useData<{ total: number }>("/api/v1/alerts?state=firing&severity=critical&page_size=1", 15);
+  return data && data.total > 0 ? <b class="badge"> {data.total} critical</b> : null;
+}
+
 /** The zone of all times. */
 function Zone() {
   const chosen = place.value.args.get("zone") ?? "";
@@ -197,6 +204,7 @@ function App() {
     watchNode();
   }, []);
   const { path } = place.value;
+  useTitle(PLACES.find((one) => one.path === path)?.name);
   let shown = <p class="empty">There is no such page.</p>;
   for (const [pattern, page] of PAGES) {
     const args = match(pattern, path);
@@ -205,8 +213,8 @@ function App() {
       break;
     }
   }
-  const tab = (href: string, name: string) => (
-    <Link href={href} class={(href === "/" ? path === "/" : path.startsWith(href)) ? "here" : ""}>{name}</Link>
+  const tab = (href: string, name: string, more?: preact.JSX.Element | null) => (
+    <Link href={href} class={(href === "/" ? path === "/" : path.startsWith(href)) ? "here" : ""}>{name}{more}</Link>
   );
   return (
     <>
@@ -215,7 +223,7 @@ function App() {
         <Link href="/" class="brand">pgAnalytics</Link>
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
-          {tab("/alerts", "Alerts")}
+          {tab("/alerts", "Alerts", user.value && <Critical />)}
           {tab("/cluster", "Cluster")}
           {tab("/collectors", "Collectors")}
           {user.value?.role === "admin" && tab("/people", "People")}

@@ -22,11 +22,18 @@ export function Link({ href, children, class: name }: { href: string; children: 
   );
 }
 
+/** The name of what is shown, for the browser's tabs and its history. */
+export function useTitle(text: string | undefined): void {
+  useEffect(() => {
+    if (text !== undefined) document.title = `${text} · pgAnalytics`;
+  }, [text]);
+}
+
 /** What a person can do about an answer that is none. */
 function remedy(status: number | undefined): string {
   if (status === 0) return "It is asked again by itself.";
   if (status === 403) return "Somebody with the role for it can: an admin changes roles under People.";
-  if (status === 404) return "It may have been removed; the list above it shows what there is.";
+  if (status === 404) return "It may have been removed: the search above (/) finds what there is.";
   if (status === 501) return "This node's version does not offer it: the cluster page shows the versions.";
   if (status === 503) return "The cluster page shows which nodes are away; it is asked again by itself.";
   return status !== undefined && status >= 500 ? "The node's log says more." : "";

@@ -83,8 +83,8 @@ export function SeenText({ of }: { of: Seen | null | undefined }) {
   if (!of) return null;
   const { first, last, isOlder } = of;
   return (
-    <span class="muted">
-      {first === undefined ? "first seen …" : isOlder ? `seen as far back as samples are kept (${full(first)})` : `first seen ${since(first)}`}; last seen {since(last)}
-    </span>
+    <p class="muted seen">
+      {first === undefined ? "First seen …" : isOlder ? `Seen as far back as samples are kept (${full(first)})` : `First seen ${since(first)}`}; last seen {since(last)}
+    </p>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { MANY, useData, useList } from "../data";
 import { ago, count, full } from "../format";
-import { Link, Listed, Once, partOf, Show, Status, Sure, useChange, type Column } from "../parts";
+import { Link, Listed, Once, partOf, Show, Status, Sure, useChange, useTitle, type Column } from "../parts";
 import { go, kept } from "../router";
 import { Configuration, ofCollector, ofGroup } from "./configuration";
 
@@ -161,6 +161,7 @@ function Settings({ one }: { one: Collector }) {
 
 export function OneCollector({ id }: { id: string }) {
   const found = useData<Collector>(`/api/v1/collectors/${encodeURIComponent(id)}`, 10);
+  useTitle(found.data?.name);
   return (
     <Show of={found}>
       {(one) => (

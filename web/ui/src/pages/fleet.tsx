@@ -66,28 +66,30 @@ function Hour({ id }: { id: number }) {
   );
 }
 
-const columns = (firing: (row: ServerRow) => Alert[]): Column<ServerRow>[] => [
+/** What tells whether to look comes first: a phone shows no more. */
+const columns = (firing: (row: ServerRow) => Alert[] | undefined): Column<ServerRow>[] => [
   { name: "Server", value: (row) => row.name, show: (row) => <Link href={`/servers/${row.id}`}>{row.name}</Link> },
-  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
-  { name: "Environment", value: (row) => row.environment, show: (row) => row.environment || "–" },
   { name: "Collector", value: (row) => row.status, show: (row) => <Status of={row.status} /> },
   {
     name: "Alerts",
     number: true,
-    value: (row) => firing(row).length,
+    value: (row) => firing(row)?.length,
     show: (row) => {
       const alerts = firing(row);
+      if (!alerts) return "–";
       return alerts.length ? <Link href={`/alerts?server=${encodeURIComponent(row.name)}`}><Status of={alerts[0].severity} /> {count(alerts.length)}</Link> : "0";
     },
   },
-  { name: "Last hour", show: (row) => <Pulse id={row.id} /> },
   { name: "Last seen", value: (row) => row.last_seen, show: (row) => ago(row.last_seen) },
+  { name: "Last hour", show: (row) => <Pulse id={row.id} /> },
+  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
+  { name: "Environment", value: (row) => row.environment, show: (row) => row.environment || "–" },
   {
     name: "Look at",
     show: (row) => (
       <>
-        <Link href={`/servers/${row.id}/activity`}>activity</Link> <Link href={`/servers/${row.id}/queries`}>queries</Link>{" "}
-        <Link href={`/servers/${row.id}/tables`}>tables</Link>
+        <Link href={`/servers/${row.id}/why`}>why slow</Link> <Link href={`/servers/${row.id}/activity`}>activity</Link>{" "}
+        <Link href={`/servers/${row.id}/queries`}>queries</Link> <Link href={`/servers/${row.id}/tables`}>tables</Link>
       </>
     ),
   },
@@ -98,7 +100,7 @@ export function Fleet() {
   const servers = useList<ServerRow>("/api/v1/servers", partOf("fleet"), { seconds: 5, pages: MANY });
   const alerts = useList<Alert>("/api/v1/alerts?state=firing", 1, { seconds: 5, pages: MANY });
   // The list has the worst first.
-  const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one)) ?? [];
+  const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one));
   const rank = (row: ServerRow) => ["offline", "late", "registered", "active"].indexOf(row.status);
   return (
     <Show of={servers}>

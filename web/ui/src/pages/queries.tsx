@@ -78,15 +78,6 @@ function columns(id: string, total: number, then: Then | null): Column<Stats>[] 
         </>
       ),
     },
-    { name: "Total", number: true, value: (row) => row.total_time, show: (row) => millis(row.total_time) },
-    ...delta("Δ total", (row) => row.total_time),
-    { name: "Calls", number: true, value: (row) => row.calls, show: (row) => count(row.calls) },
-    ...delta("Δ calls", (row) => row.calls),
-    { name: "Mean", number: true, value: (row) => row.mean_time, show: (row) => millis(row.mean_time) },
-    ...delta("Δ mean", (row) => row.mean_time),
-    { name: "Rows", number: true, value: (row) => row.rows, show: (row) => count(row.rows) },
-    { name: "Read from disk", number: true, value: (row) => row.shared_blks_read, show: (row) => bytes(row.shared_blks_read * 8192) },
-    { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
     {
       name: "Statement",
       value: (row) => row.query_text,
@@ -96,6 +87,15 @@ function columns(id: string, total: number, then: Then | null): Column<Stats>[] 
         </Link>
       ),
     },
+    { name: "Total", number: true, value: (row) => row.total_time, show: (row) => millis(row.total_time) },
+    ...delta("Δ total", (row) => row.total_time),
+    { name: "Calls", number: true, value: (row) => row.calls, show: (row) => count(row.calls) },
+    ...delta("Δ calls", (row) => row.calls),
+    { name: "Mean", number: true, value: (row) => row.mean_time, show: (row) => millis(row.mean_time) },
+    ...delta("Δ mean", (row) => row.mean_time),
+    { name: "Rows", number: true, value: (row) => row.rows, show: (row) => count(row.rows) },
+    { name: "Read from disk", number: true, value: (row) => row.shared_blks_read, show: (row) => bytes(row.shared_blks_read * 8192) },
+    { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
   ];
 }
 

@@ -97,10 +97,10 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
             <div class="tools">
               <Copy text={() => any.query_text} name="Copy SQL" />
               <span class="muted">query id {hash}, database {any.database_name}{any.user_name && `, user ${any.user_name}`}</span>
-              <SeenText of={seen} />
               <span class="grow" />
               <Compare />
             </div>
+            <SeenText of={seen} />
             {then && earlier.data && old.length === 0 && <p class="muted">Nothing is known of it {then.name}: it did not run, or was not watched yet.</p>}
             <div class="cards">
               <Figure value={count(now.calls)} name="calls" was={told(count(was.calls), change(now.calls, was.calls))} />

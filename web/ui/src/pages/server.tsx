@@ -115,7 +115,11 @@ function Body({ server }: { server: ServerDetail }) {
   return (
     <>
       <Cards server={server} />
-      <div class="tools"><span class="grow" /><Compare /></div>
+      <div class="tools">
+        <a href={`/api/v1/servers/${server.id}/health-report?format=html`} target="_blank" rel="noopener">Health report, to keep or send</a>
+        <span class="grow" />
+        <Compare />
+      </div>
       {then && earlier.data?.series.length === 0 && <p class="muted">Nothing is known of this server {then.name}.</p>}
       <Show of={databases}>
         {(metrics) => {

@@ -3,6 +3,7 @@ import { useData } from "../data";
 import { change, count, full, millis } from "../format";
 import { Link, range, Show, Status, Table, useChange, type Column } from "../parts";
 import { go, place, withArgs } from "../router";
+import { useTexts } from "../texts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Snapshot {
@@ -68,9 +69,7 @@ const columns = (id: string, texts: Map<string, string>): Column<Compared>[] => 
 /** What became of the statements from one snapshot's window to another's. */
 function Comparison({ server, before, after }: { server: ServerDetail; before: string; after: string }) {
   const found = useData<Answer>(`/api/v1/queries/comparison?before_snapshot=${before}&after_snapshot=${after}&collector_id=${server.collector_id}&limit=100`, 300);
-  // A comparison names statements by their ids: their texts are those of the last day's list.
-  const day = useData<{ queries: { query_hash: string; query_text: string }[] }>(`/api/v1/collectors/${server.collector_id}/queries/slow?hours=24&limit=100&order=total`, 300);
-  const texts = new Map((day.data?.queries ?? []).map((row) => [String(row.query_hash), row.query_text]));
+  const texts = useTexts(server.collector_id);
   return (
     <Show of={found}>
       {(answer) => (

@@ -77,5 +77,5 @@ function Body({ server }: { server: ServerDetail }) {
 }
 
 export function Tables({ id }: { id: string }) {
-  return <ServerHead id={id}>{(server) => <Body server={server} />}</ServerHead>;
+  return <ServerHead id={id} isOfNow>{(server) => <Body server={server} />}</ServerHead>;
 }
