@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { changes, viewAge } from "./api";
 import { paused, renewed } from "./data";
 import { ago } from "./format";
+import { Copy } from "./parts";
 
 /** A view of the cluster that is older than this is said, in seconds. */
 const OLD_VIEW = 10;
@@ -18,6 +19,9 @@ function told(now: number): string {
   return `${pace}. ${oldest === newest ? `Answered ${newest}` : `Newest answer ${newest}, oldest ${oldest}`}.`;
 }
 
+/** What this page asks, for a script that has an API token. */
+const curl = () => [...new Set([...renewed].map((one) => one.path))].map((path) => `curl -H "Authorization: Bearer $TOKEN" '${location.origin}${path}'`).join("\n");
+
 export function Age() {
   const [now, tick] = useState(Date.now());
   useEffect(() => {
@@ -32,6 +36,7 @@ export function Age() {
   const failing = [...renewed].filter((one) => one.isFailing).length;
   return (
     <footer>
+      <Copy text={curl} name="Copy as curl" />{" "}
       <button type="button" aria-pressed={paused.value} onClick={pause}>{paused.value ? "Go on" : "Pause"}</button> <span class={paused.value ? "error" : ""}>{told(now)}</span>
       {failing > 0 && <span class="error"> {failing} of {renewed.size} questions of this page {failing === 1 ? "is" : "are"} not answered.</span>}
       {age === "unknown" && <span class="error"> This node has not heard of the cluster since it was started.</span>}

@@ -14,6 +14,8 @@ export interface Loaded<T> {
 
 /** A question that is asked again by itself. */
 export interface Renewed {
+  /** The address, without what the page adds to tell parts of a list apart. */
+  path: string;
   /** Between an answer and the next question. */
   seconds: number;
   /** When it was answered, in milliseconds since 1970. */
@@ -47,7 +49,7 @@ export function useData<T>(path: string | null, seconds = 10, ask: Ask<T> = get)
     shown.current = question;
     if (path === null) return;
     let [isOver, timer] = [false, 0];
-    const own: Renewed = { seconds };
+    const own: Renewed = { path: path.split("#")[0], seconds };
     let pause = seconds;
     renewed.add(own);
     const ask = async () => {

@@ -3,7 +3,7 @@ import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
 import { Happened } from "../happened";
 import { type Mark, useMarks } from "../marks";
-import { Compare, compared, range, setRange, Show, windowOf } from "../parts";
+import { type Column, Compare, compared, range, setRange, Show, Table, windowOf } from "../parts";
 import { ofSteps } from "../rates";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -79,13 +79,62 @@ function HitRatio({ shown }: { shown: Shown }) {
   return <Chart title="Cache hit ratio" {...drawn(shown, pick)} unit={percent} />;
 }
 
-function Cpu({ metrics, marks }: { metrics: Metrics; marks: Mark[] }) {
-  const names = ["cpu_user", "cpu_system", "cpu_iowait", "cpu_steal"];
+const CPU: [string, string][] = [["cpu_user", "user"], ["cpu_system", "system"], ["cpu_iowait", "iowait"], ["cpu_steal", "steal"]];
+const MEMORY: [string, string][] = [["memory_used", "used"], ["memory_cached", "cached"], ["memory_free", "free"]];
+const TRAFFIC: [string, string][] = [["io_read_mb_s", "read"], ["io_write_mb_s", "written"]];
+const LOAD: [string, string][] = [["load_1m", "load"]];
+
+/** Figures of the host: columns and what they are called, on one chart. */
+function Host({ metrics, marks, title, columns, stacked, unit }: { metrics: Metrics; marks: Mark[]; title: string; columns: [string, string][]; stacked?: boolean; unit: (value: number) => string }) {
+  const names = new Map(columns);
   const pick = (metrics: Metrics) => ({
-    series: names.flatMap((name) => metrics.series.filter((one) => one.column === name)),
-    label: (one: Series) => one.column.replace("cpu_", ""),
+    series: columns.flatMap(([column]) => metrics.series.filter((one) => one.column === column)),
+    label: (one: Series) => names.get(one.column) ?? one.column,
   });
-  return <Chart title="CPU" {...drawn({ metrics, marks }, pick)} stacked unit={(value) => `${value.toFixed(0)} %`} />;
+  return <Chart title={title} {...drawn({ metrics, marks }, pick)} stacked={stacked} unit={unit} />;
+}
+
+interface Disk {
+  mountpoint: string;
+  device: string;
+  filesystem: string;
+  used_bytes: number;
+  available_bytes: number;
+  total_bytes: number;
+  used_percent: number;
+}
+
+/** A disk that is fuller than this is said in red, in percent. */
+const FULL = 85;
+
+const DISKS: Column<Disk>[] = [
+  { name: "Mounted at", value: (row) => row.mountpoint, show: (row) => row.mountpoint },
+  {
+    name: "Full",
+    number: true,
+    value: (row) => row.used_percent,
+    show: (row) => (
+      <span class={row.used_percent > FULL ? "error" : ""}>
+        <span class="bar" style={{ width: `${Math.round(row.used_percent * 0.6)}px` }} /> {percent(row.used_percent / 100)}
+      </span>
+    ),
+  },
+  { name: "Free", number: true, value: (row) => row.available_bytes, show: (row) => bytes(row.available_bytes) },
+  { name: "Size", number: true, value: (row) => row.total_bytes, show: (row) => bytes(row.total_bytes) },
+  { name: "Device", value: (row) => row.device, show: (row) => `${row.device} (${row.filesystem})` },
+];
+
+/** The disks as they were told last, in the last day. */
+function Disks({ collector }: { collector: string }) {
+  const { data } = useData<{ data: { disk_usage?: Disk[] } }>(`/api/v1/collectors/${collector}/filesystems`, 30);
+  const disks = data?.data.disk_usage ?? [];
+  if (disks.length === 0) return null;
+  return (
+    <>
+      <h2>Disks of the host</h2>
+      <Table id="disks" rows={disks} columns={DISKS} empty="" />
+    </>
+  );
 }
 
 function Cards({ server }: { server: ServerDetail }) {
@@ -135,11 +184,19 @@ function Body({ server }: { server: ServerDetail }) {
               <HitRatio shown={shown} />
               <Graph shown={shown} title="Rows returned per second" column="tup_returned_delta" perSecond />
               <Graph shown={shown} title="Size" column="database_size" unit={bytes} />
-              {host.data && host.data.series.length > 0 && <Cpu metrics={host.data} marks={marks} />}
+              {host.data && host.data.series.length > 0 && (
+                <>
+                  <Host metrics={host.data} marks={marks} title="CPU" columns={CPU} stacked unit={(value) => `${value.toFixed(0)} %`} />
+                  <Host metrics={host.data} marks={marks} title="Memory" columns={MEMORY} stacked unit={bytes} />
+                  <Host metrics={host.data} marks={marks} title="Disk, megabytes per second" columns={TRAFFIC} unit={count} />
+                  <Host metrics={host.data} marks={marks} title="Processes that run or wait for a disk, on average" columns={LOAD} unit={count} />
+                </>
+              )}
             </div>
           );
         }}
       </Show>
+      <Disks collector={server.collector_id} />
       <Happened marks={marks} />
     </>
   );
