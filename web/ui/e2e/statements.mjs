@@ -52,6 +52,37 @@ export async function planTree(browser, { nodes, admin }) {
   await context.close();
 }
 
+/** From the login to a plan by the keyboard alone: the focus is always seen, and nothing holds it. */
+export async function keyboard(browser, cluster) {
+  const page = await enter(browser, cluster, "/servers/1", { permissions: ["clipboard-read", "clipboard-write"] });
+  const hash = await busiest(page);
+  await sendPlan(page, hash);
+  await page.keyboard.press("/");
+  await page.keyboard.type(hash);
+  await page.getByRole("group", { name: "Statements" }).getByRole("option").first().waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Copy plan" }).first().waitFor();
+  const focused = () =>
+    page.evaluate(() => {
+      const element = document.activeElement;
+      const style = getComputedStyle(element);
+      return { text: (element.getAttribute("aria-label") ?? element.textContent ?? "").slice(0, 40), isBody: element === document.body, isSeen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1 };
+    });
+  const seen = [];
+  for (let presses = 0; presses < 150; presses++) {
+    await page.keyboard.press("Tab");
+    const now = await focused();
+    if (now.isBody) break;
+    if (!now.isSeen) problems.push(`the focus is not seen on ${now.text}`);
+    seen.push(now.text);
+    if (now.text === "Copy plan") await page.keyboard.press("Enter");
+  }
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()).catch(() => "{}"));
+  if (copied.Plan?.["Node Type"] !== "Sort") problems.push(`the keyboard does not reach the plan: ${seen.join(", ")}`);
+  if (!seen.includes("Pause")) problems.push(`something holds the focus: ${seen.slice(-3).join(", ")}`);
+  await page.context().close();
+}
+
 /** Counters of a statement, as pg_stat_statements has them. */
 function counters(hash, text, calls) {
   const nothing = ["shared_blks_dirtied", "shared_blks_written", "local_blks_hit", "local_blks_read", "local_blks_dirtied", "local_blks_written", "temp_blks_read", "temp_blks_written", "blk_read_time", "blk_write_time", "wal_records", "wal_fpi", "wal_bytes"];

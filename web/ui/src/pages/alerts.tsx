@@ -265,7 +265,7 @@ export function Rules() {
     { name: "Name", value: (row) => row.name, show: (row) => <details><summary>{row.name}</summary><pre class="sql">{row.toml}</pre></details> },
     { name: "Severity", value: (row) => row.severity, show: (row) => <Status of={row.severity} /> },
     { name: "Looks at", value: (row) => row.from, show: (row) => row.from },
-    { name: "Fires when", value: (row) => row.fire, show: (row) => <code>{row.fire}{row.for ? ` for ${row.for}` : ""}</code> },
+    { name: "Fires when", value: (row) => row.fire, show: (row) => <code class="sql" title={row.fire}>{row.fire}{row.for ? ` for ${row.for}` : ""}</code> },
     { name: "Firing", number: true, value: (row) => row.firing, show: (row) => count(row.firing) },
     { name: "Origin", value: (row) => row.origin, show: (row) => (row.author ? `${row.origin} by ${row.author}` : row.origin) },
     { name: "On", value: (row) => String(row.enabled), show: (row) => (row.enabled ? "yes" : "no") },

@@ -26,9 +26,9 @@ interface Collector {
 
 const COLLECTORS: Column<Collector>[] = [
   { name: "Collector", value: (row) => row.name, show: (row) => <Link href={`/collectors/${row.id}`}>{row.name}</Link> },
-  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
   { name: "Status", value: (row) => row.status, show: (row) => <Status of={row.status} /> },
   { name: "Last seen", value: (row) => row.last_seen, show: (row) => ago(row.last_seen) },
+  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
   { name: "Pushes every", number: true, value: (row) => row.push_interval_seconds, show: (row) => `${count(row.push_interval_seconds)} s` },
   { name: "Elements in 24 h", number: true, value: (row) => row.metrics_count_24h, show: (row) => count(row.metrics_count_24h) },
   { name: "Group", value: (row) => row.group, show: (row) => row.group || "default" },

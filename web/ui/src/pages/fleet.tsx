@@ -89,11 +89,14 @@ const columns = (firing: (row: ServerRow) => Alert[] | undefined): Column<Server
     show: (row) => (
       <>
         <Link href={`/servers/${row.id}/why`}>why slow</Link> <Link href={`/servers/${row.id}/activity`}>activity</Link>{" "}
-        <Link href={`/servers/${row.id}/queries`}>queries</Link> <Link href={`/servers/${row.id}/tables`}>tables</Link>
+        <Link href={`/servers/${row.id}/queries`}>queries</Link>
       </>
     ),
   },
 ];
+
+/** Silent servers first, then those where the worst fires; those that were never heard from last. */
+const ORDER = ["offline", "late", "critical", "warning", "info", "active", "registered"];
 
 /** Every server, the silent ones first. */
 export function Fleet() {
@@ -101,7 +104,7 @@ export function Fleet() {
   const alerts = useList<Alert>("/api/v1/alerts?state=firing", 1, { seconds: 5, pages: MANY });
   // The list has the worst first.
   const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one));
-  const rank = (row: ServerRow) => ["offline", "late", "registered", "active"].indexOf(row.status);
+  const rank = (row: ServerRow) => ORDER.indexOf(row.status === "active" ? (firing(row)?.[0]?.severity ?? row.status) : row.status);
   return (
     <Show of={servers}>
       {(part) => {
