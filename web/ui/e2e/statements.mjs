@@ -75,10 +75,14 @@ export async function keyboard(browser, cluster) {
     if (now.isBody) break;
     if (!now.isSeen) problems.push(`the focus is not seen on ${now.text}`);
     seen.push(now.text);
-    if (now.text === "Copy plan") await page.keyboard.press("Enter");
+    if (now.text === "Copy plan") {
+      await page.keyboard.press("Enter");
+      await page.getByRole("button", { name: "Copied" }).waitFor();
+      const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+      if (copied.Plan["Node Type"] !== "Sort") problems.push("the keyboard copied another plan");
+    }
   }
-  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()).catch(() => "{}"));
-  if (copied.Plan?.["Node Type"] !== "Sort") problems.push(`the keyboard does not reach the plan: ${seen.join(", ")}`);
+  if (!seen.includes("Copy plan")) problems.push(`the keyboard does not reach the plan: ${seen.join(", ")}`);
   if (!seen.includes("Pause")) problems.push(`something holds the focus: ${seen.slice(-3).join(", ")}`);
   await page.context().close();
 }
