@@ -97,7 +97,7 @@ function Help({ close }: { close: () => void }) {
   }, []);
   return (
     <div class="over" onClick={close}>
-      <section class="login" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={box}>
+      <section class="login" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={box} onKeyDown={(event) => event.key === "Tab" && event.preventDefault()}>
         <h1>Keys</h1>
         <dl>
           <dt>/</dt>
@@ -219,7 +219,7 @@ function App() {
   return (
     <>
       <a class="skip" href="#content">Skip to the content</a>
-      <header>
+      <header inert={user.value === null}>
         <Link href="/" class="brand">pgAnalytics</Link>
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
