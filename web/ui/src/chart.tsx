@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { bytes, full } from "./format";
 import type { Mark } from "./marks";
-import { range } from "./parts";
+import { range } from "./range";
 import { type Line, stack } from "./stack";
 import { zone } from "./zone";
 

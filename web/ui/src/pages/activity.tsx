@@ -3,7 +3,9 @@ import { useData } from "../data";
 import { clock, count, full } from "../format";
 import { Happened } from "../happened";
 import { useMarks } from "../marks";
-import { Copy, range, setRange, Show, Table, type Column } from "../parts";
+import { Copy, Show } from "../parts";
+import { range, setRange } from "../range";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Group {

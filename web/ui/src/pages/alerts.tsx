@@ -2,8 +2,9 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useData, useList } from "../data";
 import { ago, clock, count } from "../format";
-import { Link, Listed, Pager, partOf, Show, Status, Sure, Table, useChange, type Column } from "../parts";
+import { Link, Show, Status, Sure, useChange } from "../parts";
 import { go, place, withArgs } from "../router";
+import { Listed, Pager, partOf, Table, type Column } from "../table";
 
 export interface Alert {
   id: number;

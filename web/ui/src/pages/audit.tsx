@@ -1,7 +1,7 @@
 import { useList } from "../data";
 import { full } from "../format";
-import { Listed, partOf, type Column } from "../parts";
 import { go, place, withArgs } from "../router";
+import { Listed, partOf, type Column } from "../table";
 
 interface Entry {
   id: number;

@@ -2,8 +2,9 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { MANY, useData, useList } from "../data";
 import { ago, count, full } from "../format";
-import { Link, Listed, Once, partOf, Show, Status, Sure, useChange, useTitle, type Column } from "../parts";
+import { Link, Once, Show, Status, Sure, useChange, useTitle } from "../parts";
 import { go, kept } from "../router";
+import { Listed, partOf, type Column } from "../table";
 import { Configuration, ofCollector, ofGroup } from "./configuration";
 
 interface Collector {

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { MANY, useData, useList } from "../data";
 import { ago, count, percent } from "../format";
-import { Link, Pager, partOf, Show, Status, Table, type Column } from "../parts";
+import { Link, Show, Status } from "../parts";
 import { ofSteps, type Point } from "../rates";
+import { Pager, partOf, Table, type Column } from "../table";
 import { type Alert, isWatchdog } from "./alerts";
 
 export interface ServerRow {

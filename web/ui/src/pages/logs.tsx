@@ -3,7 +3,8 @@ import { get } from "../api";
 import { Chart } from "../chart";
 import { useData } from "../data";
 import { clock, count, millis } from "../format";
-import { Link, range, setRange, Show, Status, windowOf } from "../parts";
+import { Link, Show, Status } from "../parts";
+import { range, setRange, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
 import { type ServerDetail, ServerHead } from "./server-head";
 

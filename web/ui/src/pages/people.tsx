@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { MANY, useList } from "../data";
 import { ago, full } from "../format";
-import { Listed, Once, partOf, Sure, useChange, type Column } from "../parts";
+import { Once, Sure, useChange } from "../parts";
+import { Listed, partOf, type Column } from "../table";
 
 interface Person {
   id: number;

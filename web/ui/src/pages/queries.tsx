@@ -1,7 +1,9 @@
 import { useData } from "../data";
 import { bytes, change, count, millis, percent } from "../format";
-import { Compare, compared, Link, Show, Table, windowOf, type Column } from "../parts";
+import { Link, Show } from "../parts";
+import { Compare, compared, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 export interface Stats {

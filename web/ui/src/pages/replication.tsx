@@ -2,7 +2,9 @@ import { Chart, type Line } from "../chart";
 import { useData } from "../data";
 import { bytes, count, full } from "../format";
 import { useMarks } from "../marks";
-import { range, setRange, Show, Table, windowOf, type Column } from "../parts";
+import { Show } from "../parts";
+import { range, setRange, windowOf } from "../range";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Sender {

@@ -3,8 +3,10 @@ import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
 import { Happened } from "../happened";
 import { type Mark, useMarks } from "../marks";
-import { type Column, Compare, compared, range, setRange, Show, Table, windowOf } from "../parts";
+import { Show } from "../parts";
+import { Compare, compared, range, setRange, windowOf } from "../range";
 import { ofSteps } from "../rates";
+import { type Column, Table } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Series {

@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useList } from "../data";
 import { count, full } from "../format";
-import { Listed, partOf, Status, Sure, useChange, type Column } from "../parts";
+import { Status, Sure, useChange } from "../parts";
+import { Listed, partOf, type Column } from "../table";
 import { Tabs } from "./alerts";
 
 interface Matcher {

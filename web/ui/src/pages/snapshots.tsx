@@ -1,8 +1,10 @@
 import { call, user } from "../api";
 import { useData } from "../data";
 import { change, count, full, millis } from "../format";
-import { Link, range, Show, Status, Table, useChange, type Column } from "../parts";
+import { Link, Show, Status, useChange } from "../parts";
+import { range } from "../range";
 import { go, place, withArgs } from "../router";
+import { Table, type Column } from "../table";
 import { useTexts } from "../texts";
 import { type ServerDetail, ServerHead } from "./server-head";
 

@@ -1,6 +1,7 @@
 import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
-import { Show, Table, type Column } from "../parts";
+import { Show } from "../parts";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface TableRow {

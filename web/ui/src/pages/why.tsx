@@ -1,7 +1,8 @@
 import { useData } from "../data";
 import { clock } from "../format";
-import { Link, Show, Table, type Column } from "../parts";
+import { Link, Show } from "../parts";
 import { place, withArgs, go } from "../router";
+import { Table, type Column } from "../table";
 import { useTexts } from "../texts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
