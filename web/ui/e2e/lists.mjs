@@ -59,6 +59,22 @@ async function fill(page, cluster) {
   }
 }
 
+/** Many alerts of one rule are one card, which opens to each of them. */
+export async function storm(browser, cluster) {
+  const page = await enter(browser, cluster, "/alerts");
+  await page.route(/\/api\/v1\/alerts\?state=open/, async (route) => {
+    const told = await (await route.fetch()).json();
+    const many = Array.from({ length: 30 }, (_, n) => ({ ...told.data[0], id: 1000 + n, name: "disk_full", rule: "H1", severity: "critical", labels: { rule: "H1", server: `db${n}` } }));
+    return route.fulfill({ json: { ...told, data: [...many, ...told.data], total: told.total + many.length } });
+  });
+  const card = page.getByRole("article", { name: "critical: 30 of disk_full" });
+  await card.getByText("db0, db1, db2, db3, db4, db5, db6, db7 and 22 more").waitFor();
+  await accessible(page, "a storm of alerts");
+  await card.getByRole("button", { name: "Each of them" }).click();
+  if ((await card.getByRole("article").count()) !== 30) problems.push(`a storm of 30 opens to ${await card.getByRole("article").count()}`);
+  await page.context().close();
+}
+
 /** Lists that take several answers: all rows at once, or part by part, and the address says which. */
 export async function parts(browser, cluster) {
   const page = await enter(browser, cluster, "/");

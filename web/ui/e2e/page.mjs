@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 import { administration, forgetting, jobs, password } from "./administration.mjs";
 import { leaving, taking } from "./alerts.mjs";
 import { accessible, busiest, demo, enter, fresh, login, problems, program, shot, watch } from "./harness.mjs";
-import { longLists, parts, searching } from "./lists.mjs";
+import { longLists, parts, searching, storm } from "./lists.mjs";
 import { comparing, keyboard, planTree, seen, snapshots } from "./statements.mjs";
 
 async function everyPage(browser, { nodes, admin }, scheme) {
@@ -189,7 +189,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ planTree, keyboard, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, taking, leaving, everyPage: both, parts, searching, interactions })) {
+  for (const [name, run] of Object.entries({ planTree, keyboard, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, taking, leaving, everyPage: both, parts, searching, storm, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {

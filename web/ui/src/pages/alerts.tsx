@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData, useList } from "../data";
+import { MANY, useData, useList } from "../data";
 import { ago, clock, count } from "../format";
 import { Link, Show, Status, Sure, useChange } from "../parts";
 import { go, place, withArgs } from "../router";
@@ -118,6 +118,47 @@ const HISTORY: Column<Alert>[] = [
   { name: "What", value: (row) => row.message, show: (row) => row.message },
 ];
 
+/** So many of one rule and severity are one card: a storm has to fit the screen. */
+const STORM = 4;
+
+/** Alerts of one rule and severity, in the order that they were told. */
+export function grouped(alerts: Alert[]): Alert[][] {
+  const groups = new Map<string, Alert[]>();
+  for (const alert of alerts) {
+    const key = `${alert.severity} ${alert.rule} ${alert.state}`;
+    groups.set(key, [...(groups.get(key) ?? []), alert]);
+  }
+  return [...groups.values()];
+}
+
+/** Many alerts of one rule: whom they are about, and each of them when it is opened. */
+function Storm({ alerts }: { alerts: Alert[] }) {
+  const [isOpen, open] = useState(false);
+  const [error, change] = useChange();
+  const { name, rule, severity, state, labels } = alerts[0];
+  const about = [...new Set(alerts.map((one) => one.labels.server ?? one.message))];
+  const silence = () => {
+    const to = new Date(Date.now() + 3_600_000).toISOString();
+    return change(() => call("POST", "/api/v1/silences", { matchers: [{ label: "rule", value: labels.rule }], to, comment: `the rule ${rule}, of which ${alerts.length} alerts were open` }));
+  };
+  const taken = alerts.filter((one) => one.acknowledged_by).length;
+  return (
+    <article class={`card alert ${severity}`} aria-label={`${severity}: ${alerts.length} of ${name}`}>
+      <h2>
+        <Status of={severity} /> {alerts.length} × {name} <span class="muted">{rule}{state === "pending" && ", not yet for long enough"}</span>
+      </h2>
+      <p>{about.slice(0, 8).join(", ")}{about.length > 8 && ` and ${about.length - 8} more`}</p>
+      <p class="muted">the first began {ago(alerts.map((one) => one.fired_at ?? one.created_at).sort()[0])}{taken > 0 && ` · ${taken} taken care of`}</p>
+      <div class="tools">
+        <button type="button" aria-expanded={isOpen} onClick={() => open(!isOpen)}>{isOpen ? "Close" : "Each of them"}</button>
+        {may() && labels.rule && <Sure name="Silence the rule 1 h" question="On all servers?" does={() => void silence()} />}
+        {error && <span class="error" role="alert">{error}</span>}
+      </div>
+      {isOpen && alerts.map((alert) => <Card key={alert.id} alert={alert} />)}
+    </article>
+  );
+}
+
 /** One alert, open or over: where a search or a link leads to. */
 function One({ id }: { id: string }) {
   const found = useData<Alert>(`/api/v1/alerts/${encodeURIComponent(id)}`, 5);
@@ -153,7 +194,7 @@ function All() {
   const { args } = place.value;
   const chosen = ["severity", "server", "rule"].filter((name) => args.get(name));
   const filter = chosen.map((name) => `&${name}=${encodeURIComponent(args.get(name) ?? "")}`).join("");
-  const open = useList<Alert>(`/api/v1/alerts?state=open${filter}`, partOf("open"), { seconds: 5 });
+  const open = useList<Alert>(`/api/v1/alerts?state=open${filter}`, partOf("open"), { seconds: 5, pages: MANY });
   const over = useList<Alert>(`/api/v1/alerts?state=resolved${filter}`, partOf("over"), { seconds: 30 });
   return (
     <>
@@ -167,7 +208,9 @@ function All() {
           return (
             <>
               {isNone && <p class="empty">{chosen.length > 0 ? "None of these is open." : "Nothing is wrong: every rule was looked at, and none fires."}</p>}
-              {shown.map((alert) => <Card key={alert.id} alert={alert} />)}
+              {grouped(shown).flatMap((group) =>
+                group.length < STORM ? group.map((alert) => <Card key={alert.id} alert={alert} />) : [<Storm key={`storm ${group[0].id}`} alerts={group} />],
+              )}
               <Pager id="open" of={part} />
             </>
           );

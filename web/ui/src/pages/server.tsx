@@ -5,7 +5,7 @@ import { Happened } from "../happened";
 import { type Mark, useMarks } from "../marks";
 import { Show } from "../parts";
 import { Compare, compared, range, setRange, windowOf } from "../range";
-import { ofSteps } from "../rates";
+import { ofSteps, withGaps } from "../rates";
 import { type Column, Table } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -45,10 +45,11 @@ interface Shown {
 }
 
 /** Series as lines of a chart, with those of the other time moved to these times. */
-function drawn(shown: Shown, pick: (metrics: Metrics) => { series: Series[]; label?: (one: Series) => string }) {
+function drawn(shown: Shown, isRate: boolean, pick: (metrics: Metrics) => { series: Series[]; label?: (one: Series) => string }) {
   const of = (metrics: Metrics, shift: number) => {
     const { series, label } = pick(metrics);
-    const times = timesOf(series);
+    // A rate over a gap is that of the whole gap; of all else nothing is known there.
+    const times = isRate ? timesOf(series) : withGaps(timesOf(series), metrics.step_seconds);
     return { times: times.map((time) => time + shift / 1000), lines: linesOf(series, times, label) };
   };
   const { before } = shown;
@@ -61,7 +62,7 @@ function Graph({ shown, title, column, perSecond, unit }: { shown: Shown; title:
     const end = Date.parse(metrics.end_time) / 1000;
     return { series: perSecond ? series.map((one) => ({ ...one, points: ofSteps(one.points, metrics.step_seconds, end) })) : series };
   };
-  return <Chart title={title} {...drawn(shown, pick)} unit={unit ?? count} />;
+  return <Chart title={title} {...drawn(shown, perSecond === true, pick)} unit={unit ?? count} />;
 }
 
 /** Hits of all block reads, by database. */
@@ -78,7 +79,7 @@ function HitRatio({ shown }: { shown: Shown }) {
     });
     return { series };
   };
-  return <Chart title="Cache hit ratio" {...drawn(shown, pick)} unit={percent} />;
+  return <Chart title="Cache hit ratio" {...drawn(shown, false, pick)} unit={percent} />;
 }
 
 const CPU: [string, string][] = [["cpu_user", "user"], ["cpu_system", "system"], ["cpu_iowait", "iowait"], ["cpu_steal", "steal"]];
@@ -93,7 +94,7 @@ function Host({ metrics, marks, title, columns, stacked, unit }: { metrics: Metr
     series: columns.flatMap(([column]) => metrics.series.filter((one) => one.column === column)),
     label: (one: Series) => names.get(one.column) ?? one.column,
   });
-  return <Chart title={title} {...drawn({ metrics, marks }, pick)} stacked={stacked} unit={unit} />;
+  return <Chart title={title} {...drawn({ metrics, marks }, false, pick)} stacked={stacked} unit={unit} />;
 }
 
 interface Disk {
