@@ -10,6 +10,15 @@ const RANGES: [string, string][] = [
   ["720", "30 d"],
 ];
 
+/** How often a range of so many hours is asked for, in seconds: what is long hardly changes, and is dear. */
+const paceOf = (hours: number): number => (hours <= 1 ? 15 : hours <= 24 ? 30 : 300);
+
+/** How often the range is asked for, but not more often than every `shortest` seconds. */
+export function pace(shortest = 15): number {
+  const { from, to } = range();
+  return Math.max(shortest, paceOf((to - from) / 3_600_000));
+}
+
 /** The range that the address names: the last hours, or from and to. */
 export function range(now = Date.now()): { from: number; to: number; isLive: boolean } {
   const args = place.value.args;
@@ -17,7 +26,8 @@ export function range(now = Date.now()): { from: number; to: number; isLive: boo
   if (from < to) return { from, to, isLive: false };
   const hours = Number(args.get("hours")) || 1;
   // Whole steps, so that the address asked for changes once in a while only.
-  const end = Math.ceil(now / 15_000) * 15_000;
+  const step = paceOf(hours) * 1000;
+  const end = Math.ceil(now / step) * step;
   return { from: end - hours * 3_600_000, to: end, isLive: true };
 }
 
@@ -42,6 +52,12 @@ export function compared(): { shift: number; name: string } | null {
 export function windowOf(names: [string, string], shift = 0): string {
   const { from, to } = range();
   return `${names[0]}=${new Date(from - shift).toISOString()}&${names[1]}=${new Date(to - shift).toISOString()}`;
+}
+
+/** Says that an answer of `limit` items, the newest, does not reach back to the begin of the range. */
+export function Cut({ times, limit }: { times: number[]; limit: number }) {
+  if (times.length < limit) return null;
+  return <p class="muted">Shown are the newest {limit} samples, since {full(Math.min(...times))}: a shorter range shows what was before.</p>;
 }
 
 /** The choice of what to compare with. */

@@ -4,7 +4,7 @@ import { clock, count, full } from "../format";
 import { Happened } from "../happened";
 import { useMarks } from "../marks";
 import { Copy, Show } from "../parts";
-import { range, setRange } from "../range";
+import { Cut, pace, range, setRange } from "../range";
 import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -94,6 +94,9 @@ function inOrder(rows: Group[]): Group[] {
   return [...rows].sort((one, other) => rank(one) - rank(other) || (other.oldest_transaction_seconds ?? 0) - (one.oldest_transaction_seconds ?? 0));
 }
 
+/** Samples of an answer: the most that the API gives. */
+const SAMPLES = 1000;
+
 /** How old the newest wait may be to count as of now, in milliseconds. */
 const NOW = 30_000;
 
@@ -101,16 +104,16 @@ function Body({ server }: { server: ServerDetail }) {
   const { from, to } = range();
   const times = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
   const path = `/api/v1/collectors/${server.collector_id}/metrics?order=desc&${times}`;
-  const samples = useData<{ data: Sample[] }>(`${path}&type=pg_activity_sample&limit=1000`, 10);
+  const samples = useData<{ data: Sample[] }>(`${path}&type=pg_activity_sample&limit=${SAMPLES}`, pace(10));
   const marks = useMarks(server, from, to);
-  const blocking = useData<{ data: { timestamp: string; rows: Pair[] }[] }>(`${path}&type=pg_blocking&limit=1`, 10);
+  const blocking = useData<{ data: { timestamp: string; rows: Pair[] }[] }>(`${path}&type=pg_blocking&limit=1`, pace(10));
   return (
     <>
       <Show of={blocking}>
         {({ data }) => {
           const newest = data[0];
           if (!newest) return <p class="muted">Nobody waited for a lock in this range.</p>;
-          const isNow = to - Date.parse(newest.timestamp) < NOW;
+          const isNow = Math.min(to, Date.now()) - Date.parse(newest.timestamp) < NOW;
           return (
             <>
               <h2 class={isNow ? "error" : ""}>
@@ -129,6 +132,7 @@ function Body({ server }: { server: ServerDetail }) {
           const found = load(data);
           return (
             <>
+              <Cut times={found.times.map((time) => time * 1000)} limit={SAMPLES} />
               <Chart title="Active sessions by what they wait for" {...found} stacked unit={count} marks={marks} onRange={setRange} />
               <Happened marks={marks} />
               <h2>Sessions at {clock(data[0].timestamp)}</h2>

@@ -1,7 +1,7 @@
 import { useData } from "../data";
 import { bytes, change, count, millis, percent } from "../format";
 import { Link, Show } from "../parts";
-import { Compare, compared, windowOf } from "../range";
+import { Compare, compared, pace, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
 import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
@@ -107,7 +107,7 @@ function Body({ server }: { server: ServerDetail }) {
   const order = place.value.args.get("order") ?? "total";
   const then = compared();
   const path = `/api/v1/collectors/${server.collector_id}/queries/slow?limit=${LIMIT}&order=${order}`;
-  const found = useData<{ queries: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, 15);
+  const found = useData<{ queries: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, pace());
   const earlier = useData<{ queries: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
   const old = earlier.data?.queries;
   return (

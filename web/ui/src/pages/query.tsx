@@ -5,13 +5,15 @@ import { Happened } from "../happened";
 import { type Mark, useMarks } from "../marks";
 import { Copy, Link, Show } from "../parts";
 import type { Plan } from "../plan";
-import { Compare, compared, range, setRange, windowOf } from "../range";
+import { Compare, compared, Cut, pace, range, setRange, windowOf } from "../range";
 import { perSecond } from "../rates";
 import { type Seen, SeenText, useSeen } from "../seen";
 import { Plans, plansOf } from "./plans";
 import type { Stats } from "./queries";
 import { type ServerDetail, ServerHead } from "./server-head";
 
+/** Points of a timeline: the most that the API gives. */
+const POINTS = 10_000;
 /** Bytes of a block. */
 const BLOCK = 8192;
 
@@ -63,8 +65,8 @@ function Absent({ seen }: { seen: Seen | null | undefined }) {
 function Body({ server, hash, plans }: { server: ServerDetail; hash: string; plans: Plan[] }) {
   const { from, to } = range();
   const then = compared();
-  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=10000`;
-  const found = useData<{ data: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, 15);
+  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=${POINTS}`;
+  const found = useData<{ data: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, pace());
   const earlier = useData<{ data: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
   const seen = useSeen(server.collector_id, hash);
   const marks = [...useMarks(server, from, to), ...planChanges(plans)];
@@ -102,6 +104,7 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
               <Compare />
             </div>
             <SeenText of={seen} />
+            <Cut times={times.map((time) => time * 1000)} limit={POINTS} />
             {then && earlier.data && old.length === 0 && <p class="muted">Nothing is known of it {then.name}: it did not run, or was not watched yet.</p>}
             <div class="cards">
               <Figure value={count(now.calls)} name="calls" was={told(count(was.calls), change(now.calls, was.calls))} />

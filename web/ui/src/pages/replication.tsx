@@ -3,7 +3,7 @@ import { useData } from "../data";
 import { bytes, count, full } from "../format";
 import { useMarks } from "../marks";
 import { Show } from "../parts";
-import { range, setRange, windowOf } from "../range";
+import { Cut, pace, range, setRange, windowOf } from "../range";
 import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -78,14 +78,16 @@ interface Part<T> {
   value: (row: T) => number | null;
 }
 
+/** Samples of an answer: the most that the API gives. */
+const SAMPLES = 1000;
 /** A list of what there was at the end of the range counts as that of now for so long. */
 const FRESH = 300_000;
 
 /** The newest rows of a range, and how a figure of them went. */
 function Part<T>({ server, part }: { server: ServerDetail; part: Part<T> }) {
   const { from, to } = range();
-  const path = `/api/v1/collectors/${server.collector_id}/metrics?type=${part.kind}&order=desc&limit=1000&${windowOf(["from", "to"])}`;
-  const found = useData<{ data: Rows<T>[] }>(path, 10);
+  const path = `/api/v1/collectors/${server.collector_id}/metrics?type=${part.kind}&order=desc&limit=${SAMPLES}&${windowOf(["from", "to"])}`;
+  const found = useData<{ data: Rows<T>[] }>(path, pace(10));
   const marks = useMarks(server, from, to);
   return (
     <>
@@ -94,11 +96,12 @@ function Part<T>({ server, part }: { server: ServerDetail; part: Part<T> }) {
         {({ data }) => {
           const newest = data[0];
           if (!newest) return <p class="empty">{part.nothing} in this range.</p>;
-          const isOld = to - Date.parse(newest.timestamp) > FRESH;
+          const isOld = Math.min(to, Date.now()) - Date.parse(newest.timestamp) > FRESH;
           return (
             <>
               {isOld && <p class="error">The last that was told is of {full(newest.timestamp)}: since then there is none, or nobody told.</p>}
               <Table id={part.id} rows={newest.rows} columns={part.columns} empty={part.nothing} />
+              <Cut times={data.map((one) => Date.parse(one.timestamp))} limit={SAMPLES} />
               <Chart title={part.chart} {...linesOf(data, part.name, part.value)} unit={bytes} marks={marks} onRange={setRange} />
             </>
           );

@@ -4,7 +4,7 @@ import { ago, bytes, count, percent } from "../format";
 import { Happened } from "../happened";
 import { type Mark, useMarks } from "../marks";
 import { Show } from "../parts";
-import { Compare, compared, range, setRange, windowOf } from "../range";
+import { Compare, compared, pace, range, setRange, windowOf } from "../range";
 import { ofSteps, withGaps } from "../rates";
 import { type Column, Table } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
@@ -160,9 +160,9 @@ function Body({ server }: { server: ServerDetail }) {
   const then = compared();
   const path = `/api/v1/servers/${server.id}/metrics?metric_type=`;
   const names: [string, string] = ["start_time", "end_time"];
-  const databases = useData<Metrics>(`${path}pg_stats&${windowOf(names)}`, 15);
+  const databases = useData<Metrics>(`${path}pg_stats&${windowOf(names)}`, pace());
   const earlier = useData<Metrics>(then ? `${path}pg_stats&${windowOf(names, then.shift)}` : null, 300);
-  const host = useData<Metrics>(`${path}sysstat&${windowOf(names)}`, 15);
+  const host = useData<Metrics>(`${path}sysstat&${windowOf(names)}`, pace());
   const marks = useMarks(server, from, to);
   return (
     <>
