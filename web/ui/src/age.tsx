@@ -37,7 +37,7 @@ export function Age() {
   return (
     <footer>
       <Copy text={curl} name="Copy as curl" />{" "}
-      <button type="button" aria-pressed={paused.value} onClick={pause}>{paused.value ? "Go on" : "Pause"}</button> <span class={paused.value ? "error" : ""}>{told(now)}</span>
+      <button type="button" onClick={pause}>{paused.value ? "Go on" : "Pause"}</button> <span class={paused.value ? "error" : ""}>{told(now)}</span>
       {failing > 0 && <span class="error"> {failing} of {renewed.size} questions of this page {failing === 1 ? "is" : "are"} not answered.</span>}
       {age === "unknown" && <span class="error"> This node has not heard of the cluster since it was started.</span>}
       {typeof age === "number" && age >= OLD_VIEW && <span class="error"> What this node knows of the cluster is {age} s old.</span>}

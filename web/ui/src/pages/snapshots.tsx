@@ -42,6 +42,9 @@ interface Answer {
   gone_count: number;
 }
 
+/** Snapshots of an answer: the most that the API gives. */
+const LIMIT = 100;
+
 const KINDS = ["manual", "pre_deploy", "post_deploy", "scheduled"];
 
 const COUNTS: [keyof Answer, string][] = [
@@ -117,7 +120,7 @@ function Take() {
 function Body({ server }: { server: ServerDetail }) {
   const { args } = place.value;
   const [before, after] = [args.get("before") ?? "", args.get("after") ?? ""];
-  const found = useData<{ snapshots: Snapshot[] }>("/api/v1/snapshots?limit=100", 30);
+  const found = useData<{ snapshots: Snapshot[] }>(`/api/v1/snapshots?limit=${LIMIT}`, 30);
   const list: Column<Snapshot>[] = [
     { name: "Snapshot", value: (row) => row.name, show: (row) => row.name },
     { name: "Kind", value: (row) => row.snapshot_type, show: (row) => row.snapshot_type },
@@ -138,7 +141,12 @@ function Body({ server }: { server: ServerDetail }) {
       {before && after && before !== after && <Comparison server={server} before={before} after={after} />}
       <h2>Snapshots</h2>
       <Show of={found}>
-        {({ snapshots }) => <Table id="snapshots" rows={snapshots} columns={list} empty="None yet. Name a window before a change and one after it, and see which statements became slower." />}
+        {({ snapshots }) => (
+          <>
+            <Table id="snapshots" rows={snapshots} columns={list} empty="None yet. Name a window before a change and one after it, and see which statements became slower." />
+            {snapshots.length >= LIMIT && <p class="muted">The newest {LIMIT}; the API tells no others.</p>}
+          </>
+        )}
       </Show>
       {user.value?.role !== "viewer" && <Take />}
     </>
