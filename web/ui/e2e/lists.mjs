@@ -85,6 +85,11 @@ export async function parts(browser, cluster) {
   await page.getByText(`${servers} rows`).waitFor();
   await page.goto(`${base}/collectors?collectors.filter=zz-104`);
   await page.getByText(`1 of ${await count(page, "collectors")} rows`).waitFor();
+  await page.goto(`${base}/collectors`);
+  await page.getByLabel("Status").selectOption("registered");
+  await page.waitForURL(/status=registered/);
+  const { body: pending } = await ask(page, "GET", "/api/v1/collectors?status=registered&page_size=1");
+  await page.getByText(`${pending.total} rows`).waitFor();
   await page.goto(`${base}/people?people.sort=-Name`);
   await page.getByText(`${await count(page, "users")} rows`).waitFor();
   await page.locator("tbody tr", { hasText: "person104" }).waitFor();

@@ -3,7 +3,7 @@ import { call, user } from "../api";
 import { MANY, useData, useList } from "../data";
 import { ago, count, full } from "../format";
 import { Link, Once, Show, Status, Sure, useChange, useTitle } from "../parts";
-import { go, kept } from "../router";
+import { go, kept, place, withArgs } from "../router";
 import { Listed, partOf, type Column } from "../table";
 import { Configuration, ofCollector, ofGroup } from "./configuration";
 
@@ -110,7 +110,8 @@ function Secrets() {
 }
 
 export function Collectors() {
-  const found = useList<Collector>("/api/v1/collectors", partOf("collectors"), { seconds: 5, pages: MANY });
+  const status = place.value.args.get("status") ?? "";
+  const found = useList<Collector>(`/api/v1/collectors${status && `?status=${encodeURIComponent(status)}`}`, partOf("collectors"), { seconds: 5, pages: MANY });
   const groups = useData<{ data: { name?: string; group?: string }[] }>("/api/v1/config-groups", 30);
   const [group, setGroup] = useState("");
   const isAdmin = user.value?.role === "admin";
@@ -118,7 +119,15 @@ export function Collectors() {
   return (
     <>
       <h1>Collectors</h1>
-      <Listed id="collectors" of={found} columns={COLLECTORS} empty="No collector yet: make a registration secret below, and run the command it shows on the database's host." />
+      <div class="tools">
+        <label>
+          Status <select value={status} onChange={(event) => go(withArgs({ status: event.currentTarget.value || null, "collectors.page": null }))}>
+            <option value="">all</option>
+            {["offline", "late", "registered", "active"].map((one) => <option key={one}>{one}</option>)}
+          </select>
+        </label>
+      </div>
+      <Listed id="collectors" of={found} columns={COLLECTORS} empty={status ? `None is ${status}.` : "No collector yet: make a registration secret below, and run the command it shows on the database's host."} />
       {isAdmin && <Connect />}
       {isAdmin && <Secrets />}
       <h2>Configuration by group</h2>

@@ -96,6 +96,19 @@ const columns = (firing: (row: ServerRow) => Alert[] | undefined): Column<Server
   },
 ];
 
+/** How many collectors are silent in all, where the list has a part of the servers only. */
+function Silent() {
+  const of = (status: string) => useData<{ total: number }>(`/api/v1/collectors?status=${status}&page_size=1`, 15).data?.total;
+  const told = { offline: of("offline"), late: of("late") };
+  return (
+    <>
+      {Object.entries(told).map(([status, total]) => total !== undefined && total > 0 && (
+        <Link key={status} href={`/collectors?status=${status}`}><span class="error">{total} {status} in all</span></Link>
+      ))}
+    </>
+  );
+}
+
 /** Silent servers first, then those where the worst fires; those that were never heard from last. */
 const ORDER = ["offline", "late", "critical", "warning", "info", "active", "registered"];
 
@@ -121,6 +134,7 @@ export function Fleet() {
                 {total === 1 ? "1 server" : `${total} servers`}
                 {told && (total > data.length ? `; of the ${data.length} below: ${told}` : `, ${told}`)}
               </span>
+              {total > data.length && <Silent />}
             </div>
             {alerts.error && <p class="error" role="alert">What fires is not known: {alerts.error.message}</p>}
             {total === 0 ? (
