@@ -4,7 +4,7 @@
 //! when that one goes away. The screen is a pure function of a model.
 //!
 //! # Map
-//! [`run`] is the terminal, [`once`] the screen as text. `gather` asks, `figures` reads answers,
+//! [`run()`] is the terminal, [`once`] the screen as text. `gather` asks, `figures` reads answers,
 //! `model` keeps them and obeys keys, `draw` shows them.
 
 mod draw;
