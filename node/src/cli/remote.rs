@@ -1,11 +1,17 @@
 //! Which node is asked over HTTP, and as whom.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use pga_client::{ClientOptions, Endpoint, Identity, ReadError, Reader};
 
 use crate::{Error, Result};
+
+/// How long a command that asks once waits for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may take to open.
+const CONNECTING: Duration = Duration::from_secs(2);
 
 /// A node, and the identity that it is asked with.
 #[derive(Debug, Args)]
@@ -45,22 +51,22 @@ pub(super) struct IdentityArgs {
 }
 
 impl RemoteArgs {
-    /// Who reads from that node.
+    /// Who reads from that node, and waits for an answer no longer than `patience`.
     ///
     /// # Errors
     /// `Refused` if the file of CA certificates cannot be used.
-    pub(super) fn reader(&self) -> Result<Reader> {
-        self.identity.reader(&self.node)
+    pub(super) fn reader(&self, patience: Duration) -> Result<Reader> {
+        self.identity.reader(&self.node, patience)
     }
 }
 
 impl IdentityArgs {
-    /// Who reads from `node`.
+    /// Who reads from `node`, and waits for an answer no longer than `patience`.
     ///
     /// # Errors
     /// As [`RemoteArgs::reader`].
-    pub(super) fn reader(&self, node: &Endpoint) -> Result<Reader> {
-        let mut options = ClientOptions::default();
+    pub(super) fn reader(&self, node: &Endpoint, patience: Duration) -> Result<Reader> {
+        let mut options = ClientOptions::new(CONNECTING, patience);
         if let Some(path) = &self.ca_file {
             let believing = options.with_ca_file(path);
             options =

@@ -11,6 +11,8 @@ use super::remote::{RemoteArgs, read_failed};
 use crate::process::{runtime, stop_signal};
 use crate::{Error, Exit, Result};
 
+/// How long one node may take before another is asked.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Size of the screen where there is no terminal.
 const SIZE: (u16, u16) = (120, 40);
 
@@ -35,7 +37,7 @@ pub(super) struct TopArgs {
 }
 
 pub(super) fn run(args: &TopArgs) -> Result<Exit> {
-    let reader = args.remote.reader()?;
+    let reader = args.remote.reader(PATIENCE)?;
     let options = TopOptions {
         interval: args.interval.max(Duration::from_secs(1)),
         server: args.server.clone(),

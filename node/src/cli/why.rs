@@ -4,7 +4,7 @@ use pga_client::Reader;
 use serde_json::Value;
 
 use super::cluster::say;
-use super::remote::{RemoteArgs, read_failed};
+use super::remote::{PATIENCE, RemoteArgs, read_failed};
 use crate::output::{Output, OutputArgs, Rows};
 use crate::process::runtime;
 use crate::{Error, Exit, Result};
@@ -27,7 +27,7 @@ pub(super) struct WhyArgs {
 }
 
 pub(super) fn run(args: &WhyArgs) -> Result<Exit> {
-    let mut reader = args.remote.reader()?;
+    let mut reader = args.remote.reader(PATIENCE)?;
     let answer = runtime(1)?.block_on(async {
         let id = number(&mut reader, &args.server).await?;
         let mut path = format!("/api/v1/servers/{id}/why?minutes={}", args.minutes);

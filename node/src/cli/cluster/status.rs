@@ -9,7 +9,7 @@ use pga_config::Config;
 
 use super::{environment, say};
 use crate::admin::{AdminAnswer, AdminRequest, call};
-use crate::cli::remote::{IdentityArgs, read_failed};
+use crate::cli::remote::{IdentityArgs, PATIENCE, read_failed};
 use crate::cli::status_table::{csv, table};
 use crate::output::{Output, OutputArgs};
 use crate::process::runtime;
@@ -61,7 +61,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
 }
 
 fn over_http(identity: &IdentityArgs, node: &Endpoint) -> Result<ClusterStatus> {
-    let mut reader = identity.reader(node)?;
+    let mut reader = identity.reader(node, PATIENCE)?;
     let reading = runtime(1)?.block_on(reader.get(STATUS_PATH));
     serde_json::from_value(reading.map_err(read_failed)?.body)
         .map_err(|error| Error::Unavailable(format!("{node} answers no status: {error}")))
