@@ -161,8 +161,13 @@ impl Reads for NodeApiImpl {
         self.cluster.view_age()
     }
 
-    fn cache(&self) -> Option<CacheFigures> {
-        self.cache.as_ref().map(|cache| cache.figures())
+    fn cache(&self) -> BoxFuture<'_, Option<CacheFigures>> {
+        Box::pin(async move {
+            match &self.cache {
+                Some(cache) => Some(cache.figures().await),
+                None => None,
+            }
+        })
     }
 }
 
