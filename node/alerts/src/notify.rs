@@ -78,7 +78,6 @@ fn hides(rules: &RuleSet, other: &Alert, alert: &Alert) -> bool {
         let rank = |alert: &Alert| ["i", "w", "c"].iter().position(|s| *s == alert.severity);
         return rank(other) > rank(alert) && is_about(other) == is_about(alert);
     }
-    let server = |alert: &Alert| alert.labels.get("server").cloned();
     let key = match other.level.as_str() {
         "" => other.rule.clone(),
         level => format!("{}.{level}", other.rule),
@@ -88,7 +87,11 @@ fn hides(rules: &RuleSet, other: &Alert, alert: &Alert) -> bool {
             .iter()
             .any(|id| *id == alert.rule || (id == "*" && !alert.rule.starts_with('N')))
     });
-    named && server(other).is_some() && server(other) == server(alert)
+    let is_same = |label: &str| other.labels.get(label) == alert.labels.get(label);
+    // What is said about one statement explains nothing about another.
+    let explains =
+        !other.labels.contains_key("statement") || is_same("statement") && is_same("database");
+    named && explains && other.labels.contains_key("server") && is_same("server")
 }
 
 /// What is to be queued now.
