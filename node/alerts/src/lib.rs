@@ -26,6 +26,7 @@ pub mod message;
 pub mod notify;
 mod replicas;
 pub mod rule;
+mod zone;
 
 pub use self::baseline::{Baseline, Of, Usual};
 pub use self::evaluate::{Evaluation, Reading, evaluate};
