@@ -8,6 +8,7 @@ mod cluster_rows;
 mod connection;
 mod current_values;
 mod evaluation;
+mod failure;
 mod outbox;
 mod own_condition;
 pub(crate) mod sending;

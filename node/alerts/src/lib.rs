@@ -29,7 +29,7 @@ pub mod rule;
 mod zone;
 
 pub use self::baseline::{Baseline, Of, Usual};
-pub use self::evaluate::{Evaluation, Reading, evaluate};
+pub use self::evaluate::{Evaluation, Reading, brief, evaluate};
 pub use self::fact_row::FactRow;
 pub use self::facts::Facts;
 pub use self::fields::Fields;

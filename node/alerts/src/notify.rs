@@ -154,17 +154,20 @@ struct Group {
     firing: BTreeSet<u64>,
 }
 
-fn is_for(channel: &Channel, alert: &Alert) -> bool {
+/// Whether a channel is told about an alert, while nothing keeps it quiet.
+pub fn reaches(channel: &Channel, alert: &Alert) -> bool {
     let mut labels = alert.labels.clone();
     labels.insert("severity".to_owned(), alert.severity.clone());
     labels.insert("name".to_owned(), alert.name.clone());
-    channel.severities.contains(&alert.severity) && matches(&channel.matchers, &labels)
+    channel.is_enabled
+        && channel.severities.contains(&alert.severity)
+        && matches(&channel.matchers, &labels)
 }
 
 fn groups(state: &State, id: u64, channel: &Channel, quiet: &BTreeMap<u64, Quiet>) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for (alert_id, alert) in state.alerts() {
-        if alert.fired_at.is_none() || !is_for(channel, alert) {
+        if alert.fired_at.is_none() || !reaches(channel, alert) {
             continue;
         }
         let of = |label: &String| {
