@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::section::Key;
 use crate::sections::{
-    Auth, Buffer, Cluster, Http, Limits, Log, Logging, Ml, Node, Notify, Quic, Raft, Replication,
-    Sessions, Store,
+    Auth, Buffer, Cache, Cluster, Http, Limits, Log, Logging, Ml, Node, Notify, Quic, Raft,
+    Replication, Sessions, Store,
 };
 use crate::{Error, Values, Violation};
 
@@ -34,6 +34,7 @@ pub struct Config {
     pub replication: Replication,
     pub sessions: Sessions,
     pub limits: Limits,
+    pub cache: Cache,
     pub auth: Auth,
     pub ml: Ml,
     pub notify: Notify,
@@ -95,6 +96,7 @@ impl Config {
         let replication = Replication::take(values);
         let sessions = Sessions::take(values);
         let limits = Limits::take(values);
+        let cache = Cache::take(values);
         let auth = Auth::take(values);
         let ml = Ml::take(values);
         let notify = Notify::take(values);
@@ -111,6 +113,7 @@ impl Config {
             replication: replication?,
             sessions: sessions?,
             limits: limits?,
+            cache: cache?,
             auth: auth?,
             ml: ml?,
             notify: notify?,
@@ -133,6 +136,7 @@ impl Config {
             Replication::keys(),
             Sessions::keys(),
             Limits::keys(),
+            Cache::keys(),
             Auth::keys(),
             Ml::keys(),
             Notify::keys(),

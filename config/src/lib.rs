@@ -32,7 +32,7 @@ pub use self::{
     secret::Secret,
     section::Key,
     sections::{
-        Auth, Buffer, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Ml, Node,
+        Auth, Buffer, Cache, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Ml, Node,
         Notify, Quic, Raft, Replication, Sessions, Store, StoreKind,
     },
     values::{ENV_PREFIX, Values},

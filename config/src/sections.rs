@@ -2,6 +2,7 @@
 
 mod auth;
 mod buffer;
+mod cache;
 mod cluster;
 mod http;
 mod limits;
@@ -19,6 +20,7 @@ mod store;
 pub use self::{
     auth::Auth,
     buffer::Buffer,
+    cache::Cache,
     cluster::Cluster,
     http::Http,
     limits::Limits,

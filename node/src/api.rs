@@ -1,5 +1,6 @@
 //! What the web layer asks the node: [`pga_web::NodeApi`].
 
+mod query_cache;
 mod reads;
 mod registration;
 
@@ -15,10 +16,12 @@ use pga_insight::prediction::Answer;
 use pga_runtime::Instant;
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
-    AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
-    Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
+    AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, ControlPlane, Credentials,
+    Health, Ingest, Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered,
+    Registration,
 };
 
+pub(crate) use self::query_cache::QueryCache;
 use crate::actors::sessions::SessionsHandle;
 use crate::admitted_push::AdmittedPush;
 use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};
@@ -42,6 +45,7 @@ pub(crate) struct NodeApiImpl {
     pub(crate) cluster: ClusterNode,
     pub(crate) replica: Arc<dyn Replica>,
     pub(crate) store: Arc<dyn ReadStore>,
+    pub(crate) cache: Option<Arc<QueryCache>>,
     /// Tells whether the store answers.
     pub(crate) written: Arc<dyn StoreWriter>,
     pub(crate) replicator: Arc<Replicator>,
@@ -140,12 +144,25 @@ impl Reads for NodeApiImpl {
     ) -> BoxFuture<'_, Result<(Arc<dyn ReadStore>, Position), ApiError>> {
         Box::pin(async move {
             let position = self.begin_read(scope).await?;
-            Ok((Arc::clone(&self.store), position))
+            let store = Arc::clone(&self.store);
+            let store = match (&self.cache, scope.collector) {
+                (Some(cache), Some(collector)) => {
+                    let flushed = *self.replica.flushed().borrow();
+                    let cached = |state: &State| cache.store(store, collector, state, flushed);
+                    self.cluster.with_state(cached)
+                }
+                _ => store,
+            };
+            Ok((store, position))
         })
     }
 
     fn view_age(&self) -> Option<Duration> {
         self.cluster.view_age()
+    }
+
+    fn cache(&self) -> Option<CacheFigures> {
+        self.cache.as_ref().map(|cache| cache.figures())
     }
 }
 

@@ -17,6 +17,12 @@ pub struct Metrics {
     pub(crate) refusals: IntCounterVec,
     /// Time from a session's acceptance of a push to its acknowledgement.
     pub(crate) replicate_seconds: Histogram,
+    /// Look-ups in the cache of answers that found one.
+    pub(crate) cache_hits: IntCounter,
+    /// Look-ups that found none.
+    pub(crate) cache_misses: IntCounter,
+    /// Answers that went.
+    pub(crate) cache_evictions: IntCounter,
     /// Large pushes that were split.
     pub(crate) uploads: IntCounterVec,
     /// Alerts that fire, by severity, as the leader knows.
@@ -74,6 +80,9 @@ impl Metrics {
             pushes: on.counters("pganalytics_push_outcomes_total", "Pushes by outcome", "outcome", &["conflict", "malformed", "stored", "unknown"])?,
             refusals: on.counters("pganalytics_push_refusals_total", "Pushes refused with certainty that they have no effect, by reason", "reason", &REFUSALS)?,
             replicate_seconds: on.histogram("pganalytics_push_replicate_seconds", "Time from a session taking a push to its acknowledgement by a quorum", &PUSH_BUCKETS)?,
+            cache_hits: on.counter("pganalytics_query_cache_hits_total", "Questions whose answer was kept")?,
+            cache_misses: on.counter("pganalytics_query_cache_misses_total", "Questions whose answer was not kept, and that the store was asked")?,
+            cache_evictions: on.counter("pganalytics_query_cache_evictions_total", "Kept answers that went, for want of room or since they were old")?,
             uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome", &["aborted", "committed"])?,
             alerts_firing: on.gauges("pganalytics_alerts_firing", "Alerts that fire, by severity; on the leader", "severity", &["i", "w", "c"])?,
             alert_evaluation_seconds: on.histogram("pganalytics_alert_evaluation_seconds", "Time of one evaluation of the alert rules", &FLUSH_BUCKETS)?,
@@ -98,16 +107,18 @@ impl Metrics {
 }
 
 /// Why a push is refused with certainty.
-const REFUSALS: [&str; 13] = [
+const REFUSALS: [&str; 15] = [
     "buffer_full",
     "collector_busy",
     "collectors_full",
+    "elements_rate",
     "log_full",
     "membership",
     "no_quorum",
     "overloaded",
     "refused",
     "series_limit",
+    "series_rate",
     "session_failing",
     "sessions_full",
     "stopping",

@@ -32,7 +32,7 @@ use crate::actors::maintenance::Maintenance;
 use crate::actors::sessions::{SessionTable, Sessions, SessionsArgs, SessionsHandle};
 use crate::actors::web::{Web, WebArgs};
 use crate::admin::{self, AdminServer};
-use crate::api::NodeApiImpl;
+use crate::api::{NodeApiImpl, QueryCache};
 use crate::cluster_replica::ClusterReplica;
 use crate::context::Context;
 use crate::data_dir::{DataDir, file_error};
@@ -198,6 +198,10 @@ fn front(
         cluster: cluster.clone(),
         replica: Arc::clone(&context.replica),
         store,
+        cache: QueryCache::new(
+            context.config.cache.max_size.bytes(),
+            context.metrics.clone(),
+        ),
         written: Arc::clone(&context.store),
         replicator: Arc::clone(&context.replicator),
         sessions: SessionsHandle::new(Arc::clone(table), timeout),

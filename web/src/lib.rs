@@ -45,8 +45,9 @@ pub use self::{
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,
     node_api::{
-        ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations, Predictor,
-        Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, StoreAt, Via,
+        CacheFigures, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
+        Predictor, Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, StoreAt,
+        Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

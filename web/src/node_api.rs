@@ -132,6 +132,21 @@ pub struct ReadScope {
 /// A store, and the position that what it answers now reflects.
 pub type StoreAt = (Arc<dyn ReadStore>, Position);
 
+/// What the cache of answers did since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheFigures {
+    /// Bytes that it may take.
+    pub max_bytes: u64,
+    /// Look-ups that found an answer.
+    pub hits: u64,
+    /// Look-ups that found none.
+    pub misses: u64,
+    /// Answers that went, for want of room or since they were old.
+    pub evictions: u64,
+    /// Bytes that it takes, about.
+    pub bytes: u64,
+}
+
 /// Reading what is stored: any question ([`pga_storage::query`]), at a position.
 ///
 /// # Errors
@@ -144,6 +159,9 @@ pub trait Reads: Debug + Send + Sync + 'static {
     /// How long ago a quorum last confirmed that this node had applied all that was committed;
     /// `None` if none has since it started.
     fn view_age(&self) -> Option<Duration>;
+
+    /// What the cache of answers did; `None` if there is none.
+    fn cache(&self) -> Option<CacheFigures>;
 }
 
 /// What needs the cluster's keys.

@@ -239,7 +239,7 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
 }
 
 /// Numbers that must not be zero.
-fn counts(config: &Config) -> [(&'static str, u64); 11] {
+fn counts(config: &Config) -> [(&'static str, u64); 13] {
     let limits = &config.limits;
     [
         ("node.worker-threads", config.node.worker_threads),
@@ -250,6 +250,14 @@ fn counts(config: &Config) -> [(&'static str, u64); 11] {
         ("limits.max-elements", limits.max_elements),
         ("limits.max-ratio", limits.max_ratio),
         ("limits.max-collectors", limits.max_collectors),
+        (
+            "limits.max-elements-per-second",
+            limits.max_elements_per_second,
+        ),
+        (
+            "limits.max-new-series-per-hour",
+            limits.max_new_series_per_hour,
+        ),
         (
             "limits.max-series-per-collector",
             limits.max_series_per_collector,

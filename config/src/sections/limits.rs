@@ -40,6 +40,12 @@ section! {
         /// The
         /// leader's value holds for all nodes.
         max_collectors: u64 = "100000",
+        /// Elements that one collector may send each second to a node, averaged over a minute;
+        /// beyond it its pushes are refused with 429 until as many seconds have passed.
+        max_elements_per_second: u64 = "20000",
+        /// New series of plain samples that one collector may bring each hour to a node; beyond it
+        /// its pushes are refused with 429. Labels such as a process id make a series of each.
+        max_new_series_per_hour: u64 = "100000",
         /// Different series of plain samples of one collector; beyond it its pushes are refused
         /// with 429. Each node
         /// counts what a collector sent to it since its session there began.

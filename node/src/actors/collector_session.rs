@@ -5,6 +5,8 @@
 //! the pushes it had not handed over; their callers open a new session and hand them over again,
 //! which is safe as repeats are found (SESS-1, DEDUP-1).
 
+mod quota;
+
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -17,12 +19,17 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::Xxh3;
 
+use self::quota::Quota;
 use crate::admitted_push::AdmittedPush;
 use crate::context::Context;
 use crate::tasks::{self, TaskKind};
 
 /// When a collector should come back after it had too many pushes under way.
 const RETRY_BUSY: Duration = Duration::from_secs(1);
+/// Over which time a collector's elements are averaged: a cycle of an original collector.
+const ELEMENTS_BURST: Duration = Duration::from_secs(60);
+/// Over which time its new series are.
+const SERIES_BURST: Duration = Duration::from_secs(3_600);
 /// When a collector should come back after it had too many series.
 const RETRY_SERIES: Duration = Duration::from_secs(60);
 
@@ -56,6 +63,8 @@ pub(crate) struct SessionArgs {
 pub(crate) struct SessionState {
     context: Arc<Context>,
     in_flight: Arc<Semaphore>,
+    elements: Quota,
+    new_series: Quota,
     series: HashSet<u64, BuildHasherDefault<AsIs>>,
 }
 
@@ -74,8 +83,13 @@ impl Actor for CollectorSession {
         let permits = usize::try_from(permits)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
+        let (limits, now) = (&args.context.config.limits, pga_runtime::now());
+        let per_second = limits.max_elements_per_second as f64;
+        let series = limits.max_new_series_per_hour as f64 / SERIES_BURST.as_secs_f64();
         Ok(SessionState {
             in_flight: Arc::new(Semaphore::new(permits)),
+            elements: Quota::new(per_second, ELEMENTS_BURST, now),
+            new_series: Quota::new(series, SERIES_BURST, now),
             context: args.context,
             series: HashSet::default(),
         })
@@ -107,7 +121,10 @@ impl SessionState {
         if !admitted.permit.take_one(&self.in_flight) {
             return Err(self.refuse("collector_busy", RETRY_BUSY));
         }
-        self.note_series(&admitted.push)
+        self.note_series(&admitted.push)?;
+        let elements = admitted.push.elements.len() as u64;
+        let taken = self.elements.take(elements, pga_runtime::now());
+        taken.map_err(|wait| self.refuse("elements_rate", wait))
     }
 
     fn note_series(&mut self, push: &Push) -> Result<(), ApiError> {
@@ -122,13 +139,20 @@ impl SessionState {
                 added.push(series);
             }
         }
-        if self.series.len() as u64 > cap {
-            for series in added {
-                self.series.remove(&series);
-            }
-            return Err(self.refuse("series_limit", RETRY_SERIES));
+        let refused = if self.series.len() as u64 > cap {
+            Some(("series_limit", RETRY_SERIES))
+        } else {
+            let now = pga_runtime::now();
+            let taken = self.new_series.take(added.len() as u64, now);
+            taken.err().map(|wait| ("series_rate", wait))
+        };
+        let Some((reason, retry_after)) = refused else {
+            return Ok(());
+        };
+        for series in added {
+            self.series.remove(&series);
         }
-        Ok(())
+        Err(self.refuse(reason, retry_after))
     }
 
     fn refuse(&self, reason: &'static str, retry_after: Duration) -> ApiError {

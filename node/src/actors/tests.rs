@@ -370,6 +370,30 @@ async fn limits_of_a_collector_and_of_sessions_refuse_before_anything_is_propose
 }
 
 #[tokio::test]
+async fn a_collector_that_sends_too_much_is_told_when_to_come_back() {
+    let node = node(&[
+        ("limits.max-elements-per-second", "1"),
+        ("limits.max-new-series-per-hour", "100"),
+    ])
+    .await;
+    let reason = |refused: ApiError| match refused {
+        ApiError::TooMany {
+            reason,
+            retry_after,
+        } => (reason, retry_after.as_secs_f64().round() as u64),
+        other => panic!("{other:?}"),
+    };
+    // A minute's worth at once, and then one each second.
+    node.sessions.push(push("a", "x", 60)).await.unwrap();
+    let refused = node.sessions.push(push("a", "x", 10)).await.unwrap_err();
+    assert_eq!(reason(refused), ("elements_rate", 10));
+    let refused = node.sessions.push(push("a", "y", 50)).await.unwrap_err();
+    assert_eq!(reason(refused), ("series_rate", 360));
+    node.sessions.push(push("b", "x", 50)).await.unwrap();
+    assert_eq!(node.context.replica.flushable().borrow().index, 2);
+}
+
+#[tokio::test]
 async fn idle_sessions_end_and_open_again() {
     let node = node(&[("sessions.idle-timeout", "50ms"), ("sessions.max", "1")]).await;
     node.sessions.push(push("a", "x", 1)).await.unwrap();

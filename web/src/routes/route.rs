@@ -127,15 +127,6 @@ impl Route {
         Self::new("DELETE", path, name, access)
     }
 
-    /// A route of the contract that answers 501.
-    pub(super) const fn not_built(
-        method: &'static str,
-        path: &'static str,
-        access: Access,
-    ) -> Self {
-        Self::new(method, path, "unrouted", access)
-    }
-
     pub(super) const fn does(mut self, summary: &'static str, handler: Handler) -> Self {
         self.summary = summary;
         self.handler = handler;

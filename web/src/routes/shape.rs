@@ -27,6 +27,8 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// An object with these members; more may come with later versions.
     Object(&'static [Field]),
+    /// Such an object, or null where there is none.
+    ObjectOrNull(&'static [Field]),
 }
 
 /// A member of an object, or an argument.
@@ -73,12 +75,13 @@ impl Shape {
                 json!({ "type": "object", "additionalProperties": value.schema() })
             }
             Self::List(item) => json!({ "type": "array", "items": item.schema() }),
-            Self::Object(fields) => object(fields),
+            Self::Object(fields) => object(fields, json!("object")),
+            Self::ObjectOrNull(fields) => object(fields, json!(["object", "null"])),
         }
     }
 }
 
-fn object(fields: &[Field]) -> Value {
+fn object(fields: &[Field], kind: Value) -> Value {
     let members = fields
         .iter()
         .map(|field| (field.name.to_owned(), field.shape.schema()));
@@ -88,5 +91,5 @@ fn object(fields: &[Field]) -> Value {
         .filter(|field| field.is_required)
         .map(|field| field.name)
         .collect();
-    json!({ "type": "object", "properties": properties, "required": required })
+    json!({ "type": kind, "properties": properties, "required": required })
 }

@@ -5,9 +5,9 @@
 
 use super::route::Route;
 use super::{
-    alert_rules, alerts, anomalies, api_tokens, audit, auth, channels, collector_config,
+    alert_rules, alerts, anomalies, api_tokens, audit, auth, cache, channels, collector_config,
     collector_list, collector_state, collectors, comparison, fingerprints, health_report,
-    index_advice, jobs, logs, ml, not_built, openapi, operations, page, parameters, patterns,
+    index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
     plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
     servers, silences, snapshots, users, why,
 };
@@ -56,7 +56,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         patterns::ROUTES,
         results::ROUTES,
         index_advice::ROUTES,
-        not_built::ROUTES,
+        cache::ROUTES,
     ];
     families.into_iter().flatten()
 }

@@ -237,6 +237,10 @@ impl Reads for FakeNode {
         .boxed()
     }
 
+    fn cache(&self) -> Option<pga_web::CacheFigures> {
+        None
+    }
+
     fn view_age(&self) -> Option<Duration> {
         *self.view_age.lock().unwrap()
     }

@@ -16,6 +16,9 @@ export const nodes = signal<string[]>([]);
 /** Grows with each change that was made here: what is shown is asked for anew. */
 export const changes = signal(0);
 
+/** How old the node's view of the cluster was at the last answer, in seconds, as far as the node knows. */
+export const viewAge = signal<number | "unknown" | undefined>(undefined);
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -47,6 +50,8 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
       signal: AbortSignal.timeout(PATIENCE),
     });
     offline.value = "";
+    const age = answer.headers.get("X-Pganalytics-Age-Seconds");
+    if (age !== null) viewAge.value = age === "unknown" ? age : Number(age);
     return answer;
   } catch {
     offline.value = "This node does not answer.";

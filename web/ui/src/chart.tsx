@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { full } from "./format";
+import { bytes, full } from "./format";
 import type { Mark } from "./marks";
-import { range } from "./parts";
+import { range } from "./range";
 import { type Line, stack } from "./stack";
 import { zone } from "./zone";
 
@@ -10,6 +10,8 @@ export type { Line } from "./stack";
 
 const COLOURS = ["#2f6fdb", "#d9822b", "#238551", "#c23030", "#7157d9", "#0f9960", "#a66321", "#db2c6f", "#6b7785"];
 const HEIGHT = 180;
+/** Steps of an axis of bytes. */
+const POWERS = Array.from({ length: 60 }, (_, n) => 2 ** n);
 /** A mark is said when the cursor is this near, in pixels. */
 const NEAR = 6;
 
@@ -120,7 +122,7 @@ export function Chart(props: Props) {
       },
       axes: [
         { ...axis, values: (_, splits, __, ___, increment) => ticks(splits, increment) },
-        { ...axis, size: 70, values: (_, splits) => splits.map((split) => (latest.current.unit ?? String)(split)) },
+        { ...axis, size: 70, incrs: unit === bytes ? POWERS : undefined, values: (_, splits) => splits.map((split) => (latest.current.unit ?? String)(split)) },
       ],
       series: [
         { label: "Time", value: (_, seconds) => (seconds === null || seconds === undefined ? "" : full(seconds * 1000)) },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "./api";
 import { ago, bytes, change, clock, count, csv, full, isZone, millis, setZone } from "./format";
 import { offBy, type Plan, type PlanNode, rowsOf } from "./plan";
-import { ofSteps, perSecond } from "./rates";
+import { ofSteps, perSecond, withGaps } from "./rates";
 import { marksOf } from "./marks";
 import { stack } from "./stack";
 
@@ -28,7 +28,7 @@ describe("query ids", () => {
 
 describe("stacked lines", () => {
   it("stand on those before them", () => {
-    expect(stack([{ label: "a", values: [1, null] }, { label: "b", values: [2, 3] }])).toEqual([[1, 0], [3, 3]]);
+    expect(stack([{ label: "a", values: [1, null, null] }, { label: "b", values: [2, 3, null] }])).toEqual([[1, 0, null], [3, 3, null]]);
   });
 });
 
@@ -92,5 +92,13 @@ describe("what happened", () => {
     const settings = [setting("2026-01-01T01:00:00Z", ["work_mem", "8"], ["fsync", "on"]), setting("2026-01-01T00:00:00Z", ["work_mem", "4"], ["fsync", "on"])];
     const marks = marksOf(server, { settings }, 0, Date.parse("2026-01-02T00:00:00Z"));
     expect(marks.map((mark) => mark.text.slice(9))).toEqual(["the server was started", "setting work_mem = 8, was 4"]);
+  });
+});
+
+describe("gaps", () => {
+  it("ends a line where nobody looked, and nowhere else", () => {
+    expect(withGaps([0, 60, 120, 480, 540], 15)).toEqual([0, 60, 120, 300, 480, 540]);
+    expect(withGaps([0, 60, 180, 240], 60)).toEqual([0, 60, 180, 240]);
+    expect(withGaps([7], 15)).toEqual([7]);
   });
 });

@@ -15,7 +15,7 @@ export function bytes(value: number | null | undefined): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let [size, unit] = [value, 0];
   while (Math.abs(size) >= 1024 && unit < units.length - 1) [size, unit] = [size / 1024, unit + 1];
-  return `${size.toFixed(unit === 0 || size >= 100 ? 0 : 1)} ${units[unit]}`;
+  return `${size.toFixed(Number.isInteger(size) && unit === 0 || size >= 100 ? 0 : 1)} ${units[unit]}`;
 }
 
 /** Milliseconds. */

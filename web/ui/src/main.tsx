@@ -1,19 +1,19 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Age } from "./age";
 import { login, logout, nodes, offline, user, whoami } from "./api";
+import { useData } from "./data";
 import { ago } from "./format";
 import { health, home, moving, placeAt, watchNode } from "./nodes";
-import { serverZone, ZONES } from "./zone";
 import { Activity } from "./pages/activity";
 import { Advice } from "./pages/advice";
-import { Logs } from "./pages/logs";
-import { Unusual } from "./pages/unusual";
 import { Alerts, Rules } from "./pages/alerts";
 import { Audit } from "./pages/audit";
 import { Channels } from "./pages/channels";
-import { Collectors, OneCollector } from "./pages/collectors";
 import { Cluster } from "./pages/cluster";
+import { Collectors, OneCollector } from "./pages/collectors";
 import { Fleet } from "./pages/fleet";
+import { Logs } from "./pages/logs";
 import { Account, People } from "./pages/people";
 import { Queries } from "./pages/queries";
 import { Query } from "./pages/query";
@@ -22,9 +22,13 @@ import { Server } from "./pages/server";
 import { Silences } from "./pages/silences";
 import { Snapshots } from "./pages/snapshots";
 import { Tables } from "./pages/tables";
+import { Unusual } from "./pages/unusual";
 import { Why } from "./pages/why";
-import { Link } from "./parts";
+import { Link, useTitle } from "./parts";
+import { leadsTo, OF_SERVER, PLACES, serverOf } from "./places";
 import { go, kept, match, place, withArgs } from "./router";
+import { Search } from "./search";
+import { serverZone, ZONES } from "./zone";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 
@@ -52,38 +56,6 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/account", () => <Account />],
   ["/audit", () => <Audit />],
 ];
-
-const KEYS: [string, string, string][] = [
-  ["f", "Fleet", "/"],
-  ["l", "Alerts", "/alerts"],
-  ["c", "Cluster", "/cluster"],
-  ["o", "Collectors", "/collectors"],
-  ["p", "People", "/people"],
-  ["a", "Audit log", "/audit"],
-  ["m", "My tokens and password", "/account"],
-];
-
-/** Keys on a page of a server, after `g`. */
-const OF_SERVER: [string, string, string][] = [
-  ["s", "Overview of this server", ""],
-  ["w", "Why slow now", "/why"],
-  ["y", "Activity and locks", "/activity"],
-  ["q", "Queries", "/queries"],
-  ["u", "Unusual", "/unusual"],
-  ["d", "Advice", "/advice"],
-  ["t", "Tables and vacuum", "/tables"],
-  ["b", "Before and after", "/snapshots"],
-  ["r", "Replication", "/replication"],
-  ["x", "Logs", "/logs"],
-];
-
-/** Where a key leads to after `g`, if it does. */
-function leadsTo(key: string): string | null {
-  const server = place.value.path.match(/^\/servers\/[^/]+/)?.[0];
-  const own = server && OF_SERVER.find(([one]) => one === key);
-  if (own) return server + own[2];
-  return KEYS.find(([one]) => one === key)?.[2] ?? null;
-}
 
 function Login() {
   const [error, setError] = useState("");
@@ -123,26 +95,27 @@ function Help({ close }: { close: () => void }) {
     box.current?.focus();
     return () => before?.focus();
   }, []);
-  const isServer = place.value.path.startsWith("/servers/");
   return (
     <div class="over" onClick={close}>
-      <section class="login" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={box}>
+      <section class="login" role="dialog" aria-modal="true" aria-label="Keys" tabIndex={-1} ref={box} onKeyDown={(event) => event.key === "Tab" && event.preventDefault()}>
         <h1>Keys</h1>
         <dl>
           <dt>/</dt>
+          <dd>search everything</dd>
+          <dt>f</dt>
           <dd>filter the list</dd>
           <dt>?</dt>
           <dd>these keys</dd>
           <dt>Esc</dt>
           <dd>close, or clear the filter</dd>
-          {[...(isServer ? OF_SERVER : []), ...KEYS].map(([key, name]) => [<dt key={key}>g {key}</dt>, <dd>{name}</dd>])}
+          {[...(serverOf(place.value.path) ? OF_SERVER : []), ...PLACES].map(({ key, name }) => [<dt key={key}>g {key}</dt>, <dd>{name}</dd>])}
         </dl>
       </section>
     </div>
   );
 }
 
-/** Keys: `/`, `?`, Esc, and `g` with a letter. */
+/** Keys: `/`, `f`, `?`, Esc, and `g` with a letter. */
 function useKeys(setHelp: (open: boolean) => void) {
   useEffect(() => {
     let afterG = 0;
@@ -150,16 +123,18 @@ function useKeys(setHelp: (open: boolean) => void) {
       if (event.key === "Escape") setHelp(false);
       const target = event.target as HTMLElement;
       if (/INPUT|TEXTAREA|SELECT/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "/") {
+      const focus = (field: string) => {
         event.preventDefault();
-        document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
-      } else if (event.key === "?") setHelp(true);
-      else if (event.key === "g") afterG = Date.now();
-      else if (Date.now() - afterG < 1500) {
-        const found = leadsTo(event.key);
+        document.querySelector<HTMLInputElement>(field)?.focus();
+      };
+      if (Date.now() - afterG < 1500) {
+        const found = leadsTo(event.key, place.value.path);
         if (found) go(kept(found));
         afterG = 0;
-      }
+      } else if (event.key === "/") focus("header input[type=search]");
+      else if (event.key === "f") focus("main input[type=search]");
+      else if (event.key === "?") setHelp(true);
+      else if (event.key === "g") afterG = Date.now();
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
@@ -203,6 +178,12 @@ function Banner() {
   );
 }
 
+/** How many critical alerts fire, on every page. */
+function Critical() {
+  const { data } = useData<{ total: number }>("/api/v1/alerts?state=firing&severity=critical&page_size=1", 15);
+  return data && data.total > 0 ? <b class="badge"> {data.total} critical</b> : null;
+}
+
 /** The zone of all times. */
 function Zone() {
   const chosen = place.value.args.get("zone") ?? "";
@@ -223,6 +204,7 @@ function App() {
     watchNode();
   }, []);
   const { path } = place.value;
+  useTitle(PLACES.find((one) => one.path === path)?.name);
   let shown = <p class="empty">There is no such page.</p>;
   for (const [pattern, page] of PAGES) {
     const args = match(pattern, path);
@@ -231,23 +213,23 @@ function App() {
       break;
     }
   }
-  const tab = (href: string, name: string) => (
-    <Link href={href} class={(href === "/" ? path === "/" : path.startsWith(href)) ? "here" : ""}>{name}</Link>
+  const tab = (href: string, name: string, more?: preact.JSX.Element | null) => (
+    <Link href={href} class={(href === "/" ? path === "/" : path.startsWith(href)) ? "here" : ""}>{name}{more}</Link>
   );
   return (
     <>
       <a class="skip" href="#content">Skip to the content</a>
-      <header>
+      <header inert={user.value === null}>
         <Link href="/" class="brand">pgAnalytics</Link>
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
-          {tab("/alerts", "Alerts")}
+          {tab("/alerts", "Alerts", user.value && <Critical />)}
           {tab("/cluster", "Cluster")}
           {tab("/collectors", "Collectors")}
           {user.value?.role === "admin" && tab("/people", "People")}
           {user.value?.role === "admin" && tab("/audit", "Audit")}
         </nav>
-        <span class="grow" />
+        {user.value ? <Search /> : <span class="grow" />}
         <Zone />
         <button type="button" aria-label="Keys" onClick={() => setHelp(true)}>?</button>
         {user.value && <Link href="/account" class={path === "/account" ? "here" : ""}>{user.value.username}</Link>}
@@ -255,6 +237,7 @@ function App() {
       </header>
       <Banner />
       <main id="content">{user.value ? shown : user.value === undefined ? <p class="loading">Loading…</p> : null}</main>
+      {user.value && <Age />}
       {user.value === null && <Login />}
       {help && <Help close={() => setHelp(false)} />}
     </>

@@ -17,7 +17,7 @@ interface Server {
 }
 
 interface Told {
-  alerts?: { rule: string; name: string; severity: string; message: string; fired_at?: string }[];
+  alerts?: { id: number; rule: string; name: string; severity: string; message: string; fired_at?: string }[];
   anomalies?: { metric_name: string; subject: string; started_at: string }[];
   snapshots?: { name: string; snapshot_type?: string; from?: string; to?: string; created_at: string }[];
   settings?: { timestamp: string; rows: { name: string; setting: string | null; unit: string | null }[] }[];
@@ -36,7 +36,7 @@ export function marksOf(server: Server, told: Told, from: number, to: number): M
   for (const instance of server.instances) add(instance.postmaster_start_time, "the server was started");
   for (const alert of told.alerts ?? []) {
     // The watchdog fires always; a start is said above.
-    if (alert.rule !== "N6" && alert.rule !== "A2.planned") add(alert.fired_at, `${alert.severity} ${alert.name}: ${alert.message}`, "/alerts");
+    if (alert.rule !== "N6" && alert.rule !== "A2.planned") add(alert.fired_at, `${alert.severity} ${alert.name}: ${alert.message}`, `/alerts?alert=${alert.id}`);
   }
   for (const one of told.anomalies ?? []) add(one.started_at, `unusual: ${one.metric_name.replaceAll("_", " ")} of ${one.subject}`, `/servers/${server.id}/unusual`);
   for (const one of told.snapshots ?? []) add(one.to ?? one.created_at, `${one.snapshot_type || "snapshot"} ${one.name}`);

@@ -18,6 +18,15 @@ export function perSecond(times: number[], counts: (number | null)[]): (number |
   });
 }
 
+/**
+ * The times, with one more in the middle of each gap, for which nothing is known: a line ends there
+ * instead of going on as if somebody had looked. Three times the usual step is a gap.
+ */
+export function withGaps(times: number[], step: number): number[] {
+  const most = 3 * Math.max(step, usualStep(times));
+  return times.flatMap((time, at) => (at > 0 && time - times[at - 1] > most ? [(time + times[at - 1]) / 2, time] : [time]));
+}
+
 export interface Point {
   time: string;
   value: number;

@@ -3,7 +3,9 @@ import { useData } from "../data";
 import { clock, count, full } from "../format";
 import { Happened } from "../happened";
 import { useMarks } from "../marks";
-import { range, setRange, Show, Table, type Column } from "../parts";
+import { Copy, Show } from "../parts";
+import { Cut, pace, range, setRange } from "../range";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Group {
@@ -78,9 +80,22 @@ const PAIRS: Column<Pair>[] = [
   { name: "for", value: (row) => row.mode_wanted, show: (row) => `${row.mode_wanted} on ${row.relation ?? row.lock_type}` },
   { name: "Blocked statement", value: (row) => row.blocked_query, show: (row) => <code class="sql">{row.blocked_query}</code> },
   { name: "Held by", value: (row) => row.blocking_pid, show: (row) => `${row.blocking_pid ?? "–"} ${row.blocking_user ?? ""} (${row.blocking_state ?? "gone"})` },
+  {
+    name: "To end that",
+    show: (row) => row.blocking_pid !== null && <Copy text={() => `SELECT pg_terminate_backend(${row.blocking_pid});`} name="Copy SQL" />,
+  },
   { name: "Its transaction", number: true, value: (row) => row.blocking_transaction_seconds, show: (row) => seconds(row.blocking_transaction_seconds) },
   { name: "Its statement", value: (row) => row.blocking_query, show: (row) => <code class="sql">{row.blocking_query}</code> },
 ];
+
+/** Sessions that work first, those of the longest transaction; the server's own processes last. */
+function inOrder(rows: Group[]): Group[] {
+  const rank = (row: Group) => (row.state === null ? 2 : row.state === "active" ? 0 : 1);
+  return [...rows].sort((one, other) => rank(one) - rank(other) || (other.oldest_transaction_seconds ?? 0) - (one.oldest_transaction_seconds ?? 0));
+}
+
+/** Samples of an answer: the most that the API gives. */
+const SAMPLES = 1000;
 
 /** How old the newest wait may be to count as of now, in milliseconds. */
 const NOW = 30_000;
@@ -89,22 +104,22 @@ function Body({ server }: { server: ServerDetail }) {
   const { from, to } = range();
   const times = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
   const path = `/api/v1/collectors/${server.collector_id}/metrics?order=desc&${times}`;
-  const samples = useData<{ data: Sample[] }>(`${path}&type=pg_activity_sample&limit=1000`, 10);
+  const samples = useData<{ data: Sample[] }>(`${path}&type=pg_activity_sample&limit=${SAMPLES}`, pace(10));
   const marks = useMarks(server, from, to);
-  const blocking = useData<{ data: { timestamp: string; rows: Pair[] }[] }>(`${path}&type=pg_blocking&limit=1`, 10);
+  const blocking = useData<{ data: { timestamp: string; rows: Pair[] }[] }>(`${path}&type=pg_blocking&limit=1`, pace(10));
   return (
     <>
       <Show of={blocking}>
         {({ data }) => {
           const newest = data[0];
           if (!newest) return <p class="muted">Nobody waited for a lock in this range.</p>;
-          const isNow = to - Date.parse(newest.timestamp) < NOW;
+          const isNow = Math.min(to, Date.now()) - Date.parse(newest.timestamp) < NOW;
           return (
             <>
               <h2 class={isNow ? "error" : ""}>
                 {isNow ? "Waiting for locks now" : `Last wait for a lock: ${full(newest.timestamp)}`}
               </h2>
-              <Table id="locks" rows={newest.rows} columns={PAIRS} empty="Nobody waits." />
+              <Table id="locks" rows={newest.rows} columns={isNow ? PAIRS : PAIRS.filter((one) => one.name !== "To end that")} empty="Nobody waits." />
             </>
           );
         }}
@@ -117,10 +132,11 @@ function Body({ server }: { server: ServerDetail }) {
           const found = load(data);
           return (
             <>
+              <Cut times={found.times.map((time) => time * 1000)} limit={SAMPLES} />
               <Chart title="Active sessions by what they wait for" {...found} stacked unit={count} marks={marks} onRange={setRange} />
               <Happened marks={marks} />
               <h2>Sessions at {clock(data[0].timestamp)}</h2>
-              <Table id="sessions" rows={data[0].rows} columns={GROUPS} empty="No session." />
+              <Table id="sessions" rows={inOrder(data[0].rows)} columns={GROUPS} empty="No session." />
             </>
           );
         }}

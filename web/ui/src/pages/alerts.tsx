@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
-import { ago, count } from "../format";
-import { Link, Show, Status, Sure, Table, useChange, type Column } from "../parts";
-import { place } from "../router";
+import { MANY, useData, useList } from "../data";
+import { ago, clock, count } from "../format";
+import { Link, Show, Status, Sure, useChange } from "../parts";
+import { go, place, withArgs } from "../router";
+import { Listed, Pager, partOf, Table, type Column } from "../table";
 
 export interface Alert {
   id: number;
@@ -85,6 +86,7 @@ function Card({ alert }: { alert: Alert }) {
       {alert.annotations.first_step && <pre class="sql">{alert.annotations.first_step}</pre>}
       <p class="muted">
         {alert.state === "pending" ? "not yet for long enough, seen" : "began"} {ago(alert.fired_at ?? alert.created_at)}
+        {alert.resolved_at && ` · over since ${clock(alert.resolved_at)} (${alert.resolved_reason})`}
         {alert.is_flapping && " · flapping"}
         {alert.quiet === "silenced" && " · silenced"}
         {alert.quiet === "hidden" && " · said by another alert"}
@@ -102,43 +104,127 @@ function Card({ alert }: { alert: Alert }) {
           <span class="muted">{one.by}, {ago(one.at)}:</span> {one.text}
         </p>
       ))}
-      {may() && <Actions alert={alert} />}
+      {may() && !alert.resolved_at && <Actions alert={alert} />}
     </article>
   );
 }
 
 const HISTORY: Column<Alert>[] = [
   { name: "Severity", value: (row) => row.severity, show: (row) => <Status of={row.severity} /> },
-  { name: "Alert", value: (row) => row.name, show: (row) => row.name },
+  { name: "Alert", value: (row) => row.name, show: (row) => <Link href={`/alerts?alert=${row.id}`}>{row.name}</Link> },
   { name: "Server", value: (row) => row.labels.server, show: (row) => row.labels.server ?? "–" },
   { name: "Began", value: (row) => row.fired_at, show: (row) => ago(row.fired_at) },
   { name: "Ended", value: (row) => row.resolved_at, show: (row) => `${ago(row.resolved_at)} (${row.resolved_reason})` },
   { name: "What", value: (row) => row.message, show: (row) => row.message },
 ];
 
-export function Alerts() {
-  const open = useData<{ data: Alert[]; total: number }>("/api/v1/alerts?state=open&page_size=100", 5);
-  const over = useData<{ data: Alert[] }>("/api/v1/alerts?state=resolved&page_size=100", 30);
+/** So many of one rule and severity are one card: a storm has to fit the screen. */
+const STORM = 4;
+
+/** Alerts of one rule and severity, in the order that they were told. */
+export function grouped(alerts: Alert[]): Alert[][] {
+  const groups = new Map<string, Alert[]>();
+  for (const alert of alerts) {
+    const key = `${alert.severity} ${alert.rule} ${alert.state}`;
+    groups.set(key, [...(groups.get(key) ?? []), alert]);
+  }
+  return [...groups.values()];
+}
+
+/** Many alerts of one rule: whom they are about, and each of them when it is opened. */
+function Storm({ alerts }: { alerts: Alert[] }) {
+  const [isOpen, open] = useState(false);
+  const [error, change] = useChange();
+  const { name, rule, severity, state, labels } = alerts[0];
+  const about = [...new Set(alerts.map((one) => one.labels.server ?? one.message))];
+  const silence = () => {
+    const to = new Date(Date.now() + 3_600_000).toISOString();
+    return change(() => call("POST", "/api/v1/silences", { matchers: [{ label: "rule", value: labels.rule }], to, comment: `the rule ${rule}, of which ${alerts.length} alerts were open` }));
+  };
+  const taken = alerts.filter((one) => one.acknowledged_by).length;
+  return (
+    <article class={`card alert ${severity}`} aria-label={`${severity}: ${alerts.length} of ${name}`}>
+      <h2>
+        <Status of={severity} /> {alerts.length} × {name} <span class="muted">{rule}{state === "pending" && ", not yet for long enough"}</span>
+      </h2>
+      <p>{about.slice(0, 8).join(", ")}{about.length > 8 && ` and ${about.length - 8} more`}</p>
+      <p class="muted">the first began {ago(alerts.map((one) => one.fired_at ?? one.created_at).sort()[0])}{taken > 0 && ` · ${taken} taken care of`}</p>
+      <div class="tools">
+        <button type="button" aria-expanded={isOpen} onClick={() => open(!isOpen)}>{isOpen ? "Close" : "Each of them"}</button>
+        {may() && labels.rule && <Sure name="Silence the rule 1 h" question="On all servers?" does={() => void silence()} />}
+        {error && <span class="error" role="alert">{error}</span>}
+      </div>
+      {isOpen && alerts.map((alert) => <Card key={alert.id} alert={alert} />)}
+    </article>
+  );
+}
+
+/** One alert, open or over: where a search or a link leads to. */
+function One({ id }: { id: string }) {
+  const found = useData<Alert>(`/api/v1/alerts/${encodeURIComponent(id)}`, 5);
+  return (
+    <>
+      <Tabs />
+      <h1>Alert {id}</h1>
+      <Show of={found}>{(alert) => <Card alert={alert} />}</Show>
+      <p><Link href="/alerts">All alerts</Link></p>
+    </>
+  );
+}
+
+/** Which alerts are shown: of a severity, and of the server or the rule that a link names. */
+function Choice() {
+  const { args } = place.value;
+  return (
+    <div class="tools">
+      <select aria-label="Severity" value={args.get("severity") ?? ""} onChange={(event) => go(withArgs({ severity: event.currentTarget.value || null, "open.page": null, "over.page": null }))}>
+        <option value="">all severities</option>
+        {["critical", "warning", "info"].map((one) => <option key={one}>{one}</option>)}
+      </select>
+      {["server", "rule"].map((name) => args.get(name) && (
+        <span key={name}>
+          of the {name} <b>{args.get(name)}</b> <button type="button" onClick={() => go(withArgs({ [name]: null, "open.page": null, "over.page": null }))}>of all</button>
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function All() {
+  const { args } = place.value;
+  const chosen = ["severity", "server", "rule"].filter((name) => args.get(name));
+  const filter = chosen.map((name) => `&${name}=${encodeURIComponent(args.get(name) ?? "")}`).join("");
+  const open = useList<Alert>(`/api/v1/alerts?state=open${filter}`, partOf("open"), { seconds: 5, pages: MANY });
+  const over = useList<Alert>(`/api/v1/alerts?state=resolved${filter}`, partOf("over"), { seconds: 30 });
   return (
     <>
       <Tabs />
       <h1>Alerts</h1>
+      <Choice />
       <Show of={open}>
-        {({ data, total }) => {
-          const shown = data.filter((alert) => !isWatchdog(alert));
+        {(part) => {
+          const shown = part.data.filter((alert) => !isWatchdog(alert));
+          const isNone = shown.length === 0 && part.total === part.data.length;
           return (
             <>
-              {shown.length === 0 && <p class="empty">Nothing is wrong: every rule was looked at, and none fires.</p>}
-              {shown.map((alert) => <Card key={alert.id} alert={alert} />)}
-              {total > data.length && <p class="muted">{count(total - data.length)} more are not shown.</p>}
+              {isNone && <p class="empty">{chosen.length > 0 ? "None of these is open." : "Nothing is wrong: every rule was looked at, and none fires."}</p>}
+              {grouped(shown).flatMap((group) =>
+                group.length < STORM ? group.map((alert) => <Card key={alert.id} alert={alert} />) : [<Storm key={`storm ${group[0].id}`} alerts={group} />],
+              )}
+              <Pager id="open" of={part} />
             </>
           );
         }}
       </Show>
       <h2>Over</h2>
-      <Show of={over}>{({ data }) => <Table id="over" rows={data} columns={HISTORY} empty="None yet." />}</Show>
+      <Listed id="over" of={over} columns={HISTORY} empty={chosen.length > 0 ? "None of these." : "None yet."} />
     </>
   );
+}
+
+export function Alerts() {
+  const only = place.value.args.get("alert");
+  return only ? <One id={only} /> : <All />;
 }
 
 interface Rule {
@@ -223,7 +309,7 @@ export function Rules() {
     { name: "Name", value: (row) => row.name, show: (row) => <details><summary>{row.name}</summary><pre class="sql">{row.toml}</pre></details> },
     { name: "Severity", value: (row) => row.severity, show: (row) => <Status of={row.severity} /> },
     { name: "Looks at", value: (row) => row.from, show: (row) => row.from },
-    { name: "Fires when", value: (row) => row.fire, show: (row) => <code>{row.fire}{row.for ? ` for ${row.for}` : ""}</code> },
+    { name: "Fires when", value: (row) => row.fire, show: (row) => <code class="sql" title={row.fire}>{row.fire}{row.for ? ` for ${row.for}` : ""}</code> },
     { name: "Firing", number: true, value: (row) => row.firing, show: (row) => count(row.firing) },
     { name: "Origin", value: (row) => row.origin, show: (row) => (row.author ? `${row.origin} by ${row.author}` : row.origin) },
     { name: "On", value: (row) => String(row.enabled), show: (row) => (row.enabled ? "yes" : "no") },

@@ -1,7 +1,7 @@
-import { useData } from "../data";
+import { useList } from "../data";
 import { full } from "../format";
-import { Show, Table, type Column } from "../parts";
 import { go, place, withArgs } from "../router";
+import { Listed, partOf, type Column } from "../table";
 
 interface Entry {
   id: number;
@@ -26,17 +26,14 @@ const ENTRIES: Column<Entry>[] = [
   { name: "After", value: (row) => json(row.after), show: (row) => <code class="sql">{json(row.after)}</code> },
 ];
 
-const SIZE = 100;
-
-/** What was changed, by whom, from where: page by page, and by who did what. */
+/** What was changed, by whom, from where: part by part, and by who did what. */
 export function Audit() {
   const { args } = place.value;
-  const page = Math.max(1, Number(args.get("page")) || 1);
-  const asked = new URLSearchParams({ page: String(page), page_size: String(SIZE) });
-  for (const name of ["actor", "action"]) if (args.get(name)) asked.set(name, args.get(name) as string);
-  const found = useData<{ data: Entry[]; total: number }>(`/api/v1/audit?${asked}`, 15);
+  const asked = new URLSearchParams();
+  for (const name of ["actor", "action", "target"]) if (args.get(name)) asked.set(name, args.get(name) as string);
+  const found = useList<Entry>(`/api/v1/audit?${asked}`, partOf("audit"), { seconds: 15 });
   const field = (name: string, label: string) => (
-    <input aria-label={label} placeholder={label} value={args.get(name) ?? ""} onChange={(event) => go(withArgs({ [name]: event.currentTarget.value || null, page: null }), true)} />
+    <input aria-label={label} placeholder={label} value={args.get(name) ?? ""} onChange={(event) => go(withArgs({ [name]: event.currentTarget.value || null, "audit.page": null }), true)} />
   );
   return (
     <>
@@ -44,22 +41,15 @@ export function Audit() {
       <div class="tools">
         {field("actor", "Who, in full")}
         {field("action", "Did, such as user.create")}
+        {field("target", "To, in full")}
         <a href="/api/v1/audit/export" download="audit.jsonl">All as JSON lines</a>
       </div>
-      <Show of={found}>
-        {({ data, total }) => (
-          <>
-            <Table id="audit" rows={data} columns={ENTRIES} empty={asked.size > 2 ? "Nothing matches." : "Nothing was changed yet: people, secrets, configurations, rules and channels stand here once they are."} />
-            {total > SIZE && (
-              <div class="tools apart">
-                <button type="button" disabled={page === 1} onClick={() => go(withArgs({ page: String(page - 1) }))}>Newer</button>
-                <span class="muted">{(page - 1) * SIZE + 1} to {(page - 1) * SIZE + data.length} of {total}</span>
-                <button type="button" disabled={page * SIZE >= total} onClick={() => go(withArgs({ page: String(page + 1) }))}>Older</button>
-              </div>
-            )}
-          </>
-        )}
-      </Show>
+      <Listed
+        id="audit"
+        of={found}
+        columns={ENTRIES}
+        empty={asked.size > 0 ? "Nothing matches." : "Nothing was changed yet: people, secrets, configurations, rules and channels stand here once they are."}
+      />
     </>
   );
 }

@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
+import { useList } from "../data";
 import { ago, count } from "../format";
-import { Show, Status, Sure, Table, useChange, type Column } from "../parts";
+import { Status, Sure, useChange } from "../parts";
+import { Listed, partOf, type Column } from "../table";
 import { Tabs } from "./alerts";
 
 interface Channel {
@@ -118,8 +119,8 @@ function NewChannel() {
 }
 
 export function Channels() {
-  const channels = useData<{ data: Channel[] }>("/api/v1/channels?page_size=100", 10);
-  const sent = useData<{ data: Notification[] }>("/api/v1/notifications?page_size=100", 10);
+  const channels = useList<Channel>("/api/v1/channels", partOf("channels"));
+  const sent = useList<Notification>("/api/v1/notifications", partOf("sent"));
   const [said, say] = useState("");
   const [error, change] = useChange();
   const test = (row: Channel) =>
@@ -163,12 +164,10 @@ export function Channels() {
       <h1>Channels</h1>
       {said && <p role="status">{said}</p>}
       {error && <p class="error" role="alert">{error}</p>}
-      <Show of={channels}>
-        {({ data }) => <Table id="channels" rows={data} columns={columns} empty={`No channel: nobody is told of an alert. ${isAdmin ? "Make one below." : "An admin makes one here."}`} />}
-      </Show>
+      <Listed id="channels" of={channels} columns={columns} empty={`No channel: nobody is told of an alert. ${isAdmin ? "Make one below." : "An admin makes one here."}`} />
       {isAdmin && <NewChannel />}
       <h2>Notifications</h2>
-      <Show of={sent}>{({ data }) => <Table id="sent" rows={data} columns={SENT} empty="None yet: one is queued when an alert begins that a channel takes." />}</Show>
+      <Listed id="sent" of={sent} columns={SENT} empty="None yet: one is queued when an alert begins that a channel takes." />
     </>
   );
 }

@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { call, nodes, user } from "../api";
 import { useData } from "../data";
 import { ago, bytes, count } from "../format";
-import { Show, Status, Table, useChange, type Column } from "../parts";
+import { Show, Status, useChange } from "../parts";
+import { Table, type Column } from "../table";
 
 interface Node {
   id: number;

@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
+import { MANY, useData, useList } from "../data";
 import { ago, count, full } from "../format";
-import { Link, Once, Show, Status, Sure, Table, useChange, type Column } from "../parts";
-import { go, kept } from "../router";
+import { Link, Once, Show, Status, Sure, useChange, useTitle } from "../parts";
+import { go, kept, place, withArgs } from "../router";
+import { Listed, partOf, type Column } from "../table";
 import { Configuration, ofCollector, ofGroup } from "./configuration";
 
 interface Collector {
@@ -26,9 +27,9 @@ interface Collector {
 
 const COLLECTORS: Column<Collector>[] = [
   { name: "Collector", value: (row) => row.name, show: (row) => <Link href={`/collectors/${row.id}`}>{row.name}</Link> },
-  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
   { name: "Status", value: (row) => row.status, show: (row) => <Status of={row.status} /> },
   { name: "Last seen", value: (row) => row.last_seen, show: (row) => ago(row.last_seen) },
+  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
   { name: "Pushes every", number: true, value: (row) => row.push_interval_seconds, show: (row) => `${count(row.push_interval_seconds)} s` },
   { name: "Elements in 24 h", number: true, value: (row) => row.metrics_count_24h, show: (row) => count(row.metrics_count_24h) },
   { name: "Group", value: (row) => row.group, show: (row) => row.group || "default" },
@@ -84,7 +85,7 @@ function Connect() {
 }
 
 function Secrets() {
-  const found = useData<{ data: Secret[] }>("/api/v1/registration-secrets?page_size=100", 15);
+  const found = useList<Secret>("/api/v1/registration-secrets", partOf("secrets"), { seconds: 15 });
   const [error, change] = useChange();
   const columns: Column<Secret>[] = [
     { name: "Secret", value: (row) => row.name, show: (row) => row.name },
@@ -103,13 +104,14 @@ function Secrets() {
     <>
       <h2>Registration secrets</h2>
       {error && <p class="error" role="alert">{error}</p>}
-      <Show of={found}>{({ data }) => <Table id="secrets" rows={data} columns={columns} empty="None. A collector needs one to register; make it above." />}</Show>
+      <Listed id="secrets" of={found} columns={columns} empty="None. A collector needs one to register; make it above." />
     </>
   );
 }
 
 export function Collectors() {
-  const found = useData<{ data: Collector[]; total: number }>("/api/v1/collectors?page_size=100", 5);
+  const status = place.value.args.get("status") ?? "";
+  const found = useList<Collector>(`/api/v1/collectors${status && `?status=${encodeURIComponent(status)}`}`, partOf("collectors"), { seconds: 5, pages: MANY });
   const groups = useData<{ data: { name?: string; group?: string }[] }>("/api/v1/config-groups", 30);
   const [group, setGroup] = useState("");
   const isAdmin = user.value?.role === "admin";
@@ -117,14 +119,15 @@ export function Collectors() {
   return (
     <>
       <h1>Collectors</h1>
-      <Show of={found}>
-        {({ data, total }) => (
-          <>
-            <Table id="collectors" rows={data} columns={COLLECTORS} empty="No collector yet: make a registration secret below, and run the command it shows on the database's host." />
-            {total > data.length && <p class="muted">The first {data.length} of {total} by name.</p>}
-          </>
-        )}
-      </Show>
+      <div class="tools">
+        <label>
+          Status <select value={status} onChange={(event) => go(withArgs({ status: event.currentTarget.value || null, "collectors.page": null }))}>
+            <option value="">all</option>
+            {["offline", "late", "registered", "active"].map((one) => <option key={one}>{one}</option>)}
+          </select>
+        </label>
+      </div>
+      <Listed id="collectors" of={found} columns={COLLECTORS} empty={status ? `None is ${status}.` : "No collector yet: make a registration secret below, and run the command it shows on the database's host."} />
       {isAdmin && <Connect />}
       {isAdmin && <Secrets />}
       <h2>Configuration by group</h2>
@@ -168,6 +171,7 @@ function Settings({ one }: { one: Collector }) {
 
 export function OneCollector({ id }: { id: string }) {
   const found = useData<Collector>(`/api/v1/collectors/${encodeURIComponent(id)}`, 10);
+  useTitle(found.data?.name);
   return (
     <Show of={found}>
       {(one) => (

@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useData } from "../data";
 import { count, full } from "../format";
-import { Show, Sure, Table, useChange, type Column } from "../parts";
+import { Show, Sure, useChange } from "../parts";
+import { Table, type Column } from "../table";
 
 interface Version {
   version: number;

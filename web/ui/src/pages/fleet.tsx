@@ -1,7 +1,9 @@
-import { useData } from "../data";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { MANY, useData, useList } from "../data";
 import { ago, count, percent } from "../format";
-import { Link, Show, Status, Table, type Column } from "../parts";
+import { Link, Show, Status } from "../parts";
 import { ofSteps, type Point } from "../rates";
+import { Pager, partOf, Table, type Column } from "../table";
 import { type Alert, isWatchdog } from "./alerts";
 
 export interface ServerRow {
@@ -30,8 +32,20 @@ function sum(metrics: Metrics, column: string): Point[] {
   return [...sums].map(([time, value]) => ({ time, value })).sort((one, other) => one.time.localeCompare(other.time));
 }
 
-/** What a server did in the last hour: transactions as a line, and the newest figures. */
+/** What a server did in the last hour, asked for while its row is in sight. */
 function Pulse({ id }: { id: number }) {
+  const box = useRef<HTMLSpanElement>(null);
+  const [isSeen, see] = useState(false);
+  useEffect(() => {
+    const watch = new IntersectionObserver((told) => see(told[told.length - 1].isIntersecting), { rootMargin: "100px" });
+    if (box.current) watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  return <span ref={box}>{isSeen ? <Hour id={id} /> : <span class="muted">…</span>}</span>;
+}
+
+/** Transactions of the last hour as a line, and the newest figures. */
+function Hour({ id }: { id: number }) {
   const minute = Math.floor(Date.now() / 60_000) * 60_000;
   const window = `start_time=${new Date(minute - 3_600_000).toISOString()}&end_time=${new Date(minute).toISOString()}`;
   const { data } = useData<Metrics>(`/api/v1/servers/${id}/metrics?metric_type=pg_stats&${window}`, 30);
@@ -53,63 +67,87 @@ function Pulse({ id }: { id: number }) {
   );
 }
 
-const columns = (firing: (row: ServerRow) => Alert[]): Column<ServerRow>[] => [
+/** What tells whether to look comes first: a phone shows no more. */
+const columns = (firing: (row: ServerRow) => Alert[] | undefined): Column<ServerRow>[] => [
   { name: "Server", value: (row) => row.name, show: (row) => <Link href={`/servers/${row.id}`}>{row.name}</Link> },
-  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
-  { name: "Environment", value: (row) => row.environment, show: (row) => row.environment || "–" },
   { name: "Collector", value: (row) => row.status, show: (row) => <Status of={row.status} /> },
   {
     name: "Alerts",
     number: true,
-    value: (row) => firing(row).length,
+    value: (row) => firing(row)?.length,
     show: (row) => {
       const alerts = firing(row);
-      return alerts.length ? <Link href="/alerts"><Status of={alerts[0].severity} /> {count(alerts.length)}</Link> : "0";
+      if (!alerts) return "–";
+      return alerts.length ? <Link href={`/alerts?server=${encodeURIComponent(row.name)}`}><Status of={alerts[0].severity} /> {count(alerts.length)}</Link> : "0";
     },
   },
-  { name: "Last hour", show: (row) => <Pulse id={row.id} /> },
   { name: "Last seen", value: (row) => row.last_seen, show: (row) => ago(row.last_seen) },
+  { name: "Last hour", show: (row) => <Pulse id={row.id} /> },
+  { name: "Host", value: (row) => row.hostname, show: (row) => row.hostname },
+  { name: "Environment", value: (row) => row.environment, show: (row) => row.environment || "–" },
   {
     name: "Look at",
     show: (row) => (
       <>
-        <Link href={`/servers/${row.id}/activity`}>activity</Link> <Link href={`/servers/${row.id}/queries`}>queries</Link>{" "}
-        <Link href={`/servers/${row.id}/tables`}>tables</Link>
+        <Link href={`/servers/${row.id}/why`}>why slow</Link> <Link href={`/servers/${row.id}/activity`}>activity</Link>{" "}
+        <Link href={`/servers/${row.id}/queries`}>queries</Link>
       </>
     ),
   },
 ];
 
+/** How many collectors are silent in all, where the list has a part of the servers only. */
+function Silent() {
+  const of = (status: string) => useData<{ total: number }>(`/api/v1/collectors?status=${status}&page_size=1`, 15).data?.total;
+  const told = { offline: of("offline"), late: of("late") };
+  return (
+    <>
+      {Object.entries(told).map(([status, total]) => total !== undefined && total > 0 && (
+        <Link key={status} href={`/collectors?status=${status}`}><span class="error">{total} {status} in all</span></Link>
+      ))}
+    </>
+  );
+}
+
+/** Silent servers first, then those where the worst fires; those that were never heard from last. */
+const ORDER = ["offline", "late", "critical", "warning", "info", "active", "registered"];
+
 /** Every server, the silent ones first. */
 export function Fleet() {
-  const servers = useData<{ data: ServerRow[]; total: number }>("/api/v1/servers?page_size=100", 5);
-  const alerts = useData<{ data: Alert[] }>("/api/v1/alerts?state=firing&page_size=100", 5);
+  const servers = useList<ServerRow>("/api/v1/servers", partOf("fleet"), { seconds: 5, pages: MANY });
+  const alerts = useList<Alert>("/api/v1/alerts?state=firing", 1, { seconds: 5, pages: MANY });
   // The list has the worst first.
-  const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one)) ?? [];
-  const rank = (row: ServerRow) => ["offline", "late", "registered", "active"].indexOf(row.status);
+  const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one));
+  const rank = (row: ServerRow) => ORDER.indexOf(row.status === "active" ? (firing(row)?.[0]?.severity ?? row.status) : row.status);
   return (
     <Show of={servers}>
-      {({ data, total }) => {
-        const silent = data.filter((row) => row.status === "offline" || row.status === "late").length;
+      {(part) => {
+        const { data, total } = part;
+        const of = (...states: string[]) => data.filter((row) => states.includes(row.status)).length;
+        const [silent, never] = [of("offline", "late"), of("registered")];
+        const told = [silent && `${silent} silent`, never && `${never} not heard from yet`].filter(Boolean).join(", ") || (data.length > 0 ? "all heard from" : "");
         return (
           <>
             <div class="head">
               <h1>Fleet</h1>
               <span class={silent ? "error" : "muted"}>
-                {total === 1 ? "1 server" : `${total} servers`}{silent ? `, ${silent} of them silent` : ", all heard from"}
+                {total === 1 ? "1 server" : `${total} servers`}
+                {told && (total > data.length ? `; of the ${data.length} below: ${told}` : `, ${told}`)}
               </span>
+              {total > data.length && <Silent />}
             </div>
+            {alerts.error && <p class="error" role="alert">What fires is not known: {alerts.error.message}</p>}
             {total === 0 ? (
               <section class="card">
                 <h2>Connect the first server</h2>
-                <p>Make a registration secret (Collectors), and on the database's host run:</p>
-                <pre class="sql">{`pganalytics collect --nodes ${location.origin} --registration-secret SECRET \\
+                <p>Make a registration secret (<Link href="/collectors">Collectors</Link>), and on the database's host run:</p>
+                <pre class="sql" tabIndex={0}>{`pganalytics collect --nodes ${location.origin} --registration-secret SECRET \\
   --dsn postgres://monitor@localhost/postgres`}</pre>
               </section>
             ) : (
               <>
-              {total > data.length && <p class="muted">The first {data.length} of {total} by name.</p>}
-              <Table id="fleet" rows={[...data].sort((a, b) => rank(a) - rank(b))} columns={columns(firing)} empty="No server." />
+                {data.length > 0 && <Table id="fleet" rows={[...data].sort((a, b) => rank(a) - rank(b))} columns={columns(firing)} empty="No server." total={total} />}
+                <Pager id="fleet" of={part} />
               </>
             )}
           </>

@@ -3,7 +3,8 @@ import { get } from "../api";
 import { Chart } from "../chart";
 import { useData } from "../data";
 import { clock, count, millis } from "../format";
-import { Link, range, setRange, Show, Status, windowOf } from "../parts";
+import { Link, Show, Status } from "../parts";
+import { range, setRange, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -41,7 +42,9 @@ function Histogram({ summary, from, to }: { summary: Summary; from: number; to: 
   const step = summary.step_seconds;
   const first = Math.floor(from / 1000 / step) * step;
   const times = Array.from({ length: Math.max(0, Math.ceil((to / 1000 - first) / step)) }, (_, at) => first + at * step);
-  const lines = summary.classes.slice(0, COLOURED).map((one) => ({ label: one.class.replaceAll("_", " "), values: times.map(() => 0) }));
+  // A class of two severities is two lines.
+  const label = (one: Summary["classes"][0]) => one.class.replaceAll("_", " ") + (summary.classes.filter(({ class: name }) => name === one.class).length > 1 ? `, ${one.severity}` : "");
+  const lines = summary.classes.slice(0, COLOURED).map((one) => ({ label: label(one), values: times.map(() => 0) }));
   if (summary.classes.length > COLOURED) lines.push({ label: "all others", values: times.map(() => 0) });
   summary.classes.forEach((one, at) => {
     for (const point of one.points) {
@@ -82,14 +85,16 @@ function Row({ id, line }: { id: string; line: Line }) {
 
 function Body({ id }: { server: ServerDetail; id: string }) {
   const args = place.value.args;
-  const [kind, text] = [args.get("class") ?? "", args.get("text") ?? ""];
+  const [kind, text, severity] = ["class", "text", "severity"].map((name) => args.get(name) ?? "");
   const { from, to, isLive } = range();
   const hours = args.get("hours") ?? "1";
   // A live range ends now: asked for without an end, so that a page of older lines stays what it is.
   const window = isLive ? `&from=${new Date(from).toISOString()}` : `&${windowOf(["from", "to"])}`;
-  const filter = `${kind ? `&class=${encodeURIComponent(kind)}` : ""}${text ? `&text=${encodeURIComponent(text)}` : ""}`;
+  const filter = `${kind ? `&class=${encodeURIComponent(kind)}` : ""}${text ? `&text=${encodeURIComponent(text)}` : ""}${severity ? `&severity=${severity}` : ""}`;
   const found = useData<Page>(`/api/v1/servers/${id}/logs?limit=100${filter}${window}`, 10);
   const summary = useData<Summary>(`/api/v1/servers/${id}/logs/summary?${windowOf(["from", "to"])}`, 60);
+  const counts = new Map<string, number>();
+  for (const one of summary.data?.classes ?? []) counts.set(one.class, (counts.get(one.class) ?? 0) + one.count);
   const [older, setOlder] = useState<Line[]>([]);
   const [cursor, setCursor] = useState<string | null>(null);
   const [error, setError] = useState("");
@@ -114,7 +119,14 @@ function Body({ id }: { server: ServerDetail; id: string }) {
         <label>
           Class <select value={kind} onChange={(event) => set("class", event.currentTarget.value)}>
             <option value="">all</option>
-            {(summary.data?.classes ?? []).map((one) => <option key={one.class} value={one.class}>{one.class.replaceAll("_", " ")} ({one.count})</option>)}
+            {[...counts].map(([name, count]) => <option key={name} value={name}>{name.replaceAll("_", " ")} ({count})</option>)}
+          </select>
+        </label>
+        <label>
+          Severity <select value={severity} onChange={(event) => set("severity", event.currentTarget.value)}>
+            <option value="">all</option>
+            <option value="critical,error">errors</option>
+            <option value="critical,error,warning">errors and warnings</option>
           </select>
         </label>
         <input aria-label="Text" placeholder="Text" value={text} onChange={(event) => set("text", event.currentTarget.value)} />
@@ -123,8 +135,8 @@ function Body({ id }: { server: ServerDetail; id: string }) {
         {(page) =>
           page.lines.length === 0 ? (
             <p class="empty">
-              {kind || text ? "No line matches in this range." : "No lines in this range. The collector reads the server's log where it runs on the same host (logging_collector on), or with its "}
-              {!kind && !text && <code>--log-dir</code>}
+              {kind || text || severity ? "No line matches in this range." : "No lines in this range. The collector reads the server's log where it runs on the same host (logging_collector on), or with its "}
+              {!kind && !text && !severity && <code>--log-dir</code>}
             </p>
           ) : (
             <>

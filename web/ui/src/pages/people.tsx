@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
+import { MANY, useList } from "../data";
 import { ago, full } from "../format";
-import { Once, Show, Sure, Table, useChange, type Column } from "../parts";
+import { Once, Sure, useChange } from "../parts";
+import { Listed, partOf, type Column } from "../table";
 
 interface Person {
   id: number;
@@ -47,7 +48,7 @@ function NewPerson({ say }: { say: (told: [string, string]) => void }) {
 }
 
 export function People() {
-  const found = useData<{ data: Person[] }>("/api/v1/users?page_size=100", 15);
+  const found = useList<Person>("/api/v1/users", partOf("people"), { seconds: 15, pages: MANY });
   const [error, change] = useChange();
   const [[name, password], say] = useState<[string, string]>(["", ""]);
   const path = (row: Person) => `/api/v1/users/${row.id}`;
@@ -90,7 +91,7 @@ export function People() {
       <h1>People</h1>
       {error && <p class="error" role="alert">{error}</p>}
       <Once text={password}><p>Password of {name}:</p></Once>
-      <Show of={found}>{({ data }) => <Table id="people" rows={data} columns={columns} empty="Nobody." />}</Show>
+      <Listed id="people" of={found} columns={columns} empty="Nobody." />
       <NewPerson say={say} />
     </>
   );
@@ -167,7 +168,7 @@ function Password() {
 
 /** What belongs to the person who is logged in: API tokens and the password; an admin sees all tokens. */
 export function Account() {
-  const found = useData<{ data: Token[] }>("/api/v1/api-tokens", 15);
+  const found = useList<Token>("/api/v1/api-tokens", partOf("tokens"), { seconds: 15, pages: MANY });
   const [error, change] = useChange();
   const columns: Column<Token>[] = [
     { name: "Token", value: (row) => row.name, show: (row) => row.name },
@@ -184,7 +185,7 @@ export function Account() {
       <p class="muted">Role {user.value?.role}</p>
       <h2>API tokens</h2>
       {error && <p class="error" role="alert">{error}</p>}
-      <Show of={found}>{({ data }) => <Table id="tokens" rows={data} columns={columns} empty="No token. Scripts and dashboards need one." />}</Show>
+      <Listed id="tokens" of={found} columns={columns} empty="No token. Scripts and dashboards need one." />
       <NewToken />
       <Password />
     </>

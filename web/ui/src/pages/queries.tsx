@@ -1,7 +1,9 @@
 import { useData } from "../data";
 import { bytes, change, count, millis, percent } from "../format";
-import { Compare, compared, Link, Show, Table, windowOf, type Column } from "../parts";
+import { Link, Show } from "../parts";
+import { Compare, compared, pace, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 export interface Stats {
@@ -78,15 +80,6 @@ function columns(id: string, total: number, then: Then | null): Column<Stats>[] 
         </>
       ),
     },
-    { name: "Total", number: true, value: (row) => row.total_time, show: (row) => millis(row.total_time) },
-    ...delta("Δ total", (row) => row.total_time),
-    { name: "Calls", number: true, value: (row) => row.calls, show: (row) => count(row.calls) },
-    ...delta("Δ calls", (row) => row.calls),
-    { name: "Mean", number: true, value: (row) => row.mean_time, show: (row) => millis(row.mean_time) },
-    ...delta("Δ mean", (row) => row.mean_time),
-    { name: "Rows", number: true, value: (row) => row.rows, show: (row) => count(row.rows) },
-    { name: "Read from disk", number: true, value: (row) => row.shared_blks_read, show: (row) => bytes(row.shared_blks_read * 8192) },
-    { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
     {
       name: "Statement",
       value: (row) => row.query_text,
@@ -96,6 +89,15 @@ function columns(id: string, total: number, then: Then | null): Column<Stats>[] 
         </Link>
       ),
     },
+    { name: "Total", number: true, value: (row) => row.total_time, show: (row) => millis(row.total_time) },
+    ...delta("Δ total", (row) => row.total_time),
+    { name: "Calls", number: true, value: (row) => row.calls, show: (row) => count(row.calls) },
+    ...delta("Δ calls", (row) => row.calls),
+    { name: "Mean", number: true, value: (row) => row.mean_time, show: (row) => millis(row.mean_time) },
+    ...delta("Δ mean", (row) => row.mean_time),
+    { name: "Rows", number: true, value: (row) => row.rows, show: (row) => count(row.rows) },
+    { name: "Read from disk", number: true, value: (row) => row.shared_blks_read, show: (row) => bytes(row.shared_blks_read * 8192) },
+    { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
   ];
 }
 
@@ -105,7 +107,7 @@ function Body({ server }: { server: ServerDetail }) {
   const order = place.value.args.get("order") ?? "total";
   const then = compared();
   const path = `/api/v1/collectors/${server.collector_id}/queries/slow?limit=${LIMIT}&order=${order}`;
-  const found = useData<{ queries: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, 15);
+  const found = useData<{ queries: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, pace());
   const earlier = useData<{ queries: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
   const old = earlier.data?.queries;
   return (

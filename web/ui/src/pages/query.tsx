@@ -3,13 +3,17 @@ import { useData } from "../data";
 import { ago, bytes, change, clock, count, full, millis, percent } from "../format";
 import { Happened } from "../happened";
 import { type Mark, useMarks } from "../marks";
-import { Compare, compared, Copy, Link, range, setRange, Show, windowOf } from "../parts";
+import { Copy, Link, Show } from "../parts";
 import type { Plan } from "../plan";
+import { Compare, compared, Cut, pace, range, setRange, windowOf } from "../range";
 import { perSecond } from "../rates";
+import { type Seen, SeenText, useSeen } from "../seen";
 import { Plans, plansOf } from "./plans";
 import type { Stats } from "./queries";
 import { type ServerDetail, ServerHead } from "./server-head";
 
+/** Points of a timeline: the most that the API gives. */
+const POINTS = 10_000;
 /** Bytes of a block. */
 const BLOCK = 8192;
 
@@ -45,12 +49,26 @@ function Figure({ value, name, was }: { value: string; name: string; was?: strin
   );
 }
 
+/** What to do where a range has nothing of the statement. */
+function Absent({ seen }: { seen: Seen | null | undefined }) {
+  if (!seen) {
+    return <p class="empty">This statement did not run in this range. {seen === null && "Nothing of it is kept for this server at all: it was never told of, or only longer ago than samples are kept."}</p>;
+  }
+  const end = seen.last / 1000 + 300;
+  return (
+    <p class="empty">
+      This statement did not run in this range. It was last seen {full(seen.last)}. <button type="button" onClick={() => setRange(end - 3600, end)}>Look there</button>
+    </p>
+  );
+}
+
 function Body({ server, hash, plans }: { server: ServerDetail; hash: string; plans: Plan[] }) {
   const { from, to } = range();
   const then = compared();
-  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=10000`;
-  const found = useData<{ data: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, 15);
+  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=${POINTS}`;
+  const found = useData<{ data: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, pace());
   const earlier = useData<{ data: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
+  const seen = useSeen(server.collector_id, hash);
   const marks = [...useMarks(server, from, to), ...planChanges(plans)];
   return (
     <Show of={found}>
@@ -58,7 +76,7 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
         const old = earlier.data?.data ?? [];
         const any = data.at(-1) ?? old.at(-1);
         if (!any) {
-          return <p class="empty">This statement did not run in this range. Choose a longer one above; a link with a query id of another server shows nothing here.</p>;
+          return <Absent seen={seen} />;
         }
         const times = data.map((point) => Math.round(Date.parse(point.time) / 1000));
         const oldTimes = old.map((point) => Math.round((Date.parse(point.time) + (then?.shift ?? 0)) / 1000));
@@ -85,6 +103,8 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
               <span class="grow" />
               <Compare />
             </div>
+            <SeenText of={seen} />
+            <Cut times={times.map((time) => time * 1000)} limit={POINTS} />
             {then && earlier.data && old.length === 0 && <p class="muted">Nothing is known of it {then.name}: it did not run, or was not watched yet.</p>}
             <div class="cards">
               <Figure value={count(now.calls)} name="calls" was={told(count(was.calls), change(now.calls, was.calls))} />

@@ -1,6 +1,10 @@
+import { Chart, type Line } from "../chart";
 import { useData } from "../data";
-import { bytes, count } from "../format";
-import { Show, Table, type Column } from "../parts";
+import { bytes, count, full } from "../format";
+import { useMarks } from "../marks";
+import { Show } from "../parts";
+import { Cut, pace, range, setRange, windowOf } from "../range";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Sender {
@@ -24,7 +28,7 @@ interface Slot {
   catalog_xmin_age: number | null;
 }
 
-const SENDERS: Column<Sender>[] = [
+const STANDBY_COLUMNS: Column<Sender>[] = [
   { name: "Standby", value: (row) => row.application, show: (row) => row.application },
   { name: "Address", value: (row) => row.address, show: (row) => row.address ?? "local" },
   { name: "State", value: (row) => row.state, show: (row) => `${row.state}, ${row.sync_state}` },
@@ -33,7 +37,7 @@ const SENDERS: Column<Sender>[] = [
   { name: "Slot", value: (row) => row.slot, show: (row) => row.slot ?? "–" },
 ];
 
-const SLOTS: Column<Slot>[] = [
+const SLOT_COLUMNS: Column<Slot>[] = [
   { name: "Slot", value: (row) => row.slot_name, show: (row) => row.slot_name },
   { name: "Type", value: (row) => row.slot_type, show: (row) => row.slot_type },
   { name: "Active", value: (row) => String(row.active), show: (row) => (row.active ? "yes" : <span class="error">no</span>) },
@@ -42,28 +46,90 @@ const SLOTS: Column<Slot>[] = [
   { name: "Oldest transaction", number: true, value: (row) => row.xmin_age ?? row.catalog_xmin_age, show: (row) => count(row.xmin_age ?? row.catalog_xmin_age) },
 ];
 
-function Newest<T>({ collector, kind, id, columns, title, empty }: { collector: string; kind: string; id: string; columns: Column<T>[]; title: string; empty: string }) {
-  const from = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 300_000).toISOString();
-  const path = `/api/v1/collectors/${collector}/metrics?type=${kind}&order=desc&limit=1&from=${from}`;
-  const found = useData<{ data: { rows: T[] }[] }>(path, 10);
+/** One element: what the rows were at a time. */
+export interface Rows<T> {
+  timestamp: string;
+  rows: T[];
+}
+
+/** A figure of each named row over time, the oldest time first. */
+export function linesOf<T>(elements: Rows<T>[], name: (row: T) => string, value: (row: T) => number | null): { times: number[]; lines: Line[] } {
+  const ordered = [...elements].sort((one, other) => one.timestamp.localeCompare(other.timestamp));
+  const names = [...new Set(ordered.flatMap((one) => one.rows.map(name)))];
+  const lines = names.map((label) => ({
+    label,
+    values: ordered.map((one) => {
+      const row = one.rows.find((row) => name(row) === label);
+      return row ? value(row) : null;
+    }),
+  }));
+  return { times: ordered.map((one) => Math.round(Date.parse(one.timestamp) / 1000)), lines };
+}
+
+interface Part<T> {
+  kind: string;
+  id: string;
+  title: string;
+  /** What they are called where there is none. */
+  nothing: string;
+  columns: Column<T>[];
+  name: (row: T) => string;
+  chart: string;
+  value: (row: T) => number | null;
+}
+
+/** Samples of an answer: the most that the API gives. */
+const SAMPLES = 1000;
+/** A list of what there was at the end of the range counts as that of now for so long. */
+const FRESH = 300_000;
+
+/** The newest rows of a range, and how a figure of them went. */
+function Part<T>({ server, part }: { server: ServerDetail; part: Part<T> }) {
+  const { from, to } = range();
+  const path = `/api/v1/collectors/${server.collector_id}/metrics?type=${part.kind}&order=desc&limit=${SAMPLES}&${windowOf(["from", "to"])}`;
+  const found = useData<{ data: Rows<T>[] }>(path, pace(10));
+  const marks = useMarks(server, from, to);
   return (
     <>
-      <h2>{title}</h2>
-      <Show of={found}>{({ data }) => <Table id={id} rows={data[0]?.rows ?? []} columns={columns} empty={empty} />}</Show>
+      <h2>{part.title}</h2>
+      <Show of={found}>
+        {({ data }) => {
+          const newest = data[0];
+          if (!newest) return <p class="empty">{part.nothing} in this range.</p>;
+          const isOld = Math.min(to, Date.now()) - Date.parse(newest.timestamp) > FRESH;
+          return (
+            <>
+              {isOld && <p class="error">The last that was told is of {full(newest.timestamp)}: since then there is none, or nobody told.</p>}
+              <Table id={part.id} rows={newest.rows} columns={part.columns} empty={part.nothing} />
+              <Cut times={data.map((one) => Date.parse(one.timestamp))} limit={SAMPLES} />
+              <Chart title={part.chart} {...linesOf(data, part.name, part.value)} unit={bytes} marks={marks} onRange={setRange} />
+            </>
+          );
+        }}
+      </Show>
     </>
   );
 }
 
-function Body({ server }: { server: ServerDetail }) {
-  const collector = server.collector_id;
-  return (
-    <>
-      <Newest collector={collector} kind="pg_sender" id="senders" columns={SENDERS} title="Standbys" empty="No standby in the last five minutes." />
-      <Newest collector={collector} kind="pg_slot" id="slots" columns={SLOTS} title="Slots" empty="No slot in the last five minutes." />
-    </>
-  );
-}
+const STANDBYS: Part<Sender> = {
+  kind: "pg_sender", id: "senders", title: "Standbys", nothing: "No standby", columns: STANDBY_COLUMNS,
+  name: (row) => row.application || row.address || "local", chart: "How far standbys are behind", value: (row) => row.replay_distance_bytes,
+};
+
+const SLOTS: Part<Slot> = {
+  kind: "pg_slot", id: "slots", title: "Slots", nothing: "No slot", columns: SLOT_COLUMNS,
+  name: (row) => row.slot_name, chart: "WAL that slots hold back", value: (row) => row.retained_bytes,
+};
 
 export function Replication({ id }: { id: string }) {
-  return <ServerHead id={id}>{(server) => <Body server={server} />}</ServerHead>;
+  return (
+    <ServerHead id={id}>
+      {(server) => (
+        <>
+          <Part server={server} part={STANDBYS} />
+          <Part server={server} part={SLOTS} />
+        </>
+      )}
+    </ServerHead>
+  );
 }

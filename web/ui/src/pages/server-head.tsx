@@ -2,7 +2,9 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { useData } from "../data";
 import { ago } from "../format";
-import { Link, Ranges, Show, Status } from "../parts";
+import { Link, Show, Status, useTitle } from "../parts";
+import { OF_SERVER } from "../places";
+import { Ranges } from "../range";
 import { place } from "../router";
 import { serverZone } from "../zone";
 import { type Alert, isWatchdog } from "./alerts";
@@ -12,19 +14,6 @@ export interface ServerDetail extends ServerRow {
   instances: { postmaster_start_time?: string; databases: { name: string; size_bytes?: number; connections?: number }[] }[];
 }
 
-const TABS: [string, string][] = [
-  ["", "Overview"],
-  ["/why", "Why slow now"],
-  ["/activity", "Activity and locks"],
-  ["/queries", "Queries"],
-  ["/snapshots", "Before and after"],
-  ["/unusual", "Unusual"],
-  ["/advice", "Advice"],
-  ["/tables", "Tables and vacuum"],
-  ["/replication", "Replication"],
-  ["/logs", "Logs"],
-];
-
 /** What fires on a server, the worst first. */
 function Firing({ server }: { server: string }) {
   const path = `/api/v1/alerts?state=firing&page_size=20&server=${encodeURIComponent(server)}`;
@@ -32,17 +21,18 @@ function Firing({ server }: { server: string }) {
   const shown = found.data?.data.filter((alert) => !isWatchdog(alert) && alert.quiet !== "hidden") ?? [];
   return (
     <>
+      {found.error && <p class="error" role="alert">What fires here is not known{found.stale && " anew"}: {found.error.message}</p>}
       {shown.map((alert) => (
         <p key={alert.id} class={`firing ${alert.severity}`}>
-          <Status of={alert.severity} /> <Link href="/alerts">{alert.name}</Link>: {alert.message}
+          <Status of={alert.severity} /> <Link href={`/alerts?alert=${alert.id}`}>{alert.name}</Link>: {alert.message} <span class="muted">began {ago(alert.fired_at ?? alert.created_at)}</span>
         </p>
       ))}
     </>
   );
 }
 
-/** What stands above each page of a server. */
-export function ServerHead({ id, children }: { id: string; children: (server: ServerDetail) => ComponentChildren }) {
+/** What stands above each page of a server; one that shows what is now has no range. */
+export function ServerHead({ id, isOfNow, children }: { id: string; isOfNow?: boolean; children: (server: ServerDetail) => ComponentChildren }) {
   const server = useData<ServerDetail>(`/api/v1/servers/${encodeURIComponent(id)}`, 15);
   const collector = server.data?.collector_id;
   const identity = useData<{ data: { time_zone?: string }[] }>(collector ? `/api/v1/collectors/${collector}/metrics?type=pg_identity&order=desc&limit=1` : null, 300);
@@ -55,6 +45,8 @@ export function ServerHead({ id, children }: { id: string; children: (server: Se
     const value = place.value.args.get(name);
     if (value) kept.set(name, value);
   }
+  const page = OF_SERVER.find(({ path }) => path !== "" && place.value.path.startsWith(`/servers/${id}${path}`)) ?? OF_SERVER[0];
+  useTitle(server.data && `${server.data.name}: ${page.name}`);
   const args = kept.size ? `?${kept}` : "";
   return (
     <Show of={server}>
@@ -65,13 +57,10 @@ export function ServerHead({ id, children }: { id: string; children: (server: Se
             <Status of={found.status} />
             <span class="muted">last seen {ago(found.last_seen)}</span>
             <span class="grow" />
-            <Ranges />
+            {!isOfNow && <Ranges />}
           </div>
           <nav class="tabs" aria-label="Of this server">
-            {TABS.map(([path, name]) => {
-              const href = `/servers/${id}${path}`;
-              return <Link key={path} href={href + args} class={place.value.path === href ? "here" : ""}>{name}</Link>;
-            })}
+            {OF_SERVER.map((one) => <Link key={one.path} href={`/servers/${id}${one.path}${args}`} class={one === page ? "here" : ""}>{one.name}</Link>)}
           </nav>
           <Firing server={found.name} />
           {children(found)}

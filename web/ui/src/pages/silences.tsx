@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
-import { useData } from "../data";
+import { useList } from "../data";
 import { count, full } from "../format";
-import { Show, Status, Sure, Table, useChange, type Column } from "../parts";
+import { Status, Sure, useChange } from "../parts";
+import { Listed, partOf, type Column } from "../table";
 import { Tabs } from "./alerts";
 
 interface Matcher {
@@ -30,7 +31,7 @@ const when = (row: Silence) => (row.weekly ? `${row.weekly.days.join(", ")} ${ro
 
 /** Alerts that match are not told meanwhile; they are still seen. */
 function List({ path, id, empty }: { path: string; id: string; empty: string }) {
-  const found = useData<{ data: Silence[] }>(`${path}?page_size=100`, 10);
+  const found = useList<Silence>(path, partOf(id));
   const [error, change] = useChange();
   const columns: Column<Silence>[] = [
     { name: "Alerts with", value: matched, show: matched },
@@ -44,7 +45,7 @@ function List({ path, id, empty }: { path: string; id: string; empty: string }) 
   return (
     <>
       {error && <p class="error" role="alert">{error}</p>}
-      <Show of={found}>{({ data }) => <Table id={id} rows={data} columns={columns} empty={empty} />}</Show>
+      <Listed id={id} of={found} columns={columns} empty={empty} />
     </>
   );
 }

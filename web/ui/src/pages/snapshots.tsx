@@ -1,8 +1,11 @@
 import { call, user } from "../api";
 import { useData } from "../data";
 import { change, count, full, millis } from "../format";
-import { Link, range, Show, Status, Table, useChange, type Column } from "../parts";
+import { Link, Show, Status, useChange } from "../parts";
+import { range } from "../range";
 import { go, place, withArgs } from "../router";
+import { Table, type Column } from "../table";
+import { useTexts } from "../texts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Snapshot {
@@ -39,6 +42,9 @@ interface Answer {
   gone_count: number;
 }
 
+/** Snapshots of an answer: the most that the API gives. */
+const LIMIT = 100;
+
 const KINDS = ["manual", "pre_deploy", "post_deploy", "scheduled"];
 
 const COUNTS: [keyof Answer, string][] = [
@@ -68,9 +74,7 @@ const columns = (id: string, texts: Map<string, string>): Column<Compared>[] => 
 /** What became of the statements from one snapshot's window to another's. */
 function Comparison({ server, before, after }: { server: ServerDetail; before: string; after: string }) {
   const found = useData<Answer>(`/api/v1/queries/comparison?before_snapshot=${before}&after_snapshot=${after}&collector_id=${server.collector_id}&limit=100`, 300);
-  // A comparison names statements by their ids: their texts are those of the last day's list.
-  const day = useData<{ queries: { query_hash: string; query_text: string }[] }>(`/api/v1/collectors/${server.collector_id}/queries/slow?hours=24&limit=100&order=total`, 300);
-  const texts = new Map((day.data?.queries ?? []).map((row) => [String(row.query_hash), row.query_text]));
+  const texts = useTexts(server.collector_id);
   return (
     <Show of={found}>
       {(answer) => (
@@ -116,7 +120,7 @@ function Take() {
 function Body({ server }: { server: ServerDetail }) {
   const { args } = place.value;
   const [before, after] = [args.get("before") ?? "", args.get("after") ?? ""];
-  const found = useData<{ snapshots: Snapshot[] }>("/api/v1/snapshots?limit=100", 30);
+  const found = useData<{ snapshots: Snapshot[] }>(`/api/v1/snapshots?limit=${LIMIT}`, 30);
   const list: Column<Snapshot>[] = [
     { name: "Snapshot", value: (row) => row.name, show: (row) => row.name },
     { name: "Kind", value: (row) => row.snapshot_type, show: (row) => row.snapshot_type },
@@ -137,7 +141,12 @@ function Body({ server }: { server: ServerDetail }) {
       {before && after && before !== after && <Comparison server={server} before={before} after={after} />}
       <h2>Snapshots</h2>
       <Show of={found}>
-        {({ snapshots }) => <Table id="snapshots" rows={snapshots} columns={list} empty="None yet. Name a window before a change and one after it, and see which statements became slower." />}
+        {({ snapshots }) => (
+          <>
+            <Table id="snapshots" rows={snapshots} columns={list} empty="None yet. Name a window before a change and one after it, and see which statements became slower." />
+            {snapshots.length >= LIMIT && <p class="muted">The newest {LIMIT}; the API tells no others.</p>}
+          </>
+        )}
       </Show>
       {user.value?.role !== "viewer" && <Take />}
     </>

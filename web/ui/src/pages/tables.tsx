@@ -1,6 +1,7 @@
 import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
-import { Show, Table, type Column } from "../parts";
+import { Show } from "../parts";
+import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface TableRow {
@@ -14,6 +15,15 @@ interface TableRow {
   total_size?: number;
   last_vacuum?: string;
   last_autovacuum?: string;
+}
+
+interface IndexRow {
+  database_name: string;
+  schema_name?: string;
+  table_name?: string;
+  index_name: string;
+  pg_relation_size?: number;
+  idx_scan?: number;
 }
 
 interface FreezeRow {
@@ -40,6 +50,14 @@ const TABLES: Column<TableRow>[] = [
   { name: "Vacuumed", value: vacuumed, show: (row) => ago(vacuumed(row)) },
 ];
 
+const INDEXES: Column<IndexRow>[] = [
+  { name: "Index", value: (row) => row.index_name, show: (row) => row.index_name },
+  { name: "Of the table", value: (row) => `${row.schema_name}.${row.table_name}`, show: (row) => `${row.schema_name}.${row.table_name}` },
+  { name: "Database", value: (row) => row.database_name, show: (row) => row.database_name },
+  { name: "Size", number: true, value: (row) => row.pg_relation_size, show: (row) => bytes(row.pg_relation_size) },
+  { name: "Scans", number: true, value: (row) => row.idx_scan, show: (row) => (row.idx_scan === 0 ? <span class="warn">never</span> : count(row.idx_scan)) },
+];
+
 /** Transactions after which a server stops taking commands: 2³¹ less three million. */
 const STOP = 2 ** 31 - 3_000_000;
 
@@ -57,11 +75,20 @@ const FREEZE: Column<FreezeRow>[] = [
 
 function Body({ server }: { server: ServerDetail }) {
   const base = `/api/v1/collectors/${server.collector_id}`;
-  const tables = useData<{ data: { table?: TableRow[] } }>(`${base}/databases?limit=5000`, 30);
+  const tables = useData<{ data: { table?: TableRow[]; index?: IndexRow[] } }>(`${base}/databases?limit=5000`, 30);
   const freeze = useData<{ data: { database: string; rows: Omit<FreezeRow, "database">[] }[] }>(`${base}/metrics?type=pg_freeze&order=desc&limit=50`, 60);
   return (
     <>
-      <Show of={tables}>{({ data }) => <Table id="tables" rows={data.table ?? []} columns={TABLES} empty="No table was seen in the last day." />}</Show>
+      <Show of={tables}>
+        {({ data }) => (
+          <>
+            <Table id="tables" rows={data.table ?? []} columns={TABLES} empty="No table was seen in the last day." />
+            <h2>Indexes</h2>
+            <p class="muted">Scans are counted since the server's statistics were reset, on this server only: a standby may use an index that is never used here, and one that keeps rows unique has its use.</p>
+            <Table id="indexes" rows={data.index ?? []} columns={INDEXES} empty="No index was seen in the last day." />
+          </>
+        )}
+      </Show>
       <h2>How far transaction ids are used up</h2>
       <Show of={freeze}>
         {({ data }) => {
@@ -77,5 +104,5 @@ function Body({ server }: { server: ServerDetail }) {
 }
 
 export function Tables({ id }: { id: string }) {
-  return <ServerHead id={id}>{(server) => <Body server={server} />}</ServerHead>;
+  return <ServerHead id={id} isOfNow>{(server) => <Body server={server} />}</ServerHead>;
 }

@@ -152,5 +152,5 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
 }
 
 export function Unusual({ id }: { id: string }) {
-  return <ServerHead id={id}>{(server) => <Body server={server} id={id} />}</ServerHead>;
+  return <ServerHead id={id} isOfNow>{(server) => <Body server={server} id={id} />}</ServerHead>;
 }

@@ -1,7 +1,9 @@
 import { useData } from "../data";
 import { clock } from "../format";
-import { Link, Show, Table, type Column } from "../parts";
+import { Link, Show } from "../parts";
 import { place, withArgs, go } from "../router";
+import { Table, type Column } from "../table";
+import { useTexts } from "../texts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Line {
@@ -38,12 +40,18 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
   const minutes = args.get("minutes") ?? "10";
   const path = `/api/v1/servers/${server.id}/why?minutes=${minutes}${at ? `&at=${encodeURIComponent(at)}` : ""}`;
   const found = useData<Answer>(path, at ? 60 : 10);
+  const texts = useTexts(server.collector_id);
   const columns = (hasUsual: boolean): Column<Load>[] => [
     { name: "By", value: (row) => row.dimension, show: (row) => row.dimension.replace("_", " ") },
     {
       name: "Group",
-      value: (row) => row.group,
-      show: (row) => (row.dimension === "statement" && row.group !== "(none)" ? <Link href={`/servers/${id}/queries/${row.group}`}>{row.group}</Link> : row.group),
+      value: (row) => texts.get(row.group) ?? row.group,
+      show: (row) =>
+        row.dimension === "statement" && row.group !== "(none)" ? (
+          <Link href={`/servers/${id}/queries/${row.group}`}><code class="sql">{texts.get(row.group) ?? `query id ${row.group}`}</code></Link>
+        ) : (
+          row.group
+        ),
     },
     { name: "Sessions", number: true, value: (row) => row.load, show: (row) => row.load.toFixed(2) },
     ...(hasUsual ? [{ name: "Usually", number: true, value: (row: Load) => row.usual, show: (row: Load) => row.usual.toFixed(2) }] : []),
