@@ -91,22 +91,9 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         )));
     }
     let (from, to) = span(given.from.as_deref(), given.to.as_deref())?;
-    let servers = ask.read(|state| {
-        let servers = state.watched().map(|(id, collector)| {
-            (
-                *id,
-                state
-                    .collector_entry(*id)
-                    .display_name(collector)
-                    .to_owned(),
-            )
-        });
-        servers.collect::<Vec<_>>()
-    });
-    let told = ask.read(|state| Arc::new(state.channels().values().cloned().collect::<Vec<_>>()));
-    let told = told.await?;
+    let (servers, told) = known(&ask).await?;
     let (mut read, mut looked_at, mut outcome) = (0, 0, Outcome::default());
-    for (id, name) in servers.await? {
+    for (id, name) in servers {
         let elements = elements(&ask, &rule, id, from, to, MAX_ELEMENTS - read).await?;
         read += elements.len();
         looked_at += elements
@@ -135,6 +122,19 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         "alerts": outcome.alerts,
     });
     Ok(json(StatusCode::OK, &answer))
+}
+
+/// The servers with their names, and the channels.
+async fn known(ask: &RequestContext) -> Result<(Vec<(CollectorId, String)>, Told), Refusal> {
+    ask.read(|state| {
+        let servers = state.watched().map(|(id, collector)| {
+            let entry = state.collector_entry(*id);
+            (*id, entry.display_name(collector).to_owned())
+        });
+        let channels = state.channels().values().cloned().collect();
+        (servers.collect(), Arc::new(channels))
+    })
+    .await
 }
 
 /// What came of it, for people.

@@ -46,7 +46,7 @@ fn last_error<'a>(mine: impl Iterator<Item = &'a Notification>) -> Option<&'a st
         let ended = one.attempts.iter().filter(|last| !last.outcome.is_empty());
         let success = ended
             .clone()
-            .last()
+            .next_back()
             .filter(|_| one.state == NotificationState::Sent);
         let is_success = move |of: &AttemptRecord| success == Some(of);
         ended.map(move |attempt| (attempt.at, is_success(attempt), attempt.outcome.as_str()))
