@@ -210,7 +210,8 @@ impl Channels for NodeApiImpl {
                     let content = sending::example(&self.secrets.cluster.to_string());
                     let key = format!("test-{:032x}", pga_runtime::random::<u128>());
                     let notify = &self.config.notify;
-                    sending::send(&channel.kind, &settings, &content, &key, notify).await
+                    let sent = sending::send(&channel.kind, &settings, &content, &key, notify);
+                    sent.await.map_err(|failure| failure.to_string())
                 }
                 Err(why) => Err(why),
             };
