@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 BORDERS = {
-    ("node", "collect"): set(),
+    ("node", "collect"): {"output"},
     ("node", "demo"): {"cluster_files", "collect", "data_dir", "process", "Error", "Exit", "Result"},
 }
 IS_TEST = re.compile(r"(^|/)(tests?|testing|\w+_tests)(/|\.rs$)")

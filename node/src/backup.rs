@@ -35,7 +35,7 @@ pub use self::error::ArchiveError;
 pub(crate) use self::{
     cipher::Passphrase,
     create::{BackupOptions, create},
-    report::{json, text},
+    report::{facts, json, text},
     restore::{RestoreOptions, restore},
     verify::verify,
 };

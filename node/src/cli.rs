@@ -7,22 +7,41 @@ mod collect;
 mod config_args;
 mod explain;
 mod load;
+mod manuals;
+mod remote;
 mod restore;
 mod serve;
 mod status_table;
+mod top;
 mod user;
 mod why;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::collect::CollectArgs;
 use crate::demo::DemoArgs;
 use crate::{Exit, Result, demo};
 use pga_loadgen::LoadArgs;
 
+/// What scripts may rely on; see [`Exit`].
+const EXIT_CODES: &str = "Exit codes:
+   0  all went well
+   1  the work was done and its result is bad, or it was refused
+  64  the command line is wrong
+  65  files are damaged, or of a newer version
+  66  a file is missing
+  69  nothing answers at the other end
+  70  a fault of the program
+  71  the port is in use
+  74  reading or writing a file failed
+  75  another process holds the data directory
+  76  a newer version of the program is needed
+  77  the rights of a file are wrong, or a node does not allow it
+  78  the configuration is wrong";
+
 /// Clustered PostgreSQL monitoring.
 #[derive(Debug, Parser)]
-#[command(name = "pganalytics", version)]
+#[command(name = "pganalytics", version, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,7 +54,7 @@ enum Command {
     /// Run one node
     Serve(serve::ServeArgs),
     /// Check a configuration, and touch nothing
-    CheckConfig(config_args::ConfigArgs),
+    CheckConfig(check_config::CheckConfigArgs),
     /// Make and look after a cluster
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
@@ -52,6 +71,12 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Tell why a server is slow, now or at another time
     Why(Box<why::WhyArgs>),
+    /// Watch the cluster and its servers in a terminal
+    Top(Box<top::TopArgs>),
+    /// Print the completions of a shell
+    Completions(manuals::CompletionsArgs),
+    /// Write manual pages
+    Man(manuals::ManArgs),
     /// Push simulated load, and verify that nothing was lost or stored twice
     Load(LoadArgs),
 }
@@ -91,6 +116,9 @@ impl Cli {
             Command::Collect(args) => collect::run(*args),
             Command::Explain(args) => explain::run(&args),
             Command::Why(args) => why::run(&args),
+            Command::Top(args) => top::run(&args),
+            Command::Completions(args) => manuals::completions(&args, Self::command()),
+            Command::Man(args) => manuals::man(&args, Self::command()),
             Command::Load(args) => load::run(&args),
         }
     }

@@ -31,7 +31,7 @@ pub use self::{
     error::CollectError,
     init::init,
     once::{check, once},
-    options::{CollectAction, CollectArgs, Output},
+    options::{CollectAction, CollectArgs},
 };
 
 /// Longest time the last body is tried for after the collector was told to stop.

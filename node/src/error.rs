@@ -69,6 +69,9 @@ pub enum Error {
     /// Something that the operator asked for was refused.
     #[error("{0}")]
     Refused(String),
+    /// Who asks is nobody, is not who it says, or may not ask for this.
+    #[error("{0}")]
+    Denied(String),
     /// Nothing answers at the other end.
     #[error("{0}")]
     Unavailable(String),
@@ -94,7 +97,7 @@ impl Error {
             Self::Store(error) => store_exit(error),
             Self::File { source, .. } => io_exit(source),
             Self::Locked(_) => Exit::Locked,
-            Self::Permission { .. } => Exit::Permission,
+            Self::Permission { .. } | Self::Denied(_) => Exit::Permission,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => Exit::Permission,
                 _ => Exit::PortInUse,

@@ -26,7 +26,7 @@ pub enum Exit {
     Locked = 75,
     /// The cluster or this node's data need a newer version of the program (`EX_PROTOCOL`).
     Outdated = 76,
-    /// The rights of a file or directory are wrong.
+    /// The rights of a file or directory are wrong, or a node does not allow what was asked.
     Permission = 77,
     /// The configuration is wrong.
     Config = 78,

@@ -31,6 +31,7 @@ mod join_service;
 mod logging;
 mod metrics;
 mod ml_service;
+mod output;
 mod process;
 mod replica;
 mod replicator;

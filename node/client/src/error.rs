@@ -61,3 +61,58 @@ pub enum ClientError {
         body: String,
     },
 }
+
+/// Why a route could not be read from any node.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No node was named.
+    #[error("no node is named: give --node http://HOST:PORT")]
+    NoNode,
+    /// The node has no answer.
+    #[error(transparent)]
+    Away(ClientError),
+    /// The identity is missing, wrong, or not good for this.
+    #[error("{node} answers {status}: {told}; {try_this}")]
+    Denied {
+        /// Which node.
+        node: String,
+        /// HTTP status, 401 or 403.
+        status: u16,
+        /// What the node says.
+        told: String,
+        /// What to do about it.
+        try_this: &'static str,
+    },
+    /// The node refuses, or fails.
+    #[error("{node} answers {status} to {path}: {told}")]
+    Answer {
+        /// Which node.
+        node: String,
+        /// What was asked.
+        path: String,
+        /// HTTP status.
+        status: u16,
+        /// What the node says.
+        told: String,
+    },
+    /// Something else than a node answers there.
+    #[error("{node} answers no JSON to {path}: is this the address of a node?")]
+    NoJson {
+        /// Who answers.
+        node: String,
+        /// What was asked.
+        path: String,
+    },
+}
+
+impl ReadError {
+    /// Whether another node may answer.
+    pub fn is_node_away(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Answer { status, .. } => *status >= 500,
+            Self::NoNode | Self::Denied { .. } | Self::NoJson { .. } => false,
+        }
+    }
+}

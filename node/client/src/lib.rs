@@ -10,10 +10,12 @@ mod endpoint;
 mod error;
 mod http_client;
 mod pusher;
+mod reader;
 
 pub use self::{
     endpoint::{Endpoint, ParseEndpointError},
-    error::ClientError,
+    error::{ClientError, ReadError},
     http_client::{Answer, ClientOptions, HttpClient},
     pusher::{PushPolicy, Pushed, PushedOutcome, Pusher},
+    reader::{Identity, Reader, Reading},
 };

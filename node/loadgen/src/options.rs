@@ -148,8 +148,8 @@ impl LoadArgs {
             "--collectors: at least 1"
         } else if self.elements == 0 {
             "--elements: at least 1"
-        } else if self.username.is_some() != self.password.is_some() {
-            "--username and --password go together"
+        } else if self.username.is_some() && self.password.is_none() {
+            "--username needs --password, or PGANALYTICS_PASSWORD"
         } else if self.timescale.is_some() && !self.verify {
             "--timescale needs --verify"
         } else {

@@ -1,6 +1,6 @@
 //! Asking a node on this machine.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,16 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) fn call(data_dir: &Path, request: &AdminRequest) -> Result<AdminAnswer> {
     let path = admin_socket(data_dir);
     let unavailable = |error: std::io::Error| {
-        Error::Unavailable(format!("no node answers at {}: {error}", path.display()))
+        let told = format!("no node answers at {}: {error}", path.display());
+        match error.kind() {
+            ErrorKind::PermissionDenied => Error::Denied(format!(
+                "{told}; run this as the user of the node, or as root"
+            )),
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => Error::Unavailable(format!(
+                "{told}; start the node (pganalytics serve), or name the file of one that runs"
+            )),
+            _ => Error::Unavailable(told),
+        }
     };
     let mut line =
         serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;

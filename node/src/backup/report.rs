@@ -1,6 +1,5 @@
 //! What is in an archive, for people and for programs.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json as value};
@@ -10,12 +9,16 @@ use super::head::StoreKind;
 
 /// For people.
 pub(crate) fn text(file: &Path, contents: &Contents) -> String {
+    let facts = facts(file, contents).into_iter();
+    let lines = facts.map(|(name, what)| format!("{name:<15} {what}\n"));
+    lines.collect()
+}
+
+/// What is in it: names, and text for people.
+pub(crate) fn facts(file: &Path, contents: &Contents) -> Vec<(&'static str, String)> {
     let head = &contents.head;
-    let mut out = String::new();
-    let mut line = |name: &str, what: String| {
-        let written = writeln!(out, "{name:<15} {what}");
-        debug_assert!(written.is_ok(), "writing into a string cannot fail");
-    };
+    let mut out = Vec::new();
+    let mut line = |name, what| out.push((name, what));
     line("file", file.display().to_string());
     line("size", format!("{} bytes", contents.size));
     line("sha256", contents.sha256.clone());

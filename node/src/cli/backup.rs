@@ -7,6 +7,7 @@ use pga_config::Config;
 
 use super::cluster::{environment, say};
 use crate::backup::{self, BackupOptions, Passphrase};
+use crate::output::{Output, OutputArgs, Rows};
 use crate::{Error, Exit, Result};
 
 /// Options of `backup`.
@@ -60,9 +61,8 @@ pub(crate) struct VerifyArgs {
     /// checksums are compared
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// One line of JSON, and nothing meanwhile
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(super) fn run(args: &BackupArgs) -> Result<Exit> {
@@ -90,11 +90,19 @@ fn create(args: &CreateArgs) -> Result<Exit> {
 
 fn verify(args: &VerifyArgs) -> Result<Exit> {
     let passphrase = passphrase(args.passphrase_file.as_deref())?;
-    let contents = backup::verify(&args.file, passphrase.as_ref(), args.json)?;
-    if args.json {
-        return say(&backup::json(&args.file, &contents).to_string());
+    let form = args.output.form();
+    let contents = backup::verify(&args.file, passphrase.as_ref(), form != Output::Table)?;
+    match form {
+        Output::Table => say(backup::text(&args.file, &contents).trim_end()),
+        Output::Json => say(&backup::json(&args.file, &contents).to_string()),
+        Output::Csv => {
+            let mut rows = Rows::new(["name", "value"]);
+            for (name, value) in backup::facts(&args.file, &contents) {
+                rows.push([name.to_owned(), value]);
+            }
+            say(rows.csv().trim_end())
+        }
     }
-    say(backup::text(&args.file, &contents).trim_end())
 }
 
 /// The passphrase in a file, if one is named.

@@ -1,20 +1,51 @@
 //! `pganalytics check-config`.
 
-use std::io::Write;
+use clap::Args;
+use serde_json::json;
 
+use super::cluster::say;
 use super::config_args::ConfigArgs;
-use crate::data_dir::file_error;
+use crate::output::{Output, OutputArgs, Rows};
 use crate::{Exit, Result};
 
-pub(super) fn run(args: &ConfigArgs) -> Result<Exit> {
+/// Options of `check-config`.
+#[derive(Debug, Args)]
+pub(super) struct CheckConfigArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &CheckConfigArgs) -> Result<Exit> {
+    check(&args.config, args.output.form())
+}
+
+/// Tells that a configuration is valid, and what is worth a thought about it.
+///
+/// # Errors
+/// `Config` with all that is wrong.
+pub(super) fn check(args: &ConfigArgs, form: Output) -> Result<Exit> {
     let config = args.load()?;
-    let mut out = std::io::stdout().lock();
-    let mut write = || {
-        for warning in config.warnings() {
-            writeln!(out, "warning: {warning}")?;
+    let file = args.config.display();
+    let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+    match form {
+        Output::Table => {
+            for warning in &warnings {
+                say(&format!("warning: {warning}"))?;
+            }
+            say(&format!("{file} is valid"))
         }
-        writeln!(out, "{} is valid", args.config.display())
-    };
-    write().map_err(|error| file_error("write to", "standard output".as_ref(), error))?;
-    Ok(Exit::Ok)
+        Output::Json => {
+            let found = json!({"file": file.to_string(), "is_valid": true, "warnings": warnings});
+            say(&found.to_string())
+        }
+        Output::Csv => {
+            let mut rows = Rows::new(["warning"]);
+            for warning in warnings {
+                rows.push([warning]);
+            }
+            say(rows.csv().trim_end())
+        }
+    }
 }

@@ -37,7 +37,13 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
 
 /// Does what `collect` does besides collecting, and prints what it found.
 fn act(action: &CollectAction) -> Result<Exit> {
-    let failed = |error: CollectError| Error::Refused(pga_runtime::error_chain(&error));
+    let failed = |error: CollectError| {
+        let text = pga_runtime::error_chain(&error);
+        match error {
+            CollectError::NoServer(_) | CollectError::Client(_) => Error::Unavailable(text),
+            _ => Error::Refused(text),
+        }
+    };
     let runtime = runtime(1)?;
     match action {
         CollectAction::Once { dsn, types, output } => {

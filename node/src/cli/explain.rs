@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{Read, stdin};
 use std::path::PathBuf;
 
-use pga_insight::plan::rules::{PlanFacts, findings};
+use pga_insight::plan::rules::{Finding, PlanFacts, findings};
 use pga_insight::plan::{Plan, Viewer, parse_json, parse_text};
 
 use super::cluster::say;
 use crate::data_dir::file_error;
+use crate::output::{Output, OutputArgs, Rows};
 use crate::{Error, Exit, Result};
 
 /// Largest plan, in bytes.
@@ -20,9 +21,8 @@ pub(super) struct ExplainArgs {
     /// File with the output of EXPLAIN (ANALYZE, BUFFERS), as text or JSON, or of auto_explain; -
     /// is standard input
     file: PathBuf,
-    /// Print JSON: the tree and the findings
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
@@ -34,7 +34,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
     };
     read.map_err(|error| file_error("read", &args.file, error))?;
     let plan = parse(&text).map_err(|error| {
-        Error::Refused(format!("{} holds no plan: {error}", args.file.display()))
+        Error::Refused(format!(
+            "{} holds no plan: {error}; give the output of EXPLAIN (ANALYZE, BUFFERS), as text or JSON",
+            args.file.display()
+        ))
     })?;
     // One plan at hand is all there is: what it shows counts as the rule.
     let facts = PlanFacts {
@@ -42,11 +45,14 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
         ..PlanFacts::default()
     };
     let findings = findings(&plan, &facts);
-    if args.json {
-        let all = serde_json::json!({ "plan": plan, "findings": findings });
-        return say(&all.to_string());
+    match args.output.form() {
+        Output::Table => say(Viewer::new(&plan, &findings).to_string().trim_end()),
+        Output::Json => {
+            let all = serde_json::json!({ "plan": plan, "findings": findings });
+            say(&all.to_string())
+        }
+        Output::Csv => say(table(&findings).csv().trim_end()),
     }
-    say(Viewer::new(&plan, &findings).to_string().trim_end())
 }
 
 fn parse(text: &str) -> std::result::Result<Plan, String> {
@@ -54,4 +60,23 @@ fn parse(text: &str) -> std::result::Result<Plan, String> {
         Ok(document) => parse_json(&document).map_err(|error| error.to_string()),
         Err(_) => parse_text(text).map_err(|error| error.to_string()),
     }
+}
+
+/// A row for each finding.
+fn table(findings: &[Finding]) -> Rows {
+    let mut rows = Rows::new(["node", "path", "relation", "share", "cause", "advice"]);
+    for finding in findings {
+        rows.push([
+            finding.node.to_string(),
+            finding.path.clone(),
+            finding.relation.clone().unwrap_or_default(),
+            finding
+                .share
+                .map(|share| share.to_string())
+                .unwrap_or_default(),
+            finding.cause.clone(),
+            finding.advice.join("; "),
+        ]);
+    }
+    rows
 }

@@ -32,7 +32,8 @@ pub(super) fn run(args: &LoadArgs) -> Result<Exit> {
     };
     writeln!(std::io::stdout().lock(), "{text}")
         .map_err(|error| Error::Unavailable(format!("cannot write the report: {error}")))?;
-    Ok(if report.is_clean() {
+    let is_refused = report.pushes.attempted > 0 && report.pushes.succeeded == 0;
+    Ok(if report.is_clean() && !is_refused {
         Exit::Ok
     } else {
         Exit::Failed

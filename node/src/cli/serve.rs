@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::config_args::ConfigArgs;
+use crate::output::Output;
 use crate::process::{runtime, stop_or_parent_gone};
 use crate::{Exit, Result, start_logging};
 
@@ -26,7 +27,7 @@ pub(crate) struct ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     if args.check_config {
-        return super::check_config::run(&args.config);
+        return super::check_config::check(&args.config, Output::Table);
     }
     let config = args.config.load()?;
     let _logs = start_logging(&config.logging)?;

@@ -1,6 +1,5 @@
 //! `pganalytics user …`: users of the cluster, through a node on this machine.
 
-use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
@@ -9,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::cluster::{LocalNode, say};
 use crate::admin::{AdminAnswer, AdminRequest, Hidden, UserLine, UserRequest};
 use crate::data_dir::file_error;
+use crate::output::{Output, OutputArgs, Rows};
 use crate::{Error, Exit, Result};
 
 /// Commands on users.
@@ -18,9 +18,8 @@ pub(crate) enum UserCommand {
     List {
         #[command(flatten)]
         node: LocalNode,
-        /// JSON instead of a table
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Add a user
     Add {
@@ -130,13 +129,20 @@ impl Password {
 }
 
 pub(super) fn run(command: UserCommand) -> Result<Exit> {
-    let (node, request, is_json) = request(command)?;
+    let form = match &command {
+        UserCommand::List { output, .. } => output.form(),
+        _ => Output::Table,
+    };
+    let (node, request) = request(command)?;
     match node.ask(&AdminRequest::Users { change: request })? {
-        AdminAnswer::Users { users } if is_json => {
-            let json = serde_json::to_string_pretty(&users);
-            say(&json.map_err(|error| Error::Internal(error.to_string()))?)
-        }
-        AdminAnswer::Users { users } => say(table(&users).trim_end()),
+        AdminAnswer::Users { users } => match form {
+            Output::Table => say(rows(&users).table().trim_end()),
+            Output::Csv => say(rows(&users).csv().trim_end()),
+            Output::Json => {
+                let json = serde_json::to_string_pretty(&users);
+                say(&json.map_err(|error| Error::Internal(error.to_string()))?)
+            }
+        },
         AdminAnswer::Password { made_up: None } | AdminAnswer::Done => say("done"),
         AdminAnswer::Password {
             made_up: Some(password),
@@ -153,14 +159,14 @@ pub(super) fn run(command: UserCommand) -> Result<Exit> {
     }
 }
 
-fn request(command: UserCommand) -> Result<(LocalNode, UserRequest, bool)> {
+fn request(command: UserCommand) -> Result<(LocalNode, UserRequest)> {
     let change = |username, role, is_active| UserRequest::Change {
         username,
         role,
         is_active,
     };
     Ok(match command {
-        UserCommand::List { node, json } => (node, UserRequest::List, json),
+        UserCommand::List { node, .. } => (node, UserRequest::List),
         UserCommand::Add {
             node,
             username,
@@ -176,49 +182,40 @@ fn request(command: UserCommand) -> Result<(LocalNode, UserRequest, bool)> {
                 role: role.text(),
                 password: password.read()?,
             };
-            (node, add, false)
+            (node, add)
         }
-        UserCommand::Disable { node, username } => {
-            (node, change(username, None, Some(false)), false)
-        }
-        UserCommand::Enable { node, username } => (node, change(username, None, Some(true)), false),
+        UserCommand::Disable { node, username } => (node, change(username, None, Some(false))),
+        UserCommand::Enable { node, username } => (node, change(username, None, Some(true))),
         UserCommand::Role {
             node,
             username,
             role,
-        } => (node, change(username, Some(role.text()), None), false),
+        } => (node, change(username, Some(role.text()), None)),
         UserCommand::Passwd {
             node,
             username,
             password,
         } => {
             let password = password.read()?;
-            (node, UserRequest::Password { username, password }, false)
+            (node, UserRequest::Password { username, password })
         }
-        UserCommand::Delete { node, username } => (node, UserRequest::Delete { username }, false),
+        UserCommand::Delete { node, username } => (node, UserRequest::Delete { username }),
     })
 }
 
-fn table(users: &[UserLine]) -> String {
-    let width = |of: fn(&UserLine) -> usize, least| users.iter().map(of).max().max(Some(least));
-    let name = width(|user| user.username.chars().count(), 8).unwrap_or_default();
-    let email = width(|user| user.email.chars().count(), 5).unwrap_or_default();
-    let mut text = format!(
-        "{:>4}  {:name$}  {:6}  {:6}  {:email$}  LAST LOGIN\n",
-        "ID", "USERNAME", "ROLE", "ACTIVE", "EMAIL"
-    );
+fn rows(users: &[UserLine]) -> Rows {
+    let mut rows = Rows::new(["id", "username", "role", "active", "email", "last login"]);
     for user in users {
-        let line = writeln!(
-            text,
-            "{:>4}  {:name$}  {:6}  {:6}  {:email$}  {}",
-            user.id,
-            user.username,
-            user.role,
-            if user.is_active { "yes" } else { "no" },
-            user.email,
-            user.last_login.as_deref().unwrap_or("never"),
-        );
-        debug_assert!(line.is_ok(), "writing into a string cannot fail");
+        rows.push([
+            user.id.to_string(),
+            user.username.clone(),
+            user.role.clone(),
+            if user.is_active { "yes" } else { "no" }.to_owned(),
+            user.email.clone(),
+            user.last_login
+                .clone()
+                .unwrap_or_else(|| "never".to_owned()),
+        ]);
     }
-    text
+    rows
 }

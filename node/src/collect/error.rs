@@ -20,6 +20,9 @@ pub enum CollectError {
     /// A connection string cannot be read.
     #[error("cannot use the connection string of --dsn")]
     Dsn(#[from] pga_collector::CollectError),
+    /// The server of `collect once` takes no connection.
+    #[error("cannot read the server of --dsn: {0}")]
+    NoServer(String),
     /// The state directory cannot be used.
     #[error("cannot use the state directory {}", .0.display())]
     State(PathBuf, #[source] std::io::Error),

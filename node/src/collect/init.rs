@@ -7,8 +7,9 @@ use std::path::Path;
 
 use super::error::CollectError;
 use super::once::check;
-use super::options::{CollectArgs, Output};
+use super::options::CollectArgs;
 use super::sender::Sender;
+use crate::output::Output;
 
 /// The unit as it ships.
 const UNIT: &str = include_str!("../../../config/systemd/pganalytics-collector.service");

@@ -8,7 +8,7 @@ use pga_storage::Timestamp;
 use serde_json::{Map, Value};
 
 use super::error::CollectError;
-use super::options::Output;
+use crate::output::{Output, Rows};
 
 /// Longest value in a table, in characters.
 const MAX_VALUE: usize = 40;
@@ -20,11 +20,14 @@ const BETWEEN: Duration = Duration::from_millis(200);
 /// What `collect once` prints.
 ///
 /// # Errors
-/// If the connection string cannot be read.
+/// If the connection string cannot be read, or the server takes no connection.
 pub async fn once(dsn: &str, types: &[String], output: Output) -> Result<String, CollectError> {
     let mut server = Server::new(dsn, Options::default())?;
     let at = Timestamp::now().to_string();
     let mut elements = server.collect(pga_runtime::now(), &at).await;
+    if let Some(reason) = no_connection(&elements) {
+        return Err(CollectError::NoServer(reason));
+    }
     let mut host = Host::default();
     let start = pga_runtime::now();
     elements.extend(host.collect(start, &at));
@@ -34,17 +37,68 @@ pub async fn once(dsn: &str, types: &[String], output: Output) -> Result<String,
         types.is_empty() || types.iter().any(|kind| element["type"] == kind.as_str())
     };
     elements.retain(is_wanted);
-    let mut text = String::new();
-    for element in &elements {
-        match output {
-            Output::Json => {
-                text.push_str(&element.to_string());
-                text.push('\n');
+    let lines = elements.iter().map(|element| format!("{element}\n"));
+    Ok(match output {
+        Output::Json => lines.collect(),
+        Output::Csv => cells(&elements).csv(),
+        Output::Table => {
+            let mut text = String::new();
+            for element in &elements {
+                show(element, &mut text);
             }
-            Output::Table => show(element, &mut text),
+            text
+        }
+    })
+}
+
+/// Why there was no connection to the server itself, if there was none.
+fn no_connection(elements: &[Value]) -> Option<String> {
+    let gaps = elements
+        .iter()
+        .filter(|one| one["type"] == "collector_gaps");
+    let mut rows = gaps.filter_map(|one| one["rows"].as_array()).flatten();
+    let gap = rows.find(|row| {
+        row["source"] == "connection" && row["database"].as_str().unwrap_or_default().is_empty()
+    })?;
+    gap["reason"].as_str().map(str::to_owned)
+}
+
+/// A row for each value: elements of different types have no columns in common.
+fn cells(elements: &[Value]) -> Rows {
+    let mut rows = Rows::new(["type", "database", "list", "row", "column", "value"]);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    for element in elements {
+        let of = |name: &str| element[name].as_str().unwrap_or_default().to_owned();
+        let (kind, database) = (of("type"), of("database"));
+        let mut push = |list: &str, row: usize, column: &str, value: &Value| {
+            rows.push([
+                kind.clone(),
+                database.clone(),
+                list.to_owned(),
+                row.to_string(),
+                column.to_owned(),
+                text(value),
+            ]);
+        };
+        for (name, value) in element.as_object().into_iter().flatten() {
+            match value.as_array() {
+                _ if name == "type" || name == "database" => {}
+                None => push("", 0, name, value),
+                Some(list) => {
+                    for (n, row) in list.iter().enumerate() {
+                        for (column, value) in row.as_object().into_iter().flatten() {
+                            push(name, n + 1, column, value);
+                        }
+                    }
+                }
+            }
         }
     }
-    Ok(text)
+    rows
 }
 
 /// What `collect check` prints, and whether all is as it could be.
@@ -55,7 +109,14 @@ pub async fn check(dsn: &str, output: Output) -> Result<(String, bool), CollectE
     let findings = pga_collector::check(dsn).await?;
     let is_good = findings.iter().all(|finding| finding.is_good);
     let mut text = String::new();
+    let mut rows = Rows::new(["subject", "is_good", "text", "fix"]);
     for finding in &findings {
+        if output == Output::Csv {
+            let (subject, found, fix) = (&finding.subject, &finding.text, &finding.fix);
+            let is_good = finding.is_good.to_string();
+            rows.push([subject.clone(), is_good, found.clone(), fix.clone()]);
+            continue;
+        }
         if output == Output::Json {
             let line = serde_json::to_string(finding).unwrap_or_default();
             text.push_str(&line);
@@ -70,6 +131,9 @@ pub async fn check(dsn: &str, output: Output) -> Result<(String, bool), CollectE
             text.push_str(&finding.fix);
             text.push('\n');
         }
+    }
+    if output == Output::Csv {
+        text = rows.csv();
     }
     Ok((text, is_good))
 }

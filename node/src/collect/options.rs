@@ -6,6 +6,7 @@ use std::time::Duration;
 use pga_config::{ByteSize, parse_duration};
 
 use super::error::CollectError;
+use crate::output::Output;
 use pga_client::Endpoint;
 
 /// Options of `pganalytics collect`.
@@ -158,15 +159,6 @@ pub enum CollectAction {
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
-}
-
-/// How a command prints what it found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Output {
-    /// For people
-    Table,
-    /// One line of JSON for each
-    Json,
 }
 
 impl CollectArgs {
