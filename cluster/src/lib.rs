@@ -38,8 +38,8 @@ pub use self::{
     feature_level::{FeatureLevel, Outdated},
     member::Member,
     node::{
-        AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Leadership,
-        NodeRole, NodeStatus, RaftTimings, SnapshotPolicy,
+        AppService, Batching, BufferLimits, ClusterNode, ClusterOptions, ClusterStatus, Condition,
+        Leadership, NodeRole, NodeStatus, RaftTimings, SnapshotPolicy,
     },
     outcome::{Committed, PushOutcome, Refusal, Reply},
     proposal_id::{ProposalId, UploadId},

@@ -2,6 +2,7 @@
 
 mod app_service;
 pub(crate) mod backup;
+pub(crate) mod condition;
 pub(crate) mod core;
 mod gather_status;
 pub(crate) mod leadership;
@@ -28,6 +29,7 @@ use self::core::Core;
 use self::service::NodeService;
 pub use self::{
     app_service::AppService,
+    condition::Condition,
     leadership::Leadership,
     options::{Batching, BufferLimits, ClusterOptions, RaftTimings, SnapshotPolicy},
     status::{ClusterStatus, NodeRole, NodeStatus},
@@ -271,6 +273,11 @@ impl ClusterNode {
     /// This node as it sees itself.
     pub fn own_status(&self) -> NodeStatus {
         self.core.own_status()
+    }
+
+    /// From now on this node tells its peers this about itself.
+    pub fn set_condition(&self, condition: Condition) {
+        self.core.set_condition(condition);
     }
 
     /// The members of the cluster, with the addresses known last.

@@ -161,8 +161,13 @@ impl Reads for NodeApiImpl {
         self.cluster.view_age()
     }
 
-    fn cache(&self) -> Option<CacheFigures> {
-        self.cache.as_ref().map(|cache| cache.figures())
+    fn cache(&self) -> BoxFuture<'_, Option<CacheFigures>> {
+        Box::pin(async move {
+            match &self.cache {
+                Some(cache) => Some(cache.figures().await),
+                None => None,
+            }
+        })
     }
 }
 
@@ -205,7 +210,8 @@ impl Channels for NodeApiImpl {
                     let content = sending::example(&self.secrets.cluster.to_string());
                     let key = format!("test-{:032x}", pga_runtime::random::<u128>());
                     let notify = &self.config.notify;
-                    sending::send(&channel.kind, &settings, &content, &key, notify).await
+                    let sent = sending::send(&channel.kind, &settings, &content, &key, notify);
+                    sent.await.map_err(|failure| failure.to_string())
                 }
                 Err(why) => Err(why),
             };

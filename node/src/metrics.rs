@@ -86,7 +86,7 @@ impl Metrics {
             uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome", &["aborted", "committed"])?,
             alerts_firing: on.gauges("pganalytics_alerts_firing", "Alerts that fire, by severity; on the leader", "severity", &["i", "w", "c"])?,
             alert_evaluation_seconds: on.histogram("pganalytics_alert_evaluation_seconds", "Time of one evaluation of the alert rules", &FLUSH_BUCKETS)?,
-            notifications: on.counters("pganalytics_notifications_total", "Attempts to send a notification, by outcome", "outcome", &["sent", "failed", "dead"])?,
+            notifications: on.counters("pganalytics_notifications_total", "Attempts to send a notification, by outcome", "outcome", &["sent", "failed", "refused", "dead"])?,
             restarts: on.counters("pganalytics_actor_restarts_total", "Actors started again after a failure", "actor", &ACTORS)?,
             flushed_elements: on.counter("pganalytics_flush_elements_total", "Elements written to the store by this node")?,
             flushed_rows: on.counter("pganalytics_flush_rows_total", "Rows written to the store by this node")?,

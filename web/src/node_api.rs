@@ -161,7 +161,7 @@ pub trait Reads: Debug + Send + Sync + 'static {
     fn view_age(&self) -> Option<Duration>;
 
     /// What the cache of answers did; `None` if there is none.
-    fn cache(&self) -> Option<CacheFigures>;
+    fn cache(&self) -> BoxFuture<'_, Option<CacheFigures>>;
 }
 
 /// What needs the cluster's keys.

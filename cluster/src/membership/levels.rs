@@ -5,19 +5,21 @@
 //! answered: who does not answer, or is of a version that is not asked such things, knows nothing.
 //! A node that is added has to know the level before it gets the log; the gate keeps the two apart.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
 use pga_config::NodeId;
 use pga_runtime::Backoff;
+use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::feature_level::{FeatureLevel, VERSION};
 use crate::member::Member;
 use crate::membership::change::Changed;
+use crate::node::condition::Condition;
 use crate::node::core::Core;
 use crate::outcome::Refusal;
 use crate::proposal_id::ProposalId;
@@ -42,6 +44,12 @@ const RAISE: Duration = Duration::from_secs(5);
 pub(crate) struct Announcement {
     pub(crate) level: FeatureLevel,
     pub(crate) version: String,
+    /// How its process is.
+    #[serde(default)]
+    pub(crate) condition: Option<Condition>,
+    /// The time by its clock.
+    #[serde(default)]
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// Raises the level when this node leads and it can be, until the node is stopped.
@@ -137,7 +145,14 @@ impl Core {
         Announcement {
             level: self.feature_level,
             version: VERSION.to_owned(),
+            condition: Some(held(&self.condition).clone()),
+            at: Some(Timestamp::now()),
         }
+    }
+
+    /// From now on this is told about the process.
+    pub(crate) fn set_condition(&self, condition: Condition) {
+        *held(&self.condition) = condition;
     }
 
     /// The same for a peer.
@@ -160,6 +175,10 @@ impl Core {
         let answer = call.await?;
         pga_storage::from_msgpack(&answer).map_err(|error| broken(node, &error))
     }
+}
+
+fn held(condition: &Mutex<Condition>) -> MutexGuard<'_, Condition> {
+    condition.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn broken(peer: NodeId, reason: &dyn std::fmt::Display) -> TransportError {

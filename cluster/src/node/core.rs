@@ -23,6 +23,7 @@ use crate::feature_level::FeatureLevel;
 use crate::member::Member;
 use crate::metrics::ClusterMetrics;
 use crate::node::app_service::AppService;
+use crate::node::condition::Condition;
 use crate::node::leadership::Leadership;
 use crate::node::options::{RaftTimings, SnapshotPolicy};
 use crate::node::status::{NodeRole, NodeStatus};
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) confirmation: Confirmation,
     /// What this program knows.
     pub(crate) feature_level: FeatureLevel,
+    /// What this node tells of itself.
+    pub(crate) condition: Mutex<Condition>,
     /// Held while the level is raised, and while a node is let in.
     pub(crate) level_gate: tokio::sync::Mutex<()>,
     pub(crate) fatal: watch::Sender<Option<Fatal>>,
@@ -228,6 +231,8 @@ impl Core {
             reachable: true,
             feature_level: None,
             version: None,
+            condition: None,
+            clock_ahead_micros: None,
         }
     }
 }

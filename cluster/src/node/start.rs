@@ -82,6 +82,7 @@ pub(super) async fn open(options: ClusterOptions, transport: SharedTransport) ->
         leadership: watch::Sender::new(Leadership::default()),
         confirmation: Confirmation::default(),
         feature_level: options.feature_level,
+        condition: Mutex::default(),
         level_gate: tokio::sync::Mutex::default(),
         fatal: watch::Sender::new(None),
         stopped: watch::Sender::new(false),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster_id::ClusterId;
 use crate::feature_level::FeatureLevel;
 use crate::member::Member;
+use crate::node::condition::Condition;
 
 /// The cluster status document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +80,13 @@ pub struct NodeStatus {
     /// Version of its program; `None` if it did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// How its process is; `None` if it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// How far its clock is ahead of that of the node that was asked, less what the way may have
+    /// taken; `None` if it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_micros: Option<i64>,
 }
 
 impl ClusterStatus {
@@ -132,6 +140,8 @@ impl NodeStatus {
             reachable: false,
             feature_level: None,
             version: None,
+            condition: None,
+            clock_ahead_micros: None,
         }
     }
 }

@@ -10,6 +10,18 @@ use crate::fact_row::FactRow;
 use crate::facts::ServerFacts;
 use crate::rule::Rule;
 
+/// Bytes of an annotation: a statement in it may have any length.
+const MAX_ANNOTATION: usize = 4_000;
+
+/// The begin of a text, of at most so many bytes, and whole characters.
+pub fn brief(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(most.saturating_sub('…'.len_utf8()));
+    format!("{}…", text.get(..end).unwrap_or_default())
+}
+
 /// What a rule says about one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -134,10 +146,15 @@ fn read(
     }
     let mut annotations = BTreeMap::new();
     if fire {
-        annotations.insert("summary".to_owned(), context.render(&rule.summary));
-        for (key, text) in [("first_step", &rule.first_step), ("why", &rule.why)] {
-            if !text.is_empty() {
-                annotations.insert(key.to_owned(), context.render(text));
+        let texts = [
+            ("summary", &rule.summary),
+            ("first_step", &rule.first_step),
+            ("why", &rule.why),
+        ];
+        for (key, text) in texts {
+            if key == "summary" || !text.is_empty() {
+                let text = brief(&context.render(text), MAX_ANNOTATION);
+                annotations.insert(key.to_owned(), text);
             }
         }
     }
@@ -149,4 +166,27 @@ fn read(
         at,
         annotations,
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (text, most, want) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "…"),
+            ("abcdefg", 6, "abc…"),
+            ("äöü", 6, "äöü"),
+            ("äöüä", 7, "äö…"),
+            ("äöüä", 6, "ä…"),
+            ("🐘🐘🐘", 10, "🐘…"),
+            ("🐘🐘", 3, "…"),
+        ] {
+            let cut = brief(text, most);
+            assert_eq!(cut, want, "{text} {most}");
+            assert!(cut.len() <= most, "{text} {most}");
+        }
+    }
 }

@@ -32,6 +32,8 @@ const IDENTITIES: &[(&str, &[&str])] = &[
     ("pg_receiver", &[]),
     ("pg_subscription", &["subname", "relid"]),
     ("pg_recovery_conflict", &["datname"]),
+    ("analysis_plan_regressions", &["id"]),
+    ("analysis_anomalies", &["id"]),
 ];
 /// Fields that tell the rows of other types apart.
 const COMMON_IDENTITY: &[&str] = &[
@@ -72,7 +74,7 @@ pub(crate) fn largest(kind: &str, mut rows: Vec<(String, Json)>) -> Vec<(String,
 
 /// The rows of an element with what tells them apart.
 pub(crate) fn rows(kind: &str, database: &str, body: &Json) -> Vec<(String, Json)> {
-    let arrays = ["rows", "filesystems"];
+    let arrays = ["rows", "filesystems", "findings"];
     let array = arrays.iter().find_map(|name| body.get(name)?.as_array());
     let Some(array) = array else {
         return vec![(database.to_owned(), body.clone())];

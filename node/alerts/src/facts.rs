@@ -4,7 +4,7 @@
 //! state: a node that starts has them again after one round of its collectors, and an alert that
 //! fires holds until then.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use minijinja::Value;
 use pga_config::CollectorId;
@@ -12,22 +12,19 @@ use pga_storage::{Document, Sample, Timestamp};
 use serde_json::Value as Json;
 
 use crate::baseline::{Baseline, Of, Usual};
+use crate::clock::Clock;
 use crate::fact_row::{FactRow, largest, rows};
 use crate::fields::Fields;
 use crate::history::History;
 use crate::log_events::LogEvents;
 use crate::replicas::Replicas;
-use crate::{lock_tree, log_events, replicas};
+use crate::{clock, findings, lock_tree, log_events, replicas};
 
 const MINUTE: i64 = 60_000_000;
 /// Numbers with a history on one server; more have none.
 const MAX_SERIES: usize = 50_000;
 /// Numbers whose usual level is learnt on one server; more have none.
 const MAX_BASELINES: usize = 5_000;
-/// Last differences of clocks that are remembered.
-const MAX_SKEWS: usize = 5;
-/// Type of the one row about the collector's clock.
-const CLOCK: &str = "clock";
 /// Types of elements of one server.
 const MAX_TYPES: usize = 200;
 /// Rows of one type of one database.
@@ -79,9 +76,7 @@ pub struct ServerFacts {
     baselines: Baselines,
     events: LogEvents,
     replicas: Replicas,
-    /// How far the collector's clock was ahead as it read its server, in microseconds; the last
-    /// ones.
-    skews: VecDeque<i64>,
+    clock: Clock,
 }
 
 /// By type, row and field of a number.
@@ -105,18 +100,20 @@ impl Facts {
         self.keep = keep;
     }
 
-    /// Takes an element in that a collector sent.
+    /// Takes an element in that a collector sent, or that an analysis stored.
     pub fn take(&mut self, collector: CollectorId, received_at: Timestamp, element: &Document) {
+        if collector == CollectorId::FINDINGS {
+            self.take_findings(received_at, element);
+            return;
+        }
         let server = self.servers.entry(collector).or_default();
         server.now = server.now.max(received_at);
         if element.kind == HEARTBEAT && element.time > server.heard.0 {
             server.heard = (element.time, received_at);
-            server
-                .skews
-                .push_back(element.time.micros() - received_at.micros());
-            while server.skews.len() > MAX_SKEWS {
-                server.skews.pop_front();
-            }
+            server.clock.has_read(element.time, received_at);
+        }
+        if element.kind == clock::OF {
+            server.clock.take(element, received_at);
         }
         let Some(fields) = self.keep.get(&element.kind) else {
             server.kinds.remove(&element.kind);
@@ -131,6 +128,21 @@ impl Facts {
             }
             server.take(element, received_at, &body, fields);
             server.events.forget(server.now);
+        }
+    }
+
+    /// Takes in what an analysis found about a server.
+    fn take_findings(&mut self, received_at: Timestamp, element: &Document) {
+        let Some(fields) = self.keep.get(&element.kind) else {
+            return;
+        };
+        let body = serde_json::from_slice::<Json>(&element.body).ok();
+        let about = body
+            .as_ref()
+            .and_then(|body| Some((body, findings::server_of(body)?)));
+        if let Some((body, id)) = about.filter(|_| findings::is_finding(&element.kind)) {
+            let server = self.servers.entry(id).or_default();
+            server.take(element, received_at, body, fields);
         }
     }
 
@@ -247,7 +259,7 @@ impl ServerFacts {
         match kind {
             log_events::KIND => return self.events.rows(self.now),
             replicas::STANDBY => return self.replicas.rows(self.heard.0),
-            CLOCK => return self.clock().into_iter().collect(),
+            clock::KIND => return self.clock.row().into_iter().collect(),
             _ => {}
         }
         if self.is_gone(kind) {
@@ -256,7 +268,7 @@ impl ServerFacts {
         let parts = self.kinds.get(kind).map(|kind| &kind.parts);
         let parts = parts.into_iter().flatten();
         let rows = parts
-            .filter(|(_, part)| !self.is_over(part))
+            .filter(|(_, part)| findings::is_finding(kind) || !self.is_over(part))
             .flat_map(|(_, part)| &part.rows);
         rows.map(|(identity, value)| FactRow {
             identity: identity.clone(),
@@ -268,21 +280,6 @@ impl ServerFacts {
     /// Whether a part has not come for a day, while others have: its labels or database are gone.
     fn is_over(&self, part: &Part) -> bool {
         self.now.micros() - part.received_at.micros() > 24 * 60 * MINUTE
-    }
-
-    /// How far the collector's clock is ahead of the nodes': the median of the last five readings.
-    fn clock(&self) -> Option<FactRow> {
-        let mut skews: Vec<i64> = self.skews.iter().copied().collect();
-        skews.sort_unstable();
-        let skew = skews
-            .get(MAX_SKEWS / 2)
-            .filter(|_| skews.len() == MAX_SKEWS)?;
-        Some(FactRow {
-            identity: String::new(),
-            value: Value::from_serialize(
-                serde_json::json!({ "ahead_seconds": *skew as f64 / 1e6 }),
-            ),
-        })
     }
 
     /// What is usual for a number at this hour.
@@ -312,7 +309,7 @@ impl ServerFacts {
     /// things are: it is not older than three of its intervals.
     pub fn freshness(&self, kind: &str, now: Timestamp) -> Option<(Timestamp, bool)> {
         match kind {
-            CLOCK | replicas::STANDBY => {
+            clock::KIND | replicas::STANDBY => {
                 let age = now.micros() - self.heard.1.micros();
                 return (self.heard.1.micros() > 0).then_some((self.heard.1, age <= 90_000_000));
             }
@@ -334,6 +331,7 @@ impl ServerFacts {
         let parts = &self.kinds.get(kind)?.parts;
         let part = parts.values().max_by_key(|part| part.received_at)?;
         let patience = match part.interval.filter(|_| !part.is_by_change) {
+            _ if findings::is_finding(kind) => findings::PATIENCE,
             Some(interval) => interval.saturating_mul(3).max(90_000_000),
             None => 2 * 60 * MINUTE,
         };

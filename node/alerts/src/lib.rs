@@ -9,11 +9,13 @@
 //! ```
 
 mod baseline;
+mod clock;
 mod evaluate;
 mod expression;
 mod fact_row;
 pub mod facts;
 mod fields;
+mod findings;
 mod history;
 mod lock_tree;
 mod log_events;
@@ -24,12 +26,14 @@ pub mod message;
 pub mod notify;
 mod replicas;
 pub mod rule;
+mod zone;
 
 pub use self::baseline::{Baseline, Of, Usual};
-pub use self::evaluate::{Evaluation, Reading, evaluate};
+pub use self::evaluate::{Evaluation, Reading, brief, evaluate};
 pub use self::fact_row::FactRow;
 pub use self::facts::Facts;
 pub use self::fields::Fields;
+pub use self::findings::is_finding;
 pub use self::lock_tree::lock_roots;
 pub use self::matching::{holds, is_silenced, matches};
 pub use self::replicas::GROUP;

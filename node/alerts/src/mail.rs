@@ -6,16 +6,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::UtcOffset;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::matching;
+use crate::zone;
 
 /// Bodies without a template of the channel's own.
 const TEXT: &str = include_str!("../templates/mail.txt");
@@ -65,7 +65,8 @@ pub struct MailSettings {
     pub from: String,
     /// Receivers, likewise: one mail goes to all of them.
     pub to: Vec<String>,
-    /// Zone of the times shown: `UTC`, or a fixed distance from it such as `+02:00`.
+    /// Zone of the times shown: `UTC`, a fixed distance from it such as `+02:00`, or the name of one
+    /// such as `Europe/Berlin`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub time_zone: String,
     /// Template of the HTML body; that of the text is the channel's `template`.
@@ -97,28 +98,6 @@ impl MailSettings {
             ));
         }
         Ok((parse("from", &self.from)?, to))
-    }
-
-    fn offset(&self) -> Result<UtcOffset, String> {
-        let wrong = || format!("time_zone is {:?}: use UTC, or +02:00", self.time_zone);
-        if matches!(self.time_zone.as_str(), "" | "UTC" | "Z") {
-            return Ok(UtcOffset::UTC);
-        }
-        let (sign, rest) = match self.time_zone.split_at_checked(1) {
-            Some(("+", rest)) => (1, rest),
-            Some(("-", rest)) => (-1, rest),
-            _ => return Err(wrong()),
-        };
-        let (hours, minutes) = rest.split_once(':').ok_or_else(wrong)?;
-        let number = |text: &str| {
-            text.parse::<i8>()
-                .ok()
-                .filter(|n| *n >= 0 && text.len() == 2)
-        };
-        let (Some(hours), Some(minutes)) = (number(hours), number(minutes)) else {
-            return Err(wrong());
-        };
-        UtcOffset::from_hms(sign * hours, sign * minutes, 0).map_err(|_| wrong())
     }
 }
 
@@ -154,13 +133,13 @@ pub fn mail(
     now: i64,
 ) -> Result<Message, String> {
     let (from, to) = settings.mailboxes()?;
-    let offset = settings.offset()?;
+    let zone = zone::parse(&settings.time_zone)?;
     let or = |own: &str, default: &'static str| match own {
         "" => default.to_owned(),
         own => own.to_owned(),
     };
-    let text = render("body.txt", &or(template, TEXT), content, offset)?;
-    let html = render("body.html", &or(&settings.html, HTML), content, offset)?;
+    let text = render("body.txt", &or(template, TEXT), content, &zone)?;
+    let html = render("body.html", &or(&settings.html, HTML), content, &zone)?;
     let domain = from.email.domain().to_owned();
     let id = |name: &str| format!("<{name}@{domain}>");
     let group = format!("{}/{}", content["cluster"], content["group_key"]);
@@ -262,12 +241,7 @@ fn word(letter: &str) -> &'static str {
     }
 }
 
-fn render(
-    name: &str,
-    template: &str,
-    content: &Value,
-    offset: UtcOffset,
-) -> Result<String, String> {
+fn render(name: &str, template: &str, content: &Value, zone: &TimeZone) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_fuel(Some(FUEL));
@@ -285,37 +259,8 @@ fn render(
         let letter = alert.get_attr("severity")?;
         Ok(word(letter.as_str().unwrap_or_default()))
     });
-    environment.add_function("local", move |text: &str| local(text, offset));
+    let zone = zone.clone();
+    environment.add_function("local", move |text: &str| zone::local(text, &zone));
     let rendered = environment.render_named_str(name, template, content);
     rendered.map_err(|error| format!("{name}: {error:#}"))
-}
-
-/// A time of RFC 3339 in another zone, to the second; what is no time stays as it is.
-fn local(text: &str, offset: UtcOffset) -> String {
-    let Some(at) = matching::time(text) else {
-        return text.to_owned();
-    };
-    let at = time::OffsetDateTime::from_unix_timestamp(at.micros().div_euclid(1_000_000));
-    let Ok(at) = at.map(|at| at.to_offset(offset)) else {
-        return text.to_owned();
-    };
-    let zone = match offset.is_utc() {
-        true => "UTC".to_owned(),
-        false => {
-            let (hours, minutes, _) = offset.as_hms();
-            let sign = if offset.is_negative() { '-' } else { '+' };
-            format!(
-                "{sign}{:02}:{:02}",
-                hours.unsigned_abs(),
-                minutes.unsigned_abs()
-            )
-        }
-    };
-    format!(
-        "{} {:02}:{:02}:{:02} {zone}",
-        at.date(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
 }

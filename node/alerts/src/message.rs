@@ -10,6 +10,8 @@
 //! | `pagerduty` | Events API v2, one event for each alert | `dedup_key` |
 //! | `email` | a mail, see [`mail`] | `Message-ID` |
 
+mod chat;
+
 use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -127,8 +129,8 @@ pub fn messages(
             vec![json_message(url, &alertmanager(content, now))]
         }
         "alertmanager-webhook" => vec![json_message(url, &alertmanager_webhook(content))],
-        "slack" => vec![json_message(url, &slack(content))],
-        "teams" => vec![json_message(url, &teams(content))],
+        "slack" => vec![json_message(url, &chat::slack(content))],
+        "teams" => vec![json_message(url, &chat::teams(content))],
         "pagerduty" => {
             let url = if url.is_empty() {
                 PAGERDUTY.to_owned()
@@ -244,92 +246,6 @@ fn common(alerts: &[Value], field: &str) -> Value {
     Value::Object(common)
 }
 
-/// One line about the whole.
-fn title(content: &Value) -> String {
-    let firing = alerts(content)
-        .filter(|alert| text(alert, "/status") == "firing")
-        .count();
-    let group: Vec<&str> = content["group"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, value)| value.as_str())
-        .filter(|value| !value.is_empty())
-        .collect();
-    let first = alerts(content).next();
-    let name = first.map_or("", |alert| text(alert, "/name"));
-    let what = match (firing, alerts(content).count()) {
-        (0, _) => "RESOLVED".to_owned(),
-        (n, _) => format!("FIRING {n}"),
-    };
-    let is = |name: &str| content[name] == Value::Bool(true);
-    let again = match (is("may_repeat"), is("is_repeat")) {
-        (true, _) => " (perhaps sent before)",
-        (false, true) => " (again)",
-        (false, false) => "",
-    };
-    format!("[{what}] {name} {}{again}", group.join(" "))
-        .trim()
-        .to_owned()
-}
-
-/// The lines about one alert.
-fn line(alert: &Value) -> String {
-    let step = text(alert, "/annotations/first_step");
-    let summary = text(alert, "/annotations/summary");
-    let mut lines = format!("{} {}: {summary}", severity(alert), text(alert, "/name"));
-    if text(alert, "/status") == "resolved" {
-        lines = format!("over: {lines}");
-    } else if !step.is_empty() {
-        lines.push_str("\nFirst: ");
-        lines.push_str(step);
-    }
-    lines
-}
-
-fn slack(content: &Value) -> Value {
-    let escape = |text: String| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-    };
-    let mut blocks = vec![json!({
-        "type": "header",
-        "text": { "type": "plain_text", "text": cut(title(content), 150) },
-    })];
-    blocks.extend(alerts(content).map(|alert| {
-        json!({
-            "type": "section",
-            "text": { "type": "mrkdwn", "text": cut(escape(line(alert)), 2_900) },
-        })
-    }));
-    json!({ "text": escape(title(content)), "blocks": blocks })
-}
-
-fn teams(content: &Value) -> Value {
-    let mut body = vec![json!({
-        "type": "TextBlock", "size": "Medium", "weight": "Bolder", "wrap": true,
-        "text": title(content),
-    })];
-    // A message may have 28 KB.
-    body.extend(alerts(content).take(MAX_TEAMS).map(
-        |alert| json!({ "type": "TextBlock", "wrap": true, "text": cut(line(alert), 1_000) }),
-    ));
-    json!({
-        "type": "message",
-        "attachments": [{
-            "contentType": "application/vnd.microsoft.card.adaptive",
-            "content": {
-                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-                "type": "AdaptiveCard", "version": "1.4", "body": body,
-            },
-        }],
-    })
-}
-
-/// Alerts in one message of Teams.
-const MAX_TEAMS: usize = 15;
-
 fn pagerduty(key: &str, content: &Value, alert: &Value) -> Value {
     let action = match (text(alert, "/status"), alert["acknowledged_by"].is_string()) {
         ("resolved", _) => "resolve",
@@ -354,6 +270,7 @@ fn pagerduty(key: &str, content: &Value, alert: &Value) -> Value {
     })
 }
 
+/// A text of at most so many characters.
 fn cut(text: String, most: usize) -> String {
     if text.chars().count() <= most {
         return text;
@@ -365,103 +282,4 @@ fn cut(text: String, most: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn content() -> Value {
-        json!({
-            "status": "firing", "cluster": "c", "group": { "server": "db-1" }, "group_key": "1/db-1",
-            "truncated": 0, "is_repeat": false,
-            "alerts": [{
-                "id": 1, "status": "firing", "rule": "C1", "name": "connections_used",
-                "severity": "c", "labels": { "server": "db-1", "rule": "C1" },
-                "annotations": { "summary": "97 of <100> are used.", "first_step": "Look." },
-                "fingerprint": "00ff", "incident": 2,
-                "starts_at": "2026-11-29T03:00:00Z", "ends_at": null, "acknowledged_by": null,
-            }],
-        })
-    }
-
-    fn body(kind: &str, content: &Value) -> Value {
-        let settings = Settings {
-            url: "http://receiver".into(),
-            secret: "key".into(),
-            ..Settings::default()
-        };
-        assert_eq!(problem(kind, &settings), None);
-        let messages = messages(kind, &settings, content, 0).unwrap();
-        serde_json::from_str(&messages[0].body).unwrap()
-    }
-
-    #[test]
-    fn each_receiver_gets_what_it_understands() {
-        let alertmanager = body("alertmanager", &content());
-        assert_eq!(alertmanager[0]["labels"]["alertname"], "connections_used");
-        assert_eq!(alertmanager[0]["startsAt"], "2026-11-29T03:00:00Z");
-        assert_eq!(alertmanager[0]["endsAt"], "1970-01-01T00:04:00Z");
-        let webhook = body("alertmanager-webhook", &content());
-        assert_eq!(
-            (&webhook["version"], &webhook["groupKey"]),
-            (&json!("4"), &json!("1/db-1"))
-        );
-        assert_eq!(webhook["commonLabels"]["severity"], "critical");
-        let slack = body("slack", &content());
-        assert_eq!(slack["text"], "[FIRING 1] connections_used db-1");
-        assert!(
-            slack["blocks"][1].to_string().contains("&lt;100&gt;"),
-            "{slack}"
-        );
-        let pager = body("pagerduty", &content());
-        assert_eq!(
-            (&pager["event_action"], &pager["dedup_key"]),
-            (&json!("trigger"), &json!("00ff-2"))
-        );
-        assert_eq!(pager["payload"]["source"], "db-1");
-        assert_eq!(body("webhook", &content()), content());
-        assert!(
-            body("teams", &content())
-                .to_string()
-                .contains("97 of <100>")
-        );
-    }
-
-    #[test]
-    fn the_end_is_told_under_the_same_key() {
-        let mut over = content();
-        over["alerts"][0]["status"] = json!("resolved");
-        over["alerts"][0]["ends_at"] = json!("2026-11-29T04:00:00Z");
-        assert_eq!(body("pagerduty", &over)["event_action"], "resolve");
-        assert_eq!(body("pagerduty", &over)["dedup_key"], "00ff-2");
-        assert_eq!(
-            body("alertmanager", &over)[0]["endsAt"],
-            "2026-11-29T04:00:00Z"
-        );
-        assert_eq!(
-            body("slack", &over)["text"],
-            "[RESOLVED] connections_used db-1"
-        );
-    }
-
-    #[test]
-    fn a_template_makes_the_body_and_a_wrong_one_is_refused() {
-        let mut settings = Settings {
-            url: "http://receiver".into(),
-            template: "{% for alert in alerts %}{{ alert.name }}={{ alert.status }}{% endfor %}"
-                .into(),
-            ..Settings::default()
-        };
-        assert_eq!(problem("webhook", &settings), None);
-        let sent = messages("webhook", &settings, &content(), 0).unwrap();
-        assert_eq!(sent[0].body, "connections_used=firing");
-        settings.template = "{{ nothing }}".into();
-        assert!(problem("webhook", &settings).unwrap().contains("template"));
-        settings.template = "{% for a in range(1000000) %}x{% endfor %}".into();
-        assert!(problem("webhook", &settings).is_some(), "it never ends");
-        assert!(
-            problem("slack", &Settings::default())
-                .unwrap()
-                .contains("url")
-        );
-        assert!(problem("fax", &settings).unwrap().contains("pagerduty"));
-    }
-}
+mod tests;

@@ -78,7 +78,6 @@ fn hides(rules: &RuleSet, other: &Alert, alert: &Alert) -> bool {
         let rank = |alert: &Alert| ["i", "w", "c"].iter().position(|s| *s == alert.severity);
         return rank(other) > rank(alert) && is_about(other) == is_about(alert);
     }
-    let server = |alert: &Alert| alert.labels.get("server").cloned();
     let key = match other.level.as_str() {
         "" => other.rule.clone(),
         level => format!("{}.{level}", other.rule),
@@ -88,7 +87,11 @@ fn hides(rules: &RuleSet, other: &Alert, alert: &Alert) -> bool {
             .iter()
             .any(|id| *id == alert.rule || (id == "*" && !alert.rule.starts_with('N')))
     });
-    named && server(other).is_some() && server(other) == server(alert)
+    let is_same = |label: &str| other.labels.get(label) == alert.labels.get(label);
+    // What is said about one statement explains nothing about another.
+    let explains =
+        !other.labels.contains_key("statement") || is_same("statement") && is_same("database");
+    named && explains && other.labels.contains_key("server") && is_same("server")
 }
 
 /// What is to be queued now.
@@ -151,17 +154,20 @@ struct Group {
     firing: BTreeSet<u64>,
 }
 
-fn is_for(channel: &Channel, alert: &Alert) -> bool {
+/// Whether a channel is told about an alert, while nothing keeps it quiet.
+pub fn reaches(channel: &Channel, alert: &Alert) -> bool {
     let mut labels = alert.labels.clone();
     labels.insert("severity".to_owned(), alert.severity.clone());
     labels.insert("name".to_owned(), alert.name.clone());
-    channel.severities.contains(&alert.severity) && matches(&channel.matchers, &labels)
+    channel.is_enabled
+        && channel.severities.contains(&alert.severity)
+        && matches(&channel.matchers, &labels)
 }
 
 fn groups(state: &State, id: u64, channel: &Channel, quiet: &BTreeMap<u64, Quiet>) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for (alert_id, alert) in state.alerts() {
-        if alert.fired_at.is_none() || !is_for(channel, alert) {
+        if alert.fired_at.is_none() || !reaches(channel, alert) {
             continue;
         }
         let of = |label: &String| {

@@ -16,6 +16,7 @@ pub const DEFAULT_RULES: &[(&str, &str)] = &[
     ("vacuum", include_str!("../rules/vacuum.toml")),
     ("replication", include_str!("../rules/replication.toml")),
     ("wal", include_str!("../rules/wal.toml")),
+    ("statements", include_str!("../rules/statements.toml")),
     ("schema", include_str!("../rules/schema.toml")),
     ("host", include_str!("../rules/host.toml")),
     ("settings", include_str!("../rules/settings.toml")),

@@ -625,14 +625,16 @@ fn the_rules_of_the_cluster_have_data_in_all_their_rows() {
         "may_lose": 0, "reachable": 2, "voters": 3, "missing": "node 2",
         "lag_seconds": 301, "buffer_share": 0.9, "node": 1, "used_share": 0.95,
         "failed_running": 5, "dead": 0, "last_error": "503", "id": 1,
-        "restarts": 4, "days_left": 2, "ends_at": "2026-12-01T00:00:00Z",
+        "restarts": 4, "is_recovering": false, "clock_ahead_seconds": 0.5, "subject": "node 1",
+        "days_left": 2, "ends_at": "2026-12-01T00:00:00Z",
     });
     let under = json!({
         "name": "db-1", "is_active": true, "interval_seconds": 10, "silent_seconds": 80,
         "may_lose": 1, "reachable": 3, "voters": 3, "missing": "",
         "lag_seconds": 40, "buffer_share": 0.1, "node": 1, "used_share": 0.85,
         "failed_running": 4, "dead": 0, "last_error": "503", "id": 1,
-        "restarts": 3, "days_left": 30, "ends_at": "2026-12-29T00:00:00Z",
+        "restarts": 3, "is_recovering": false, "clock_ahead_seconds": -0.5, "subject": "node 1",
+        "days_left": 30, "ends_at": "2026-12-29T00:00:00Z",
     });
     let (over, under) = (
         minijinja::Value::from_serialize(row),
@@ -851,6 +853,46 @@ fn what_is_not_usual_at_this_hour() {
     );
 }
 
+/// A collector that reads its server every ten seconds and says once a minute when it made a push,
+/// by a clock that is ahead by as much as `ahead` says of the minute. What waits in its spool is
+/// two hours old.
+fn collector_with_clock(key: &str, ahead: fn(i64) -> i64, waiting: i64) -> bool {
+    let made = |seconds: i64| json!({ "made_at": time(seconds + ahead(seconds / 60)), "spool_cycles": waiting });
+    fires(
+        key,
+        &[
+            samples("pg_activity_sample", 10, 1_200, |_| rows(json!([]))),
+            samples("collector_health", 60, 1_200, made),
+        ],
+    )
+}
+
+#[test]
+fn a_clock_is_judged_by_when_a_push_was_sent() {
+    for (name, key, ahead, want) in [
+        ("ahead", "A4", (|_| 3) as fn(i64) -> i64, true),
+        ("behind", "A4", |_| -3, true),
+        ("nearly right", "A4", |_| -2, false),
+        (
+            "one of five is late",
+            "A4",
+            |minute| -90 * i64::from(minute % 5 == 0),
+            false,
+        ),
+        (
+            "for four minutes",
+            "A4",
+            |minute| -3 * i64::from(minute < 6),
+            false,
+        ),
+        ("far behind", "A4.far", |_| -61, true),
+        ("not that far", "A4.far", |_| -60, false),
+    ] {
+        assert_eq!(collector_with_clock(key, ahead, 0), want, "{name}");
+    }
+    assert!(!collector_with_clock("A4", |_| -7_200, 1), "from the spool");
+}
+
 #[test]
 fn clocks_and_standbys() {
     let rules = rules();
@@ -879,6 +921,7 @@ fn clocks_and_standbys() {
     };
     assert!(far(3, "A4") && !far(1, "A4") && far(-31, "A4") && !far(-20, "A4"));
     assert!(far(61, "A4.far") && !far(59, "A4.far"));
+    assert!(far(-91, "A4.far") && !far(-89, "A4.far"));
     let heard = |length| samples("pg_activity_sample", 60, length, |_| rows(json!([])));
     let sender = |length, sync: &'static str| {
         samples("pg_sender", 60, length, move |_| {

@@ -16,7 +16,9 @@ use pga_cluster::{
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use crate::alerting::{ClusterRows, CurrentValues, Evaluator, Outbox, Round, servers};
+use crate::alerting::{
+    ClusterRows, CurrentValues, Evaluator, Outbox, OwnCondition, Round, servers,
+};
 use crate::context::Context;
 use crate::secrets::Secrets;
 
@@ -58,6 +60,7 @@ pub(crate) struct AlerterState {
     values: Arc<CurrentValues>,
     evaluator: Evaluator,
     rows: ClusterRows,
+    condition: OwnCondition,
     outbox: Outbox,
     ticks: u64,
     leads: bool,
@@ -81,6 +84,7 @@ impl Actor for Alerter {
             values,
             evaluator: Evaluator::default(),
             rows: ClusterRows::default(),
+            condition: OwnCondition::default(),
             outbox: Outbox::default(),
             ticks: 0,
             leads: false,
@@ -105,6 +109,9 @@ impl Actor for Alerter {
 impl AlerterState {
     async fn tick(&mut self) {
         let (context, cluster) = (Arc::clone(&self.args.context), self.args.cluster.clone());
+        if let Some(condition) = self.condition.look(&context, Timestamp::now()) {
+            cluster.set_condition(condition);
+        }
         if cluster.with_state(|state| self.evaluator.refresh(state)) {
             self.values.follow(self.evaluator.rules());
         }

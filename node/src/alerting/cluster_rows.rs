@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use minijinja::Value;
-use pga_cluster::pki::Identity;
-use pga_cluster::{ClusterNode, ClusterStatus, NodeRole, NotificationState, State};
+use pga_cluster::{
+    ClusterNode, ClusterStatus, Condition, NodeRole, NodeStatus, NotificationState, State,
+};
 use pga_storage::Timestamp;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::metrics::ACTORS;
 
 /// How long a node waits for its peers' part of the cluster status.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
@@ -18,8 +18,6 @@ const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
 const FORGOTTEN_SECONDS: i64 = 30 * 86_400;
 /// A new leader waits so long before it calls a collector silent: pushes were refused before.
 const NEW_LEADER_SECONDS: i64 = 60;
-const TEN_MINUTES: i64 = 600_000_000;
-const HOUR: i64 = 3_600_000_000;
 /// Positions remembered to tell how far the store is behind.
 const MAX_MARKS: usize = 10_000;
 
@@ -29,10 +27,6 @@ pub(crate) struct ClusterRows {
     leads_since: Option<Timestamp>,
     /// What could be flushed, and when it could.
     marks: VecDeque<(Timestamp, u64)>,
-    /// How often this node's actors had been restarted, in the last ten minutes.
-    restarts: VecDeque<(Timestamp, u64)>,
-    /// When this node's certificate ends, and when that was read.
-    certificate: Option<(Timestamp, Timestamp)>,
 }
 
 impl ClusterRows {
@@ -46,16 +40,11 @@ impl ClusterRows {
         let since = *self.leads_since.get_or_insert(now);
         let mut rows = BTreeMap::new();
         rows.insert("cluster_flush", vec![self.flush(context, now)]);
-        rows.insert(
-            "cluster_quorum",
-            vec![quorum(&cluster.status(STATUS_TIMEOUT).await)],
-        );
-        rows.insert("cluster_disk", disk(context).into_iter().collect());
-        rows.insert("cluster_node", vec![self.node(context, now)]);
-        rows.insert(
-            "cluster_certificate",
-            self.certificate(context, now).into_iter().collect(),
-        );
+        let status = cluster.status(STATUS_TIMEOUT).await;
+        rows.insert("cluster_quorum", vec![quorum(&status)]);
+        rows.insert("cluster_disk", disks(&status));
+        rows.insert("cluster_node", nodes(&status));
+        rows.insert("cluster_certificate", certificates(&status, now));
         cluster.with_state(|state| {
             rows.insert("cluster_channel", channels(state, now));
             if now.micros() - since.micros() >= NEW_LEADER_SECONDS * 1_000_000 {
@@ -68,35 +57,6 @@ impl ClusterRows {
     /// Forgets what was seen while this node led.
     pub(crate) fn resign(&mut self) {
         *self = Self::default();
-    }
-
-    /// How this node itself is: the one that leads.
-    fn node(&mut self, context: &Context, now: Timestamp) -> Value {
-        let count = |actor: &&str| context.metrics.restarts.with_label_values(&[actor]).get();
-        let total: u64 = ACTORS.iter().map(count).sum();
-        self.restarts.push_back((now, total));
-        let is_old = |at: &Timestamp| now.micros() - at.micros() > TEN_MINUTES;
-        while self.restarts.front().is_some_and(|(at, _)| is_old(at)) {
-            self.restarts.pop_front();
-        }
-        let before = self.restarts.front().map_or(total, |(_, before)| *before);
-        row(&json!({ "node": context.node.to_string(), "restarts": total.saturating_sub(before) }))
-    }
-
-    /// When the certificate that this node's files hold ends; read once an hour.
-    fn certificate(&mut self, context: &Context, now: Timestamp) -> Option<Value> {
-        let is_fresh = |(_, read): &(Timestamp, Timestamp)| now.micros() - read.micros() < HOUR;
-        if !self.certificate.as_ref().is_some_and(is_fresh) {
-            let config = &context.config;
-            let identity = Identity::read(&config.cert_file(), &config.key_file()).ok()?;
-            self.certificate = Some((identity.not_after().ok()?, now));
-        }
-        let (ends, _) = self.certificate?;
-        Some(row(&json!({
-            "node": context.node.to_string(),
-            "ends_at": ends.to_string(),
-            "days_left": (ends.micros() - now.micros()) as f64 / 86_400e6,
-        })))
     }
 
     fn flush(&mut self, context: &Context, now: Timestamp) -> Value {
@@ -159,14 +119,60 @@ fn quorum(status: &ClusterStatus) -> Value {
     }))
 }
 
-fn disk(context: &Context) -> Option<Value> {
-    let stat = rustix::fs::statvfs(&context.config.node.data_dir).ok()?;
-    let used = stat.f_blocks.saturating_sub(stat.f_bfree);
-    let all = (used + stat.f_bavail).max(1);
-    Some(row(&json!({
-        "node": context.node.to_string(),
-        "used_share": used as f64 / all as f64,
-    })))
+/// A row for each node that told how it is.
+fn nodes(status: &ClusterStatus) -> Vec<Value> {
+    let of_node = |node: &NodeStatus| {
+        let restarts = node.condition.as_ref().map_or(0, |told| told.restarts);
+        let ahead = node.clock_ahead_micros.unwrap_or(0) as f64 / 1e6;
+        row(&json!({
+            "node": node.id.to_string(),
+            "restarts": restarts,
+            "is_recovering": node.role == NodeRole::Recovering,
+            "clock_ahead_seconds": ahead,
+        }))
+    };
+    let reachable = status.nodes.iter().filter(|node| node.reachable);
+    reachable.map(of_node).collect()
+}
+
+fn conditions(status: &ClusterStatus) -> impl Iterator<Item = (&NodeStatus, &Condition)> {
+    let nodes = status.nodes.iter();
+    nodes.filter_map(|node| Some((node, node.condition.as_ref()?)))
+}
+
+fn disks(status: &ClusterStatus) -> Vec<Value> {
+    let disk = |(node, told): (&NodeStatus, &Condition)| {
+        let share = told.disk_used_bytes? as f64 / told.disk_bytes? as f64;
+        Some(row(
+            &json!({ "node": node.id.to_string(), "used_share": share }),
+        ))
+    };
+    conditions(status).filter_map(disk).collect()
+}
+
+/// A row for each certificate; the CA's is the same on all nodes, and the first to end is told.
+fn certificates(status: &ClusterStatus, now: Timestamp) -> Vec<Value> {
+    let mut ends = BTreeMap::new();
+    for (node, told) in conditions(status) {
+        for (kind, at) in &told.certificates {
+            let subject = match kind.as_str() {
+                "ca" => "the cluster's CA".to_owned(),
+                "node" => format!("node {}", node.id),
+                kind => format!("{kind} of node {}", node.id),
+            };
+            let first = ends.entry((subject, kind)).or_insert(*at);
+            *first = (*first).min(*at);
+        }
+    }
+    let certificate = |((subject, kind), at): ((String, &String), Timestamp)| {
+        row(&json!({
+            "subject": subject,
+            "kind": kind,
+            "ends_at": at.to_string(),
+            "days_left": (at.micros() - now.micros()) as f64 / 86_400e6,
+        }))
+    };
+    ends.into_iter().map(certificate).collect()
 }
 
 fn collectors(state: &State, now: Timestamp) -> Vec<Value> {
@@ -215,3 +221,6 @@ fn channels(state: &State, now: Timestamp) -> Vec<Value> {
     };
     state.channels().iter().map(row_of).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pga_alerts::brief;
 use pga_alerts::message::Settings;
 use pga_cluster::{
     AlertCommand, Attempt, AttemptRecord, AttemptStep, Command, ControlCommand, Notification,
@@ -14,6 +15,7 @@ use pga_storage::Timestamp;
 use tokio::task::JoinHandle;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::failure::Failure;
 use super::sending;
 use crate::context::Context;
 use crate::secrets::Secrets;
@@ -44,7 +46,7 @@ pub(crate) struct Outbox {
 struct Due {
     notification: Notification,
     kind: String,
-    settings: Result<Settings, String>,
+    settings: Result<Settings, Failure>,
 }
 
 impl Outbox {
@@ -60,12 +62,12 @@ impl Outbox {
                 Some(channel) => Due {
                     notification: one.clone(),
                     kind: channel.kind.clone(),
-                    settings: open(secrets, &channel.settings),
+                    settings: open(secrets, &channel.settings).map_err(Failure::passing),
                 },
                 None => Due {
                     notification: one.clone(),
                     kind: String::new(),
-                    settings: Err("the channel was deleted".to_owned()),
+                    settings: Err(Failure::last("the channel was deleted")),
                 },
             };
             let context = Arc::clone(context);
@@ -134,9 +136,9 @@ async fn deliver(context: &Context, due: Due) {
             );
             AttemptStep::Sent { outcome }
         }
-        Err(outcome) => {
-            let next_at = next_at(&one, tries, now);
-            let word = if next_at.is_some() { "failed" } else { "dead" };
+        Err(failure) => {
+            let (word, next_at) = after(&one, tries, &failure, now);
+            let outcome = brief(&failure.to_string(), sending::MAX_ANSWER);
             context
                 .metrics
                 .notifications
@@ -191,6 +193,20 @@ async fn step(context: &Context, one: &Notification, tries: u32, step: AttemptSt
     }
 }
 
+/// What became of a notification that was not taken, and when it is tried again.
+fn after(
+    one: &Notification,
+    tries: u32,
+    failure: &Failure,
+    now: Timestamp,
+) -> (&'static str, Option<Timestamp>) {
+    match next_at(one, tries, now) {
+        _ if failure.is_final() => ("refused", None),
+        None => ("dead", None),
+        again => ("failed", again),
+    }
+}
+
 /// When to try again: a pause that doubles, up to a tenth more or less by the key.
 fn next_at(one: &Notification, tries: u32, now: Timestamp) -> Option<Timestamp> {
     if now.micros() - one.queued_at.micros() >= GIVE_UP {
@@ -219,6 +235,21 @@ mod tests {
             assert!((found / want - 1.0).abs() <= 0.1, "{tries}: {found}");
         }
         assert_eq!(pause(3, GIVE_UP), None);
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_not_tried_again() {
+        let one = Notification::default();
+        let now = Timestamp::from_micros(0);
+        let again = next_at(&one, 1, now);
+        let passing = Failure::passing("503");
+        assert_eq!(after(&one, 1, &passing, now), ("failed", again));
+        let late = Timestamp::from_micros(GIVE_UP);
+        assert_eq!(after(&one, 1, &passing, late), ("dead", None));
+        assert_eq!(
+            after(&one, 1, &Failure::last("400"), now),
+            ("refused", None)
+        );
     }
 
     #[test]

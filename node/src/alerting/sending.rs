@@ -7,17 +7,19 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
+use pga_alerts::brief;
 use pga_alerts::message::{self, Message, Settings};
 use pga_config::Notify;
 use ring::hmac;
 use tokio_rustls::TlsConnector;
 
 use super::connection::{CONNECT, MAX_READ, REQUEST, trusting};
+use super::failure::Failure;
 use super::{smtp, target};
 use pga_client::{ClientOptions, Endpoint, HttpClient};
 
 /// Bytes of a receiver's answer that are kept.
-const MAX_ANSWER: usize = 500;
+pub(super) const MAX_ANSWER: usize = 500;
 
 /// Believes what the public internet's browsers believe.
 static PUBLIC: LazyLock<Result<TlsConnector, String>> = LazyLock::new(|| {
@@ -28,23 +30,30 @@ static PUBLIC: LazyLock<Result<TlsConnector, String>> = LazyLock::new(|| {
 /// Sends a notification's content to its channel; what the receiver said.
 ///
 /// # Errors
-/// What went wrong, for people to read; the receiver may have it all the same.
+/// [`Failure`]: what went wrong; the receiver may have it all the same. Of more than one message
+/// all are sent although one is refused for good.
 pub(crate) async fn send(
     kind: &str,
     settings: &Settings,
     content: &serde_json::Value,
     key: &str,
     notify: &Notify,
-) -> Result<String, String> {
+) -> Result<String, Failure> {
     let now = Timestamp::now().micros() / 1_000_000;
     if kind == "email" {
         return smtp::send(settings, content, key, now, notify).await;
     }
-    let mut said = "nothing to send".to_owned();
+    let mut said = Ok("nothing to send".to_owned());
     for one in message::messages(kind, settings, content, now)? {
-        said = request(settings, &one, key, now, notify).await?;
+        match request(settings, &one, key, now, notify).await {
+            Ok(answer) if said.is_ok() => said = Ok(answer),
+            Ok(_) => {}
+            // The others are not to suffer for it.
+            Err(failure) if failure.is_final() => said = Err(failure),
+            Err(failure) => return Err(failure),
+        }
     }
-    Ok(said)
+    said
 }
 
 /// A message that tests a channel, and says so.
@@ -72,14 +81,14 @@ async fn request(
     key: &str,
     now: i64,
     notify: &Notify,
-) -> Result<String, String> {
+) -> Result<String, Failure> {
     let uri: Uri = message
         .url
         .parse()
         .map_err(|error| format!("url: {error}"))?;
     let (scheme, authority) = (uri.scheme_str(), uri.authority());
     let (Some(scheme), Some(authority)) = (scheme, authority) else {
-        return Err(format!("url {:?} has no host", message.url));
+        return Err(format!("url {:?} has no host", message.url).into());
     };
     let base = format!("{scheme}://{authority}");
     let endpoint: Endpoint = base
@@ -113,16 +122,15 @@ async fn request(
     let mut client = HttpClient::new(endpoint, Arc::new(options));
     let answer = client.send_request(request).await;
     let answer = answer.map_err(|error| pga_runtime::error_chain(&error))?;
-    let said = String::from_utf8_lossy(answer.body.get(..MAX_ANSWER).unwrap_or(&answer.body));
-    let said = format!("{} {}", answer.status, said.trim())
-        .trim()
-        .to_owned();
+    let said = String::from_utf8_lossy(&answer.body);
+    let said = brief(&format!("{} {}", answer.status, said.trim()), MAX_ANSWER);
+    let said = said.trim().to_owned();
     match answer.status {
         status if status.is_success() => Ok(said),
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT => {
-            Err(format!("{said}: redirects are not followed"))
+            Err(format!("{said}: redirects are not followed").into())
         }
-        _ => Err(said),
+        status => Err(Failure::of_status(status, said)),
     }
 }
 
@@ -134,16 +142,4 @@ fn sign(secret: &str, now: i64, body: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_is_that_of_another_program() {
-        // Python 3: hmac.new(b'key', b'7.{}', 'sha256').hexdigest()
-        let want = "sha256=77bc83bd1f40422311e47918b203449aecf84b02c1568bb1b570ac2a474cc2d8";
-        let found = sign("key", 7, "{}");
-        assert_eq!(found, want);
-        assert_ne!(found, sign("key", 8, "{}"));
-        assert_ne!(found, sign("other", 7, "{}"));
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters,
 };
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Code;
 use pga_alerts::mail::{self, MailSettings, MailTls};
 use pga_alerts::message::Settings;
 use pga_config::Notify;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::connection::{CONNECT, MAX_READ, REQUEST, trusting};
+use super::failure::Failure;
 use super::target;
 
 /// How long the end of a connection may take.
@@ -41,7 +43,7 @@ static HELLO: LazyLock<ClientId> = LazyLock::new(|| {
 /// Sends a notification's content; what the server said after the data.
 ///
 /// # Errors
-/// What went wrong, for people to read. If it went wrong after the data was sent, the server may
+/// [`Failure`]: what went wrong. If it went wrong after the data was sent, the server may
 /// have taken the mail.
 pub(super) async fn send(
     settings: &Settings,
@@ -49,7 +51,7 @@ pub(super) async fn send(
     key: &str,
     now: i64,
     notify: &Notify,
-) -> Result<String, String> {
+) -> Result<String, Failure> {
     let server = settings
         .mail
         .as_ref()
@@ -58,10 +60,10 @@ pub(super) async fn send(
     let deliver = deliver(server, &message, notify);
     let done = tokio::time::timeout(REQUEST, deliver).await;
     done.unwrap_or_else(|_| {
-        Err(format!(
+        Err(Failure::passing(format!(
             "{} did not answer within {REQUEST:?}; it may have the mail",
             server.host
-        ))
+        )))
     })
 }
 
@@ -69,15 +71,15 @@ async fn deliver(
     server: &MailSettings,
     message: &lettre::Message,
     notify: &Notify,
-) -> Result<String, String> {
+) -> Result<String, Failure> {
     let address = target::resolve(&server.host, server.port(), notify).await;
     let address = address.map_err(|error| error.to_string())?;
     if server.tls == MailTls::None && !target::is_named(address.ip(), notify) {
-        return Err(format!(
+        return Err(Failure::passing(format!(
             "{} is {}: without TLS mail goes only to networks of notify.allow-targets",
             server.host,
             address.ip()
-        ));
+        )));
     }
     let mut connection = connect(server, address).await?;
     let said = say(server, message, &mut connection).await;
@@ -131,7 +133,7 @@ async fn say(
     server: &MailSettings,
     message: &lettre::Message,
     connection: &mut AsyncSmtpConnection,
-) -> Result<String, String> {
+) -> Result<String, Failure> {
     if !server.username.is_empty() {
         let credentials = Credentials::new(server.username.clone(), server.password.clone());
         let done = connection.auth(DEFAULT_MECHANISMS, &credentials).await;
@@ -140,9 +142,23 @@ async fn say(
     let said = connection
         .send(message.envelope(), &message.formatted())
         .await;
-    let said = said.map_err(|error| pga_runtime::error_chain(&error))?;
+    let said = said.map_err(|error| {
+        let why = pga_runtime::error_chain(&error);
+        // RFC 5321, section 4.2.1: 5yz to MAIL, RCPT or DATA is not to be repeated. Whoever may not
+        // log in did not get here.
+        match error.is_permanent() && error.status().is_some_and(|code| !is_of_access(code)) {
+            true => Failure::last(why),
+            false => Failure::passing(why),
+        }
+    })?;
     let text: Vec<&str> = said.message().collect();
     Ok(format!("{} {}", said.code(), text.join(" ")))
+}
+
+/// Whether a code says that one has to log in or to use TLS first (RFC 4954, RFC 3207): the
+/// channel's settings are wrong, not the mail.
+fn is_of_access(code: Code) -> bool {
+    matches!(u16::from(code), 530 | 534 | 535 | 538)
 }
 
 /// The certificates of `mail.ca`.

@@ -111,7 +111,9 @@ impl QueryCache {
     }
 
     /// What it did since the node started.
-    pub(crate) fn figures(&self) -> CacheFigures {
+    pub(crate) async fn figures(&self) -> CacheFigures {
+        // The size is brought up to date in the background else.
+        self.answers.run_pending_tasks().await;
         CacheFigures {
             max_bytes: self.max_bytes,
             hits: self.metrics.cache_hits.get(),

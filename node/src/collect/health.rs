@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pga_collector::Server;
 use pga_runtime::Instant;
+use pga_storage::Timestamp;
 use serde_json::{Value, json};
 
 use super::spool::Spool;
@@ -26,8 +27,9 @@ impl Health {
         }
     }
 
-    /// The element, if it is time: what waits in the spool and what the spool dropped, and of each
-    /// server's log what was read, sent and left out since the start.
+    /// The element, if it is time: when it was made, what waited in the spool then, what the spool
+    /// dropped, and of each server's log what was read, sent and left out since the start. If
+    /// nothing waited it is sent at once, so that the nodes can tell how far the clock is off.
     pub(super) fn element(
         &mut self,
         now: Instant,
@@ -46,6 +48,7 @@ impl Health {
         Some(json!({
             "type": "collector_health",
             "timestamp": at,
+            "made_at": Timestamp::now().to_string(),
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_seconds": (now - self.started).as_secs(),
             "spool_cycles": spool.len(),
@@ -74,6 +77,7 @@ mod tests {
         };
         let first = told(0).unwrap();
         assert_eq!(first["spool_cycles"], 1);
+        assert!(first["made_at"].as_str().unwrap().ends_with('Z'));
         assert_eq!(first["spool_bytes"], 8);
         assert_eq!(first["spool_dropped_cycles"], 2);
         assert_eq!(told(59), None);

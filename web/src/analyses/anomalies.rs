@@ -213,9 +213,10 @@ async fn step(
             record.anomaly.raw_metrics.causes = causes;
         }
     }
-    if is_news {
+    if is_news || server.is_old() {
         let position = history::keep_records(api, id, order, &server.records).await?;
         done.position = Some(position);
+        server.kept();
     }
     history::keep_hours(api, id, order, &hours).await?;
     done.rows_read = measured.statements.len();

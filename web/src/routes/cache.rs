@@ -31,7 +31,7 @@ const FIGURES: Shape = Shape::Object(&[
 pub(super) const ROUTES: &[Route] = &[Route::get("/api/v1/metrics/cache", "cache", Access::Viewer)
     .does(
         "Tells what the cache of answers did since this node started.",
-        Handler::Plain(|ask| Box::pin(async move { figures(&ask) })),
+        Handler::Plain(|ask| Box::pin(figures(ask))),
     )
     .answers(Content::Json(Shape::Object(&[
         always("enabled", Shape::Flag),
@@ -53,8 +53,8 @@ pub(super) const ROUTES: &[Route] = &[Route::get("/api/v1/metrics/cache", "cache
         ),
     ])))];
 
-fn figures(ask: &RequestContext) -> Result<Response, Refusal> {
-    let Some(figures) = ask.context.api.cache() else {
+async fn figures(ask: RequestContext) -> Result<Response, Refusal> {
+    let Some(figures) = ask.context.api.cache().await else {
         let off = json!({
             "enabled": false,
             "max_size": 0,

@@ -1,5 +1,7 @@
 //! Channels, through which notifications go, and the notifications themselves.
 
+mod show;
+
 use http::StatusCode;
 use pga_alerts::message::{self, Settings};
 use pga_cluster::{AlertingCommand, Channel, ControlCommand, Notification, State};
@@ -8,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
+use self::show::{show, target};
 use super::api_tokens::check_label;
 use super::decision::Note;
 use super::invalid::invalid;
@@ -15,9 +18,9 @@ use super::paging::{MESSAGE, PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::severity::{severity_letter, severity_word};
+use super::severity::severity_letter;
 use super::shape::{Shape, always, maybe};
-use super::silences::{GivenMatcher, MATCHER, matchers, show_matchers};
+use super::silences::{GivenMatcher, MATCHER, matchers};
 use super::small_body::small_json;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
@@ -41,6 +44,7 @@ const CHANNEL: Shape = Shape::Object(&[
     always("sent", Shape::Integer),
     always("waiting", Shape::Integer),
     always("dead", Shape::Integer),
+    always("last_error", Shape::TextOrNull),
 ]);
 const REQUEST: Content = Content::Json(Shape::Object(&[
     always("name", Shape::Text),
@@ -146,38 +150,6 @@ struct Given {
     enabled: Option<bool>,
 }
 
-fn show(state: &State, id: u64, channel: &Channel) -> Value {
-    let mine = state
-        .notifications()
-        .values()
-        .filter(|one| one.channel == id);
-    let count = |name: &str| mine.clone().filter(|one| one.state.name() == name).count();
-    let severities: Vec<_> = channel
-        .severities
-        .iter()
-        .map(|letter| severity_word(letter))
-        .collect();
-    json!({
-        "id": id,
-        "name": channel.name,
-        "kind": channel.kind,
-        "target": channel.target,
-        "matchers": show_matchers(&channel.matchers),
-        "severities": severities,
-        "group_by": channel.group_by,
-        "group_wait_seconds": channel.group_wait,
-        "group_interval_seconds": channel.group_interval,
-        "repeat_interval_seconds": channel.repeat_interval,
-        "send_resolved": channel.send_resolved,
-        "enabled": channel.is_enabled,
-        "by": channel.by,
-        "changed_at": channel.at.to_string(),
-        "sent": count("sent"),
-        "waiting": count("queued") + count("attempting"),
-        "dead": count("dead"),
-    })
-}
-
 fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "not_found", "Channel not found")
 }
@@ -199,22 +171,6 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let id = id_of(&ask)?;
     let shown = ask.read(|state| Some(show(state, id, state.channels().get(&id)?)));
     Ok(json(StatusCode::OK, &shown.await?.ok_or_else(not_found)?))
-}
-
-/// What of a target may be shown: the path of a webhook is often its secret.
-fn target(kind: &str, settings: &Settings) -> String {
-    if let Some(mail) = &settings.mail {
-        return format!("smtp://{}:{}", mail.host, mail.port());
-    }
-    let url = match (kind, settings.url.as_str()) {
-        ("pagerduty", "") => "https://events.pagerduty.com",
-        (_, url) => url,
-    };
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // A name and password before the host are secrets too.
-    let host = host.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}")
 }
 
 fn channel(

@@ -237,8 +237,8 @@ impl Reads for FakeNode {
         .boxed()
     }
 
-    fn cache(&self) -> Option<pga_web::CacheFigures> {
-        None
+    fn cache(&self) -> BoxFuture<'_, Option<pga_web::CacheFigures>> {
+        async { None }.boxed()
     }
 
     fn view_age(&self) -> Option<Duration> {

@@ -81,6 +81,20 @@ impl World {
         })));
     }
 
+    /// An alert that fires, about a statement if there is one.
+    fn about(&mut self, rule: &str, statement: Option<&str>, when: i64) {
+        self.alert(None, rule, "w", AlertState::Firing, when);
+        let (id, alert) = self.state.alerts().last_key_value().unwrap();
+        let (id, base, mut alert) = (Some(*id), alert.revision, alert.clone());
+        let labels = statement.map(|of| ("statement".to_owned(), of.to_owned()));
+        alert.labels.extend(labels);
+        let changes = vec![AlertChange { id, base, alert }];
+        self.apply(ControlCommand::Alert(Box::new(AlertCommand::Evaluated {
+            at: at(when),
+            changes,
+        })));
+    }
+
     /// Plans at a time and makes it so; the alerts told, with their states.
     fn told(&mut self, seconds: i64) -> Vec<String> {
         let plan = plan(&self.state, &self.rules, "cluster", at(seconds));
@@ -254,4 +268,24 @@ fn send_all(world: &mut World) {
             ))));
         }
     }
+}
+
+#[test]
+fn a_plan_regression_hides_what_is_said_of_its_statement_only() {
+    for (rule, statement, want) in [
+        ("Q1", Some("7"), vec!["Q2:firing"]),
+        ("Q3", Some("7"), vec!["Q2:firing"]),
+        ("Q3", Some("8"), vec!["Q2:firing", "Q3:firing"]),
+        ("Q3", None, vec!["Q2:firing", "Q3:firing"]),
+        ("C2", None, vec!["Q2:firing", "C2:firing"]),
+    ] {
+        let mut world = World::new();
+        world.about("Q2", Some("7"), 0);
+        world.about(rule, statement, 0);
+        assert_eq!(world.told(30), want, "{rule} {statement:?}");
+    }
+    let mut world = World::new();
+    world.about("L1", None, 0);
+    world.about("Q3", Some("7"), 0);
+    assert_eq!(world.told(30), ["L1:firing"], "its victims are not usual");
 }

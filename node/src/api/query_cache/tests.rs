@@ -79,7 +79,7 @@ async fn an_answer_is_kept_until_the_store_has_something_newer_of_its_collector(
     // What the cluster found may be about this one, too.
     push(&mut state, CollectorId::FINDINGS, 4);
     assert_eq!(ask(&*at(&state, 4), "q").await, 6);
-    let figures = cache.figures();
+    let figures = cache.figures().await;
     assert_eq!((figures.hits, figures.misses), (3, 4));
 }
 
@@ -96,8 +96,7 @@ async fn what_has_no_room_goes_and_a_cache_of_nothing_is_none() {
     for n in 0..50 {
         ask(&*store, &n.to_string()).await;
     }
-    cache.answers.run_pending_tasks().await;
-    let figures = cache.figures();
+    let figures = cache.figures().await;
     assert!(
         figures.bytes <= 200 && figures.evictions >= 40,
         "{figures:?}"

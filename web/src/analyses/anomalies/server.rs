@@ -17,6 +17,8 @@ use crate::analyses::findings::finding_id;
 const RELEARN: i64 = 10;
 /// Minutes that anomalies of one server may begin apart and still be one.
 const TOGETHER: i64 = 5;
+/// Minutes for which what is open stands without being stored again.
+const KEPT: i64 = 1_440;
 /// Series of one server.
 const MAX_SERIES: usize = 1_500;
 
@@ -32,6 +34,8 @@ pub(super) struct Server {
     pub(super) next: Minute,
     /// What is open, and what ended less than an hour ago.
     pub(super) records: Vec<Record>,
+    /// The last minute that was judged when the records were stored.
+    stored: Option<Minute>,
 }
 
 impl Server {
@@ -41,7 +45,22 @@ impl Server {
             series: BTreeMap::new(),
             next,
             records: Vec::new(),
+            stored: None,
         }
+    }
+
+    /// Whether what is open is to be stored again: a day has passed, or another node did it.
+    pub(super) fn is_old(&self) -> bool {
+        let is_open = self.records.iter().any(|one| one.ended.is_none());
+        is_open
+            && self
+                .stored
+                .is_none_or(|stored| self.next.since(stored) > KEPT)
+    }
+
+    /// Notes that the records are stored.
+    pub(super) fn kept(&mut self) {
+        self.stored = Some(self.next);
     }
 
     /// The series of this name, watched from now on; none if there are too many.

@@ -2,11 +2,12 @@
 //! those that arrive.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::StatusCode;
 use pga_alerts::rule::source;
-use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, machine};
-use pga_cluster::{Alert, AlertState};
+use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, is_finding, machine, notify};
+use pga_cluster::{Alert, AlertState, Channel};
 use pga_config::CollectorId;
 use pga_storage::query::{ElementOrder, Elements};
 use pga_storage::{Document, Timestamp};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::{rule_of, rules_of};
+use crate::ApiError;
 use crate::body::BodyStream;
 use crate::questions;
 use crate::refusal::Refusal;
@@ -61,9 +63,13 @@ struct Request {
     to: Option<String>,
 }
 
+/// The channels that there are now.
+type Told = Arc<Vec<Channel>>;
+
 /// What the rule would have done.
 #[derive(Default)]
 struct Outcome {
+    told: Told,
     fired: usize,
     alerts: Vec<Value>,
 }
@@ -85,28 +91,18 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         )));
     }
     let (from, to) = span(given.from.as_deref(), given.to.as_deref())?;
-    let servers = ask.read(|state| {
-        let servers = state.watched().map(|(id, collector)| {
-            (
-                *id,
-                state
-                    .collector_entry(*id)
-                    .display_name(collector)
-                    .to_owned(),
-            )
-        });
-        servers.collect::<Vec<_>>()
-    });
+    let (servers, told) = known(&ask).await?;
     let (mut read, mut looked_at, mut outcome) = (0, 0, Outcome::default());
-    for (id, name) in servers.await? {
+    for (id, name) in servers {
         let elements = elements(&ask, &rule, id, from, to, MAX_ELEMENTS - read).await?;
         read += elements.len();
         looked_at += elements
             .iter()
             .filter(|one| one.kind == source(&rule.from))
             .count();
-        let rule = rule.clone();
-        let replayed = pga_runtime::spawn_blocking(move || replay(&rule, id, &name, &elements));
+        let (rule, told) = (rule.clone(), Arc::clone(&told));
+        let replay = move || replay(&rule, (id, &name), &elements, told);
+        let replayed = pga_runtime::spawn_blocking(replay);
         let of_server = replayed.await.map_err(|_| Refusal::internal())?;
         outcome.fired += of_server.fired;
         outcome.alerts.extend(of_server.alerts);
@@ -126,6 +122,19 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
         "alerts": outcome.alerts,
     });
     Ok(json(StatusCode::OK, &answer))
+}
+
+/// The servers with their names, and the channels.
+async fn known(ask: &RequestContext) -> Result<(Vec<(CollectorId, String)>, Told), Refusal> {
+    ask.read(|state| {
+        let servers = state.watched().map(|(id, collector)| {
+            let entry = state.collector_entry(*id);
+            (*id, entry.display_name(collector).to_owned())
+        });
+        let channels = state.channels().values().cloned().collect();
+        (servers.collect(), Arc::new(channels))
+    })
+    .await
 }
 
 /// What came of it, for people.
@@ -182,7 +191,7 @@ async fn elements(
         let mut cursor = None;
         loop {
             let query = Elements {
-                collector,
+                collector: teller(&kind, collector),
                 kind: Some(kind.clone()),
                 from: Some(from),
                 to: Some(to),
@@ -190,8 +199,14 @@ async fn elements(
                 limit: PAGE,
                 cursor: cursor.take(),
             };
-            let page = questions::ask(&*ask.context.api, query.collector, &query).await?;
-            all.extend(page.data.iter().filter_map(|text| document(&kind, text)));
+            let page = questions::ask(&*ask.context.api, query.collector, &query).await;
+            let page = match page {
+                // Nothing was ever found.
+                Err(ApiError::NotFound(_)) if is_finding(&kind) => break,
+                page => page?,
+            };
+            let mine = page.data.iter();
+            all.extend(mine.filter_map(|text| document(&kind, text, collector)));
             cursor = page.next_cursor;
             if cursor.is_none() || all.len() >= most {
                 break;
@@ -203,8 +218,21 @@ async fn elements(
     Ok(all)
 }
 
-fn document(kind: &str, text: &str) -> Option<Document> {
+/// Under whose id elements of a type about a server are stored.
+fn teller(kind: &str, server: CollectorId) -> CollectorId {
+    match is_finding(kind) {
+        true => CollectorId::FINDINGS,
+        false => server,
+    }
+}
+
+/// A stored element; nothing for a finding about another server.
+fn document(kind: &str, text: &str, server: CollectorId) -> Option<Document> {
     let body: Value = serde_json::from_str(text).ok()?;
+    let about = body["collector_id"].as_str();
+    if is_finding(kind) && about != Some(server.to_string().as_str()) {
+        return None;
+    }
     let time = timestamps::parse_text(body.get("timestamp")?.as_str()?).ok()?;
     let database = body
         .get("database")
@@ -218,14 +246,23 @@ fn document(kind: &str, text: &str) -> Option<Document> {
     })
 }
 
-fn replay(rule: &Rule, id: CollectorId, server: &str, elements: &[Document]) -> Outcome {
+fn replay(
+    rule: &Rule,
+    (id, server): (CollectorId, &str),
+    elements: &[Document],
+    told: Told,
+) -> Outcome {
     let mut facts = Facts::default();
     let rules = RuleSet::parse(&RuleSet::one(rule)).unwrap_or_default();
     facts.keep(rules.keeps());
-    let (mut alerts, mut done) = (BTreeMap::<u64, Alert>::new(), Outcome::default());
+    let mut alerts = BTreeMap::<u64, Alert>::new();
+    let mut done = Outcome {
+        told,
+        ..Outcome::default()
+    };
     let mut elements = elements.iter().peekable();
     while let Some(element) = elements.next() {
-        facts.take(id, element.time, element);
+        facts.take(teller(&element.kind, id), element.time, element);
         let at = element.time;
         if elements.peek().is_some_and(|next| next.time == at) {
             continue;
@@ -251,8 +288,9 @@ fn replay(rule: &Rule, id: CollectorId, server: &str, elements: &[Document]) -> 
             done.take(&mut alerts, fingerprint, next);
         }
     }
-    done.alerts
-        .extend(alerts.values().filter(|alert| alert.is_firing()).map(show));
+    let firing = alerts.values().filter(|alert| alert.is_firing());
+    let firing: Vec<Value> = firing.map(|alert| done.show(alert)).collect();
+    done.alerts.extend(firing);
     done
 }
 
@@ -264,7 +302,7 @@ impl Outcome {
         let was_firing = alerts.get(&fingerprint).is_some_and(Alert::is_firing);
         match next.state {
             AlertState::Firing if !was_firing => self.fired += 1,
-            AlertState::Resolved if was_firing => self.alerts.push(show(&next)),
+            AlertState::Resolved if was_firing => self.alerts.push(self.show(&next)),
             _ => {}
         }
         match next.fired_at {
@@ -272,14 +310,18 @@ impl Outcome {
             _ => drop(alerts.insert(fingerprint, next)),
         }
     }
-}
 
-fn show(alert: &Alert) -> Value {
-    json!({
-        "labels": alert.labels,
-        "summary": alert.annotations.get("summary"),
-        "value": serde_json::from_str::<Value>(&alert.value).unwrap_or_default(),
-        "fired_at": alert.fired_at.map(|at| at.to_string()),
-        "resolved_at": alert.resolved_at.map(|at| at.to_string()),
-    })
+    /// An alert, and the names of the channels that it would be told through.
+    fn show(&self, alert: &Alert) -> Value {
+        let channels = self.told.iter();
+        let channels = channels.filter(|channel| notify::reaches(channel, alert));
+        json!({
+            "labels": alert.labels,
+            "summary": alert.annotations.get("summary"),
+            "value": serde_json::from_str::<Value>(&alert.value).unwrap_or_default(),
+            "fired_at": alert.fired_at.map(|at| at.to_string()),
+            "resolved_at": alert.resolved_at.map(|at| at.to_string()),
+            "channels": channels.map(|channel| channel.name.as_str()).collect::<Vec<_>>(),
+        })
+    }
 }
