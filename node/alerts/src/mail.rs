@@ -65,8 +65,8 @@ pub struct MailSettings {
     pub from: String,
     /// Receivers, likewise: one mail goes to all of them.
     pub to: Vec<String>,
-    /// Zone of the times shown: `UTC`, a fixed distance from it such as `+02:00`, or the name of one
-    /// such as `Europe/Berlin`.
+    /// Zone of the times shown: `UTC`, a fixed distance from it such as `+02:00`, or the name of
+    /// one such as `Europe/Berlin`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub time_zone: String,
     /// Template of the HTML body; that of the text is the channel's `template`.

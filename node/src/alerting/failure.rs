@@ -37,9 +37,9 @@ impl Failure {
     /// there (401, 403, 404, 405, 410, redirects), is let in once the channel's settings are right.
     ///
     /// # Source
-    /// RFC 9110, section 15.5. PagerDuty's Events API v2 has 400 for an event that is not valid, and
-    /// asks to send again after 429 and 5xx; Alertmanager's API, Slack's incoming webhooks and Teams'
-    /// workflows have 400 and 413 for a body that is not valid or too large.
+    /// RFC 9110, section 15.5. PagerDuty's Events API v2 has 400 for an event that is not valid,
+    /// and asks to send again after 429 and 5xx; Alertmanager's API, Slack's incoming webhooks and
+    /// Teams' workflows have 400 and 413 for a body that is not valid or too large.
     pub(crate) fn of_status(status: StatusCode, why: String) -> Self {
         let is_final = matches!(
             status,

@@ -77,7 +77,8 @@ async fn http(script: Script, mut stream: BufReader<TcpStream>) {
     drop(stream.write_all(answer.as_bytes()).await);
 }
 
-/// Answers each command of SMTP that the script has an answer for, by `COMMAND code text`; else well.
+/// Answers each command of SMTP that the script has an answer for, by `COMMAND code text`; else
+/// well.
 async fn mail(script: Script, mut stream: BufReader<TcpStream>) {
     let refuse = script.answers.lock().unwrap().front().cloned();
     let refuse = refuse.unwrap_or_default();

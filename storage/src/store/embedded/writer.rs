@@ -107,7 +107,8 @@ impl Writer {
 }
 
 /// Takes the store from whoever had it: the file is only just opened, so nobody flushes into it,
-/// and the owner it names may have been one of the cluster, or of the node, that it was copied from.
+/// and the owner it names may have been one of the cluster, or of the node, that it was copied
+/// from.
 fn release(db: &Connection) -> Result<()> {
     let sql = "UPDATE watermark SET owner_term = 0 WHERE id = 1 AND owner_term <> 0";
     db.execute(sql, []).map_err(failed("open"))?;
