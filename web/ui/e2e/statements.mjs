@@ -125,7 +125,7 @@ async function watchedSinceYesterday(page, cluster, name) {
   if (!answer.ok) throw new Error(`samples of yesterday were answered ${answer.status}`);
   const { body: told } = await ask(page, "GET", `/api/v1/collectors/${collector_id}`);
   for (let tries = 0; tries < 50; tries++) {
-    const { body: found } = await ask(page, "GET", `/api/v1/queries/${NEW}/timeline`);
+    const { body: found } = await ask(page, "GET", `/api/v1/queries/${NEW}/timeline?collector_id=${collector_id}`);
     if (found.data?.length > 0) break;
     await page.waitForTimeout(100);
   }
