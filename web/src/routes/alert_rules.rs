@@ -128,7 +128,7 @@ fn show(state: &State, defaults: &RuleSet, rule: &Rule) -> Value {
 }
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
-    let shown = ask.read(|state| {
+    let shown = ask.read_latest(|state| {
         let defaults = RuleSet::defaults().unwrap_or_default();
         let rules = rules_of(state);
         let shown: Vec<Value> = rules

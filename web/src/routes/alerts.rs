@@ -190,7 +190,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
         )));
     }
     let (server, rule) = (args.text("server"), args.text("rule"));
-    let answer = ask.read(|state| {
+    let answer = ask.read_latest(|state| {
         let quiet = notify::quiet(state, &rules_of(state), Timestamp::now());
         let is_wanted = |alert: &Alert| {
             severity.is_none_or(|severity| alert.severity == severity)
@@ -230,7 +230,7 @@ fn id_of(ask: &RequestContext) -> Result<u64, Refusal> {
 
 async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let id = id_of(&ask)?;
-    let shown = ask.read(|state| {
+    let shown = ask.read_latest(|state| {
         let alert = state.alerts().get(&id)?;
         let quiet = notify::quiet(state, &rules_of(state), Timestamp::now());
         Some(show(state, &quiet, id, alert))

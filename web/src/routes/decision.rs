@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::request_context::RequestContext;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
-use crate::{Principal, Via};
+use crate::{ApiError, Principal, Via};
 
 /// What the audit log says about a change, beside who, when and from where.
 #[derive(Debug)]
@@ -69,6 +69,18 @@ impl RequestContext {
     pub(super) async fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Refusal> {
         self.context.api.linearize().await?;
         view(&*self.context.api, read).ok_or_else(Refusal::internal)
+    }
+
+    /// As [`RequestContext::read`], but where no quorum answers what this node knows: who is woken
+    /// has to see what fires then, too. The age in the answer's header tells how old that is.
+    pub(super) async fn read_latest<T>(
+        &self,
+        read: impl FnOnce(&State) -> T,
+    ) -> Result<T, Refusal> {
+        match self.context.api.linearize().await {
+            Ok(()) | Err(ApiError::Unavailable { .. }) => self.read_here(read),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What this node's state says now.

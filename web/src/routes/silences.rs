@@ -217,7 +217,7 @@ fn show(state: &State, id: u64, silence: &Silence, at: Timestamp) -> Value {
 
 async fn list(ask: RequestContext, windows: bool) -> Result<Response, Refusal> {
     let page = Page::of(&QueryString::parse(&ask.query)?);
-    let answer = ask.read(|state| {
+    let answer = ask.read_latest(|state| {
         let at = Timestamp::now();
         let all: Vec<_> = (state.silences().iter().rev())
             .filter(|(_, silence)| silence.is_window == windows && silence.to > at)

@@ -1,5 +1,7 @@
 //! Rules, channels, silences and alerts, over HTTP.
 
+use std::sync::atomic::Ordering;
+
 use pga_cluster::{Alert, AlertChange, AlertCommand, AlertState, Command, ControlCommand};
 use pga_storage::Timestamp;
 use pga_web::WebOptions;
@@ -122,6 +124,27 @@ async fn an_alert_is_shown_acknowledged_and_commented() {
     let alert = server.get("/api/v1/alerts/1", &viewer).await.json();
     assert_eq!(alert["is_acknowledged"], false);
     assert_eq!(server.get("/api/v1/alerts/2", &viewer).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_fires_is_seen_without_a_quorum() {
+    let server = Server::start(WebOptions::default()).await;
+    fire(&server);
+    let user = token_of(&server, "ann").await;
+    server.node.no_quorum.store(true, Ordering::Relaxed);
+    for (path, status) in [
+        ("/api/v1/alerts", 200),
+        ("/api/v1/alerts/1", 200),
+        ("/api/v1/alert-rules", 200),
+        ("/api/v1/silences", 200),
+        ("/api/v1/maintenance-windows", 200),
+        // Who may do what, nobody answers from an old view.
+        ("/api/v1/users", 403),
+        ("/api/v1/channels", 503),
+    ] {
+        let answer = server.get(path, &user).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ pub(crate) struct FakeNode {
     /// A push is answered only while nobody holds this.
     pub(crate) quorum: tokio::sync::Mutex<()>,
     pub(crate) push_panics: AtomicBool,
+    /// Whether nobody can tell what is committed.
+    pub(crate) no_quorum: AtomicBool,
     pub(crate) store_down: AtomicBool,
     pub(crate) view_age: Mutex<Option<Duration>>,
 }
@@ -58,6 +60,7 @@ impl Default for FakeNode {
             full: Mutex::default(),
             quorum: tokio::sync::Mutex::default(),
             push_panics: AtomicBool::default(),
+            no_quorum: AtomicBool::default(),
             store_down: AtomicBool::default(),
             view_age: Mutex::default(),
         };
@@ -136,7 +139,17 @@ static HASH: LazyLock<String> = LazyLock::new(FakeNode::hash);
 
 impl ControlPlane for FakeNode {
     fn linearize(&self) -> BoxFuture<'_, Result<(), ApiError>> {
-        async { Ok(()) }.boxed()
+        let refused = self.no_quorum.load(Ordering::Relaxed);
+        async move {
+            match refused {
+                true => Err(ApiError::Unavailable {
+                    reason: "no_quorum",
+                    retry_after: Duration::from_secs(1),
+                }),
+                false => Ok(()),
+            }
+        }
+        .boxed()
     }
 
     fn decide(&self, command: ControlCommand) -> BoxFuture<'_, Result<(), ApiError>> {
