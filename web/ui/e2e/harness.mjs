@@ -15,9 +15,23 @@ mkdirSync(shots, { recursive: true });
 /** Where a screenshot is written to. */
 export const shot = (name) => join(shots, `${name}.png`);
 
-/** Three nodes with a simulated collector, and how they are reached. */
+/** Below the ports that the system gives to connections, where another program's may be in the way. */
+const anyPort = () => 20_000 + Math.floor(Math.random() * 12_000);
+
+/** Three nodes with a simulated collector, and how they are reached; with other ports if some are taken. */
 export async function demo(dir) {
-  const port = Number(process.env.PGANALYTICS_TEST_PORT) || 20_000 + Math.floor(Math.random() * 20_000);
+  const fixed = Number(process.env.PGANALYTICS_TEST_PORT);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(join(dir, String(tries)), fixed || anyPort());
+    } catch (error) {
+      if (fixed || tries === 3) throw error;
+      console.error(`${error.message}, it is tried again`);
+    }
+  }
+}
+
+async function start(dir, port) {
   const args = ["demo", "--json", "--dir", dir, "--http-base-port", String(port), "--quic-base-port", String(port + 10)];
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const line = await new Promise((resolve, reject) => {
