@@ -1,4 +1,5 @@
 // What a text finds: servers, alerts, statements, collectors and pages, out of the API's own lists.
+import type { Alert } from "./pages/alerts";
 import { get } from "./api";
 import { count, millis } from "./format";
 import { OF_SERVER, PLACES, type Place } from "./places";
@@ -28,16 +29,6 @@ interface Collector {
   environment?: string;
   server_id?: number;
   superseded_by?: string;
-}
-
-interface Alert {
-  id: number;
-  name: string;
-  rule: string;
-  severity: string;
-  state: string;
-  message: string;
-  labels: Record<string, string>;
 }
 
 interface Statement {
