@@ -97,7 +97,21 @@ impl Facts {
     /// From now on these types are kept, and these fields of them have a history; the
     /// others are not looked at.
     pub fn keep(&mut self, keep: BTreeMap<String, Fields>) {
+        for server in self.servers.values_mut() {
+            server.kinds.retain(|kind, _| keep.contains_key(kind));
+        }
         self.keep = keep;
+    }
+
+    /// Whether elements of this type are looked at.
+    pub fn wants(&self, kind: &str) -> bool {
+        kind == HEARTBEAT || kind == clock::OF || self.keep.contains_key(kind)
+    }
+
+    /// Something of a collector has arrived, looked at or not.
+    pub fn arrived(&mut self, collector: CollectorId, received_at: Timestamp) {
+        let server = self.servers.entry(collector).or_default();
+        server.now = server.now.max(received_at);
     }
 
     /// Takes an element in that a collector sent, or that an analysis stored.
@@ -116,7 +130,6 @@ impl Facts {
             server.clock.take(element, received_at);
         }
         let Some(fields) = self.keep.get(&element.kind) else {
-            server.kinds.remove(&element.kind);
             return;
         };
         if let Ok(body) = serde_json::from_slice::<Json>(&element.body) {
@@ -151,7 +164,6 @@ impl Facts {
         let server = self.servers.entry(collector).or_default();
         server.now = server.now.max(received_at);
         let Some(fields) = self.keep.get(&sample.name) else {
-            server.kinds.remove(&sample.name);
             return;
         };
         let mut row: serde_json::Map<String, Json> = (sample.labels.iter())

@@ -144,18 +144,21 @@ impl CurrentValues {
             let Ok(record) = PushRecord::decode(&push.record) else {
                 continue;
             };
-            let Ok(elements) = record.elements() else {
+            let mut facts = self.facts();
+            let Ok(elements) = record.elements_of(|kind| facts.wants(kind)) else {
                 continue;
             };
-            let mut facts = self.facts();
-            for (element, is_new) in elements.iter().zip(&push.accepted) {
+            if push.accepted.contains(&true) && record.collector != CollectorId::FINDINGS {
+                facts.arrived(record.collector, record.received_at);
+            }
+            for (index, element) in elements {
                 match element {
-                    _ if !is_new => {}
+                    _ if push.accepted.get(index) != Some(&true) => {}
                     Element::Document(document) => {
-                        facts.take(record.collector, record.received_at, document);
+                        facts.take(record.collector, record.received_at, &document);
                     }
                     Element::Sample(sample) => {
-                        facts.take_sample(record.collector, record.received_at, sample);
+                        facts.take_sample(record.collector, record.received_at, &sample);
                     }
                 }
             }

@@ -89,6 +89,19 @@ impl PushRecord {
     /// # Errors
     /// [`DecodeError`] if the bytes are damaged or decode to more than 256 MiB.
     pub fn elements(&self) -> Result<Vec<Element>, DecodeError> {
+        let elements = self.elements_of(|_| true)?;
+        Ok(elements.into_iter().map(|(_, element)| element).collect())
+    }
+
+    /// The elements whose type is `wanted`, each with its place among all of them. The type of a
+    /// sample is its name. The others are passed over without being taken apart.
+    ///
+    /// # Errors
+    /// As [`PushRecord::elements`]; in elements that are passed over, texts are not looked at.
+    pub fn elements_of(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(usize, Element)>, DecodeError> {
         let plain;
         let mut input = match self.elements.split_first() {
             Some((&PLAIN, rest)) => rest,
@@ -98,11 +111,14 @@ impl PushRecord {
             }
             _ => return Err(DecodeError::new("unknown encoding of the elements")),
         };
-        let mut elements = Vec::with_capacity(self.keys.len().min(1 << 16));
+        let mut elements = Vec::new();
+        let mut count = 0;
         while !input.is_empty() {
-            elements.push(decode_element(&mut input)?);
+            let element = decode_element(&mut input, &wanted)?;
+            elements.extend(element.map(|element| (count, element)));
+            count += 1;
         }
-        if elements.len() != self.keys.len() {
+        if count != self.keys.len() {
             return Err(DecodeError::new("as many keys as elements were expected"));
         }
         Ok(elements)
@@ -211,44 +227,62 @@ fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     take(input, n)
 }
 
-fn take_text(input: &mut &[u8]) -> Result<String, DecodeError> {
+fn take_str<'a>(input: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
     let bytes = take_bytes(input)?;
-    std::str::from_utf8(bytes)
-        .map(str::to_owned)
-        .map_err(|_| DecodeError::new("a text is not UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| DecodeError::new("a text is not UTF-8"))
 }
 
-fn decode_element(input: &mut &[u8]) -> Result<Element, DecodeError> {
+fn take_text(input: &mut &[u8]) -> Result<String, DecodeError> {
+    take_str(input).map(str::to_owned)
+}
+
+/// The next element, or none if its type is not wanted.
+fn decode_element(
+    input: &mut &[u8],
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Option<Element>, DecodeError> {
     match take_byte(input)? {
         0 => {
             let form = SampleForm::from_bits(take_byte(input)?);
             let time = Timestamp::from_micros(i64::from_le_bytes(take_word(input)?));
             let value = f64::from_le_bytes(take_word(input)?);
-            let name = take_text(input)?;
+            let name = take_str(input)?;
             let n = take_length(input)?;
+            if !wanted(name) {
+                for _ in 0..n {
+                    take_bytes(input)?;
+                    take_bytes(input)?;
+                }
+                return Ok(None);
+            }
             let mut labels = Vec::with_capacity(n.min(64));
             for _ in 0..n {
                 labels.push((take_text(input)?, take_text(input)?));
             }
-            Ok(Element::Sample(Sample {
-                name,
+            Ok(Some(Element::Sample(Sample {
+                name: name.to_owned(),
                 labels,
                 time,
                 value,
                 form,
-            }))
+            })))
         }
         1 => {
             let time = Timestamp::from_micros(i64::from_le_bytes(take_word(input)?));
-            let kind = take_text(input)?;
+            let kind = take_str(input)?;
+            if !wanted(kind) {
+                take_bytes(input)?;
+                take_bytes(input)?;
+                return Ok(None);
+            }
             let database = take_text(input)?;
             let body = take_bytes(input)?.to_vec();
-            Ok(Element::Document(Document {
-                kind,
+            Ok(Some(Element::Document(Document {
+                kind: kind.to_owned(),
                 time,
                 database,
                 body,
-            }))
+            })))
         }
         tag => Err(DecodeError::new(format!("unknown element tag {tag}"))),
     }
@@ -307,6 +341,22 @@ mod tests {
             let back = PushRecord::decode(&record.encode()).unwrap();
             prop_assert_eq!(&back, &record);
             prop_assert_eq!(back.elements().unwrap(), elements);
+        }
+
+        #[test]
+        fn elements_that_are_not_wanted_are_passed_over(
+            elements in prop::collection::vec(element(), 0..40),
+            length in 0_usize..8,
+        ) {
+            let record = PushRecord::with_elements(head(), &elements);
+            let wanted = |kind: &str| kind.len() > length;
+            let expected: Vec<_> = elements.into_iter().enumerate()
+                .filter(|(_, element)| match element {
+                    Element::Sample(sample) => wanted(&sample.name),
+                    Element::Document(document) => wanted(&document.kind),
+                })
+                .collect();
+            prop_assert_eq!(record.elements_of(wanted).unwrap(), expected);
         }
 
         #[test]
