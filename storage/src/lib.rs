@@ -18,6 +18,7 @@ pub mod query;
 pub mod store;
 mod timestamp;
 mod varint;
+mod zstd_frames;
 
 pub use self::{
     error::{Error, ErrorClass, Result},

@@ -16,7 +16,7 @@ use pga_config::CollectorId;
 use serde::{Deserialize, Serialize};
 
 use super::{ContentKey, Document, Element, Sample, SampleForm};
-use crate::{Timestamp, varint};
+use crate::{Timestamp, varint, zstd_frames};
 
 /// Largest decoded size of the elements of one record, in bytes.
 pub(crate) const MAX_DECODED_BYTES: usize = 256 << 20;
@@ -146,7 +146,7 @@ fn compress(plain: Vec<u8>) -> Bytes {
     let Some(body) = plain.get(1..) else {
         return plain.into();
     };
-    match zstd::bulk::compress(body, 1) {
+    match zstd_frames::compress(body) {
         Ok(packed) if packed.len() + 1 < plain.len() => {
             let mut out = Vec::with_capacity(packed.len() + 1);
             out.push(ZSTD);
@@ -158,16 +158,8 @@ fn compress(plain: Vec<u8>) -> Bytes {
 }
 
 fn decompress(packed: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let size = zstd::zstd_safe::get_frame_content_size(packed)
-        .ok()
-        .flatten();
-    let size = size
-        .and_then(|size| usize::try_from(size).ok())
-        .unwrap_or(MAX_DECODED_BYTES);
-    if size > MAX_DECODED_BYTES {
-        return Err(DecodeError::new("elements larger than 256 MiB"));
-    }
-    zstd::bulk::decompress(packed, size).map_err(|error| DecodeError::new(error.to_string()))
+    zstd_frames::decompress(packed, MAX_DECODED_BYTES)
+        .map_err(|error| DecodeError::new(error.to_string()))
 }
 
 fn put_text(out: &mut Vec<u8>, text: &[u8]) {

@@ -33,7 +33,7 @@ pub use self::spans::{LEVELS, LONGEST_SECONDS, Plan, Span, span};
 
 use self::sums::{Sums, WORDS_1, WORDS_2};
 use crate::query::QueryStats;
-use crate::{Error, Result};
+use crate::{Error, Result, zstd_frames};
 
 const FORMAT_1: u8 = 1;
 const FORMAT_2: u8 = 2;
@@ -119,7 +119,7 @@ impl Rollup {
         columns
             .iter()
             .for_each(|column| bytes.extend_from_slice(column));
-        let packed = zstd::bulk::compress(&bytes, 1).map_err(|_| damaged())?;
+        let packed = zstd_frames::compress(&bytes).map_err(|_| damaged())?;
         Ok(Some([&[FORMAT_2], packed.as_slice()].concat()))
     }
 
@@ -186,13 +186,7 @@ fn unpack(encoded: &[u8]) -> Result<(Vec<u8>, usize)> {
         Some((&FORMAT_2, packed)) => (packed, WORDS),
         _ => return Err(damaged()),
     };
-    let size = zstd::zstd_safe::get_frame_content_size(packed);
-    let size = size
-        .ok()
-        .flatten()
-        .and_then(|size| usize::try_from(size).ok());
-    let size = size.filter(|size| *size <= MAX_BYTES).ok_or_else(damaged)?;
-    let bytes = zstd::bulk::decompress(packed, size).map_err(|_| damaged())?;
+    let bytes = zstd_frames::decompress(packed, MAX_BYTES).map_err(|_| damaged())?;
     Ok((bytes, words))
 }
 

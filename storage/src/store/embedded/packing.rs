@@ -1,7 +1,7 @@
 //! Bodies on disk: an encoding byte (0 plain, 1 zstd) and the bytes.
 
 use super::files::FILE_NAME;
-use crate::{Error, Result};
+use crate::{Error, Result, zstd_frames};
 
 /// Bodies below this are not worth compressing, in bytes.
 const COMPRESS_FROM_BYTES: usize = 256;
@@ -13,7 +13,7 @@ const ZSTD: u8 = 1;
 /// `body` as stored.
 pub(super) fn pack(body: &[u8]) -> Vec<u8> {
     if body.len() >= COMPRESS_FROM_BYTES
-        && let Ok(packed) = zstd::bulk::compress(body, 1)
+        && let Ok(packed) = zstd_frames::compress(body)
         && packed.len() < body.len()
     {
         return [&[ZSTD], packed.as_slice()].concat();
@@ -33,14 +33,7 @@ pub(super) fn unpack(stored: &[u8]) -> Result<Vec<u8>> {
     match stored.split_first() {
         Some((&PLAIN, body)) => Ok(body.to_vec()),
         Some((&ZSTD, packed)) => {
-            let size = zstd::zstd_safe::get_frame_content_size(packed)
-                .ok()
-                .flatten();
-            let size = size.and_then(|size| usize::try_from(size).ok());
-            let size = size
-                .filter(|size| *size <= MAX_BYTES)
-                .ok_or_else(|| damaged("a body"))?;
-            zstd::bulk::decompress(packed, size).map_err(|_| damaged("a body"))
+            zstd_frames::decompress(packed, MAX_BYTES).map_err(|_| damaged("a body"))
         }
         _ => Err(damaged("the encoding of a body")),
     }
