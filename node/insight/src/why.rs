@@ -9,6 +9,7 @@
 //! most is taken, its sessions are put aside, and the rest is looked at again. Sessions that wait
 //! for a lock are not the cause: the root that they wait for is.
 
+mod beside;
 mod explain;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::beside::{Beside, Reads, Standby, Vacuum};
 pub use self::explain::explain;
 
 /// Sessions that are alike at one moment, as `pg_activity_sample` has them.
@@ -121,6 +123,8 @@ pub struct Question {
     pub statements: BTreeMap<i64, Statement>,
     /// Processors of the machine, if known.
     pub cores: Option<u32>,
+    /// What the server does beside its sessions' statements.
+    pub beside: Beside,
 }
 
 /// A group of sessions in one dimension.
@@ -139,7 +143,7 @@ pub struct Load {
 /// One line of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
-    /// `lock`, `statement`, `cpu`, `io`, `group`, `rest`.
+    /// `lock`, `statement`, `cpu`, `io`, `group`, `rest`; `beside` for what is no part of the load.
     pub kind: &'static str,
     /// What is said.
     pub text: String,

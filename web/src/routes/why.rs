@@ -1,5 +1,7 @@
 //! Why a server is slow at a time: its load by group, compared with another time.
 
+mod beside;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
@@ -189,6 +191,8 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
         ..Question::default()
     };
     let then = usual(&ask, window).await?;
+    let reference = then.as_ref().map(|(time, _, _)| *time);
+    question.beside = beside::beside(&ask, window, reference).await?;
     let statements_then = match &then {
         Some((time, _, _)) => time.statements(&ask).await?,
         None => BTreeMap::new(),

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text;
-use super::{Answer, Group, Line, Load, Question, Sample};
+use super::{Answer, Group, Line, Load, Question, Sample, beside, text};
 
 /// Samples below which nothing is compared.
 const MIN_SAMPLES: usize = 30;
@@ -72,6 +71,7 @@ pub fn explain(question: &Question) -> Answer {
     }
     let explained = explained.min(1.0);
     lines.extend(text::rest(explained, whole, is_slower));
+    lines.extend(beside::lines(&question.beside, is_slower));
     let n = question.now.len().max(1) as f64;
     Answer {
         head: text::head(

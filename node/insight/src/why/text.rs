@@ -181,7 +181,7 @@ fn cut(sql: &str) -> String {
     one_line.chars().take(MAX_SQL - 1).chain(['…']).collect()
 }
 
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     match seconds.max(0.0) as u64 {
         whole @ 0..120 => format!("{whole} s"),
         whole @ 120..7_200 => format!("{} min", whole / 60),
