@@ -4,6 +4,7 @@
 //! Each analysis is a file: what it reads, whom it asks, and how its findings look.
 
 pub(crate) mod anomalies;
+mod call_patterns;
 pub(crate) mod comparison;
 pub(crate) mod findings;
 pub(crate) mod indexes;
@@ -24,6 +25,7 @@ use std::collections::BTreeSet;
 use pga_config::CollectorId;
 use pga_storage::{Position, Timestamp};
 
+pub(crate) use self::inventory::relation_names;
 use self::workload::{Statement, Window};
 use crate::control_plane::view;
 use crate::{ApiError, NodeApi};

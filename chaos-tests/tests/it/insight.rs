@@ -22,7 +22,7 @@ const REWRITABLE: &str =
     "SELECT id FROM lines WHERE (SELECT count(*) FROM orders o WHERE o.id = order_id) > 0";
 
 /// A time so many seconds ago.
-fn ago(seconds: i64) -> String {
+pub(crate) fn ago(seconds: i64) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
@@ -99,9 +99,9 @@ fn plans() -> Vec<Value> {
     ]
 }
 
-struct Client<'a> {
-    cluster: &'a Cluster,
-    token: String,
+pub(crate) struct Client<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) token: String,
 }
 
 impl Client<'_> {
@@ -131,7 +131,7 @@ impl Client<'_> {
         Ok((answer.status.as_u16(), value))
     }
 
-    async fn get(&self, node: u64, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn get(&self, node: u64, path: &str) -> anyhow::Result<Value> {
         let (status, value) = self.ask(node, Method::GET, path, &Value::Null).await?;
         ensure!(status == 200, "{path}: {status} {value}");
         Ok(value)
@@ -144,7 +144,7 @@ impl Client<'_> {
     }
 
     /// Has an analysis run, and waits until every node's store holds what it found.
-    async fn judge(&self, node: u64, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn judge(&self, node: u64, path: &str) -> anyhow::Result<Value> {
         self.judge_with(node, path, String::new()).await
     }
 
@@ -451,7 +451,11 @@ fn regular() -> Vec<Value> {
     (0..9 * 288).rev().map(&mut sample).collect()
 }
 
-async fn push_all(cluster: &Cluster, id: &str, metrics: Vec<Value>) -> anyhow::Result<()> {
+pub(crate) async fn push_all(
+    cluster: &Cluster,
+    id: &str,
+    metrics: Vec<Value>,
+) -> anyhow::Result<()> {
     let mut last = None;
     for (part, node) in metrics.chunks(400).zip(cluster.ids().into_iter().cycle()) {
         let push = json!({ "collector_id": id, "hostname": id, "version": "3.0.0",

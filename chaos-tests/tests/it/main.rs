@@ -19,6 +19,7 @@ mod exactly_once;
 mod failover;
 mod grafana;
 mod insight;
+mod insight_over_time;
 mod large_push;
 mod limits;
 mod logs;

@@ -14,6 +14,7 @@
 //! statements are called. [`Facts`] is what they know beside the text.
 
 mod about;
+mod call_shape;
 mod facts;
 mod finding;
 mod functions;
@@ -28,6 +29,7 @@ mod text;
 mod tree;
 mod view;
 
+pub use self::call_shape::{CallShape, call_shapes};
 pub use self::facts::{Calls, Facts};
 pub use self::finding::{Finding, Verdict};
 pub use self::n_plus_one::{CallSeries, NPlusOne, SameProcess, n_plus_one};

@@ -42,12 +42,13 @@ pub(crate) async fn generate(
         if only.is_some_and(|only| only != collector) {
             continue;
         }
-        let inventory = inventory::read(api, collector, database, order.at).await?;
+        let mut inventory = inventory::read(api, collector, database, order.at).await?;
         let window = Window::hours_before(order.at, DAYS * 24);
         let statements = statements(api, collector, window, Some(database)).await?;
         if !inventory.is_known() && statements.is_empty() {
             continue;
         }
+        let unread = (inventory.learn_idle(api, collector, database, order.at)).await?;
         let plans = plans(api, collector).await?;
         let rows_read = inventory.rows_read + statements.len();
         let statements: Vec<Statement> = statements.into_values().collect();
@@ -66,7 +67,7 @@ pub(crate) async fn generate(
             ended: Timestamp::now(),
             rows_read,
             findings: findings(&answer, subject, &load, order),
-            notes: notes(&answer, inventory.is_known()),
+            notes: notes(&answer, inventory.is_known(), unread),
         };
         let kinds: Vec<String> = run
             .findings
@@ -130,7 +131,7 @@ fn workload(statements: Vec<Statement>, mut plans: BTreeMap<i64, Plan>) -> Workl
     }
 }
 
-fn notes(answer: &Answer, is_known: bool) -> Vec<Value> {
+fn notes(answer: &Answer, is_known: bool, unread_standbys: Option<String>) -> Vec<Value> {
     let withheld = answer.withheld.iter().map(|one| {
         json!({
             "schema_name": one.schema, "table_name": one.relation, "column_names": one.columns,
@@ -143,7 +144,9 @@ fn notes(answer: &Answer, is_known: bool) -> Vec<Value> {
     let unknown = (!is_known).then(|| {
         json!({ "reason": "no collector has told of the tables of this database: run ours, with pg_monitor" })
     });
-    withheld.chain(unread).chain(unknown).collect()
+    let standbys = unread_standbys.map(|reason| json!({ "reason": reason }));
+    let notes = withheld.chain(unread).chain(unknown);
+    notes.chain(standbys).collect()
 }
 
 fn findings(

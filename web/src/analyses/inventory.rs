@@ -2,6 +2,7 @@
 //! them last.
 
 mod change;
+mod idle;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,8 @@ pub(crate) struct Inventory {
     server_major: Option<u32>,
     /// Counters of tables at an earlier time, and how many days ago.
     before: (Rows, f64),
+    /// Days that indexes have not been scanned, where that was asked for and is known.
+    idle: BTreeMap<String, f64>,
     /// Rows that were read.
     pub(crate) rows_read: usize,
 }
@@ -163,8 +166,30 @@ pub(crate) async fn read(
         settings,
         server_major: reader.major(now).await?,
         before: (before, days),
+        idle: BTreeMap::new(),
         rows_read,
     })
+}
+
+/// The tables of a database with their schemas, by their numbers.
+pub(crate) async fn relation_names(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    database: &str,
+    now: Timestamp,
+) -> Result<BTreeMap<i64, String>, ApiError> {
+    let reader = Reader {
+        api,
+        collector,
+        database,
+    };
+    let (tables, _) = reader
+        .rows("pg_table", Window::hours_before(now, 6))
+        .await?;
+    let named = tables.into_iter();
+    Ok(named
+        .filter_map(|(name, row)| Some((number(&row, "relid")? as i64, name)))
+        .collect())
 }
 
 /// A table that autovacuum should have looked after.
@@ -337,6 +362,9 @@ impl Inventory {
                         keys: texts(row, "columns"),
                     })
                     .collect(),
+                foreign_keys: (self.foreign_keys(&schema, &name).into_iter())
+                    .map(|key| key.columns)
+                    .collect(),
                 schema,
                 name,
             }
@@ -399,18 +427,19 @@ impl Inventory {
                 .into_iter()
                 .map(column)
                 .collect(),
-            indexes: self.indexes_of(&schema, &name),
+            indexes: self.indexes_of(&schema, &name, flag(row, "relispartition")),
             foreign_keys: self.foreign_keys(&schema, &name),
             schema,
             name,
         }
     }
 
-    fn indexes_of(&self, schema: &str, name: &str) -> Vec<index_advice::Index> {
+    fn indexes_of(&self, schema: &str, name: &str, is_partition: bool) -> Vec<index_advice::Index> {
         let definitions = below(&self.objects, format!("index.{schema}.{name}."));
         let index = |object: &Value| {
             let name = text(object, "name");
-            let counted = self.indexes.get(&format!("{schema}.{name}"));
+            let key = format!("{schema}.{name}");
+            let counted = self.indexes.get(&key);
             let is = |what: &str| counted.is_some_and(|row| flag(row, what));
             let known = |what: &str| counted.is_none_or(|row| flag(row, what));
             index_advice::Index {
@@ -422,6 +451,9 @@ impl Inventory {
                 is_primary: is("is_primary"),
                 is_constraint: counted.is_some_and(|row| !row["constraint_name"].is_null()),
                 is_replica_identity: is("is_replica_identity"),
+                // Those that belong to an index of the whole table cannot be dropped alone.
+                is_partition_child: is_partition,
+                unused_days: self.idle.get(&key).copied(),
                 is_valid: known("is_valid"),
                 is_ready: known("is_ready"),
                 size_bytes: counted

@@ -1,7 +1,7 @@
 //! How statements may be written otherwise.
 
 use pga_storage::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pga_config::CollectorId;
 use pga_insight::fingerprint;
@@ -9,6 +9,7 @@ use pga_insight::plan::Plan;
 use pga_insight::rewrites::{Calls, Facts, Finding, Schema, Verdict, rewrites};
 use serde_json::{Value, json};
 
+use super::call_patterns::{self, CallCounts};
 use super::findings::{Run, finding_id, keep};
 use super::workload::{Statement, Window, plans, statements};
 use super::{Done, Order, collectors, inventory, seen};
@@ -27,13 +28,25 @@ pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiErr
         let all = statements(api, collector, window, None).await?;
         let mut all: Vec<Statement> = all.into_values().collect();
         all.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
-        all.truncate(MOST_TIME);
+        let most: BTreeSet<(String, i64)> = (all.iter().take(MOST_TIME))
+            .map(|one| (one.database.clone(), one.hash))
+            .collect();
+        let counts = CallCounts::read(api, collector, order.at).await?;
         let mut databases = BTreeMap::<String, Vec<Statement>>::new();
         for one in all {
             databases.entry(one.database.clone()).or_default().push(one);
         }
-        for statements in databases.into_values() {
-            done.join(judge(api, collector, statements, window, order).await?);
+        for (database, statements) in databases {
+            let scope = Scope {
+                collector,
+                database,
+                window,
+                counts: &counts,
+            };
+            let is_judged = |one: &Statement, by_calls: bool| {
+                by_calls || most.contains(&(one.database.clone(), one.hash))
+            };
+            done.join(judge(api, &scope, statements, is_judged, order).await?);
         }
     }
     Ok(done)
@@ -47,34 +60,59 @@ pub(crate) async fn generate(
 ) -> Result<Option<Done>, ApiError> {
     let mut done = None;
     for (collector, statement, window) in seen(api, hash, order.at).await? {
-        let one = judge(api, collector, vec![statement], window, order).await?;
+        let all = statements(api, collector, window, Some(&statement.database)).await?;
+        let counts = CallCounts::read(api, collector, order.at).await?;
+        let scope = Scope {
+            collector,
+            database: statement.database,
+            window,
+            counts: &counts,
+        };
+        let all = all.into_values().collect();
+        let one = judge(api, &scope, all, |one, _| one.hash == hash, order).await?;
         done.get_or_insert_with(Done::default).join(one);
     }
     Ok(done)
 }
 
-/// Judges statements of one database, and keeps what is found.
+/// A database of which statements are judged.
+struct Scope<'a> {
+    collector: CollectorId,
+    database: String,
+    window: Window,
+    counts: &'a CallCounts,
+}
+
+/// Judges those of a database's statements that are wanted, and keeps what is found. Whether one is
+/// wanted may depend on whether the pattern of calls tells something of it.
 async fn judge(
     api: &dyn NodeApi,
-    collector: CollectorId,
+    scope: &Scope<'_>,
     statements: Vec<Statement>,
-    window: Window,
+    is_judged: impl Fn(&Statement, bool) -> bool,
     order: &Order,
 ) -> Result<Done, ApiError> {
-    let Some(database) = statements.first().map(|one| one.database.clone()) else {
-        return Ok(Done::default());
-    };
-    let inventory = inventory::read(api, collector, &database, order.at).await?;
+    let (collector, database) = (scope.collector, scope.database.as_str());
+    let inventory = inventory::read(api, collector, database, order.at).await?;
     let plans = plans(api, collector).await?;
-    let rows_read = inventory.rows_read + statements.len();
     let (schema, at) = (inventory.schema(), order.at.to_string());
-    let judged = pga_runtime::spawn_blocking(move || {
+    let subject = (collector, database);
+    let mut by_calls =
+        call_patterns::findings(api, subject, scope.counts, &statements, &schema, order.at).await?;
+    let is_told = |hash: i64| by_calls.iter().any(|one| one["query_hash"] == hash);
+    let is_wanted = |one: &Statement| is_judged(one, is_told(one.hash));
+    let mut wanted: Vec<Statement> = statements.into_iter().filter(is_wanted).collect();
+    let of_wanted = |one: &Value| wanted.iter().any(|of| one["query_hash"] == of.hash);
+    by_calls.retain(of_wanted);
+    wanted.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
+    let (rows_read, window) = (inventory.rows_read + wanted.len(), scope.window);
+    let judged: Vec<i64> = wanted.iter().map(|one| one.hash).collect();
+    let findings = pga_runtime::spawn_blocking(move || {
         let known = |one: &Statement| of_statement(one, &plans, &schema, window, &at);
-        let findings: Vec<Value> = statements.iter().flat_map(known).collect();
-        let hashes: Vec<i64> = statements.iter().map(|one| one.hash).collect();
-        (findings, hashes)
+        by_calls.extend(wanted.iter().flat_map(known));
+        by_calls
     });
-    let (findings, judged) = judged.await.map_err(|_| ApiError::Internal)?;
+    let findings = findings.await.map_err(|_| ApiError::Internal)?;
     let kinds: Vec<String> = findings
         .iter()
         .filter_map(|one| one["suggestion_type"].as_str().map(str::to_owned))
@@ -82,7 +120,7 @@ async fn judge(
     let run = Run {
         kind: KIND,
         collector: Some(collector),
-        database,
+        database: database.to_owned(),
         judged,
         by: order.by.clone(),
         started: order.at,
@@ -131,7 +169,7 @@ fn calls(statement: &Statement, window: Window) -> Calls {
 }
 
 /// The contract's RewriteSuggestion, and what we know beside it.
-fn show(one: &Finding, statement: &Statement, family: i64, at: &str) -> Value {
+pub(super) fn show(one: &Finding, statement: &Statement, family: i64, at: &str) -> Value {
     let hash = statement.hash.to_string();
     let id = finding_id(&[KIND, &statement.database, &hash, &one.rule, &one.place]);
     let (verdict, question) = match &one.verdict {

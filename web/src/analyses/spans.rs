@@ -19,6 +19,8 @@ const MAX_ROWS: u32 = 500_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) database: &'a str,
+    /// Nothing where nothing is sealed: these entries are over all users.
+    pub(crate) user: Option<&'a str>,
     pub(crate) hash: i64,
     pub(crate) calls: f64,
     pub(crate) ms: f64,
@@ -80,6 +82,7 @@ pub(crate) async fn read<S: Sink>(
                     let of = |name| columns.counter(name, row);
                     let entry = Entry {
                         database: columns.database(row),
+                        user: Some(columns.user(row)),
                         hash: columns.hash(row),
                         calls: of("calls"),
                         ms: of("total_time"),
@@ -128,6 +131,7 @@ async fn rest<S: Sink>(
     for part in questions::ask(api, collector, &question).await? {
         let entry = Entry {
             database: &part.database,
+            user: None,
             hash: part.query_hash,
             calls: part.calls as f64,
             ms: part.total_ms,

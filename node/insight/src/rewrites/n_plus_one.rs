@@ -10,9 +10,9 @@ pub(super) const ABOUT: About = About {
     title: "one query for each row of another",
 };
 
-/// Least minutes that both families were watched: a day.
-const MIN_MINUTES: usize = 24 * 60;
-/// Least correlation of the changes of calls from minute to minute.
+/// Minutes of a day: the least that both families were watched.
+const DAY_MINUTES: f64 = 1_440.0;
+/// Least correlation of the changes of calls from step to step.
 const MIN_CORRELATION: f64 = 0.9;
 /// Least calls of the child for each of the parent.
 const MIN_RATIO: f64 = 10.0;
@@ -34,8 +34,8 @@ pub struct CallSeries {
     pub role: String,
     /// Application that called it.
     pub application: String,
-    /// Calls in each minute, oldest first, nothing where the minute is not known. Series of one
-    /// call of [`n_plus_one`] start at the same minute.
+    /// Calls in each step, oldest first, nothing where the step is not known. Series of one call of
+    /// [`n_plus_one`] start at the same step.
     pub calls: Vec<Option<f64>>,
     /// Mean time of a call in milliseconds.
     pub mean_ms: f64,
@@ -74,7 +74,7 @@ pub struct NPlusOne {
     pub application: String,
     /// Median of the child's calls for each of the parent.
     pub ratio: f64,
-    /// Correlation of the changes from minute to minute.
+    /// Correlation of the changes from step to step.
     pub correlation: f64,
     /// Time a day that one query instead would save, in milliseconds.
     pub saved_ms_per_day: f64,
@@ -87,12 +87,12 @@ pub struct NPlusOne {
 /// Answers which families run once for each row of another, the most saved time first. A child has
 /// one parent, that of the best correlation.
 ///
-/// Every look-up is compared with every family of its role and application, minute by minute; the
-/// caller keeps to those that are called often.
+/// Every look-up is compared with every family of its role and application, step by step, each of
+/// so many minutes; the caller keeps to those that are called often.
 ///
 /// Saved time = (child calls − parent calls) × (mean + round trip).
 #[must_use]
-pub fn n_plus_one(families: &[CallSeries]) -> Vec<NPlusOne> {
+pub fn n_plus_one(families: &[CallSeries], step_minutes: f64) -> Vec<NPlusOne> {
     let mut found = Vec::new();
     for child in families {
         let is_lookup = child.is_key_lookup && child.rows_per_call <= MAX_ROWS;
@@ -102,7 +102,7 @@ pub fn n_plus_one(families: &[CallSeries]) -> Vec<NPlusOne> {
         let best = families
             .iter()
             .filter(|parent| may_be_parent(parent, child))
-            .filter_map(|parent| pair(parent, child))
+            .filter_map(|parent| pair(parent, child, step_minutes))
             .max_by(|one, other| {
                 let by_correlation = one.correlation.total_cmp(&other.correlation);
                 by_correlation.then(other.parent.cmp(&one.parent))
@@ -119,17 +119,18 @@ fn may_be_parent(parent: &CallSeries, child: &CallSeries) -> bool {
         && parent.application == child.application
 }
 
-fn pair(parent: &CallSeries, child: &CallSeries) -> Option<NPlusOne> {
-    let minutes: Vec<(f64, f64)> = parent
+fn pair(parent: &CallSeries, child: &CallSeries, step_minutes: f64) -> Option<NPlusOne> {
+    let steps: Vec<(f64, f64)> = parent
         .calls
         .iter()
         .zip(&child.calls)
         .filter_map(|(parent, child)| Some(((*parent)?, (*child)?)))
         .collect();
-    if minutes.len() < MIN_MINUTES {
+    let days = f64::from(u32::try_from(steps.len()).ok()?) * step_minutes / DAY_MINUTES;
+    if days < 1.0 {
         return None;
     }
-    let mut ratios: Vec<f64> = minutes
+    let mut ratios: Vec<f64> = steps
         .iter()
         .filter(|(parent, _)| *parent > 0.0)
         .map(|(parent, child)| child / parent)
@@ -139,12 +140,11 @@ fn pair(parent: &CallSeries, child: &CallSeries) -> Option<NPlusOne> {
     let spread = median(&mut deviations)? / ratio;
     let correlation = correlation(&changes(parent, child))?;
     let is_ours = ratio >= MIN_RATIO && spread < MAX_SPREAD && correlation > MIN_CORRELATION;
-    let (parents, children) = minutes
+    let (parents, children) = steps
         .iter()
         .fold((0.0, 0.0), |(parents, children), (parent, child)| {
             (parents + parent, children + child)
         });
-    let days = f64::from(u32::try_from(minutes.len()).ok()?) / 1_440.0;
     let way = child.round_trip_ms.unwrap_or(ROUND_TRIP_MS);
     let is_repeated = child
         .same_process
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_lookup_for_each_row_is_found() {
-        let found = n_plus_one(&families(1_440));
+        let found = n_plus_one(&families(1_440), 1.0);
         let calls: f64 = (0..1_440).map(wave).sum();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].parent, found[0].child), (1, 2));
@@ -252,9 +252,9 @@ mod tests {
         assert!((found[0].saved_ms_per_day - 39.0 * calls * 0.5).abs() < 1e-6);
         let mut seen = families(1_440);
         seen[1].same_process = Some(SameProcess { repeats: 5 });
-        assert_eq!(n_plus_one(&seen)[0].confidence, 0.9);
+        assert_eq!(n_plus_one(&seen, 1.0)[0].confidence, 0.9);
         seen[1].round_trip_ms = Some(1.8);
-        assert!((n_plus_one(&seen)[0].saved_ms_per_day - 39.0 * calls * 2.0).abs() < 1e-6);
+        assert!((n_plus_one(&seen, 1.0)[0].saved_ms_per_day - 39.0 * calls * 2.0).abs() < 1e-6);
     }
 
     #[test]
@@ -262,10 +262,10 @@ mod tests {
         let other = |change: &dyn Fn(&mut Vec<CallSeries>)| {
             let mut families = families(1_440);
             change(&mut families);
-            n_plus_one(&families)
+            n_plus_one(&families, 1.0)
         };
         let none: Vec<NPlusOne> = Vec::new();
-        assert_eq!(n_plus_one(&families(1_439)), none, "too short");
+        assert_eq!(n_plus_one(&families(1_439), 1.0), none, "too short");
         for (name, found) in [
             (
                 "no parent",
@@ -293,11 +293,24 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_longer_steps_is_enough() {
+        let day = |steps: usize| {
+            let calls = |at: usize| wave(300 + 5 * at);
+            vec![
+                series(1, steps, calls),
+                series(2, steps, |at| 40.0 * calls(at)),
+            ]
+        };
+        assert_eq!(n_plus_one(&day(288), 5.0).len(), 1);
+        assert_eq!(n_plus_one(&day(287), 5.0), []);
+    }
+
+    #[test]
     fn gaps_are_no_zeros() {
         let mut families = families(2_000);
         for at in (0..2_000).step_by(11) {
             families[1].calls[at] = None;
         }
-        assert_eq!(n_plus_one(&families)[0].ratio, 40.0);
+        assert_eq!(n_plus_one(&families, 1.0)[0].ratio, 40.0);
     }
 }

@@ -25,6 +25,8 @@ pub struct Relation {
     pub unique_keys: Vec<Vec<String>>,
     /// Its valid indexes.
     pub indexes: Vec<Index>,
+    /// Columns of each foreign key.
+    pub foreign_keys: Vec<Vec<String>>,
 }
 
 /// A column.

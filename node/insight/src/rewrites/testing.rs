@@ -27,6 +27,7 @@ fn table(name: &str, rows: f64, columns: &[&str], indexes: &[&str]) -> Relation 
         rows: Some(rows),
         columns: columns.iter().map(|text| column(text)).collect(),
         unique_keys: vec![strings(&["id"])],
+        foreign_keys: Vec::new(),
         indexes: indexes
             .iter()
             .map(|key| Index {

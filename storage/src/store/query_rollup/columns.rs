@@ -87,6 +87,16 @@ impl Columns {
     /// The database of a row.
     pub fn database(&self, row: usize) -> &str {
         let [place, _] = self.places(row);
+        self.name(place)
+    }
+
+    /// The user of a row.
+    pub fn user(&self, row: usize) -> &str {
+        let [_, place] = self.places(row);
+        self.name(place)
+    }
+
+    fn name(&self, place: Option<usize>) -> &str {
         let name = place.and_then(|place| self.names.get(place));
         name.map_or("", String::as_str)
     }
