@@ -117,7 +117,7 @@ async fn dispatch(
                 reads::at_applied(&mut response, &context);
             }
             if !route.is_built() {
-                allow(&mut response, &allowed(path));
+                allow(&mut response, &allowed(route.path));
             }
             response
         }

@@ -85,7 +85,8 @@ pub(super) const ROUTES: &[Route] = &[
             "Ends the session of the token that comes along, on every node.",
             Handler::Plain(|ask| Box::pin(logout(ask))),
         )
-        .answers(MESSAGE),
+        .answers(MESSAGE)
+        .may(&[503]),
     Route::post("/api/v1/auth/refresh", "refresh", Access::Credentials)
         .does(
             "Gives a user new tokens for a refresh token, which is good once.",
@@ -107,7 +108,8 @@ pub(super) const ROUTES: &[Route] = &[
             always("password", Shape::Text),
         ])))
         .answers(Content::Json(USER))
-        .with_status(201),
+        .with_status(201)
+        .may(&[403, 409]),
     Route::get("/api/v1/auth/me", "me", Access::Viewer)
         .does(
             "Tells who asks, and how.",
@@ -127,7 +129,8 @@ pub(super) const ROUTES: &[Route] = &[
         always("current_password", Shape::Text),
         always("new_password", Shape::Text),
     ])))
-    .answers(MESSAGE),
+    .answers(MESSAGE)
+    .may(&[429]),
 ];
 
 async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {

@@ -32,6 +32,8 @@ const BLOCKING_FROM: usize = 64 << 10;
 const PACKED_BLOCKING_FROM: usize = 4 << 10;
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
+/// A body in no known coding or form, or elements that cannot be stored.
+const UNFIT: &[u16] = &[415, 422];
 const STRICT: &[Field] = &[maybe("strict", Shape::Flag)];
 
 /// Which time a text or a number is, the node finds out.
@@ -53,6 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         .asks(STRICT)
         .takes(PUSH)
         .answers(ANSWER)
+        .may(UNFIT)
         .observed(observe),
     Route::post(
         "/api/v1/metrics/push/binary",
@@ -66,6 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
     .asks(STRICT)
     .takes(Content::Frame)
     .answers(ANSWER)
+    .may(UNFIT)
     .observed(observe),
 ];
 
