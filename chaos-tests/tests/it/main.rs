@@ -33,4 +33,5 @@ mod proc;
 mod prometheus;
 mod raw_http;
 mod readiness;
+mod secrets;
 mod stores;

@@ -56,7 +56,7 @@ mod tests {
         for (body, want) in [
             (
                 r#""a \", expected b""#,
-                "invalid type: string, expected u32 at line 1 column 17",
+                "invalid type: string, expected u32 at line 1 column 18",
             ),
             (
                 "[]",
