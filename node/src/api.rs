@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
-use pga_runtime::Instant;
+use pga_runtime::{Instant, Live};
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
     AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, ControlPlane, Credentials,
@@ -52,6 +52,8 @@ pub(crate) struct NodeApiImpl {
     pub(crate) sessions: SessionsHandle,
     pub(crate) secrets: Secrets,
     pub(crate) config: Arc<Config>,
+    /// The settings, as they are after each reload.
+    pub(crate) live: Live<Config>,
     pub(crate) token_key: OnceLock<Vec<u8>>,
     pub(crate) ml: Option<MlService>,
 }
@@ -209,7 +211,8 @@ impl Channels for NodeApiImpl {
                 Ok(settings) => {
                     let content = sending::example(&self.secrets.cluster.to_string());
                     let key = format!("test-{:032x}", pga_runtime::random::<u128>());
-                    let notify = &self.config.notify;
+                    let live = self.live.now();
+                    let notify = &live.notify;
                     let sent = sending::send(&channel.kind, &settings, &content, &key, notify);
                     sent.await.map_err(|failure| failure.to_string())
                 }

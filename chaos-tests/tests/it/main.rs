@@ -33,5 +33,6 @@ mod proc;
 mod prometheus;
 mod raw_http;
 mod readiness;
+mod reload;
 mod secrets;
 mod stores;

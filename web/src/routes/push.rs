@@ -97,10 +97,10 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
         return Err(body::refuse(body, error.into()).await);
     }
     let received_at = Timestamp::now();
-    let limits = &context.options.limits;
+    let limits = context.options.limits.now();
     let mut lease = context.admission.lease();
     let cap = limits.wire_body_bytes;
-    let bytes = body::read(limits, cap, &ask.headers, body, &mut lease).await?;
+    let bytes = body::read(&limits, cap, &ask.headers, body, &mut lease).await?;
     let permit = context.admission.turn(lease).await?;
     let body_bytes = bytes.len() as u64;
     let (decoded, permit) = decode(&ask, bytes, route, permit).await?;
@@ -221,7 +221,7 @@ async fn decode(
     } else {
         PACKED_BLOCKING_FROM
     };
-    let limits = ask.context.options.limits.clone();
+    let limits = ask.context.options.limits.now();
     let blocking = bytes.len() > threshold;
     let work = move || {
         let outcome = decode_within(&bytes, route, &limits, Timestamp::now(), permit.lease());

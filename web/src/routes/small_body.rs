@@ -42,9 +42,9 @@ pub(super) async fn small_body(
     body: BodyStream,
     max: u64,
 ) -> Result<hyper::body::Bytes, Refusal> {
-    let limits = &ask.context.options.limits;
+    let limits = ask.context.options.limits.now();
     let mut lease = ask.context.admission.lease();
-    body::read(limits, max, &ask.headers, body, &mut lease).await
+    body::read(&limits, max, &ask.headers, body, &mut lease).await
 }
 
 #[cfg(test)]
