@@ -5,7 +5,7 @@ pub(crate) mod settings;
 mod shutdown;
 
 use std::fs;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, RwLock};
 
 use pga_cluster::pki::ClusterKey;
 use pga_cluster::transport::{
@@ -221,7 +221,7 @@ fn front(
         secrets: secrets.clone(),
         config: Arc::clone(&context.config),
         live: context.live.clone(),
-        token_key: OnceLock::new(),
+        token_keys: RwLock::default(),
         ml: MlService::new(&context.config.ml.url),
     }
 }

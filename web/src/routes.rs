@@ -48,6 +48,7 @@ mod silences;
 mod small_body;
 mod snapshots;
 mod table;
+mod token_keys;
 mod users;
 mod why;
 

@@ -62,7 +62,7 @@ mod tests {
                 "[]",
                 "invalid type: sequence, expected u32 at line 1 column 0",
             ),
-            ("{", "invalid type: map, expected u32 at line 1 column 1"),
+            ("{", "invalid type: map, expected u32 at line 1 column 0"),
         ] {
             let error = serde_json::from_str::<u32>(body).unwrap_err();
             assert_eq!(not_json(&error).details.as_deref(), Some(want), "{body}");

@@ -9,7 +9,7 @@ use super::{
     collector_list, collector_state, collectors, comparison, fingerprints, health_report,
     index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
     plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
-    servers, silences, snapshots, users, why,
+    servers, silences, snapshots, token_keys, users, why,
 };
 
 /// The route that tells all routes.
@@ -28,6 +28,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         auth::ROUTES,
         users::ROUTES,
         api_tokens::ROUTES,
+        token_keys::ROUTES,
         registration_secrets::ROUTES,
         audit::ROUTES,
         collectors::ROUTES,
