@@ -1,8 +1,8 @@
 //! The certificate of the HTTPS port: its files are read again while the node runs.
 //!
 //! New connections get what the files hold, open ones go on with what they began with. Two files
-//! cannot be replaced at once, so a pair that does not fit is looked at again before it is told; the
-//! node goes on with the pair that it has.
+//! cannot be replaced at once, so a pair that does not fit is looked at again before it is told.
+//! The node goes on with the pair that it has.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 pub(crate) mod api_token;
 mod csrf;
 mod failure_limit;
+mod lifetimes;
 mod password;
 mod token;
 pub(crate) mod token_keys;
@@ -21,8 +22,9 @@ pub use self::token_keys::{TokenKey, TokenKeys};
 pub(crate) use self::{
     csrf::same as same_csrf,
     failure_limit::FailureLimit,
+    lifetimes::{ACCESS_LIFETIME, REFRESH_LIFETIME},
     password::{Match, Passwords, is_hash},
-    token::{ACCESS_LIFETIME, Claims, Kind, REFRESH_LIFETIME, SessionRef, Use},
+    token::{Claims, Kind, SessionRef, Use},
 };
 use crate::context::Context;
 use crate::control_plane::view;

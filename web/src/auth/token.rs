@@ -10,17 +10,9 @@ use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::TokenKeys;
+use super::lifetimes::{ACCESS_LIFETIME, COLLECTOR_LIFETIME, REFRESH_GRACE, REFRESH_LIFETIME};
 use crate::refusal::Refusal;
 
-/// How long a user's access token lasts.
-pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How long a user's refresh token lasts.
-pub(crate) const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// How long a collector's token lasts: collectors assume an hour whatever `expires_at` says
-/// (contract Q22).
-pub(super) const COLLECTOR_LIFETIME: Duration = Duration::from_secs(3600);
-/// A collector may refresh a token that expired this long ago.
-pub(super) const REFRESH_GRACE: Duration = Duration::from_secs(24 * 3600);
 const LEEWAY_SECONDS: u64 = 5;
 const ISSUER: &str = "pganalytics";
 /// Whom tokens of users are for.

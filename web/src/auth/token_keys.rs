@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pga_storage::Timestamp;
 
-use super::token::{COLLECTOR_LIFETIME, REFRESH_GRACE, REFRESH_LIFETIME};
+use super::lifetimes::{COLLECTOR_LIFETIME, REFRESH_GRACE, REFRESH_LIFETIME};
 use crate::refusal::Refusal;
 
 /// A new key signs only when every node has had the time to learn of it.
