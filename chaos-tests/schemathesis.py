@@ -45,7 +45,12 @@ def start(program, directory):
     ports = ["--http-base-port", str(HTTP_PORT), "--quic-base-port", str(HTTP_PORT + 10)]
     demo = subprocess.Popen(
         [program, "demo", "--json", "--no-collector", "--dir", f"{directory}/demo", *ports],
-        env={**os.environ, "PGANALYTICS_NODE__DEMO": "false"},
+        env={
+            **os.environ,
+            "PGANALYTICS_NODE__DEMO": "false",
+            # Else nearly all logins and registrations are only told that they come too often.
+            "PGANALYTICS_LIMITS__MAX_REGISTRATION_FAILURES": "100000",
+        },
         stdout=subprocess.PIPE,
     )
     line = demo.stdout.readline()

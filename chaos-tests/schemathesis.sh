@@ -4,7 +4,7 @@
 #   schemathesis.sh [PROGRAM [CASES [SEED]]]
 #
 # PROGRAM is target/debug/pganalytics, CASES how many random requests each operation gets beside those that follow from
-# its description (40), SEED where the random ones begin (1). Fails with what was found, and with the commands that
+# its description (25), SEED where the random ones begin (1). Fails with what was found, and with the commands that
 # repeat it. Needs python3 with venv; fetches schemathesis once, below the build directory.
 set -euo pipefail
 
@@ -21,4 +21,4 @@ if [ "$("$place/bin/python" -c 'import schemathesis; print(schemathesis.__versio
     }
     "$place/bin/pip" install -q "schemathesis==$version" >&2
 fi
-exec "$place/bin/python" "$here/schemathesis.py" "${1:-$target/debug/pganalytics}" "${2:-40}" "${3:-1}"
+exec "$place/bin/python" "$here/schemathesis.py" "${1:-$target/debug/pganalytics}" "${2:-25}" "${3:-1}"
