@@ -94,6 +94,11 @@ impl Cluster {
             admin,
             registration_secret,
         } = ready;
+        let mut client = ClientOptions::new(Duration::from_secs(2), Duration::from_secs(30));
+        if options.tls {
+            client =
+                client.with_ca_file(&start::demo_directory(directory.path()).join("ca.pem"))?;
+        }
         Ok(Self {
             nodes: nodes
                 .into_iter()
@@ -102,10 +107,7 @@ impl Cluster {
             admin: (admin.username, admin.password),
             registration_secret,
             options,
-            client: Arc::new(ClientOptions::new(
-                Duration::from_secs(2),
-                Duration::from_secs(30),
-            )),
+            client: Arc::new(client),
             demo,
             disks,
             directory,
@@ -296,6 +298,14 @@ impl Cluster {
     /// If it cannot be signalled.
     pub fn resume(&self, id: u64) -> anyhow::Result<()> {
         self.node(id)?.process.signal(Signal::CONT)
+    }
+
+    /// Lets a node read its configuration again (SIGHUP).
+    ///
+    /// # Errors
+    /// If it cannot be signalled.
+    pub fn hang_up(&self, id: u64) -> anyhow::Result<()> {
+        self.node(id)?.process.signal(Signal::HUP)
     }
 
     fn node_mut(&mut self, id: u64) -> anyhow::Result<&mut Node> {

@@ -20,6 +20,7 @@ use crate::state::domains::insight::InsightCommand;
 use crate::state::domains::people::PeopleCommand;
 use crate::state::domains::registration_secrets::RegistrationSecretCommand;
 use crate::state::domains::sessions::SessionCommand;
+use crate::state::domains::token_keys::TokenKeyCommand;
 use crate::state::domains::users::NewUser;
 
 /// One entry of the replicated log. Time and randomness stand in here as data (SM-1).
@@ -189,6 +190,8 @@ pub enum ControlCommand {
     Alerting(Box<AlertingCommand>),
     /// Changes decisions about findings, and moments to compare.
     Insight(Box<InsightCommand>),
+    /// Changes the keys that sign tokens.
+    TokenKey(TokenKeyCommand),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -205,6 +208,7 @@ impl ControlCommand {
         match self {
             Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
             Self::Insight(_) => FeatureLevel::INSIGHT,
+            Self::TokenKey(_) => FeatureLevel::TOKEN_KEYS,
             Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }

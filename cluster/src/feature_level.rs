@@ -16,6 +16,7 @@
 //! | 2 | 3.0.0 | people, sessions, tokens, registration secrets, configurations of collectors, audit |
 //! | 3 | 3.0.0 | alerts, their rules, channels, silences and notifications |
 //! | 4 | 3.0.0 | decisions about findings, moments to compare |
+//! | 5 | 3.0.0 | further keys that sign tokens |
 
 use std::fmt;
 
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 4] = ["3.0.0", "3.0.0", "3.0.0", "3.0.0"];
+const SINCE: [&str; 5] = ["3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0"];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
 #[derive(
@@ -46,6 +47,8 @@ impl FeatureLevel {
     pub const ALERTS: Self = Self(3);
     /// Decisions about findings, and moments to compare.
     pub const INSIGHT: Self = Self(4);
+    /// Further keys that sign tokens.
+    pub const TOKEN_KEYS: Self = Self(5);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

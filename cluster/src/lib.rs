@@ -53,6 +53,7 @@ pub use self::{
         ConfigVersion, DEFAULT_GROUP, Decision, Effect, GroupState, ImageError, InsightCommand,
         Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification, NotificationState,
         PeopleCommand, Person, Registration, RegistrationSecret, RegistrationSecretCommand,
-        RuleEntry, Session, SessionCommand, Silence, State, StateLimits, User, Weekly,
+        RuleEntry, Session, SessionCommand, Silence, State, StateLimits, TokenKey, TokenKeyCommand,
+        User, Weekly,
     },
 };

@@ -35,7 +35,7 @@ pub use self::{
         DEFAULT_GROUP, Decision, GroupState, InsightCommand, Liveness, Matcher, Moment,
         NO_PASSWORD, NewUser, Notification, NotificationState, PeopleCommand, Person, Registration,
         RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence,
-        User, Weekly,
+        TokenKey, TokenKeyCommand, User, Weekly,
     },
     image_error::ImageError,
     limits::StateLimits,
@@ -328,7 +328,12 @@ impl State {
         self.domains.audit.entries()
     }
 
-    /// The key that signs tokens, sealed.
+    /// The keys that sign tokens after the first, by their number from 1 on.
+    pub const fn token_keys(&self) -> &BTreeMap<u64, TokenKey> {
+        &self.domains.token_keys.0
+    }
+
+    /// The first key that signs tokens, sealed.
     pub fn token_key(&self) -> Option<&Bytes> {
         self.domains
             .secrets

@@ -4,7 +4,7 @@ mod relations;
 
 use std::path::{Path, PathBuf};
 
-use crate::section::Key;
+use crate::section::{Change, Key};
 use crate::sections::{
     Auth, Buffer, Cache, Cluster, Http, Limits, Log, Logging, Ml, Node, Notify, Quic, Raft,
     Replication, Sessions, Store,
@@ -143,6 +143,41 @@ impl Config {
             Logging::keys(),
         ]
         .concat()
+    }
+
+    /// Takes those values of `newer` that may change while the node runs; tells all keys that
+    /// differ, in the order of the reference.
+    ///
+    /// # Errors
+    /// `Invalid` if what may change does not go with what may not; nothing is taken then.
+    pub fn reload(&mut self, newer: &Self) -> Result<Vec<Change>, Error> {
+        let mut next = self.clone();
+        let changes = [
+            next.node.reload(&newer.node),
+            next.cluster.reload(&newer.cluster),
+            next.quic.reload(&newer.quic),
+            next.http.reload(&newer.http),
+            next.raft.reload(&newer.raft),
+            next.log.reload(&newer.log),
+            next.buffer.reload(&newer.buffer),
+            next.store.reload(&newer.store),
+            next.replication.reload(&newer.replication),
+            next.sessions.reload(&newer.sessions),
+            next.limits.reload(&newer.limits),
+            next.cache.reload(&newer.cache),
+            next.auth.reload(&newer.auth),
+            next.ml.reload(&newer.ml),
+            next.notify.reload(&newer.notify),
+            next.logging.reload(&newer.logging),
+        ]
+        .concat();
+        let violations = relations::violations(&next);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        next.warnings.clone_from(&newer.warnings);
+        *self = next;
+        Ok(changes)
     }
 
     /// What is allowed and probably not meant.

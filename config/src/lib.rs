@@ -30,7 +30,7 @@ pub use self::{
     node_id::NodeId,
     reference::reference,
     secret::Secret,
-    section::Key,
+    section::{Change, Key},
     sections::{
         Auth, Buffer, Cache, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Ml, Node,
         Notify, Quic, Raft, Replication, Sessions, Store, StoreKind,

@@ -11,6 +11,18 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// What it means.
     pub meaning: String,
+    /// Whether a running node takes another value when it reads its configuration again; the others
+    /// need a restart.
+    pub is_live: bool,
+}
+
+/// A key whose value in a newer configuration is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// `section.key`, in kebab-case.
+    pub key: String,
+    /// Whether a running node takes it.
+    pub is_live: bool,
 }
 
 /// Joins the doc lines of a key into one paragraph.
@@ -31,12 +43,13 @@ pub(crate) fn key_name(section: &str, field: &str) -> String {
 /// [`crate::Values`].
 ///
 /// `field: Type = "default"` has a default, `field: Option<Type>` has none, `secret field` is an
-/// optional secret that may also come from the file in `<key>-file`.
+/// optional secret that may also come from the file in `<key>-file`. `field @ live: …` may change
+/// while the node runs.
 macro_rules! section {
     (
         $(#[doc = $doc:literal])*
         $name:ident = $section:literal {
-            $( $(#[doc = $fdoc:literal])* $field:ident : $ty:ty $(= $default:literal)? ),* $(,)?
+            $( $(#[doc = $fdoc:literal])* $field:ident $(@ $live:ident)? : $ty:ty $(= $default:literal)? ),* $(,)?
         }
         $( secrets { $( $(#[doc = $sdoc:literal])* $secret:ident ),+ $(,)? } )?
     ) => {
@@ -56,20 +69,42 @@ macro_rules! section {
                         kind: <$ty as $crate::setting::Setting>::KIND,
                         default: [$(Some($default),)? None][0],
                         meaning: $crate::section::meaning(&[$($fdoc),*]),
+                        is_live: $crate::section::is_live!($($live)?),
                     }, )*
                     $($( $crate::section::Key {
                         name: $crate::section::key_name($section, stringify!($secret)),
                         kind: "secret",
                         default: None,
                         meaning: $crate::section::meaning(&[$($sdoc),*]),
+                        is_live: false,
                     },
                     $crate::section::Key {
                         name: $crate::section::key_name($section, concat!(stringify!($secret), "_file")),
                         kind: "path",
                         default: None,
                         meaning: concat!("File (mode 0600) with `", stringify!($secret), "`.").replace('_', "-"),
+                        is_live: false,
                     }, )+)?
                 ]
+            }
+
+            /// Takes those values of `newer` that may change while the node runs, and tells all
+            /// that differ.
+            pub(crate) fn reload(&mut self, newer: &Self) -> Vec<$crate::section::Change> {
+                let mut changes = Vec::new();
+                $( if self.$field != newer.$field {
+                    let is_live = $crate::section::is_live!($($live)?);
+                    if is_live {
+                        self.$field.clone_from(&newer.$field);
+                    }
+                    let key = $crate::section::key_name($section, stringify!($field));
+                    changes.push($crate::section::Change { key, is_live });
+                } )*
+                $($( if self.$secret != newer.$secret {
+                    let key = $crate::section::key_name($section, stringify!($secret));
+                    changes.push($crate::section::Change { key, is_live: false });
+                } )+)?
+                changes
             }
 
             /// Takes the section's values; bad ones are noted, and `None` is answered if a needed
@@ -89,6 +124,17 @@ macro_rules! section {
     };
 }
 pub(crate) use section;
+
+/// Whether a field is marked so.
+macro_rules! is_live {
+    () => {
+        false
+    };
+    (live) => {
+        true
+    };
+}
+pub(crate) use is_live;
 
 /// Reads a field: one without default must be given, unless it is an `Option`.
 pub(crate) fn take<T: crate::setting::Setting>(

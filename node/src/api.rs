@@ -5,7 +5,7 @@ mod reads;
 mod registration;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,12 +13,12 @@ use futures::future::BoxFuture;
 use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
-use pga_runtime::Instant;
+use pga_runtime::{Instant, Live};
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
     AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, ControlPlane, Credentials,
     Health, Ingest, Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered,
-    Registration,
+    Registration, TokenKeys,
 };
 
 pub(crate) use self::query_cache::QueryCache;
@@ -28,7 +28,7 @@ use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};
 use crate::ml_service::MlService;
 use crate::replica::Replica;
 use crate::replicator::{Replicator, propose_reason};
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, TOKEN_KEY};
 
 /// How long a request of the control plane waits for a quorum: longer than an election, and short
 /// enough that a client without one is answered within 3 s.
@@ -52,7 +52,10 @@ pub(crate) struct NodeApiImpl {
     pub(crate) sessions: SessionsHandle,
     pub(crate) secrets: Secrets,
     pub(crate) config: Arc<Config>,
-    pub(crate) token_key: OnceLock<Vec<u8>>,
+    /// The settings, as they are after each reload.
+    pub(crate) live: Live<Config>,
+    /// The opened keys that sign tokens, as of the newest of them.
+    pub(crate) token_keys: RwLock<Option<(Option<u64>, Arc<TokenKeys>)>>,
     pub(crate) ml: Option<MlService>,
 }
 
@@ -209,7 +212,8 @@ impl Channels for NodeApiImpl {
                 Ok(settings) => {
                     let content = sending::example(&self.secrets.cluster.to_string());
                     let key = format!("test-{:032x}", pga_runtime::random::<u128>());
-                    let notify = &self.config.notify;
+                    let live = self.live.now();
+                    let notify = &live.notify;
                     let sent = sending::send(&channel.kind, &settings, &content, &key, notify);
                     sent.await.map_err(|failure| failure.to_string())
                 }
@@ -224,12 +228,31 @@ impl Channels for NodeApiImpl {
 }
 
 impl Credentials for NodeApiImpl {
-    fn token_key(&self) -> Option<Vec<u8>> {
-        if let Some(key) = self.token_key.get() {
-            return Some(key.clone());
+    fn token_keys(&self) -> Option<Arc<TokenKeys>> {
+        let newest = |state: &State| state.token_keys().last_key_value().map(|(id, _)| *id);
+        let newest = self.cluster.with_state(newest);
+        let known = self
+            .token_keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, keys)) = &*known
+            && *of == newest
+        {
+            return Some(Arc::clone(keys));
         }
-        let key = self.secrets.token_key(&self.cluster)?;
-        Some(self.token_key.get_or_init(|| key).clone())
+        drop(known);
+        let keys = Arc::new(self.secrets.token_keys(&self.cluster)?);
+        let mut known = self
+            .token_keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = Some((newest, Arc::clone(&keys)));
+        Some(keys)
+    }
+
+    fn seal_token_key(&self, key: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let sealed = self.secrets.key.seal(TOKEN_KEY, key);
+        sealed.map_err(|_| ApiError::Internal)
     }
 
     fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>> {
@@ -255,7 +278,7 @@ impl Operations for NodeApiImpl {
         Box::pin(async move {
             let reason = match self.cluster.readiness() {
                 Err(unready) => unready.to_string(),
-                Ok(()) if self.token_key().is_none() => {
+                Ok(()) if self.token_keys().is_none() => {
                     "the cluster's secrets are not here yet".to_owned()
                 }
                 Ok(()) => String::new(),

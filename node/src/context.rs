@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pga_config::{Config, NodeId};
+use pga_runtime::Live;
 use pga_storage::StoreWriter;
 
 use crate::faults::Faults;
@@ -15,8 +16,10 @@ use crate::replicator::Replicator;
 pub(crate) struct Context {
     /// This node.
     pub(crate) node: NodeId,
-    /// Its settings.
+    /// Its settings, as they were when it started.
     pub(crate) config: Arc<Config>,
+    /// Its settings, as they are after each reload.
+    pub(crate) live: Live<Config>,
     /// The replicated log.
     pub(crate) replica: Arc<dyn Replica>,
     /// The store.

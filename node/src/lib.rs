@@ -27,12 +27,14 @@ mod exit;
 mod faults;
 mod flush_plan;
 mod flush_read;
+mod https_files;
 mod join_service;
 mod logging;
 mod metrics;
 mod ml_service;
 mod output;
 mod process;
+mod reload;
 mod replica;
 mod replicator;
 mod restart_policy;
@@ -48,5 +50,6 @@ pub use self::{
     exit::Exit,
     logging::{LogGuard, start as start_logging},
     metrics::{Metrics, VERSION},
+    reload::ConfigSource,
     serve::serve,
 };

@@ -2,7 +2,8 @@
 //! cluster key.
 
 use pga_cluster::pki::{CertificateAuthority, ClusterKey, PkiError};
-use pga_cluster::{ClusterId, ClusterNode};
+use pga_cluster::{ClusterId, ClusterNode, State};
+use pga_web::{TokenKey, TokenKeys};
 use rustls::pki_types::CertificateDer;
 
 use crate::{Error, Result};
@@ -24,13 +25,25 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// The signing key of tokens; `None` until the replicated state holds it.
-    pub(crate) fn token_key(&self, node: &ClusterNode) -> Option<Vec<u8>> {
-        let sealed = node.with_state(|state| state.token_key().cloned())?;
-        match self.key.open(TOKEN_KEY, &sealed) {
-            Ok(key) => Some(key),
+    /// The signing keys of tokens; `None` until the replicated state holds the first.
+    pub(crate) fn token_keys(&self, node: &ClusterNode) -> Option<TokenKeys> {
+        let sealed = |state: &State| Some((state.token_key()?.clone(), state.token_keys().clone()));
+        let (first, later) = node.with_state(sealed)?;
+        let open = || -> std::result::Result<_, PkiError> {
+            let later = later.iter().map(|(id, key)| {
+                Ok(TokenKey {
+                    id: *id,
+                    key: self.key.open(TOKEN_KEY, &key.sealed)?,
+                    at: key.at,
+                })
+            });
+            let later = later.collect::<std::result::Result<Vec<_>, PkiError>>()?;
+            Ok(TokenKeys::new(self.key.open(TOKEN_KEY, &first)?, later))
+        };
+        match open() {
+            Ok(keys) => Some(keys),
             Err(error) => {
-                tracing::error!(%error, "the signing key of tokens does not open with this node's cluster key");
+                tracing::error!(%error, "the signing keys of tokens do not open with this node's cluster key");
                 None
             }
         }

@@ -1,11 +1,11 @@
 //! One node, from its configuration to its ordered end.
 
 mod open_store;
-mod settings;
+pub(crate) mod settings;
 mod shutdown;
 
 use std::fs;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, RwLock};
 
 use pga_cluster::pki::ClusterKey;
 use pga_cluster::transport::{
@@ -13,6 +13,7 @@ use pga_cluster::transport::{
 };
 use pga_cluster::{AppService, ClusterNode, ClusterOptions, Fatal};
 use pga_config::Config;
+use pga_runtime::Live;
 use pga_storage::{ReadStore, Store, StoreWriter};
 use pga_web::WebMetrics;
 use prometheus::Registry;
@@ -40,21 +41,29 @@ use crate::faults::Faults;
 use crate::join_service::JoinService;
 use crate::metrics::Metrics;
 use crate::ml_service::MlService;
+use crate::reload::{ConfigSource, Reloader};
 use crate::replica::Replica;
 use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, certificate_end};
+use crate::{Error, Result, bootstrap, certificate_end, https_files};
 
-/// Runs a node until `stop` resolves or something fatal happens.
+/// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
+/// read again at SIGHUP.
 ///
 /// # Errors
 /// [`Error`], with the exit code of each case.
-pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send) -> Result<()> {
+pub async fn serve(
+    config: Config,
+    source: ConfigSource,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
     let config = Arc::new(config);
     let data = DataDir::open(&config.node.data_dir)?;
-    let mut node = Running::start(&config, &data).await?;
+    let reloader = Arc::new(Reloader::new(source, &config));
+    reloader.at_hangup();
+    let mut node = Running::start(&config, &data, &reloader).await?;
     tracing::info!(
         node_id = %config.node.id,
         http = %config.http.listen,
@@ -78,19 +87,20 @@ struct Running {
 
 impl Running {
     /// Starts everything, the cluster's part first.
-    async fn start(config: &Arc<Config>, data: &DataDir) -> Result<Self> {
+    async fn start(config: &Arc<Config>, data: &DataDir, reloader: &Arc<Reloader>) -> Result<Self> {
         let secrets = secrets(config)?;
         data.claim(config.node.id, secrets.cluster)?;
         let listener = listen(config)?;
-        let options = settings::web(config)?;
         let registry = Registry::new();
+        let tls = https_files::watch(config, &registry)?;
+        let options = settings::web(config, tls, reloader.limits());
         let metrics = Metrics::register(&registry).map_err(internal)?;
         let names = pga_web::routes().map(|route| route.name);
         let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
         let (cluster, transport) = start_cluster(config, data, &secrets, &store, &registry).await?;
         let writer = Arc::clone(&store);
-        let context = context(config, &cluster, writer, metrics.clone());
+        let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
         let (stop_web, stopping) = watch::channel(false);
         let (drained, is_drained) = watch::channel(false);
@@ -117,6 +127,7 @@ impl Running {
             faults: context.faults.clone(),
             store: Arc::clone(&context.store),
             backups: Arc::new(Semaphore::new(1)),
+            reloader: Arc::clone(reloader),
         };
         admin::serve(&data.admin_socket(), door)?;
         let bootstrapping = {
@@ -166,6 +177,7 @@ impl Running {
 
 fn context(
     config: &Arc<Config>,
+    live: Live<Config>,
     cluster: &ClusterNode,
     store: Arc<dyn StoreWriter>,
     metrics: Metrics,
@@ -183,6 +195,7 @@ fn context(
         metrics,
         faults: Faults::default(),
         config: Arc::clone(config),
+        live,
     })
 }
 
@@ -207,7 +220,8 @@ fn front(
         sessions: SessionsHandle::new(Arc::clone(table), timeout),
         secrets: secrets.clone(),
         config: Arc::clone(&context.config),
-        token_key: OnceLock::new(),
+        live: context.live.clone(),
+        token_keys: RwLock::default(),
         ml: MlService::new(&context.config.ml.url),
     }
 }

@@ -3,8 +3,10 @@
 pub(crate) mod api_token;
 mod csrf;
 mod failure_limit;
+mod lifetimes;
 mod password;
 mod token;
+pub(crate) mod token_keys;
 
 use std::sync::Arc;
 
@@ -16,11 +18,13 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 
 pub use self::password::hash_password;
+pub use self::token_keys::{TokenKey, TokenKeys};
 pub(crate) use self::{
     csrf::same as same_csrf,
     failure_limit::FailureLimit,
+    lifetimes::{ACCESS_LIFETIME, REFRESH_LIFETIME},
     password::{Match, Passwords, is_hash},
-    token::{ACCESS_LIFETIME, Claims, Kind, REFRESH_LIFETIME, SessionRef, Use},
+    token::{Claims, Kind, SessionRef, Use},
 };
 use crate::context::Context;
 use crate::control_plane::view;
@@ -96,7 +100,7 @@ pub(crate) fn require_user(
 }
 
 fn access_claims(context: &Context, token: &str) -> Result<Claims, Refusal> {
-    let claims = Claims::verify(&token_key(context)?, token)?;
+    let claims = Claims::verify(&*token_keys(context)?, token)?;
     match (claims.kind, claims.usage) {
         (Kind::User, Use::Access) => Ok(claims),
         (Kind::User, Use::Refresh) => Err(Refusal::unauthorized("Invalid token")),
@@ -206,12 +210,12 @@ pub(crate) fn require_same(caller: &Principal, collector: CollectorId) -> Result
 fn push_claims(context: &Context, headers: &HeaderMap) -> Result<Claims, Refusal> {
     let token =
         bearer(headers)?.ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
-    Claims::verify(&token_key(context)?, token)
+    Claims::verify(&*token_keys(context)?, token)
 }
 
-/// The key that signs tokens; until this node has it, nobody can be told whether a token is good.
-pub(crate) fn token_key(context: &Context) -> Result<Vec<u8>, Refusal> {
-    context.api.token_key().ok_or_else(|| {
+/// The keys that sign tokens; until this node has them, nobody can be told whether a token is good.
+pub(crate) fn token_keys(context: &Context) -> Result<Arc<TokenKeys>, Refusal> {
+    context.api.token_keys().ok_or_else(|| {
         Refusal::unavailable("starting", "Temporarily unavailable: this node is starting")
     })
 }

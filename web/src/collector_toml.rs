@@ -157,10 +157,12 @@ fn check_section(
             (Kind::Flag, _) => "true or false",
             (Kind::Number, _) => "a whole number above 0",
         };
-        faults.push(fault(
-            line,
-            format!("{section}.{key} is {value}: write {wanted}"),
-        ));
+        let is = match key.as_str() {
+            "password" => value.type_str().to_owned(),
+            _ => value.to_string(),
+        };
+        let text = format!("{section}.{key} is {is}: write {wanted}");
+        faults.push(fault(line, text));
     }
     faults
 }
@@ -180,6 +182,15 @@ fn subset(text: &str) -> Vec<Fault> {
             faults.push(fault(at, text));
         } else if line.contains('\\') && !line.starts_with('#') {
             faults.push(fault(at, "collectors read no escapes"));
+        } else if let Some((key, value)) = line.split_once('=')
+            && !line.starts_with('#')
+        {
+            if key.contains(['.', '"', '\'']) {
+                faults.push(fault(at, "collectors read no keys with quotes or dots"));
+            }
+            if value.trim_start().starts_with('{') {
+                faults.push(fault(at, "collectors read no tables in braces"));
+            }
         }
     }
     faults
@@ -286,6 +297,10 @@ mod tests {
             ),
             ("[postgres]\nhost = \"h\" # here", 2, "a line of its own"),
             ("[postgres]\nhost = \"a\\tb\"", 2, "no escapes"),
+            ("postgres.password = \"a\"", 1, "quotes or dots"),
+            ("[postgres]\n\"password\" = \"a\"", 2, "quotes or dots"),
+            ("postgres = { password = \"a\" }", 1, "in braces"),
+            ("[postgres]\npassword = [\"a\"]", 2, "password is array"),
             ("a = 1", 1, "stands in no section"),
             ("[collector]\nid = x", 2, ""),
             ("[a.b]\nc = 1", 1, "no nested tables"),

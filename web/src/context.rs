@@ -36,9 +36,10 @@ impl Context {
         registries: Vec<Registry>,
     ) -> Self {
         let (bytes, waiting) = (&metrics.inflight_bytes, &metrics.pushes_queued);
-        let admission = Admission::new(&options.limits, bytes.clone(), waiting.clone());
-        let passwords = Passwords::new(options.limits.password_checks);
-        let failures = FailureLimit::new(options.limits.failures_per_minute);
+        let limits = options.limits.now();
+        let admission = Admission::new(&limits, bytes.clone(), waiting.clone());
+        let passwords = Passwords::new(limits.password_checks);
+        let failures = FailureLimit::new(limits.failures_per_minute);
         Self {
             api,
             options,

@@ -40,7 +40,7 @@ pub use self::{
     admission::AdmissionPermit,
     analyses::{jobs::run_due_jobs, watch::Watch},
     api_error::ApiError,
-    auth::hash_password,
+    auth::{TokenKey, TokenKeys, hash_password},
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,

@@ -13,6 +13,7 @@ use pga_storage::{Element, Idempotency, Position, ReadStore, Timestamp};
 
 use crate::admission::AdmissionPermit;
 use crate::api_error::ApiError;
+use crate::auth::TokenKeys;
 use crate::control_plane::ControlPlane;
 
 /// A decoded, valid push.
@@ -166,9 +167,15 @@ pub trait Reads: Debug + Send + Sync + 'static {
 
 /// What needs the cluster's keys.
 pub trait Credentials: Debug + Send + Sync + 'static {
-    /// The key that signs tokens of this cluster (32 random bytes), the same on every node; `None`
-    /// until the replicated state holds it.
-    fn token_key(&self) -> Option<Vec<u8>>;
+    /// The keys that sign tokens of this cluster, as far as this node has applied; `None` until the
+    /// replicated state holds the first.
+    fn token_keys(&self) -> Option<Arc<TokenKeys>>;
+
+    /// A key that signs tokens, as the replicated state may hold it.
+    ///
+    /// # Errors
+    /// `Internal` if it cannot be sealed.
+    fn seal_token_key(&self, key: &[u8]) -> Result<Vec<u8>, ApiError>;
 
     /// Registers a collector. `Unauthorized` if the secret is wrong.
     fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>>;

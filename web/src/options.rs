@@ -1,19 +1,22 @@
 //! Settings of the HTTP front.
 
-use std::sync::Arc;
 use std::time::Duration;
+
+use pga_runtime::Live;
 
 /// What the HTTP front allows.
 #[derive(Clone, Debug, Default)]
 pub struct WebOptions {
-    /// TLS, if the listener speaks it; see [`tls_config`](crate::tls_config).
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// TLS, if the listener speaks it; see [`tls_config`](crate::tls_config). New connections take
+    /// the newest.
+    pub tls: Option<Live<rustls::ServerConfig>>,
     /// A push with a missing or bad token passes (demo on loopback only).
     pub allow_anonymous_push: bool,
     /// `GET /api/v1/cluster/status` needs no token.
     pub open_status: bool,
-    /// Bounds.
-    pub limits: WebLimits,
+    /// Bounds. Those of bodies and their elements may change while the server runs; the others are
+    /// as they were when it began.
+    pub limits: Live<WebLimits>,
 }
 
 /// Bounds of the HTTP front. At each of them the client is refused and a counter tells.

@@ -48,6 +48,7 @@ mod silences;
 mod small_body;
 mod snapshots;
 mod table;
+mod token_keys;
 mod users;
 mod why;
 
@@ -117,7 +118,7 @@ async fn dispatch(
                 reads::at_applied(&mut response, &context);
             }
             if !route.is_built() {
-                allow(&mut response, &allowed(path));
+                allow(&mut response, &allowed(route.path));
             }
             response
         }

@@ -49,12 +49,12 @@ pub async fn serve(
     registries: Vec<Registry>,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let drain_timeout = options.limits.drain_timeout;
-    let tls = options.tls.clone().map(TlsAcceptor::from);
-    let slots = Arc::new(Semaphore::new(options.limits.max_connections));
+    let limits = options.limits.now();
+    let tls = options.tls.clone();
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
     let context = Arc::new(Context::new(api, options, metrics, registries));
     let service = warp::service(filter(Arc::clone(&context)));
-    let protocols = Protocols::new(&context.options.limits, &context.metrics);
+    let protocols = Protocols::new(&limits, &context.metrics);
     let protocols = Arc::new(protocols);
     let (stop_connections, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -83,7 +83,8 @@ pub async fn serve(
         };
         let open = OpenConnection::new(&context, slot);
         let (context, service) = (Arc::clone(&context), service.clone());
-        let (protocols, tls) = (Arc::clone(&protocols), tls.clone());
+        let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.now()));
+        let protocols = Arc::clone(&protocols);
         let mut stopping = stopping.clone();
         connections.spawn(async move {
             let _open = open;
@@ -96,8 +97,8 @@ pub async fn serve(
                 return;
             };
             let phase = Phase::default();
-            let limits = &context.options.limits;
-            let stream = TimedStream::new(stream, phase.clone(), limits, context.metrics.clone());
+            let limits = context.options.limits.now();
+            let stream = TimedStream::new(stream, phase.clone(), &limits, context.metrics.clone());
             let answer = hyper::service::service_fn(move |request| {
                 let (context, service) = (Arc::clone(&context), service.clone());
                 let (peer, phase) = (peer.clone(), phase.clone());
@@ -113,7 +114,7 @@ pub async fn serve(
     drop(listener);
     stop_connections.send_replace(true);
     let all_ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain_timeout, all_ended)
+    if tokio::time::timeout(limits.drain_timeout, all_ended)
         .await
         .is_err()
     {
@@ -139,7 +140,7 @@ async fn handshake(
         let certificate = None;
         return Some((Box::new(tcp), Peer { addr, certificate }));
     };
-    let limit = context.options.limits.header_timeout;
+    let limit = context.options.limits.now().header_timeout;
     let Ok(Ok(stream)) = tokio::time::timeout(limit, tls.accept(tcp)).await else {
         count(context, "handshake_failed");
         return None;

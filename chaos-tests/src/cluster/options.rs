@@ -11,6 +11,8 @@ pub struct ClusterOptions {
     pub timescale: Option<String>,
     /// Gives each node a disk of its own, whose power can be cut and which can be made to fail.
     pub disks: bool,
+    /// Serves HTTPS.
+    pub tls: bool,
     /// Settings other than the demo's, such as `("buffer.max-size", "8MiB")`.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -21,6 +23,7 @@ impl Default for ClusterOptions {
             nodes: 3,
             timescale: None,
             disks: false,
+            tls: false,
             // Scenarios push samples with fixed times.
             settings: vec![("store.retention", "3650d".to_owned())],
         }

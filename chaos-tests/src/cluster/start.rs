@@ -86,6 +86,9 @@ pub(super) async fn demo(
         .stdout(Stdio::piped())
         .stderr(log_file(directory, "demo")?)
         .kill_on_drop(true);
+    if options.tls {
+        command.arg("--tls");
+    }
     if let Some(url) = &options.timescale {
         command.args(["--timescale", url]);
     }

@@ -34,4 +34,6 @@ mod proc;
 mod prometheus;
 mod raw_http;
 mod readiness;
+mod reload;
+mod secrets;
 mod stores;

@@ -57,6 +57,7 @@ impl Domains {
             ControlCommand::Alert(command) => self.change_alerts(command),
             ControlCommand::Alerting(command) => self.alerting.apply(command),
             ControlCommand::Insight(command) => self.insight.apply(command),
+            ControlCommand::TokenKey(command) => self.token_keys.apply(command),
             // An entry in another: nobody proposes that.
             ControlCommand::Audited { .. } => Err(Refusal::Unknown),
         }

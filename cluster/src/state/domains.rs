@@ -17,6 +17,7 @@ pub(crate) mod people;
 pub(crate) mod registration_secrets;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
+pub(crate) mod token_keys;
 pub(crate) mod users;
 
 pub use self::alert_command::AlertCommand;
@@ -48,6 +49,8 @@ pub use self::registration_secrets::{RegistrationSecret, RegistrationSecretComma
 pub(super) use self::secrets::{Sealed, Secrets};
 pub(super) use self::sessions::Sessions;
 pub use self::sessions::{Session, SessionCommand};
+pub(super) use self::token_keys::TokenKeys;
+pub use self::token_keys::{TokenKey, TokenKeyCommand};
 pub(super) use self::users::Users;
 pub use self::users::{NewUser, User};
 use super::image_error::ImageError;
@@ -100,4 +103,5 @@ domains! {
     alerts: Alerts,
     notifications: Notifications,
     insight: Insight,
+    token_keys: TokenKeys,
 }

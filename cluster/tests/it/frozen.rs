@@ -15,7 +15,8 @@ use pga_cluster::{
     BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand, ConfigTarget,
     ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification,
     PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand,
-    RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits, UploadId,
+    RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand,
+    UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::StoreWriter;
@@ -259,6 +260,25 @@ fn level_4() -> Vec<ControlCommand> {
     .into()
 }
 
+/// What feature level 5 brought.
+fn level_5() -> Vec<ControlCommand> {
+    let key = TokenKey {
+        sealed: Bytes::from_static(b"sealed second key"),
+        at: Timestamp::from_micros(5_000_000),
+    };
+    let followed_before = Timestamp::from_micros(0);
+    vec![ControlCommand::TokenKey(TokenKeyCommand::Add {
+        id: 1,
+        key,
+        followed_before,
+    })]
+}
+
+/// What a node of feature level 5 or later left.
+fn has_level_5(state: &State) {
+    assert_eq!(state.token_keys()[&1].sealed.as_ref(), b"sealed second key");
+}
+
 /// What a node of feature level 4 or later left.
 fn has_level_4(state: &State) {
     assert_eq!(state.decisions()[&7].verdict, "dismissed");
@@ -310,7 +330,7 @@ async fn freeze(dir: &Path) {
     for command in first {
         control(&node, command).await;
     }
-    for command in level_2().into_iter().chain(level_3()).chain(level_4()) {
+    for command in [level_2(), level_3(), level_4(), level_5()].concat() {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
@@ -404,6 +424,7 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 (2, has_level_2 as fn(&State)),
                 (3, has_level_3),
                 (4, has_level_4),
+                (5, has_level_5),
             ];
             for (_, check) in checks.into_iter().filter(|(since, _)| *since <= level) {
                 check(state);

@@ -11,21 +11,21 @@ section! {
         /// Open HTTP connections; more are closed at once.
         max_connections: u64 = "12000",
         /// Time for a request's head to arrive.
-        header_timeout: Duration = "10s",
+        header_timeout @ live: Duration = "10s",
         /// Time for a request's body to arrive.
-        body_timeout: Duration = "30s",
+        body_timeout @ live: Duration = "30s",
         /// How long a connection may be kept open between two requests.
-        idle_timeout: Duration = "90s",
+        idle_timeout @ live: Duration = "90s",
         /// How long a client may take no byte of its answer.
-        write_timeout: Duration = "30s",
+        write_timeout @ live: Duration = "30s",
         /// Largest body of a push as sent.
-        max_push_body: ByteSize = "64MiB",
+        max_push_body @ live: ByteSize = "64MiB",
         /// Largest push after decompression.
-        max_decoded: ByteSize = "128MiB",
+        max_decoded @ live: ByteSize = "128MiB",
         /// Largest ratio between a push after and before decompression.
-        max_ratio: u64 = "1000",
+        max_ratio @ live: u64 = "1000",
         /// Elements in one push.
-        max_elements: u64 = "500000",
+        max_elements @ live: u64 = "500000",
         /// Bytes of pushes being decoded and replicated on this node; beyond it pushes are refused
         /// with 503.
         max_in_flight: ByteSize = "256MiB",
@@ -39,17 +39,17 @@ section! {
         /// Collectors the cluster knows; the push or registration of one more is refused with 503.
         /// The
         /// leader's value holds for all nodes.
-        max_collectors: u64 = "100000",
+        max_collectors @ live: u64 = "100000",
         /// Elements that one collector may send each second to a node, averaged over a minute;
         /// beyond it its pushes are refused with 429 until as many seconds have passed.
-        max_elements_per_second: u64 = "20000",
+        max_elements_per_second @ live: u64 = "20000",
         /// New series of plain samples that one collector may bring each hour to a node; beyond it
         /// its pushes are refused with 429. Labels such as a process id make a series of each.
-        max_new_series_per_hour: u64 = "100000",
+        max_new_series_per_hour @ live: u64 = "100000",
         /// Different series of plain samples of one collector; beyond it its pushes are refused
         /// with 429. Each node
         /// counts what a collector sent to it since its session there began.
-        max_series_per_collector: u64 = "100000",
+        max_series_per_collector @ live: u64 = "100000",
         /// Wrong registration secrets per minute and address before 429.
         max_registration_failures: u64 = "10",
     }

@@ -32,7 +32,7 @@ section! {
     Logging = "logging" {
         /// Least level: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
         /// `info,pga_cluster=debug`.
-        level: String = "info",
+        level @ live: String = "info",
         /// `text` or `json`.
         format: LogFormat = "text",
         /// Directory of the log files; without it the log goes to standard error.

@@ -9,7 +9,7 @@ section! {
     Notify = "notify" {
         /// Networks beside the public internet that notifications may go to, as `address/bits` with
         /// commas between; loopback, private and link-local addresses are refused without it.
-        allow_targets: String = "",
+        allow_targets @ live: String = "",
     }
 }
 

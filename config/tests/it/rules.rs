@@ -156,3 +156,44 @@ fn every_default_of_the_table_can_be_read() {
         assert!(read.is_ok(), "{}: {read:?}", key.name);
     }
 }
+
+#[test]
+fn a_running_node_takes_what_may_change_and_tells_what_may_not() {
+    let mut running = load(&[]).unwrap();
+    let newer = load(&[
+        ("logging.level", "debug"),
+        ("limits.max-elements", "7"),
+        ("raft.heartbeat", "80ms"),
+        ("auth.admin-password", "a-long-password"),
+    ]);
+    let changes = running.reload(&newer.unwrap()).unwrap();
+    let told = changes
+        .iter()
+        .map(|change| (change.key.as_str(), change.is_live));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            ("raft.heartbeat", false),
+            ("limits.max-elements", true),
+            ("auth.admin-password", false),
+            ("logging.level", true),
+        ]
+    );
+    assert_eq!(running.logging.level, "debug");
+    assert_eq!(running.limits.max_elements, 7);
+    assert_eq!(running.raft.heartbeat, load(&[]).unwrap().raft.heartbeat);
+
+    // A larger push does not go with the room that there is until the restart.
+    let small = [
+        ("limits.max-push-body", "16MiB"),
+        ("limits.max-in-flight", "32MiB"),
+    ];
+    let mut running = load(&small).unwrap();
+    let newer = load(&[
+        ("limits.max-push-body", "64MiB"),
+        ("limits.max-elements", "8"),
+    ]);
+    let refused = running.reload(&newer.unwrap()).unwrap_err().to_string();
+    assert!(refused.contains("limits.max-in-flight"), "{refused}");
+    assert_eq!(running, load(&small).unwrap());
+}

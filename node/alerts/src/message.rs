@@ -91,10 +91,8 @@ pub fn problem(kind: &str, settings: &Settings) -> Option<String> {
             Some("secret is missing: PagerDuty's routing key".to_owned())
         }
         "pagerduty" if settings.url.is_empty() => None,
-        _ if !is_url => Some(format!(
-            "url is {:?}: write http:// or https://",
-            settings.url
-        )),
+        // It is a secret, or the beginning of one: it is not shown.
+        _ if !is_url => Some("url has no scheme: write http:// or https://".to_owned()),
         _ if settings.template.is_empty() => None,
         "webhook" => {
             let example = json!({ "status": "firing", "alerts": [], "group": {}, "truncated": 0 });

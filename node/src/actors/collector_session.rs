@@ -83,13 +83,11 @@ impl Actor for CollectorSession {
         let permits = usize::try_from(permits)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
-        let (limits, now) = (&args.context.config.limits, pga_runtime::now());
-        let per_second = limits.max_elements_per_second as f64;
-        let series = limits.max_new_series_per_hour as f64 / SERIES_BURST.as_secs_f64();
+        let (rates, now) = (rates(&args.context), pga_runtime::now());
         Ok(SessionState {
             in_flight: Arc::new(Semaphore::new(permits)),
-            elements: Quota::new(per_second, ELEMENTS_BURST, now),
-            new_series: Quota::new(series, SERIES_BURST, now),
+            elements: Quota::new(rates.0, ELEMENTS_BURST, now),
+            new_series: Quota::new(rates.1, SERIES_BURST, now),
             context: args.context,
             series: HashSet::default(),
         })
@@ -116,11 +114,23 @@ impl Actor for CollectorSession {
     }
 }
 
+/// Elements, and new series, that come in each second, as the settings are now.
+fn rates(context: &Context) -> (f64, f64) {
+    let live = context.live.now();
+    (
+        live.limits.max_elements_per_second as f64,
+        live.limits.max_new_series_per_hour as f64 / SERIES_BURST.as_secs_f64(),
+    )
+}
+
 impl SessionState {
     fn admit(&mut self, admitted: &AdmittedPush) -> Result<(), ApiError> {
         if !admitted.permit.take_one(&self.in_flight) {
             return Err(self.refuse("collector_busy", RETRY_BUSY));
         }
+        let (elements, series) = rates(&self.context);
+        self.elements.fill_at(elements, ELEMENTS_BURST);
+        self.new_series.fill_at(series, SERIES_BURST);
         self.note_series(&admitted.push)?;
         let elements = admitted.push.elements.len() as u64;
         let taken = self.elements.take(elements, pga_runtime::now());
@@ -128,7 +138,7 @@ impl SessionState {
     }
 
     fn note_series(&mut self, push: &Push) -> Result<(), ApiError> {
-        let cap = self.context.config.limits.max_series_per_collector;
+        let cap = self.context.live.now().limits.max_series_per_collector;
         let mut added = Vec::new();
         for element in &push.elements {
             let Element::Sample(sample) = element else {

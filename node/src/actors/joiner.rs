@@ -89,7 +89,7 @@ impl Actor for Joiner {
         }
         let cluster = state.args.cluster.clone();
         let members = waiting(&cluster);
-        let max = state.args.context.config.limits.max_collectors;
+        let max = state.args.context.live.now().limits.max_collectors;
         if !members.is_empty() {
             state.changing = Some(tasks::spawn(TaskKind::Effect, add_first(cluster, members)));
         } else if cluster.with_state(|state| state.max_collectors()) != Some(max) {

@@ -315,7 +315,7 @@ impl SessionsState {
         // An early answer; of several new collectors under way at once, the log decides who is one
         // too many.
         let (is_known, collectors) = self.context.replica.known(collector);
-        if !is_known && collectors as u64 >= config.limits.max_collectors {
+        if !is_known && collectors as u64 >= self.context.live.now().limits.max_collectors {
             return Err(self.full(COLLECTORS_FULL, RETRY_COLLECTORS));
         }
         let args = SessionArgs {

@@ -168,6 +168,7 @@ async fn node(flags: &[(&str, &str)]) -> Node {
         store: Arc::clone(&store) as Arc<dyn StoreWriter>,
         metrics: metrics.clone(),
         faults: Faults::default(),
+        live: Config::clone(&config).into(),
         config,
     });
     let table = Arc::new(SessionTable::default());

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::staged::Staged;
 use super::user_request::{Hidden, UserLine, UserRequest};
+use crate::reload::Reloaded;
 
 /// What the local operator can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub(crate) enum AdminRequest {
     },
     /// Build a snapshot now.
     Snapshot,
+    /// Read the configuration again.
+    Reload,
     /// Make the files of a backup, and keep them until the connection ends.
     Backup,
     /// Something with users.
@@ -64,6 +67,11 @@ pub(crate) enum AdminAnswer {
     Position {
         /// As text.
         position: String,
+    },
+    /// The configuration was read again.
+    Reloaded {
+        /// What became of the keys that changed.
+        reloaded: Reloaded,
     },
     /// All users.
     Users {

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use super::{AdminAnswer, AdminRequest};
 use crate::data_dir::file_error;
 use crate::faults::Faults;
+use crate::reload::Reloader;
 use crate::secrets::{Secrets, pki};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Result};
@@ -44,6 +45,8 @@ pub(crate) struct AdminServer {
     pub(crate) store: Arc<dyn StoreWriter>,
     /// Held while a backup is made: one at a time.
     pub(crate) backups: Arc<Semaphore>,
+    /// Reads the configuration again.
+    pub(crate) reloader: Arc<Reloader>,
 }
 
 /// Opens the socket at `path`, in place of one that a crash left there.
@@ -122,6 +125,9 @@ impl AdminServer {
             }
             AdminRequest::Snapshot => Ok(AdminAnswer::Position {
                 position: self.cluster.snapshot().await?.to_string(),
+            }),
+            AdminRequest::Reload => Ok(AdminAnswer::Reloaded {
+                reloaded: self.reloader.reload_and_tell().await?,
             }),
             // It has an answer of its own kind.
             AdminRequest::Backup => Err(Error::Internal("not answered here".to_owned())),

@@ -115,8 +115,8 @@ async fn deliver(context: &Context, due: Due) {
         Ok(settings) => {
             let mut content = serde_json::from_str(&one.content).unwrap_or_default();
             mark(&one, &mut content);
-            let notify = &context.config.notify;
-            sending::send(&due.kind, settings, &content, &one.key, notify).await
+            let live = context.live.now();
+            sending::send(&due.kind, settings, &content, &one.key, &live.notify).await
         }
         Err(why) => Err(why.clone()),
     };

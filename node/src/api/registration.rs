@@ -29,7 +29,7 @@ impl NodeApiImpl {
         let secret = secret.ok_or(BAD_SECRET)?;
         let collector = CollectorId::new(pga_runtime::uuid());
         let (_, collectors) = self.replica.known(collector);
-        if collectors as u64 >= self.config.limits.max_collectors {
+        if collectors as u64 >= self.live.now().limits.max_collectors {
             return Err(ApiError::Unavailable {
                 reason: COLLECTORS_FULL,
                 retry_after: RETRY_COLLECTORS,

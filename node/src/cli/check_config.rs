@@ -1,6 +1,7 @@
 //! `pganalytics check-config`.
 
 use clap::Args;
+use pga_config::Config;
 use serde_json::json;
 
 use super::cluster::say;
@@ -29,15 +30,21 @@ pub(super) fn check(args: &ConfigArgs, form: Output) -> Result<Exit> {
     let config = args.load()?;
     let file = args.config.display();
     let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+    let reloaded = Config::keys().into_iter().filter(|key| key.is_live);
+    let reloaded: Vec<String> = reloaded.map(|key| key.name).collect();
     match form {
         Output::Table => {
             for warning in &warnings {
                 say(&format!("warning: {warning}"))?;
             }
-            say(&format!("{file} is valid"))
+            say(&format!("{file} is valid"))?;
+            let keys = reloaded.join(", ");
+            say(&format!(
+                "a running node takes these anew at SIGHUP or `cluster reload`, others need a restart: {keys}"
+            ))
         }
         Output::Json => {
-            let found = json!({"file": file.to_string(), "is_valid": true, "warnings": warnings});
+            let found = json!({"file": file.to_string(), "is_valid": true, "warnings": warnings, "reloaded": reloaded});
             say(&found.to_string())
         }
         Output::Csv => {

@@ -15,6 +15,7 @@ use pga_config::{Config, NodeId, parse_duration};
 pub(super) use self::new_files::NewFiles;
 use crate::admin::{AdminAnswer, AdminRequest, call};
 use crate::data_dir::file_error;
+use crate::reload::Reloaded;
 use crate::{Error, Exit, Result};
 
 /// Commands on a cluster.
@@ -52,6 +53,12 @@ pub(crate) enum ClusterCommand {
     },
     /// Build a snapshot now
     Snapshot {
+        #[command(flatten)]
+        node: LocalNode,
+    },
+    /// Let the node read its configuration again, as SIGHUP does: it takes what may change while it
+    /// runs
+    Reload {
         #[command(flatten)]
         node: LocalNode,
     },
@@ -101,6 +108,7 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         }
         ClusterCommand::Remove { node, id } => node.ask(&AdminRequest::Remove { node: id }),
         ClusterCommand::Snapshot { node } => node.ask(&AdminRequest::Snapshot),
+        ClusterCommand::Reload { node } => node.ask(&AdminRequest::Reload),
         ClusterCommand::InjectPanic { node, actor } => {
             node.ask(&AdminRequest::InjectPanic { actor })
         }
@@ -109,6 +117,7 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         AdminAnswer::Done => say("done"),
         AdminAnswer::Token { token } => say(&token),
         AdminAnswer::Position { position } => say(&format!("snapshot as of {position}")),
+        AdminAnswer::Reloaded { reloaded } => say_reloaded(&reloaded),
         AdminAnswer::Status { .. }
         | AdminAnswer::Working { .. }
         | AdminAnswer::Staged { .. }
@@ -117,6 +126,19 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         | AdminAnswer::Failed { .. } => {
             Err(Error::Internal("unexpected answer of the node".to_owned()))
         }
+    }
+}
+
+fn say_reloaded(reloaded: &Reloaded) -> Result<Exit> {
+    for key in &reloaded.taken {
+        say(&format!("{key}: taken"))?;
+    }
+    for key in &reloaded.need_restart {
+        say(&format!("{key}: needs a restart"))?;
+    }
+    match reloaded == &Reloaded::default() {
+        true => say("nothing has changed"),
+        false => Ok(Exit::Ok),
     }
 }
 

@@ -8,7 +8,7 @@ use pga_config::Config;
 use crate::Result;
 
 /// Where the settings come from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ConfigArgs {
     /// Configuration file (TOML)
     #[arg(long, short, value_name = "FILE")]

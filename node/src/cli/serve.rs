@@ -7,7 +7,7 @@ use clap::Args;
 use super::config_args::ConfigArgs;
 use crate::output::Output;
 use crate::process::{runtime, stop_or_parent_gone};
-use crate::{Exit, Result, start_logging};
+use crate::{ConfigSource, Exit, Result, start_logging};
 
 /// How long work on files may go on when all else has stopped.
 const LAST_WORK: Duration = Duration::from_secs(1);
@@ -30,15 +30,20 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
         return super::check_config::check(&args.config, Output::Table);
     }
     let config = args.config.load()?;
-    let _logs = start_logging(&config.logging)?;
+    let logs = start_logging(&config.logging)?;
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration");
     }
     let exit_with_parent = args.exit_with_parent;
+    let again = args.config.clone();
+    let source = ConfigSource {
+        load: Box::new(move || again.load()),
+        level: logs.level(),
+    };
     let runtime = runtime(config.node.worker_threads)?;
     let outcome = runtime.block_on(async {
         let stop = stop_or_parent_gone(exit_with_parent);
-        Box::pin(crate::serve::serve(config, stop)).await
+        Box::pin(crate::serve::serve(config, source, stop)).await
     });
     // Work on a disk that hangs keeps nobody from ending.
     runtime.shutdown_timeout(LAST_WORK);

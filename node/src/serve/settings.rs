@@ -1,15 +1,11 @@
 //! The settings of the parts, from the configuration.
 
-use std::sync::Arc;
-
-use pga_cluster::pki::Identity;
 use pga_cluster::transport::QuicLimits;
 use pga_cluster::{Batching, BufferLimits, Member, RaftTimings, SnapshotPolicy};
 use pga_config::Config;
+use pga_runtime::Live;
 use pga_web::{WebLimits, WebOptions};
-
-use crate::secrets::pki;
-use crate::{Error, Result};
+use rustls::ServerConfig;
 
 /// The members as configured, this node among them.
 pub(super) fn members(config: &Config) -> Vec<Member> {
@@ -63,39 +59,39 @@ pub(super) fn quic(config: &Config) -> QuicLimits {
     }
 }
 
-pub(super) fn web(config: &Config) -> Result<WebOptions> {
-    let limits = &config.limits;
-    let tls = match (&config.http.tls_cert_file, &config.http.tls_key_file) {
-        (Some(cert), Some(key)) => {
-            let identity = Identity::read(cert, key).map_err(pki)?;
-            let tls = pga_web::tls_config(identity.chain(), identity.private_key(), None);
-            Some(tls.map_err(|error| Error::Pki(format!("http.tls-cert-file: {error}")))?)
-        }
-        _ => None::<Arc<rustls::ServerConfig>>,
-    };
-    Ok(WebOptions {
+pub(super) fn web(
+    config: &Config,
+    tls: Option<Live<ServerConfig>>,
+    limits: Live<WebLimits>,
+) -> WebOptions {
+    WebOptions {
         tls,
         allow_anonymous_push: config.node.demo,
         open_status: config.node.demo,
-        limits: WebLimits {
-            max_connections: count(limits.max_connections),
-            wire_body_bytes: limits.max_push_body.bytes(),
-            decoded_body_bytes: limits.max_decoded.bytes(),
-            max_ratio: limits.max_ratio,
-            inflight_bytes: limits.max_in_flight.bytes(),
-            max_pushes: count(limits.max_pushes),
-            max_push_wait: limits.max_push_wait,
-            max_elements: count(limits.max_elements),
-            max_age: Some(config.store.retention),
-            header_timeout: limits.header_timeout,
-            body_timeout: limits.body_timeout,
-            idle_timeout: limits.idle_timeout,
-            write_timeout: limits.write_timeout,
-            failures_per_minute: u32::try_from(limits.max_registration_failures)
-                .unwrap_or(u32::MAX),
-            ..WebLimits::default()
-        },
-    })
+        limits,
+    }
+}
+
+/// The bounds of the HTTP front.
+pub(crate) fn web_limits(config: &Config) -> WebLimits {
+    let limits = &config.limits;
+    WebLimits {
+        max_connections: count(limits.max_connections),
+        wire_body_bytes: limits.max_push_body.bytes(),
+        decoded_body_bytes: limits.max_decoded.bytes(),
+        max_ratio: limits.max_ratio,
+        inflight_bytes: limits.max_in_flight.bytes(),
+        max_pushes: count(limits.max_pushes),
+        max_push_wait: limits.max_push_wait,
+        max_elements: count(limits.max_elements),
+        max_age: Some(config.store.retention),
+        header_timeout: limits.header_timeout,
+        body_timeout: limits.body_timeout,
+        idle_timeout: limits.idle_timeout,
+        write_timeout: limits.write_timeout,
+        failures_per_minute: u32::try_from(limits.max_registration_failures).unwrap_or(u32::MAX),
+        ..WebLimits::default()
+    }
 }
 
 fn count(n: u64) -> usize {

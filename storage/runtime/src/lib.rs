@@ -10,6 +10,7 @@ mod backoff;
 mod clock;
 mod error_chain;
 mod file;
+mod live;
 mod random;
 mod task;
 
@@ -18,6 +19,7 @@ pub use self::{
     clock::{Instant, now, unix_time},
     error_chain::error_chain,
     file::{replace_file, sync_dir},
+    live::Live,
     random::{random, rng, uuid},
     task::{spawn, spawn_blocking},
 };

@@ -6,19 +6,13 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use pga_cluster::User;
 use pga_config::CollectorId;
+use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::TokenKeys;
+use super::lifetimes::{ACCESS_LIFETIME, COLLECTOR_LIFETIME, REFRESH_GRACE, REFRESH_LIFETIME};
 use crate::refusal::Refusal;
 
-/// How long a user's access token lasts.
-pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How long a user's refresh token lasts.
-pub(crate) const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// How long a collector's token lasts: collectors assume an hour whatever `expires_at` says
-/// (contract Q22).
-const COLLECTOR_LIFETIME: Duration = Duration::from_secs(3600);
-/// A collector may refresh a token that expired this long ago.
-const REFRESH_GRACE: Duration = Duration::from_secs(24 * 3600);
 const LEEWAY_SECONDS: u64 = 5;
 const ISSUER: &str = "pganalytics";
 /// Whom tokens of users are for.
@@ -167,24 +161,29 @@ impl Claims {
     }
 
     /// The token.
-    pub(crate) fn sign(&self, key: &[u8]) -> Result<String, Refusal> {
-        let key = EncodingKey::from_secret(key);
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), self, &key)
-            .map_err(|_| Refusal::internal())
+    pub(crate) fn sign(&self, keys: &TokenKeys) -> Result<String, Refusal> {
+        let signing = keys.signing(Timestamp::now());
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = (signing.id > 0).then(|| signing.id.to_string());
+        let key = EncodingKey::from_secret(&signing.key);
+        jsonwebtoken::encode(&header, self, &key).map_err(|_| Refusal::internal())
     }
 
     /// The claims of `token`, if it is ours and valid now.
-    pub(crate) fn verify(key: &[u8], token: &str) -> Result<Self, Refusal> {
-        verify(key, token, Duration::from_secs(LEEWAY_SECONDS))
+    pub(crate) fn verify(keys: &TokenKeys, token: &str) -> Result<Self, Refusal> {
+        verify(keys, token, Duration::from_secs(LEEWAY_SECONDS))
     }
 
     /// The same for a refresh by a collector, whose token may just have expired (contract Q22).
-    pub(crate) fn verify_for_refresh(key: &[u8], token: &str) -> Result<Self, Refusal> {
-        verify(key, token, REFRESH_GRACE)
+    pub(crate) fn verify_for_refresh(keys: &TokenKeys, token: &str) -> Result<Self, Refusal> {
+        verify(keys, token, REFRESH_GRACE)
     }
 }
 
-fn verify(key: &[u8], token: &str, leeway: Duration) -> Result<Claims, Refusal> {
+fn verify(keys: &TokenKeys, token: &str, leeway: Duration) -> Result<Claims, Refusal> {
+    let header = jsonwebtoken::decode_header(token);
+    let header = header.map_err(|_| Refusal::unauthorized("Invalid token"))?;
+    let key = keys.verifying(header.kid.as_deref(), Timestamp::now())?;
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = leeway.as_secs();
     validation.validate_nbf = true;
@@ -202,11 +201,8 @@ fn verify(key: &[u8], token: &str, leeway: Duration) -> Result<Claims, Refusal> 
         (Some(_), Kind::Collector) => true,
         (None, _) => false,
     };
-    // No token of ours names a key or starts in the future, so neither is taken from outside.
-    if is_foreign
-        || data.header.kid.is_some()
-        || data.claims.nbf > pga_runtime::unix_time().as_secs() + LEEWAY_SECONDS
-    {
+    // No token of ours starts in the future, so none is taken from outside.
+    if is_foreign || data.claims.nbf > pga_runtime::unix_time().as_secs() + LEEWAY_SECONDS {
         return Err(Refusal::unauthorized("Invalid token"));
     }
     Ok(data.claims)

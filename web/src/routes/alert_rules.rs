@@ -41,6 +41,8 @@ const RULE: Shape = Shape::Object(&[
     always("toml", Shape::Text),
 ]);
 
+const TOML: &str = "application/toml";
+
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/v1/alert-rules", "alert_rules", Access::Viewer)
         .does(
@@ -53,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
             "Exports all rules as one TOML file.",
             Handler::Plain(|ask| Box::pin(export(ask))),
         )
-        .answers(Content::Text),
+        .answers(Content::TextOf(&[TOML])),
     Route::put("/api/v1/alert-rules.toml", "alert_rules_file", Access::Admin)
         .does(
             "Imports rules from a TOML file: all or none; those that are not in it stay.",
@@ -67,7 +69,8 @@ pub(super) const ROUTES: &[Route] = &[
             Handler::WithBody(|ask, body| Box::pin(dry_run::run(ask, body))),
         )
         .takes(dry_run::REQUEST)
-        .answers(dry_run::ANSWER),
+        .answers(dry_run::ANSWER)
+        .may(&[404]),
     Route::get("/api/v1/alert-rules/{key}", "alert_rule", Access::Viewer)
         .does("Shows a rule.", Handler::Plain(|ask| Box::pin(get(ask))))
         .answers(Content::Json(RULE)),
@@ -159,7 +162,7 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
 
 async fn export(ask: RequestContext) -> Result<Response, Refusal> {
     let text = ask.read(|state| rules_of(state).to_toml()).await?;
-    Ok(content(StatusCode::OK, "application/toml", text))
+    Ok(content(StatusCode::OK, TOML, text))
 }
 
 /// The rule in a JSON value, checked.

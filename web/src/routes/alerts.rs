@@ -21,7 +21,7 @@ use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::severity::{severity_letter, severity_word};
 use super::shape::{Shape, always, maybe};
-use super::small_body::{small_body, small_json};
+use super::small_body::{not_json, small_body, small_json};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -253,9 +253,7 @@ async fn acknowledge(ask: RequestContext, body: BodyStream) -> Result<Response, 
     let bytes = small_body(&ask, body, MAX_BODY).await?;
     let given: Acknowledge = match bytes.is_empty() {
         true => Acknowledge::default(),
-        false => serde_json::from_slice(&bytes).map_err(|error| {
-            Refusal::bad("json", "Invalid request").with_details(error.to_string())
-        })?,
+        false => serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?,
     };
     check_text("note", &given.note)?;
     let found = ask.read(|state| state.alerts().get(&id).cloned()).await?;

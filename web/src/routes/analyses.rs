@@ -13,7 +13,7 @@ use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::at_position;
 use super::request_context::RequestContext;
-use super::small_body::small_body;
+use super::small_body::{not_json, small_body};
 use crate::analyses::{Done, Order, findings};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
@@ -100,8 +100,7 @@ pub(super) async fn given<T: DeserializeOwned + Default>(
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Refusal::bad("json", "Invalid request").with_details(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| not_json(&error))
 }
 
 #[derive(Debug, Default, Deserialize)]

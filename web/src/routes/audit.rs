@@ -27,6 +27,8 @@ const ENTRY: Shape = Shape::Object(&[
     always("request_id", Shape::Text),
 ]);
 
+const JSON_LINES: &str = "application/x-ndjson";
+
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/v1/audit", "audit", Access::Admin)
         .does(
@@ -49,7 +51,7 @@ pub(super) const ROUTES: &[Route] = &[
             Handler::Plain(|ask| Box::pin(export(ask))),
         )
         .asks(&[maybe("from", Shape::Time), maybe("to", Shape::Time)])
-        .answers(Content::Text),
+        .answers(Content::TextOf(&[JSON_LINES])),
 ];
 
 /// Which entries are wanted.
@@ -128,6 +130,5 @@ async fn export(ask: RequestContext) -> Result<Response, Refusal> {
             lines
         })
     });
-    let media_type = "application/x-ndjson";
-    Ok(content(StatusCode::OK, media_type, lines.await?))
+    Ok(content(StatusCode::OK, JSON_LINES, lines.await?))
 }

@@ -23,7 +23,7 @@ use super::small_body::{SMALL_BODY, small_body, small_json};
 use super::users::{USER, user_json};
 use crate::auth::{
     ACCESS_LIFETIME, COOKIE_NAME, CSRF_COOKIE, Claims, Kind, Match, REFRESH_COOKIE,
-    REFRESH_LIFETIME, SessionRef, Use, bearer, cookie, same_csrf, token_key,
+    REFRESH_LIFETIME, SessionRef, Use, bearer, cookie, same_csrf, token_keys,
 };
 use crate::body::BodyStream;
 use crate::control_plane::view;
@@ -85,7 +85,8 @@ pub(super) const ROUTES: &[Route] = &[
             "Ends the session of the token that comes along, on every node.",
             Handler::Plain(|ask| Box::pin(logout(ask))),
         )
-        .answers(MESSAGE),
+        .answers(MESSAGE)
+        .may(&[503]),
     Route::post("/api/v1/auth/refresh", "refresh", Access::Credentials)
         .does(
             "Gives a user new tokens for a refresh token, which is good once.",
@@ -107,7 +108,8 @@ pub(super) const ROUTES: &[Route] = &[
             always("password", Shape::Text),
         ])))
         .answers(Content::Json(USER))
-        .with_status(201),
+        .with_status(201)
+        .may(&[403, 409]),
     Route::get("/api/v1/auth/me", "me", Access::Viewer)
         .does(
             "Tells who asks, and how.",
@@ -127,7 +129,8 @@ pub(super) const ROUTES: &[Route] = &[
         always("current_password", Shape::Text),
         always("new_password", Shape::Text),
     ])))
-    .answers(MESSAGE),
+    .answers(MESSAGE)
+    .may(&[429]),
 ];
 
 async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
@@ -220,7 +223,7 @@ async fn refresh(ask: RequestContext, body: BodyStream) -> Result<Response, Refu
         Err(_) if bytes.iter().all(u8::is_ascii_whitespace) => Refresh::default(),
         Err(_) => return Err(missing()),
     };
-    let key = token_key(&ask.context)?;
+    let key = token_keys(&ask.context)?;
     let claims = match (&given.refresh_token, cookie(&ask.headers, REFRESH_COOKIE)) {
         (Some(token), _) if !token.is_empty() => Claims::verify(&key, token)?,
         (_, Some(token)) => {
@@ -291,7 +294,7 @@ fn logged_in(
     person: &Person,
     session: Option<SessionRef>,
 ) -> Result<Response, Refusal> {
-    let key = token_key(&ask.context)?;
+    let key = token_keys(&ask.context)?;
     let csrf = format!("{:032x}", pga_runtime::random::<u128>());
     let access = Claims::user(user, Use::Access, session, &csrf);
     let token = access.sign(&key)?;
@@ -333,7 +336,7 @@ async fn logout(ask: RequestContext) -> Result<Response, Refusal> {
         _ => cookie(&ask.headers, COOKIE_NAME).or_else(|| cookie(&ask.headers, REFRESH_COOKIE)),
     };
     if let Some(token) = token
-        && let Ok(claims) = Claims::verify(&token_key(&ask.context)?, token)
+        && let Ok(claims) = Claims::verify(&*token_keys(&ask.context)?, token)
         && let Ok(Some(session)) = claims.session()
     {
         let is_open = ask.read_here(|state| state.session(session).is_some())?;

@@ -72,7 +72,8 @@ pub(super) const ROUTES: &[Route] = &[
             "Gives a collector its configuration: its own, else its group's.",
             Handler::Plain(|ask| Box::pin(pull(ask))),
         )
-        .answers(Content::Text),
+        .answers(Content::Text)
+        .tagged(),
     Route::put("/api/v1/config/{collector_id}", "config", Access::Admin)
         .does(
             "Stores a new version of a collector's configuration, once it is checked.",
@@ -254,7 +255,15 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
     {
         note_told(&ask, id, config.version);
     }
-    Ok(configuration(&ask, &config))
+    let may_see_passwords = match &ask.caller {
+        Principal::User { role, .. } => role == "admin",
+        Principal::Collector(_) | Principal::Anonymous => true,
+    };
+    let text = match may_see_passwords {
+        true => config.text.clone(),
+        false => versions::masked(&config.text),
+    };
+    Ok(configuration(&ask, config.version, text))
 }
 
 /// Notes which version a collector runs. The collector does not wait for it.
@@ -272,12 +281,8 @@ fn note_told(ask: &RequestContext, collector: CollectorId, version: u64) {
     });
 }
 
-fn configuration(ask: &RequestContext, config: &ConfigVersion) -> Response {
-    let tag = format!(
-        "\"{}-{:08x}\"",
-        config.version,
-        crc32fast::hash(config.text.as_bytes())
-    );
+fn configuration(ask: &RequestContext, version: u64, text: String) -> Response {
+    let tag = format!("\"{version}-{:08x}\"", crc32fast::hash(text.as_bytes()));
     let known = ask
         .headers
         .get(IF_NONE_MATCH)
@@ -287,14 +292,10 @@ fn configuration(ask: &RequestContext, config: &ConfigVersion) -> Response {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        content(
-            StatusCode::OK,
-            "text/plain; charset=utf-8",
-            config.text.clone(),
-        )
+        content(StatusCode::OK, "text/plain; charset=utf-8", text)
     };
     let headers = response.headers_mut();
-    headers.insert(VERSION, HeaderValue::from(config.version));
+    headers.insert(VERSION, HeaderValue::from(version));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(ETAG, tag);
     }

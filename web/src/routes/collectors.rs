@@ -11,7 +11,7 @@ use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
 use super::small_body::small_json;
-use crate::auth::{Claims, bearer, token_key};
+use crate::auth::{Claims, bearer, token_keys};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -100,7 +100,7 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
     let body = json!({
         "collector_id": registered.collector.to_string(),
         "status": "registered",
-        "token": claims.sign(&token_key(context)?)?,
+        "token": claims.sign(&*token_keys(context)?)?,
         "certificate": registered.certificate,
         "private_key": registered.private_key,
         "expires_at": at(claims.exp),
@@ -109,7 +109,7 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
 }
 
 async fn refresh_token(ask: RequestContext) -> Result<Response, Refusal> {
-    let key = token_key(&ask.context)?;
+    let key = token_keys(&ask.context)?;
     let token = bearer(&ask.headers)?
         .ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
     let claims = Claims::verify_for_refresh(&key, token)?;

@@ -75,7 +75,8 @@ pub(super) const ROUTES: &[Route] = &[
             always("not_comparable_count", Shape::Integer),
             always("new_count", Shape::Integer),
             always("gone_count", Shape::Integer),
-        ]))),
+        ])))
+        .may(&[404]),
     Route::get(
         "/api/v1/queries/{hash}/comparison",
         "comparison",

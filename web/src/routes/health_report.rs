@@ -70,7 +70,7 @@ pub(super) const ROUTES: &[Route] = &[Route::get(
     Handler::Plain(|ask| Box::pin(tell(ask))),
 )
 .asks(&[maybe("format", Shape::Text)])
-.answers(Content::Json(Shape::Object(&[
+.answers(Content::JsonOrHtml(Shape::Object(&[
     always("server_id", Shape::Integer),
     always("server", Shape::Text),
     always("at", Shape::Time),

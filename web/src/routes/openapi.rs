@@ -2,6 +2,8 @@
 //!
 //! Routes that answer 501 are left out: a client made from the document can call all that it names.
 
+mod responses;
+
 use std::sync::OnceLock;
 
 use futures::future::BoxFuture;
@@ -24,6 +26,7 @@ pub(super) const fn route(handler: fn(RequestContext) -> BoxFuture<'static, Outc
             Handler::Plain(handler),
         )
         .answers(Content::Json(Shape::Any))
+        .tagged()
 }
 
 const ERROR: Shape = Shape::Object(&[
@@ -81,6 +84,7 @@ fn document(routes: impl Iterator<Item = &'static Route>) -> Value {
         "paths": paths,
         "components": {
             "schemas": { "Error": ERROR.schema() },
+            "responses": responses::components(),
             "securitySchemes": {
                 "collector": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
                 "user": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
@@ -91,21 +95,12 @@ fn document(routes: impl Iterator<Item = &'static Route>) -> Value {
 }
 
 fn operation(route: &Route) -> Value {
-    let success = route.success.to_string();
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
         "security": security(route.access),
         "parameters": parameters(route),
-        "responses": {
-            success: with_content("Done.", route.answer),
-            "default": {
-                "description": "Why not.",
-                "content": { "application/json": {
-                    "schema": { "$ref": "#/components/schemas/Error" },
-                } },
-            },
-        },
+        "responses": responses::of(route),
     });
     if !matches!(route.body, Content::Nothing)
         && let Some(members) = operation.as_object_mut()
@@ -167,15 +162,24 @@ fn parameters(route: &Route) -> Vec<Value> {
     names.chain(arguments).collect()
 }
 
-fn with_content(description: &str, body: Content) -> Value {
-    json!({ "description": description, "content": content(body) })
-}
-
 fn content(body: Content) -> Value {
     match body {
         Content::Nothing => json!({}),
         Content::Html => json!({ "text/html": { "schema": Shape::Text.schema() } }),
         Content::Text => json!({ "text/plain": { "schema": Shape::Text.schema() } }),
+        Content::TextOf(kinds) => {
+            let kinds = kinds.iter().map(|kind| {
+                (
+                    (*kind).to_owned(),
+                    json!({ "schema": Shape::Text.schema() }),
+                )
+            });
+            kinds.collect::<Map<_, _>>().into()
+        }
+        Content::JsonOrHtml(shape) => json!({
+            "application/json": { "schema": shape.schema() },
+            "text/html": { "schema": Shape::Text.schema() },
+        }),
         Content::Json(shape) => json!({ "application/json": { "schema": shape.schema() } }),
         Content::Frame => json!({ "application/octet-stream": {} }),
     }

@@ -35,7 +35,8 @@ pub(super) const ROUTES: &[Route] = &[
             "Tells whether this node can serve.",
             Handler::Plain(|ask| Box::pin(readyz(ask))),
         )
-        .answers(Content::Text),
+        .answers(Content::Text)
+        .may(&[503]),
     Route::get("/metrics", "metrics", Access::Anyone)
         .does(
             "Tells the metrics of this node, for Prometheus.",
@@ -54,7 +55,8 @@ pub(super) const ROUTES: &[Route] = &[
             always("uptime", Shape::Integer),
             always("database_ok", Shape::Flag),
             always("timescale_ok", Shape::Flag),
-        ]))),
+        ])))
+        .or_unavailable(),
     Route::get("/version", "version", Access::Anyone)
         .does(
             "Tells the version of this node.",

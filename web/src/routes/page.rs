@@ -80,6 +80,7 @@ const fn page(path: &'static str) -> Route {
             Handler::Plain(|ask| Box::pin(document(ask))),
         )
         .answers(Content::Html)
+        .tagged()
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -110,7 +111,9 @@ pub(super) const ROUTES: &[Route] = &[
             "Gives the web page's script and style sheet.",
             Handler::Plain(|ask| Box::pin(async move { asset(&ask) })),
         )
-        .answers(Content::Text),
+        .answers(Content::TextOf(&["text/javascript", "text/css"]))
+        .may(&[404])
+        .tagged(),
 ];
 
 async fn document(ask: RequestContext) -> Outcome {

@@ -17,7 +17,7 @@ use super::reads::collector;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use super::small_body::small_body;
+use super::small_body::{not_json, small_body};
 use crate::auth::forbidden;
 use crate::body::BodyStream;
 use crate::questions;
@@ -76,7 +76,8 @@ pub(super) const ROUTES: &[Route] = &[
         always("query_hash", Shape::Integer),
         always("status", Shape::Text),
     ])))
-    .with_status(201),
+    .with_status(201)
+    .may(&[401, 404, 409, 429]),
     Route::get(
         "/api/v1/collectors/{id}/explain-plans",
         "explain_plans",
@@ -162,8 +163,8 @@ async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", text));
     }
     let bytes = small_body(&ask, body, MAX_BODY).await?;
-    let given: Map<String, Value> = serde_json::from_slice(&bytes)
-        .map_err(|error| Refusal::bad("json", "Invalid request").with_details(error.to_string()))?;
+    let given: Map<String, Value> =
+        serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?;
     let collector = sender(&ask, &given).await?;
     let hash = given
         .get("query_hash")

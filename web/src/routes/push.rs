@@ -32,6 +32,8 @@ const BLOCKING_FROM: usize = 64 << 10;
 const PACKED_BLOCKING_FROM: usize = 4 << 10;
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
+/// A body in no known coding or form, or elements that cannot be stored.
+const UNFIT: &[u16] = &[415, 422];
 const STRICT: &[Field] = &[maybe("strict", Shape::Flag)];
 
 /// Which time a text or a number is, the node finds out.
@@ -53,6 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         .asks(STRICT)
         .takes(PUSH)
         .answers(ANSWER)
+        .may(UNFIT)
         .observed(observe),
     Route::post(
         "/api/v1/metrics/push/binary",
@@ -66,6 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
     .asks(STRICT)
     .takes(Content::Frame)
     .answers(ANSWER)
+    .may(UNFIT)
     .observed(observe),
 ];
 
@@ -93,10 +97,10 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
         return Err(body::refuse(body, error.into()).await);
     }
     let received_at = Timestamp::now();
-    let limits = &context.options.limits;
+    let limits = context.options.limits.now();
     let mut lease = context.admission.lease();
     let cap = limits.wire_body_bytes;
-    let bytes = body::read(limits, cap, &ask.headers, body, &mut lease).await?;
+    let bytes = body::read(&limits, cap, &ask.headers, body, &mut lease).await?;
     let permit = context.admission.turn(lease).await?;
     let body_bytes = bytes.len() as u64;
     let (decoded, permit) = decode(&ask, bytes, route, permit).await?;
@@ -217,7 +221,7 @@ async fn decode(
     } else {
         PACKED_BLOCKING_FROM
     };
-    let limits = ask.context.options.limits.clone();
+    let limits = ask.context.options.limits.now();
     let blocking = bytes.len() > threshold;
     let work = move || {
         let outcome = decode_within(&bytes, route, &limits, Timestamp::now(), permit.lease());

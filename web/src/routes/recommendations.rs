@@ -100,7 +100,8 @@ pub(super) const ROUTES: &[Route] = &[
         always("source_types", Shape::List(&Shape::Text)),
         always("aggregated_at", Shape::Time),
         always("message", Shape::Text),
-    ]))),
+    ])))
+    .may(&[404]),
 ];
 
 /// Analyses whose findings are recommended.

@@ -53,8 +53,12 @@ pub(super) enum Content {
     Nothing,
     /// Plain text.
     Text,
+    /// Text of these media types.
+    TextOf(&'static [&'static str]),
     /// A document for browsers.
     Html,
+    /// JSON, or such a document where that is asked for.
+    JsonOrHtml(Shape),
     /// JSON.
     Json(Shape),
     /// A binary push frame.
@@ -81,6 +85,12 @@ pub struct Route {
     pub(super) answer: Content,
     /// Status of success.
     pub(super) success: u16,
+    /// Refusals that do not follow from the rest.
+    pub(super) also: &'static [u16],
+    /// Answers 304 to whoever shows the tag of what is still so.
+    pub(super) has_tag: bool,
+    /// What 503 holds, if it is no refusal.
+    pub(super) unavailable: Content,
     /// Told each outcome, and how long it took.
     pub(super) observe: Option<fn(&WebMetrics, &Outcome, Duration)>,
 }
@@ -103,6 +113,9 @@ impl Route {
             body: Content::Nothing,
             answer: Content::Nothing,
             success: 200,
+            also: &[],
+            has_tag: false,
+            unavailable: Content::Nothing,
             observe: None,
         }
     }
@@ -151,6 +164,24 @@ impl Route {
     /// Success is this status.
     pub(super) const fn with_status(mut self, status: u16) -> Self {
         self.success = status;
+        self
+    }
+
+    /// Refuses with these statuses, too, beside those that follow from the rest.
+    pub(super) const fn may(mut self, also: &'static [u16]) -> Self {
+        self.also = also;
+        self
+    }
+
+    /// Answers 304 to whoever shows the tag of what is still so.
+    pub(super) const fn tagged(mut self) -> Self {
+        self.has_tag = true;
+        self
+    }
+
+    /// Answers 503 with the content of success where the node cannot do its work.
+    pub(super) const fn or_unavailable(mut self) -> Self {
+        self.unavailable = self.answer;
         self
     }
 

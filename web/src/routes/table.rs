@@ -9,7 +9,7 @@ use super::{
     collector_list, collector_state, collectors, comparison, fingerprints, health_report,
     index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
     plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
-    servers, silences, snapshots, users, why,
+    servers, silences, snapshots, token_keys, users, why,
 };
 
 /// The route that tells all routes.
@@ -28,6 +28,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         auth::ROUTES,
         users::ROUTES,
         api_tokens::ROUTES,
+        token_keys::ROUTES,
         registration_secrets::ROUTES,
         audit::ROUTES,
         collectors::ROUTES,
@@ -73,26 +74,28 @@ pub(super) enum Found {
 }
 
 /// Looks a request up.
+///
+/// Of several patterns that match, the first in the table stands for the path, with all its
+/// methods: a name stands before a segment that stands for any (OpenAPI 3.1, 4.8.8.2).
 pub(super) fn find(method: &str, path: &str) -> Found {
-    let found = routes().find_map(|route| {
-        (route.method == method)
-            .then(|| segments(route.path, path))
-            .flatten()
-            .map(|segments| Found::Route(route, segments))
-    });
-    found.unwrap_or_else(|| match allowed(path) {
-        methods if methods.is_empty() => Found::Nothing,
-        methods => Found::Methods(methods),
-    })
+    let matching = routes().find_map(|route| Some((route.path, segments(route.path, path)?)));
+    let Some((pattern, segments)) = matching else {
+        return Found::Nothing;
+    };
+    match at(pattern).find(|route| route.method == method) {
+        Some(route) => Found::Route(route, segments),
+        None => Found::Methods(allowed(pattern)),
+    }
 }
 
-/// The methods at `path`; none for an unknown one (RFC 9110, 10.2.1).
-pub(super) fn allowed(path: &str) -> Vec<&'static str> {
+fn at(pattern: &str) -> impl Iterator<Item = &'static Route> {
+    routes().filter(move |route| route.path == pattern)
+}
+
+/// The methods of a pattern, for `Allow` (RFC 9110, 10.2.1).
+pub(super) fn allowed(pattern: &str) -> Vec<&'static str> {
     let mut methods = Vec::new();
-    for route in routes() {
-        if methods.contains(&route.method) || segments(route.path, path).is_none() {
-            continue;
-        }
+    for route in at(pattern) {
         methods.push(route.method);
         if route.method == "GET" {
             methods.push("HEAD");
@@ -153,6 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn each_route_is_found_at_its_own_path() {
+        for route in routes() {
+            let words = route
+                .path
+                .split('/')
+                .map(|word| match word.starts_with('{') {
+                    true => "7",
+                    false => word,
+                });
+            let path = words.collect::<Vec<_>>().join("/");
+            match find(route.method, &path) {
+                Found::Route(found, _) => assert_eq!(found.path, route.path, "{path}"),
+                other => panic!("{} {path}: {other:?}", route.method),
+            }
+        }
+    }
+
+    #[test]
     fn a_name_before_a_segment_that_stands_for_any() {
         for (method, path, want) in [
             ("POST", "/api/v1/collectors/register", "register"),
@@ -161,6 +182,7 @@ mod tests {
             ("DELETE", "/api/v1/snapshots", "POST, GET, HEAD, OPTIONS"),
             ("GET", "/livez//", ""),
             ("GET", "/nowhere", ""),
+            ("GET", "/api/v1/collectors/register", "POST, OPTIONS"),
             ("GET", "/", "page"),
         ] {
             let found = match find(method, path) {

@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use pga_cluster::{Command, ControlCommand, TokenKey, TokenKeyCommand};
 use pga_config::CollectorId;
+use pga_storage::Timestamp;
 use pga_web::WebOptions;
 use serde_json::{Value, json};
 
@@ -307,5 +309,82 @@ async fn login_gives_tokens_and_cookies_to_who_knows_the_password() {
     assert_eq!(
         server.post("/api/v1/auth/logout", "", b"").await.status,
         200
+    );
+}
+
+/// The key that a token names.
+fn kid(token: &str) -> Option<String> {
+    jsonwebtoken::decode_header(token).unwrap().kid
+}
+
+#[tokio::test]
+async fn a_new_key_signs_and_nobody_is_logged_out() {
+    let server = Server::start(WebOptions::default()).await;
+    let login = br#"{"username":"admin","password":"correct horse"}"#;
+    let before = server.post("/api/v1/auth/login", "", login).await.json();
+    let old = bearer(before["token"].as_str().unwrap());
+    let collector = bearer(&server.register("c1").await);
+
+    // One that every node has known for long.
+    let hour_ago = Timestamp::from_micros(Timestamp::now().micros() - 3_600_000_000);
+    let add = TokenKeyCommand::Add {
+        id: 1,
+        key: TokenKey {
+            sealed: vec![7; 32].into(),
+            at: hour_ago,
+        },
+        followed_before: Timestamp::from_micros(0),
+    };
+    server
+        .node
+        .apply(&Command::Control(ControlCommand::TokenKey(add)));
+
+    let after = server.post("/api/v1/auth/login", "", login).await.json();
+    let after = after["token"].as_str().unwrap();
+    assert_eq!(kid(after).as_deref(), Some("1"));
+    for token in [&old, &bearer(after)] {
+        assert_eq!(server.get("/api/v1/auth/me", token).await.status, 200);
+    }
+    assert_eq!(
+        server
+            .push(&collector, push_as("c1").as_bytes())
+            .await
+            .status,
+        200
+    );
+    let refresh = json!({ "refresh_token": before["refresh_token"] }).to_string();
+    let refreshed = server
+        .post("/api/v1/auth/refresh", "", refresh.as_bytes())
+        .await;
+    assert_eq!(refreshed.status, 200, "{refreshed:?}");
+    let refreshed = refreshed.json();
+    assert_eq!(
+        kid(refreshed["token"].as_str().unwrap()).as_deref(),
+        Some("1")
+    );
+}
+
+#[tokio::test]
+async fn admins_make_keys_that_sign_a_minute_later() {
+    let server = Server::start(WebOptions::default()).await;
+    let admin = server.login().await;
+    let path = "/api/v1/token-keys";
+    assert_eq!(server.get(path, &admin).await.json(), json!([]));
+    let made = server.post(path, &admin, b"").await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.json()["id"], 1);
+    let second = server.post(path, &admin, b"").await.json();
+    assert_eq!(second["id"], 2);
+    assert_eq!(
+        server.get(path, &admin).await.json(),
+        json!([made.json(), second])
+    );
+    let audit = server
+        .get("/api/v1/audit?action=token-key.create", &admin)
+        .await;
+    assert_eq!(audit.json()["total"], 2);
+    assert_eq!(
+        kid(server.login().await.trim_end().rsplit(' ').next().unwrap()),
+        None
     );
 }

@@ -81,7 +81,7 @@ async fn bodies_over_the_cap_are_413_before_they_are_read() {
     };
     let options = WebOptions {
         allow_anonymous_push: true,
-        limits,
+        limits: limits.into(),
         ..WebOptions::default()
     };
     let server = Server::start(options).await;

@@ -19,7 +19,8 @@ use pga_insight::prediction::Answer;
 use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::{
     AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
-    Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration,
+    Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration, TokenKey,
+    TokenKeys,
 };
 use serde_json::Value;
 
@@ -278,8 +279,18 @@ impl Operations for FakeNode {
 }
 
 impl Credentials for FakeNode {
-    fn token_key(&self) -> Option<Vec<u8>> {
-        Some(KEY.to_vec())
+    fn token_keys(&self) -> Option<Arc<TokenKeys>> {
+        let state = self.state.lock().unwrap();
+        let later = state.0.token_keys().iter().map(|(id, key)| TokenKey {
+            id: *id,
+            key: key.sealed.to_vec(),
+            at: key.at,
+        });
+        Some(Arc::new(TokenKeys::new(KEY.to_vec(), later.collect())))
+    }
+
+    fn seal_token_key(&self, key: &[u8]) -> Result<Vec<u8>, ApiError> {
+        Ok(key.to_vec())
     }
 
     fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>> {

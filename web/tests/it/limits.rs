@@ -13,7 +13,7 @@ use crate::server::Server;
 async fn with(limits: WebLimits) -> Server {
     let options = WebOptions {
         allow_anonymous_push: true,
-        limits,
+        limits: limits.into(),
         ..WebOptions::default()
     };
     Server::start(options).await

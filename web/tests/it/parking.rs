@@ -114,7 +114,7 @@ async fn the_time_limits_hold_for_parked_connections() {
     };
     let options = WebOptions {
         allow_anonymous_push: true,
-        limits,
+        limits: limits.into(),
         ..WebOptions::default()
     };
     let server = Server::start(options).await;

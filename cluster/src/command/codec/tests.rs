@@ -10,6 +10,7 @@ use crate::state::NewUser;
 mod level_2;
 mod level_3;
 mod level_4;
+mod level_5;
 
 #[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
@@ -131,8 +132,13 @@ fn samples() -> Vec<(&'static str, Command)> {
 }
 
 fn all_samples() -> impl Iterator<Item = (&'static str, Command)> {
-    let later = level_2::samples().into_iter().chain(level_3::samples());
-    samples().into_iter().chain(later).chain(level_4::samples())
+    let later = [
+        level_2::samples(),
+        level_3::samples(),
+        level_4::samples(),
+        level_5::samples(),
+    ];
+    samples().into_iter().chain(later.into_iter().flatten())
 }
 
 #[test]

@@ -31,6 +31,17 @@ impl Quota {
         }
     }
 
+    /// Fills at another rate from now on; what is in the bucket stays in the proportion that it
+    /// has.
+    pub(super) fn fill_at(&mut self, per_second: f64, burst: Duration) {
+        if per_second == self.per_second {
+            return;
+        }
+        let size = per_second * burst.as_secs_f64();
+        self.left *= size / self.size;
+        (self.per_second, self.size) = (per_second, size);
+    }
+
     /// Takes `wanted`.
     ///
     /// # Errors
@@ -70,5 +81,18 @@ mod tests {
         assert_eq!(quota.take(1_200, at(3_601)), Err(Duration::from_secs(59)));
         assert_eq!(quota.take(1_200, at(3_660)), Ok(()));
         assert_eq!(quota.take(10, at(3_660)), Err(Duration::from_secs(61)));
+    }
+
+    #[test]
+    fn another_rate_holds_at_once() {
+        let start = pga_runtime::now();
+        let burst = Duration::from_secs(60);
+        let mut quota = Quota::new(10.0, burst, start);
+        assert_eq!(quota.take(300, start), Ok(()));
+        quota.fill_at(20.0, burst);
+        assert_eq!(quota.take(600, start), Ok(()), "half of a larger bucket");
+        assert_eq!(quota.take(20, start), Err(Duration::from_secs(1)));
+        quota.fill_at(1.0, burst);
+        assert_eq!(quota.take(20, start), Err(Duration::from_secs(20)));
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn history(ask: RequestContext, of: Of) -> Result<Response, Ref
 }
 
 /// A configuration without its passwords.
-fn masked(text: &str) -> String {
+pub(super) fn masked(text: &str) -> String {
     let mask = |line: &str| match line.split_once('=') {
         Some((key, value)) if key.trim() == "password" => {
             let end = if value.ends_with('\n') { "\n" } else { "" };
