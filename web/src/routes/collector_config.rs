@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use pga_cluster::{CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand};
 use pga_config::CollectorId;
+use pga_config::collector_toml::{self, MAX_BYTES};
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -25,7 +26,6 @@ use super::small_body::small_body;
 use crate::Principal;
 use crate::auth::forbidden;
 use crate::body::BodyStream;
-use crate::collector_toml::{self, MAX_BYTES};
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
 
@@ -250,11 +250,22 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     };
     if let Principal::Collector(_) | Principal::Anonymous = ask.caller
-        && told.is_none_or(|(version, _)| version != config.version)
+        && let Some(runs) = running(&ask, config.version)
+        && told.is_none_or(|(version, _)| version != runs)
     {
-        note_told(&ask, id, config.version);
+        note_told(&ask, id, runs);
     }
     Ok(configuration(&ask, &config))
+}
+
+/// Which version the collector runs: what it says in `X-Config-Version` (0 for none), else what it
+/// is told now, since old collectors take that and say nothing.
+fn running(ask: &RequestContext, told: u64) -> Option<u64> {
+    let runs = match ask.headers.get(VERSION) {
+        None => Some(told),
+        Some(said) => said.to_str().ok().and_then(|text| text.parse().ok()),
+    };
+    runs.filter(|version| *version > 0)
 }
 
 /// Notes which version a collector runs. The collector does not wait for it.

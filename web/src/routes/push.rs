@@ -4,7 +4,8 @@ use pga_runtime::Instant;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use pga_storage::{ContentKey, Element, Idempotency};
@@ -191,7 +192,11 @@ fn acknowledge(
         next_check_in_seconds: 300,
         position: ack.position.into(),
     };
-    json(StatusCode::OK, &answer)
+    let mut response = json(StatusCode::OK, &answer);
+    // What a push may be encoded by (RFC 9110, 12.5.3): a client that knows may choose.
+    let encodings = HeaderValue::from_static("zstd, gzip, deflate");
+    response.headers_mut().insert(ACCEPT_ENCODING, encodings);
+    response
 }
 
 /// The version of the configuration that the collector is to have; 1 while there is none, as the
