@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use self::metrics::Metrics;
 use self::report::Report;
@@ -81,15 +82,20 @@ async fn run_all(
     let count = all.len();
     let mut workers = JoinSet::new();
     for watched in all {
-        let report = Arc::new(Report::new(&watched.label, Arc::clone(metrics)));
+        let report = Arc::new(Report::new(&watched, Arc::clone(metrics)));
         let label = watched.label.clone();
+        // Each line of the log says which server it is about, where there are several.
+        let span = match count {
+            1 => tracing::Span::none(),
+            _ => tracing::info_span!("collector", server = label),
+        };
         let worker = Box::pin(worker::run(
             Arc::clone(&args),
             watched,
             report,
             stop.clone(),
         ));
-        workers.spawn(async move { (label, worker.await) });
+        workers.spawn(async move { (label, worker.await) }.instrument(span));
     }
     let mut failures = Vec::new();
     while let Some(ended) = workers.join_next().await {

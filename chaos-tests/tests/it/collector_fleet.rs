@@ -10,6 +10,9 @@ use http::Method;
 use pga_chaos_tests::{Cluster, ClusterOptions, Timescale, program, until};
 use serde_json::Value;
 
+/// Where the collector shows its metrics.
+const METRICS: &str = "127.0.0.1:9390";
+
 /// The collector as a process of its own; it ends with its value.
 struct Collector(Child);
 
@@ -97,11 +100,10 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
     let down = "postgres://nobody@127.0.0.1:1/none?sslmode=disable";
     configure(
         &cluster,
-        "[collector]\npush_interval = 1\n[pg_table]\nenabled = false\n",
+        "[collector]\npush_interval = 1\nconfig_pull_interval = 10\n[pg_table]\nenabled = false\n",
     )
     .await?;
-    let metrics = "127.0.0.1:9390";
-    let collector = start(&cluster, &[down, watched.url()], metrics, state.path())?;
+    let collector = start(&cluster, &[down, watched.url()], METRICS, state.path())?;
     let own = both_run(&cluster, state.path(), 1).await?;
     let of = |label: &str| own.iter().find(|one| one["server"].as_str() == Some(label));
     let dead = of("127.0.0.1:1").context("no status of the dead server")?;
@@ -117,7 +119,11 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
         "the configuration is followed from the start"
     );
 
-    configure(&cluster, "[collector]\npush_interval = 1\n").await?;
+    configure(
+        &cluster,
+        "[collector]\npush_interval = 1\nconfig_pull_interval = 10\n",
+    )
+    .await?;
     both_run(&cluster, state.path(), 2).await?;
     until("tables are read", Duration::from_secs(60), async || {
         let read = cluster.elements(3, &id, None).await;
@@ -126,7 +132,7 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
         table.map(|_| ()).ok_or(format!("{} elements", read.len()))
     })
     .await?;
-    let scraped = scrape(metrics).await?;
+    let scraped = scrape(METRICS).await?;
     for want in [
         "pganalytics_collector_config_version{server=\"127.0.0.1:1\"} 2\n",
         "pganalytics_collector_pushes_total{result=\"acknowledged\",server=\"127.0.0.1:1\"} ",
@@ -139,23 +145,28 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
     ensure!(status(state.path())?.1, "both run and deliver");
     drop(collector);
 
-    // No node, no collector: the last configuration is there, and the status says what is wrong.
+    goes_on_without_nodes(&mut cluster, &[watched.url(), down], state.path(), &id).await
+}
+
+/// The last configuration is there at a start without nodes, and each server has its id.
+async fn goes_on_without_nodes(
+    cluster: &mut Cluster,
+    dsns: &[&str],
+    state: &Path,
+    id: &str,
+) -> anyhow::Result<()> {
     for id in cluster.ids() {
         cluster.kill(id).await?;
     }
-    let collector = start(&cluster, &[watched.url(), down], metrics, state.path())?;
-    let own = until(
-        "it collects without nodes",
-        Duration::from_secs(90),
-        async || {
-            let (own, _) = status(state.path()).map_err(|error| format!("{error:#}"))?;
-            let waits = |one: &&Value| one["spool_cycles"].as_u64() > Some(2);
-            match own.iter().filter(waits).count() {
-                2 => Ok(own),
-                _ => Err(format!("{own:?}")),
-            }
-        },
-    )
+    let collector = start(cluster, dsns, METRICS, state)?;
+    let own = until("it collects", Duration::from_secs(90), async || {
+        let (own, _) = status(state).map_err(|error| format!("{error:#}"))?;
+        let waits = |one: &&Value| one["spool_cycles"].as_u64() > Some(0);
+        match own.iter().filter(waits).count() {
+            2 => Ok(own),
+            _ => Err(format!("{own:?}")),
+        }
+    })
     .await?;
     ensure!(own.iter().all(|one| one["config_version"] == 2), "{own:?}");
     ensure!(own.iter().any(|one| one["collector_id"] == id), "{own:?}");

@@ -53,7 +53,8 @@ pub struct Pushed {
 /// What a node asks of a collector beside its pushes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Next {
-    /// The version of the configuration that it is to have.
+    /// The version of the configuration that it is to have, 0 for none; `None` if the node does not
+    /// say, as older ones do for the first version.
     pub config_version: Option<u64>,
     /// When it is to ask for its configuration at the latest.
     pub check_in: Option<Duration>,
@@ -274,6 +275,16 @@ fn request(token: Option<&str>, sent: &Sent) -> http::Result<Request<Full<Bytes>
     request.body(Full::new(sent.body.clone()))
 }
 
+/// What an answer says about the configuration: `X-Config-Version`, which is 0 where there is none.
+/// The body has 1 for none and for the first version (contract 1.4), so it tells only later ones.
+fn config_version(answer: &Answer, told: Option<u64>) -> Option<u64> {
+    let header = answer.headers.get("x-config-version");
+    match header.and_then(|value| value.to_str().ok()?.parse().ok()) {
+        Some(version) => Some(version),
+        None => told.filter(|version| *version > 1),
+    }
+}
+
 fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
     let answer = match answer {
         Ok(answer) => answer,
@@ -292,7 +303,7 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
                 accepted: ack.metrics_inserted,
                 repeated: ack.metrics_repeated,
                 next: Next {
-                    config_version: ack.next_config_version,
+                    config_version: config_version(&answer, ack.next_config_version),
                     check_in: ack.next_check_in_seconds.map(Duration::from_secs),
                 },
             }),

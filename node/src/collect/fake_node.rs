@@ -105,10 +105,11 @@ async fn answer(
     Ok(if head.uri.path().starts_with("/api/v1/config/") {
         pull(response, &answers, known.as_deref())
     } else {
-        let version = answers.config.as_ref().map_or(1, |(version, _)| *version);
+        let version = answers.config.as_ref().map_or(0, |(version, _)| *version);
+        let response = response.header("x-config-version", version);
         let body = json!({
             "position": { "group": 0, "term": 1, "index": 1 },
-            "next_config_version": version, "next_check_in_seconds": 300,
+            "next_config_version": version.max(1), "next_check_in_seconds": 300,
         });
         response.body(Full::new(body.to_string().into())).unwrap()
     })

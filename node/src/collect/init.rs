@@ -56,7 +56,7 @@ pub async fn init(
     let metrics = Arc::new(Metrics::new()?);
     for watched in Watched::all(args)? {
         watched.make_dir(args)?;
-        let report = Arc::new(Report::new(&watched.label, Arc::clone(&metrics)));
+        let report = Arc::new(Report::new(&watched, Arc::clone(&metrics)));
         let sender = Sender::new(args, &watched, report).await?;
         let (label, id) = (&watched.label, sender.collector());
         text.push_str(&format!("Registered for {label} as {id}.\n"));

@@ -17,7 +17,7 @@ const BACKOFF: Backoff = Backoff {
     longest: EVERY,
 };
 /// The version that a push's answer names where there is no configuration.
-const NONE: u64 = 1;
+const NONE: u64 = 0;
 
 /// When the next pull is due.
 #[derive(Debug)]
@@ -109,15 +109,15 @@ mod tests {
         let mut timer = PullTimer::new(start);
         assert_eq!(timer.due(), at(0), "at the start");
         timer.answered(None, at(0));
-        timer.told(next(1), at(1));
-        assert_eq!(timer.due(), at(300), "1 is the version of no configuration");
+        timer.told(next(0), at(1));
+        assert_eq!(timer.due(), at(300), "0 is the version of no configuration");
         timer.told(next(2), at(2));
         assert_eq!(timer.due(), at(5), "not so soon after the last");
         // The node that was asked lags.
         timer.answered(None, at(5));
         timer.told(next(2), at(10));
         assert_eq!(timer.due(), at(305), "it was asked about that one");
-        timer.told(next(1), at(20));
+        timer.told(next(0), at(20));
         timer.told(next(2), at(30));
         assert_eq!(timer.due(), at(30), "it is named again, by another node");
         timer.answered(Some(2), at(30));

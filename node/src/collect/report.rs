@@ -1,5 +1,6 @@
 //! How the collector of one server is: for its log, its status file and its metrics.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,20 +12,23 @@ use super::clock::Skew;
 use super::metrics::Metrics;
 use super::spool::Spool;
 use super::status::Status;
+use super::watched::Watched;
 
 /// The one place that knows how a collector is.
 #[derive(Debug)]
 pub(super) struct Report {
     label: String,
+    dir: Option<PathBuf>,
     status: Mutex<Status>,
     metrics: Arc<Metrics>,
 }
 
 impl Report {
     /// Of a collector that starts now.
-    pub(super) fn new(label: &str, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(watched: &Watched, metrics: Arc<Metrics>) -> Self {
+        let label = &watched.label;
         let status = Status {
-            server: label.to_owned(),
+            server: label.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: std::process::id(),
             started_at: Timestamp::now().to_string(),
@@ -32,7 +36,8 @@ impl Report {
         };
         metrics.begin(label);
         Self {
-            label: label.to_owned(),
+            label: label.clone(),
+            dir: watched.state_dir.clone(),
             status: Mutex::new(status),
             metrics,
         }
@@ -41,6 +46,16 @@ impl Report {
     /// How it is now.
     pub(super) fn status(&self) -> Status {
         self.with(|status| status.clone())
+    }
+
+    /// Writes down how it is, where there is a state directory: `collect status` reads it.
+    pub(super) fn write(&self) {
+        let Some(dir) = &self.dir else {
+            return;
+        };
+        if let Err(error) = self.status().write(dir) {
+            tracing::debug!(%error, dir = %dir.display(), "the status cannot be written");
+        }
     }
 
     /// Who it is to the cluster, and how often it has a cycle.

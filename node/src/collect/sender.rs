@@ -170,6 +170,7 @@ impl Sender {
                         outgoing.with(|spool| spool.remove(number));
                     }
                     outgoing.with(|spool| self.report.spool(spool));
+                    self.report.write();
                 }
                 None => tokio::select! {
                     () = outgoing.added.notified() => {}

@@ -9,6 +9,7 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
+use tracing::Instrument as _;
 
 use super::error::CollectError;
 use super::health::Health;
@@ -71,12 +72,14 @@ pub(super) async fn run(
     source.set_collector(sender.collector(), &watched.hostname);
     let outgoing = Arc::new(Outgoing::new(spool));
     let left = outgoing.with(|spool| spool.len());
+    tracing::info!(
+        collector = sender.collector(),
+        name = watched.collector_id,
+        server = watched.label,
+        "collecting"
+    );
     if left > 0 {
-        tracing::info!(
-            server = watched.label,
-            cycles = left,
-            "delivering what an earlier run left"
-        );
+        tracing::info!(cycles = left, "delivering what an earlier run left");
     }
     let worker = Worker {
         collector: sender.collector().to_owned(),
@@ -89,7 +92,8 @@ pub(super) async fn run(
         health: Health::new(pga_runtime::now()),
         dropped: 0,
     };
-    let sending = pga_runtime::spawn(sender.run(Arc::clone(&outgoing)));
+    let sending = sender.run(Arc::clone(&outgoing)).in_current_span();
+    let sending = pga_runtime::spawn(sending);
     worker.work(stop).await;
     last_push(&outgoing, sending).await;
     Ok(())
@@ -108,12 +112,7 @@ async fn register(
                 if !watched.is_only =>
             {
                 let error = pga_runtime::error_chain(&error);
-                let server = &watched.label;
-                tracing::warn!(
-                    server,
-                    error,
-                    "not registered yet; it is tried again in 30 s"
-                );
+                tracing::warn!(error, "not registered yet; it is tried again in 30 s");
                 tokio::time::sleep(REGISTER_AGAIN).await;
             }
             done => return done,
@@ -140,7 +139,7 @@ impl Worker {
             }
         }
         self.report.stopped();
-        self.write_status();
+        self.report.write();
     }
 
     /// How often there is a cycle, from now on.
@@ -179,7 +178,7 @@ impl Worker {
             self.keep(now, &elements);
         }
         self.outgoing.with(|spool| self.report.spool(spool));
-        self.write_status();
+        self.report.write();
     }
 
     /// Puts a cycle in the spool, and says if something had to go for it.
@@ -187,28 +186,17 @@ impl Worker {
         let body = envelope(&self.collector, &self.watched.hostname, now, elements);
         // The position is kept with the events before it: each is sent once.
         let note = serde_json::to_value(self.source.log_positions()).ok();
-        let server = &self.watched.label;
         if let Err(error) = self.outgoing.with(|spool| spool.add(body.into(), note)) {
-            tracing::warn!(server, %error, "the spool cannot be written: the cycle is kept in memory");
+            tracing::warn!(%error, "the spool cannot be written: the cycle is kept in memory");
         }
         self.outgoing.ring();
         let gone = self.outgoing.with(|spool| spool.dropped());
         if gone > self.dropped {
             tracing::warn!(
-                server,
                 cycles = gone,
                 "the spool is full: the oldest cycles were dropped (--spool-size gives more room)"
             );
             self.dropped = gone;
-        }
-    }
-
-    fn write_status(&self) {
-        let Some(dir) = &self.watched.state_dir else {
-            return;
-        };
-        if let Err(error) = self.report.status().write(dir) {
-            tracing::debug!(%error, dir = %dir.display(), "the status cannot be written");
         }
     }
 }

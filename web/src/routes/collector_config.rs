@@ -29,7 +29,9 @@ use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
 
-const VERSION: HeaderName = HeaderName::from_static("x-config-version");
+/// The number of a version: in an answer the one that holds, in a request the one that runs; 0 for
+/// none.
+pub(super) const VERSION: HeaderName = HeaderName::from_static("x-config-version");
 
 const STORED: Content = Content::Json(Shape::Object(&[
     always("status", Shape::Text),

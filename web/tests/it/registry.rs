@@ -256,11 +256,18 @@ async fn an_answer_to_a_push_tells_the_configurations_version() {
     let admin = server.login().await;
     server.register("c1").await;
     let push = br#"{"collector_id":"c1","hostname":"h","timestamp":1767225600,"metrics":[]}"#;
-    assert_eq!(server.push("", push).await.json()["next_config_version"], 1);
-    for _ in 0..3 {
+    let told = async || {
+        let answer = server.push("", push).await;
+        let header = answer.header("x-config-version").unwrap().to_owned();
+        (answer.json()["next_config_version"].clone(), header)
+    };
+    assert_eq!(told().await, (json!(1), "0".to_owned()), "none");
+    put(&server, PULL, &admin, TOML).await;
+    assert_eq!(told().await, (json!(1), "1".to_owned()), "the first");
+    for _ in 0..2 {
         put(&server, PULL, &admin, TOML).await;
     }
-    assert_eq!(server.push("", push).await.json()["next_config_version"], 3);
+    assert_eq!(told().await, (json!(3), "3".to_owned()));
     assert_eq!(
         server.get("/api/v1/collectors/c1", &admin).await.json()["id"],
         CollectorId::from_external("c1").to_string()

@@ -13,7 +13,7 @@ async fn sender(node: &FakeNode, dir: &std::path::Path) -> (Sender, Arc<Report>)
     args.state_dir = Some(dir.to_owned());
     let watched = Watched::all(&args).unwrap().remove(0);
     watched.make_dir(&args).unwrap();
-    let report = Report::new("db1:5432", Arc::new(Metrics::new().unwrap()));
+    let report = Report::new(&watched, Arc::new(Metrics::new().unwrap()));
     let report = Arc::new(report);
     let sender = Sender::new(&args, &watched, Arc::clone(&report)).await;
     (sender.unwrap(), report)

@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Status;
+use super::{Skew, Status};
 use crate::output::{Output, Rows};
 
 /// A cycle may be late by so much before the collector counts as one that does not run, beside
@@ -160,6 +160,7 @@ fn rows(all: &[Judged]) -> Rows {
         "waiting_bytes",
         "dropped",
         "clock_ahead_s",
+        "clock_error_s",
         "gaps",
     ]);
     for Judged { state, status, .. } in all {
@@ -170,9 +171,10 @@ fn rows(all: &[Judged]) -> Rows {
             (Some(runs), None) => runs.to_string(),
             (Some(runs), Some(refused)) => format!("{runs}, {refused} refused"),
         };
-        let clock = status
-            .clock
-            .map(|clock| format!("{:.2}", clock.ahead_seconds));
+        let seconds = |of: fn(Skew) -> f64| {
+            let clock = status.clock.map(of);
+            clock.map_or_else(String::new, |seconds| format!("{seconds:.2}"))
+        };
         rows.push([
             status.server.clone(),
             (*state).to_owned(),
@@ -186,7 +188,8 @@ fn rows(all: &[Judged]) -> Rows {
             status.spool_cycles.to_string(),
             status.spool_bytes.to_string(),
             status.spool_dropped_cycles.to_string(),
-            clock.unwrap_or_default(),
+            seconds(|clock| clock.ahead_seconds),
+            seconds(|clock| clock.error_seconds),
             status.gaps.len().to_string(),
         ]);
     }
