@@ -52,6 +52,7 @@ class Server:
     def prepare(self):
         self.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements;" + "".join(
             f"CREATE TABLE t{n} (id int PRIMARY KEY, a text, b text);" for n in range(TABLES)))
+        self.sql("SELECT pg_stat_statements_reset()")
         self.sql("".join(f"SELECT count(*) FROM t{n};" for n in range(STATEMENTS)))
         subprocess.run(["pgbench", "-i", "-q", "-s", "10"], env=self.environment, check=True,
                        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -31,7 +31,8 @@ impl Health {
     /// The element, if it is time: when it was made, what waited in the spool then, what the spool
     /// dropped, how pushes went, which configuration runs, how far the clock is off by the nodes'
     /// `Date`, and of the server's log what was read, sent and left out since the start. If nothing
-    /// waited it is sent at once, so that the nodes can tell by themselves how far the clock is off.
+    /// waited it is sent at once, so that the nodes can tell by themselves how far the clock is
+    /// off.
     pub(super) fn element(
         &mut self,
         now: Instant,

@@ -1,8 +1,9 @@
 //! A configuration of the cluster, as far as this collector follows it.
 //!
-//! It is checked as the node checks it before it stores it (`pga_config::collector_toml`): a version
-//! with a fault is refused as a whole. Of its keys those count that say what is read and how often;
-//! the others name the machine, the server and the nodes, which this collector's own options do.
+//! It is checked as the node checks it before it stores it (`pga_config::collector_toml`): a
+//! version with a fault is refused as a whole. Of its keys those count that say what is read and
+//! how often; the others name the machine, the server and the nodes, which this collector's own
+//! options do.
 
 use std::collections::BTreeMap;
 use std::path::Path;

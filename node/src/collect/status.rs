@@ -8,7 +8,10 @@ use std::io;
 use std::path::Path;
 
 use pga_collector::Gap;
+use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::clock::Skew;
 use super::error::CollectError;
@@ -71,6 +74,12 @@ impl Status {
         pga_runtime::replace_file(&dir.join(FILE), &serde_json::to_vec(self)?)
     }
 
+    /// When it started.
+    fn started(&self) -> Option<Timestamp> {
+        let started = OffsetDateTime::parse(&self.started_at, &Rfc3339);
+        started.ok().map(Timestamp::from)
+    }
+
     /// The one in `dir`; `None` if there is none.
     ///
     /// # Errors
@@ -98,10 +107,12 @@ pub fn status(root: &Path, output: Output) -> Result<(String, bool), CollectErro
     if all.is_empty() {
         return Err(CollectError::NoState(root.to_owned()));
     }
-    let now = pga_storage::Timestamp::now();
+    let now = Timestamp::now();
+    let newest = all.iter().max_by_key(|status| status.started());
+    let process = newest.map_or(0, |status| status.process);
     let judged: Vec<show::Judged> = all
         .into_iter()
-        .map(|status| show::Judged::of(status, now))
+        .map(|status| show::Judged::of(status, now, process))
         .collect();
     let is_good = judged.iter().all(|one| one.is_good());
     Ok((show::text(&judged, output), is_good))

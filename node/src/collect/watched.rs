@@ -1,5 +1,5 @@
-//! One server that this process watches, and what it is to the cluster: a collector of its own, with
-//! its own id, state and spool.
+//! One server that this process watches, and what it is to the cluster: a collector of its own,
+//! with its own id, state and spool.
 //!
 //! # Where its state is
 //! The only server of a process has the state directory itself, and so has the server that had it

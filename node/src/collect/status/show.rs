@@ -21,7 +21,8 @@ const MAX_GAPS: usize = 5;
 /// A status, what is wrong, and what to do.
 #[derive(Debug, Serialize)]
 pub(super) struct Judged {
-    /// `running`, `stopped`, `not running` or `not delivering`.
+    /// `running`, `stopped`, `not running`, `not delivering`, or `left out`: the collector was
+    /// started again without this server.
     state: &'static str,
     /// What to do, the most urgent first.
     to_do: Vec<String>,
@@ -30,8 +31,8 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// As it looks at `now`.
-    pub(super) fn of(status: Status, now: Timestamp) -> Self {
+    /// As it looks at `now`, where `process` is the one that started last.
+    pub(super) fn of(status: Status, now: Timestamp, process: u32) -> Self {
         let age = |text: &Option<String>| seconds_since(text.as_deref()?, now);
         let since_cycle = age(&status.cycle_at).or_else(|| seconds_since(&status.started_at, now));
         let since_push = age(&status.pushed_at).or_else(|| seconds_since(&status.started_at, now));
@@ -40,6 +41,7 @@ impl Judged {
         let is_full = status.spool_cycles > 0
             && since_push.is_none_or(|age| age > interval * 5.0 + UNDELIVERED);
         let state = match (&status.stopped_at, is_late, is_full) {
+            _ if status.process != process => "left out",
             (Some(_), _, _) => "stopped",
             (None, true, _) => "not running",
             (None, false, true) => "not delivering",
@@ -54,7 +56,7 @@ impl Judged {
 
     /// Whether it runs and gets rid of what it reads.
     pub(super) fn is_good(&self) -> bool {
-        self.state == "running"
+        ["running", "left out"].contains(&self.state)
     }
 }
 
@@ -78,7 +80,15 @@ fn to_do(state: &str, status: &Status) -> Vec<String> {
             "no node takes what it reads ({why}): look whether one of --nodes is up and can be \
              reached from here"
         )),
+        "left out" if status.spool_cycles > 0 => all.push(format!(
+            "{} cycles wait that were read before it was left out: name it with --dsn again to \
+             deliver them",
+            status.spool_cycles
+        )),
         _ => {}
+    }
+    if state == "left out" {
+        return all;
     }
     if status.spool_dropped_cycles > 0 {
         all.push(format!(
@@ -104,6 +114,13 @@ fn to_do(state: &str, status: &Status) -> Vec<String> {
             clock.ahead_seconds.abs()
         ));
     }
+    all.extend(gaps(status));
+    all
+}
+
+/// What is not read, and what would help.
+fn gaps(status: &Status) -> Vec<String> {
+    let mut all = Vec::new();
     for gap in status.gaps.iter().take(MAX_GAPS) {
         let database = match gap.database.as_str() {
             "" => String::new(),

@@ -10,6 +10,7 @@ fn at(seconds: i64) -> Timestamp {
 fn status() -> Status {
     Status {
         server: "db1:5432".to_owned(),
+        process: 7,
         started_at: at(-1_000).to_string(),
         interval_seconds: 10.0,
         cycle_at: Some(at(0).to_string()),
@@ -28,7 +29,9 @@ fn a_state_is_by_what_happened_last() {
         status.cycle_at = Some(at(55).to_string());
     };
     type Change<'a> = &'a dyn Fn(&mut Status);
-    let cases: [(&str, i64, Change<'_>, &str); 7] = [
+    let left_out = |status: &mut Status| status.process = 6;
+    let cases: [(&str, i64, Change<'_>, &str); 8] = [
+        ("started again without it", 500, &left_out, "left out"),
         ("just now", 5, &|_| {}, "running"),
         ("three intervals", 59, &|_| {}, "running"),
         ("no cycle", 61, &|_| {}, "not running"),
@@ -40,10 +43,11 @@ fn a_state_is_by_what_happened_last() {
     for (name, now, change, want) in cases {
         let mut status = status();
         change(&mut status);
-        let judged = Judged::of(status, at(now));
+        let judged = Judged::of(status, at(now), 7);
         assert_eq!(judged.state, want, "{name}");
-        assert_eq!(judged.is_good(), want == "running", "{name}");
-        assert_eq!(judged.to_do.is_empty(), want == "running", "{name}");
+        let is_good = ["running", "left out"].contains(&want);
+        assert_eq!(judged.is_good(), is_good, "{name}");
+        assert_eq!(judged.to_do.is_empty(), is_good, "{name}");
     }
 }
 
@@ -66,7 +70,7 @@ fn it_says_what_to_do() {
         gaps: (0..7).map(|n| gap(&format!("s{n}"))).collect(),
         ..status()
     };
-    let judged = [Judged::of(status, at(5))];
+    let judged = [Judged::of(status, at(5), 7)];
     let text = text(&judged, Output::Table);
     for want in [
         "4 cycles are lost",
