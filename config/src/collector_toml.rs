@@ -59,7 +59,7 @@ const KEYS: &[(&str, &[(&str, Kind)])] = &[
     ),
 ];
 
-/// The types of elements of the v3 protocol, each a section of its own with [`TYPE_KEYS`].
+/// The types of elements of the v3 protocol, each a section of its own: `enabled`, `interval`.
 pub const V3_TYPES: [&str; 12] = [
     "pg_stats",
     "sysstat",
