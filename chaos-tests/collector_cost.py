@@ -5,8 +5,8 @@
 
 A server of PostgreSQL 16 in DIR has 1,000 tables and some 500 statements in pg_stat_statements; a
 demo of three nodes takes the pushes. In each pair pgbench runs for SECONDS with the collector and
-for SECONDS without it; which is first changes from pair to pair, so that what else the machine does
-falls on both. Then the collector runs for STEADY seconds beside 50 transactions a second, and what
+for SECONDS while it is stopped (SIGSTOP); which is first changes from pair to pair, so that what else
+the machine does falls on both. Then the collector runs for STEADY seconds beside 50 transactions a second, and what
 it takes is measured. The nodes share the machine's cores, as they would not in production. Ports
 9300 to 9302 and 9400 to 9402 of the loopback are used, and 9399 for the collector's metrics.
 """
@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -101,18 +102,20 @@ class Collector:
 
 def in_turn(program, nodes, server, state, pairs, seconds):
     ratios = []
-    for pair in range(pairs):
-        tps = {}
-        for kind in ["on", "off"][:: 1 if pair % 2 == 0 else -1]:
-            collector = Collector(program, nodes, server, state) if kind == "on" else None
-            try:
+    collector = Collector(program, nodes, server, state)
+    try:
+        for pair in range(pairs):
+            tps = {}
+            for kind in ["on", "off"][:: 1 if pair % 2 == 0 else -1]:
+                collector.process.send_signal(signal.SIGCONT if kind == "on" else signal.SIGSTOP)
+                time.sleep(3)
                 tps[kind], _ = server.bench(seconds)
-            finally:
-                if collector:
-                    collector.stop()
-        ratios.append(tps["on"] / tps["off"])
-        print(f"pair {pair + 1}: {tps['on']:.0f} tps with, {tps['off']:.0f} without, ratio {ratios[-1]:.3f}",
-              flush=True)
+            ratios.append(tps["on"] / tps["off"])
+            print(f"pair {pair + 1}: {tps['on']:.0f} tps with, {tps['off']:.0f} without,"
+                  f" ratio {ratios[-1]:.3f}", flush=True)
+    finally:
+        collector.process.send_signal(signal.SIGCONT)
+        collector.stop()
     print(f"median ratio {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
 
 

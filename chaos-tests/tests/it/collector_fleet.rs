@@ -10,9 +10,6 @@ use http::Method;
 use pga_chaos_tests::{Cluster, ClusterOptions, Timescale, program, until};
 use serde_json::Value;
 
-/// Where the collector shows its metrics.
-const METRICS: &str = "127.0.0.1:9390";
-
 /// The collector as a process of its own; it ends with its value.
 struct Collector(Child);
 
@@ -103,7 +100,8 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
         "[collector]\npush_interval = 1\nconfig_pull_interval = 10\n[pg_table]\nenabled = false\n",
     )
     .await?;
-    let collector = start(&cluster, &[down, watched.url()], METRICS, state.path())?;
+    let metrics = free_address()?;
+    let collector = start(&cluster, &[down, watched.url()], &metrics, state.path())?;
     let own = both_run(&cluster, state.path(), 1).await?;
     let of = |label: &str| own.iter().find(|one| one["server"].as_str() == Some(label));
     let dead = of("127.0.0.1:1").context("no status of the dead server")?;
@@ -132,7 +130,7 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
         table.map(|_| ()).ok_or(format!("{} elements", read.len()))
     })
     .await?;
-    let scraped = scrape(METRICS).await?;
+    let scraped = scrape(&metrics).await?;
     for want in [
         "pganalytics_collector_config_version{server=\"127.0.0.1:1\"} 2\n",
         "pganalytics_collector_pushes_total{result=\"acknowledged\",server=\"127.0.0.1:1\"} ",
@@ -158,7 +156,7 @@ async fn goes_on_without_nodes(
     for id in cluster.ids() {
         cluster.kill(id).await?;
     }
-    let collector = start(cluster, dsns, METRICS, state)?;
+    let collector = start(cluster, dsns, &free_address()?, state)?;
     let own = until("it collects", Duration::from_secs(90), async || {
         let (own, _) = status(state).map_err(|error| format!("{error:#}"))?;
         let waits = |one: &&Value| one["spool_cycles"].as_u64() > Some(0);
@@ -172,6 +170,12 @@ async fn goes_on_without_nodes(
     ensure!(own.iter().any(|one| one["collector_id"] == id), "{own:?}");
     drop(collector);
     Ok(())
+}
+
+/// An address that nobody has now.
+fn free_address() -> anyhow::Result<String> {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(free.local_addr()?.to_string())
 }
 
 async fn scrape(address: &str) -> anyhow::Result<String> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pga_collector::Gap;
 use pga_storage::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 use tracing::Instrument as _;
@@ -183,7 +184,21 @@ impl Worker {
 
     /// Puts a cycle in the spool, and says if something had to go for it.
     fn keep(&mut self, now: Timestamp, elements: &[Value]) {
-        let body = envelope(&self.collector, &self.watched.hostname, now, elements);
+        let envelope = Envelope {
+            collector_id: &self.collector,
+            hostname: &self.watched.hostname,
+            timestamp: now.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            metrics_count: elements.len(),
+            metrics: elements,
+        };
+        let body = match serde_json::to_vec(&envelope) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!(%error, "a cycle cannot be written as JSON and is dropped");
+                return;
+            }
+        };
         // The position is kept with the events before it: each is sent once.
         let note = serde_json::to_value(self.source.log_positions()).ok();
         if let Err(error) = self.outgoing.with(|spool| spool.add(body.into(), note)) {
@@ -232,14 +247,13 @@ async fn last_push(outgoing: &Outgoing, sending: tokio::task::JoinHandle<()>) {
     }
 }
 
-fn envelope(collector: &str, hostname: &str, at: Timestamp, elements: &[Value]) -> String {
-    json!({
-        "collector_id": collector,
-        "hostname": hostname,
-        "timestamp": at.to_string(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "metrics_count": elements.len(),
-        "metrics": elements,
-    })
-    .to_string()
+/// The body of a push (contract 1.4).
+#[derive(Serialize)]
+struct Envelope<'a> {
+    collector_id: &'a str,
+    hostname: &'a str,
+    timestamp: String,
+    version: &'static str,
+    metrics_count: usize,
+    metrics: &'a [Value],
 }
