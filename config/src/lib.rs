@@ -5,10 +5,11 @@
 //! only, and making it reports every violation at once.
 //! # Map
 //! [`Config::load`] is the entry point; [`Violation`] says what is wrong; the sections hold the
-//! settings.
+//! settings. [`collector_toml`] is about another file: the configuration of a collector.
 
 mod byte_size;
 mod collector_id;
+pub mod collector_toml;
 mod config;
 mod duration_text;
 mod member;

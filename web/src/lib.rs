@@ -13,7 +13,6 @@ mod api_error;
 mod auth;
 mod bad_elements;
 mod body;
-mod collector_toml;
 mod connection;
 mod context;
 mod control_plane;

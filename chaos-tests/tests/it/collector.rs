@@ -28,7 +28,7 @@ async fn a_real_database_is_read_and_pushed_past_a_dead_node() -> anyhow::Result
         .next()
         .and_then(|url| url.rsplit('/').next());
     args.include_database = vec![name.context("the database's name")?.to_owned()];
-    args.interval = Duration::from_millis(300);
+    args.interval = Some(Duration::from_millis(300));
     args.max_cadence = Some(Duration::from_millis(300));
     let (stop, stopped) = watch::channel(false);
     let collecting = tokio::spawn(collect::run(args, stopped));

@@ -13,6 +13,7 @@ mod bodies;
 mod cases;
 mod catch_up;
 mod collector;
+mod collector_fleet;
 mod damage;
 mod encodings;
 mod exactly_once;

@@ -5,6 +5,8 @@
 //! connection is driven by the request that waits for it, so that there is no task per connection
 //! and no hand-over between threads.
 
+mod clock_reading;
+mod compression;
 mod connection;
 mod endpoint;
 mod error;
@@ -13,9 +15,11 @@ mod pusher;
 mod reader;
 
 pub use self::{
+    clock_reading::ClockReading,
+    compression::Encoding,
     endpoint::{Endpoint, ParseEndpointError},
     error::{ClientError, ReadError},
     http_client::{Answer, ClientOptions, HttpClient},
-    pusher::{PushPolicy, Pushed, PushedOutcome, Pusher},
+    pusher::{Next, PushPolicy, Pushed, PushedOutcome, Pusher},
     reader::{Identity, Reader, Reading},
 };

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
-use pga_runtime::{Backoff, Instant};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Method, Request};
+use http_body_util::Full;
+use pga_runtime::Backoff;
 use pga_storage::Position;
 use serde::Deserialize;
 
+use crate::clock_reading::ClockReading;
+use crate::compression::{Encoding, takes_zstd};
 use crate::{Answer, ClientError, ClientOptions, Endpoint, HttpClient};
 
 const PUSH_PATH: &str = "/api/v1/metrics/push";
@@ -38,6 +42,22 @@ pub struct Pushed {
     pub attempts: u32,
     /// From the first request to the acknowledgement, or to giving up.
     pub latency: Duration,
+    /// How the body of the last request was encoded.
+    pub encoding: Encoding,
+    /// Bytes of that body.
+    pub body_bytes: u64,
+    /// What the last answer says about the clocks; `None` if there was no answer.
+    pub clock: Option<ClockReading>,
+}
+
+/// What a node asks of a collector beside its pushes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Next {
+    /// The version of the configuration that it is to have, 0 for none; `None` if the node does not
+    /// say, as older ones do for the first version.
+    pub config_version: Option<u64>,
+    /// When it is to ask for its configuration at the latest.
+    pub check_in: Option<Duration>,
 }
 
 /// How a push ended.
@@ -51,6 +71,8 @@ pub enum PushedOutcome {
         accepted: u64,
         /// Elements an earlier request had added.
         repeated: u64,
+        /// What the node asks for.
+        next: Next,
     },
     /// Refused for good by the first request, so certainly without effect.
     Refused {
@@ -73,6 +95,8 @@ struct PushAnswer {
     metrics_inserted: u64,
     #[serde(default)]
     metrics_repeated: u64,
+    next_config_version: Option<u64>,
+    next_check_in_seconds: Option<u64>,
 }
 
 enum Attempt {
@@ -89,10 +113,26 @@ enum Attempt {
 /// Safe to repeat, since repeated elements are found by the cluster (DEDUP-1). It stays with the
 /// node that answered.
 pub struct Pusher {
-    clients: Vec<HttpClient>,
+    nodes: Vec<Node>,
     current: usize,
     policy: PushPolicy,
     token: Option<String>,
+    compresses: bool,
+}
+
+/// A node, and what it has said of itself.
+#[derive(Debug)]
+struct Node {
+    client: HttpClient,
+    takes_zstd: bool,
+}
+
+/// What was sent last, and what is known from its answer.
+#[derive(Debug)]
+struct Sent {
+    encoding: Encoding,
+    body: Bytes,
+    clock: Option<ClockReading>,
 }
 
 impl Pusher {
@@ -103,13 +143,24 @@ impl Pusher {
         options: &Arc<ClientOptions>,
         policy: PushPolicy,
     ) -> Self {
-        let client = |node: &Endpoint| HttpClient::new(node.clone(), Arc::clone(options));
+        let node = |node: &Endpoint| Node {
+            client: HttpClient::new(node.clone(), Arc::clone(options)),
+            takes_zstd: false,
+        };
         Self {
-            clients: nodes.iter().map(client).collect(),
+            nodes: nodes.iter().map(node).collect(),
             current: first % nodes.len().max(1),
             policy,
             token: None,
+            compresses: false,
         }
+    }
+
+    /// Compresses bodies: by zstd for a node that has said that it takes it, else by gzip.
+    #[must_use]
+    pub fn compressing(mut self) -> Self {
+        self.compresses = true;
+        self
     }
 
     /// Sends this bearer token from now on.
@@ -119,55 +170,118 @@ impl Pusher {
 
     /// Which node the next push goes to first.
     pub fn current(&self) -> Option<&Endpoint> {
-        self.clients.get(self.current).map(HttpClient::endpoint)
+        let node = self.nodes.get(self.current);
+        node.map(|node| node.client.endpoint())
     }
 
-    /// Pushes `body` (JSON, in any encoding the contract allows) until it is acknowledged, refused,
-    /// or given up. Dropped before its end, the outcome is unknown.
+    /// Pushes `body` (JSON; in any encoding the contract allows, if the pusher does not compress)
+    /// until it is acknowledged, refused, or given up. Dropped before its end, the outcome is
+    /// unknown.
     pub async fn push(&mut self, body: Bytes) -> Pushed {
         let begun = pga_runtime::now();
         let mut attempts = 0;
         let mut rounds = 0;
-        loop {
+        let mut sent = Sent {
+            encoding: Encoding::Plain,
+            body: body.clone(),
+            clock: None,
+        };
+        let outcome = loop {
             attempts += 1;
-            let (reason, after) = match self.attempt(body.clone(), attempts == 1).await {
-                Attempt::Done(outcome) => return pushed(outcome, attempts, begun),
+            sent.encode(&body, self.encoding()).await;
+            let (reason, after) = match self.attempt(&mut sent, attempts == 1).await {
+                Attempt::Done(outcome) => break outcome,
                 Attempt::Again { reason, after } => (reason, after),
             };
-            self.current = (self.current + 1) % self.clients.len().max(1);
+            self.current = (self.current + 1) % self.nodes.len().max(1);
             let mut wait = Duration::ZERO;
-            if (attempts as usize).is_multiple_of(self.clients.len().max(1)) {
+            if (attempts as usize).is_multiple_of(self.nodes.len().max(1)) {
                 rounds += 1;
                 wait = BACKOFF
                     .pause(rounds)
                     .max(after.unwrap_or_default().min(MAX_RETRY_AFTER));
             }
             if begun.elapsed() + wait >= self.policy.give_up {
-                return pushed(PushedOutcome::Unknown { reason }, attempts, begun);
+                break PushedOutcome::Unknown { reason };
             }
             tokio::time::sleep(wait).await;
+        };
+        Pushed {
+            outcome,
+            attempts,
+            latency: begun.elapsed(),
+            encoding: sent.encoding,
+            body_bytes: sent.body.len() as u64,
+            clock: sent.clock,
         }
     }
 
-    async fn attempt(&mut self, body: Bytes, is_first: bool) -> Attempt {
-        let Some(client) = self.clients.get_mut(self.current) else {
+    /// The encoding for the node that is next.
+    fn encoding(&self) -> Encoding {
+        match self.nodes.get(self.current) {
+            Some(node) if self.compresses && node.takes_zstd => Encoding::Zstd,
+            Some(_) if self.compresses => Encoding::Gzip,
+            Some(_) | None => Encoding::Plain,
+        }
+    }
+
+    async fn attempt(&mut self, sent: &mut Sent, is_first: bool) -> Attempt {
+        let Some(node) = self.nodes.get_mut(self.current) else {
             return Attempt::Again {
                 reason: "no nodes".to_owned(),
                 after: None,
             };
         };
-        let answer = client
-            .send(Method::POST, PUSH_PATH, self.token.as_deref(), body)
-            .await;
+        let begun = pga_runtime::unix_time();
+        let answer = match request(self.token.as_deref(), sent) {
+            Ok(request) => node.client.send_request(request).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Ok(answer) = &answer {
+            node.takes_zstd = takes_zstd(&answer.headers);
+            sent.clock = ClockReading::of(&answer.headers, begun, pga_runtime::unix_time());
+        }
         judge(answer, is_first)
     }
 }
 
-fn pushed(outcome: PushedOutcome, attempts: u32, begun: Instant) -> Pushed {
-    Pushed {
-        outcome,
-        attempts,
-        latency: begun.elapsed(),
+impl Sent {
+    /// Encodes the body, unless it is in that encoding already.
+    async fn encode(&mut self, body: &Bytes, encoding: Encoding) {
+        if encoding == self.encoding {
+            return;
+        }
+        let plain = body.clone();
+        let encoded = pga_runtime::spawn_blocking(move || encoding.encode(&plain)).await;
+        (self.encoding, self.body) = match encoded {
+            Ok(Ok(encoded)) => (encoding, encoded),
+            // Every node takes it as it is.
+            Ok(Err(_)) | Err(_) => (Encoding::Plain, body.clone()),
+        };
+    }
+}
+
+fn request(token: Option<&str>, sent: &Sent) -> http::Result<Request<Full<Bytes>>> {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(PUSH_PATH)
+        .header(CONTENT_TYPE, "application/json");
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    if let Some(encoding) = sent.encoding.header() {
+        request = request.header(CONTENT_ENCODING, encoding);
+    }
+    request.body(Full::new(sent.body.clone()))
+}
+
+/// What an answer says about the configuration: `X-Config-Version`, which is 0 where there is none.
+/// The body has 1 for none and for the first version (contract 1.4), so it tells only later ones.
+fn config_version(answer: &Answer, told: Option<u64>) -> Option<u64> {
+    let header = answer.headers.get("x-config-version");
+    match header.and_then(|value| value.to_str().ok()?.parse().ok()) {
+        Some(version) => Some(version),
+        None => told.filter(|version| *version > 1),
     }
 }
 
@@ -188,6 +302,10 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
                 position: ack.position,
                 accepted: ack.metrics_inserted,
                 repeated: ack.metrics_repeated,
+                next: Next {
+                    config_version: config_version(&answer, ack.next_config_version),
+                    check_in: ack.next_check_in_seconds.map(Duration::from_secs),
+                },
             }),
             // Not the answer the contract promises: nothing is known to be durable.
             Err(error) => Attempt::Again {
@@ -217,7 +335,7 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
 impl fmt::Debug for Pusher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pusher")
-            .field("clients", &self.clients)
+            .field("nodes", &self.nodes)
             .field("current", &self.current)
             .field("policy", &self.policy)
             .finish_non_exhaustive()

@@ -160,6 +160,17 @@ impl Connection {
             .unwrap_or(Err(ReadError::Late))
     }
 
+    /// How many rows a query has.
+    pub(crate) async fn count(&self, tag: &str, inner: &str) -> Result<usize, ReadError> {
+        let sql = format!("SELECT count(*) FROM ({inner}) r");
+        let rows = self.rows(tag, &sql).await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
+        let count: i64 = row.try_get(0)?;
+        usize::try_from(count).map_err(|error| ReadError::Odd(error.to_string()))
+    }
+
     /// What the query of a source says: its rows as objects, and when they were read.
     pub(crate) async fn read(&self, tag: &str, inner: &str) -> Result<Read, ReadError> {
         let sql = format!(

@@ -1,11 +1,11 @@
 //! What cannot be read, why, and what would help (rule C2: silence looks like health).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::connection::ReadError;
 
 /// A source that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// Type of its elements.
     pub source: String,

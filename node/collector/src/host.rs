@@ -7,6 +7,7 @@ use pga_runtime::Instant;
 use procfs::{Current, CurrentSI, KernelStats, LoadAverage, Meminfo, ProcResult};
 use serde_json::{Value, json};
 
+use crate::options::Options;
 use crate::schedule::Due;
 
 const CPU_EVERY: Duration = Duration::from_secs(10);
@@ -40,6 +41,7 @@ const VIRTUAL: [&str; 20] = [
 /// The machine.
 #[derive(Debug, Default)]
 pub struct Host {
+    options: Options,
     cpu: Due,
     file_systems: Due,
     last: Option<Ticks>,
@@ -75,18 +77,25 @@ impl Ticks {
 }
 
 impl Host {
+    /// Reads as often as `options` say from now on.
+    pub fn set_options(&mut self, options: Options) {
+        self.options = options;
+    }
+
     /// The elements that are due; none on a system that has no procfs.
     pub fn collect(&mut self, now: Instant, at: &str) -> Vec<Value> {
         let mut elements = Vec::new();
-        if self.cpu.is_due(now) {
-            self.cpu.read(now, CPU_EVERY);
+        let cadence = self.options.cadence("sysstat", CPU_EVERY);
+        if let Some(every) = cadence.filter(|_| self.cpu.is_due(now)) {
+            self.cpu.read(now, every);
             match self.machine(at) {
                 Ok(element) => elements.extend(element),
                 Err(error) => tracing::debug!(%error, "host is not read"),
             }
         }
-        if self.file_systems.is_due(now) {
-            self.file_systems.read(now, FILE_SYSTEMS_EVERY);
+        let cadence = self.options.cadence("disk_usage", FILE_SYSTEMS_EVERY);
+        if let Some(every) = cadence.filter(|_| self.file_systems.is_due(now)) {
+            self.file_systems.read(now, every);
             match file_systems(at) {
                 Ok(element) => elements.push(element),
                 Err(error) => tracing::debug!(%error, "file systems are not read"),

@@ -1,23 +1,26 @@
 //! One PostgreSQL server: what is due is read, and becomes elements.
 
 mod changes;
+mod elements;
 mod log;
 mod plans;
+mod settings;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Environment, Target};
 use pga_runtime::{Backoff, Instant};
-use pga_server_log::statement_without_values;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use self::changes::Changes;
-use crate::connection::{Connection, Read, ReadError};
+use self::elements::{Bounds, bounded, limit};
+pub use self::settings::kinds;
+use crate::connection::{Connection, ReadError};
 use crate::cost::Cost;
 use crate::facts::Facts;
 use crate::gap::Gap;
-use crate::log::Log;
+use crate::log::{Log, LogPosition};
 use crate::options::Options;
 use crate::plan::{GenericPlans, Names};
 use crate::schedule::Due;
@@ -32,12 +35,6 @@ const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(30),
 };
-/// Columns that hold statements as they were sent.
-const STATEMENTS: [&str; 3] = ["query", "blocked_query", "blocking_query"];
-
-/// Statements are cut here, in characters.
-const MAX_STATEMENT: usize = 2_000;
-
 /// The databases that are read, connection strings aside.
 const DATABASES: &str = "SELECT datname::text FROM pg_database WHERE datallowconn \
     AND NOT datistemplate AND has_database_privilege(datname, 'CONNECT') ORDER BY datname";
@@ -49,6 +46,17 @@ pub enum CollectError {
     /// The connection string cannot be read, or names files that cannot be used.
     #[error(transparent)]
     Target(#[from] ConnectError),
+}
+
+/// What reading one source has cost since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceCost {
+    /// Type of its elements.
+    pub kind: &'static str,
+    /// Readings.
+    pub reads: u64,
+    /// Time of all, as seen here.
+    pub total: Duration,
 }
 
 /// One PostgreSQL server.
@@ -66,6 +74,8 @@ pub struct Server {
     told: Due,
     retry: Option<(Instant, u32)>,
     log: Option<Log>,
+    /// How far the log was read before it was left out.
+    log_left_at: Option<LogPosition>,
     plans: GenericPlans,
     names: Names,
 }
@@ -81,6 +91,7 @@ impl Server {
         let log = options.log.clone().map(|options| Log::new(options, None));
         Ok(Self {
             log,
+            log_left_at: None,
             plans: GenericPlans::default(),
             names: Names::default(),
             target,
@@ -100,6 +111,25 @@ impl Server {
     /// Where it is, without passwords.
     pub fn address(&self) -> String {
         self.target.to_string()
+    }
+
+    /// The hosts it may be at, with their ports.
+    pub fn hosts(&self) -> String {
+        self.target.hosts()
+    }
+
+    /// Whether all of its hosts are this machine, as far as their names say.
+    pub fn is_local(&self) -> bool {
+        self.target.is_local()
+    }
+
+    /// What each source has cost.
+    pub fn costs(&self) -> impl Iterator<Item = SourceCost> {
+        self.costs.iter().map(|(kind, cost)| SourceCost {
+            kind,
+            reads: cost.reads,
+            total: cost.total,
+        })
     }
 
     /// What cannot be read now.
@@ -211,7 +241,9 @@ impl Server {
             let name: String = row.try_get(0)?;
             let is_wanted = self.options.wants(&name);
             let is_due = |source: &&Source| {
-                source.scope == Scope::Database && self.is_due(source, &name, now)
+                source.scope == Scope::Database
+                    && !self.options.off.contains(source.kind)
+                    && self.is_due(source, &name, now)
             };
             if is_wanted && SOURCES.iter().any(|source| is_due(&source)) {
                 found.push(name);
@@ -235,15 +267,14 @@ impl Server {
         out: &mut Vec<Value>,
     ) -> Result<(), ReadError> {
         for source in SOURCES.iter().filter(|source| source.scope == scope) {
+            let Some(cadence) = self.options.cadence(source.kind, source.cadence) else {
+                continue;
+            };
             if !self.is_due(source, database, now) {
                 continue;
             }
             let key = (source.kind.to_owned(), database.to_owned());
             let cost = self.costs.entry(source.kind).or_default();
-            let cadence = self
-                .options
-                .max_cadence
-                .map_or(source.cadence, |most| most.min(source.cadence));
             let due = self
                 .due
                 .entry((source.kind, database.to_owned()))
@@ -256,21 +287,13 @@ impl Server {
                 }
                 continue;
             };
-            let begun = pga_runtime::now();
-            let read = connection.read(source.kind, &bounded(source, &sql)).await;
-            cost.note(begun.elapsed(), cadence);
-            match read {
-                Ok(read) => {
-                    (cost.rows, cost.bytes) = (read.rows.len(), read.bytes);
+            let read = self.read_source(connection, source, &sql, database, cadence, now);
+            match read.await {
+                Ok(elements) => {
                     self.gaps.remove(&key);
-                    if source.shape == Shape::Each {
-                        out.extend(self.each(source, read));
-                    } else {
-                        out.extend(self.element(source, database, read, now));
-                    }
+                    out.extend(elements);
                 }
                 Err(error) => {
-                    cost.failures += 1;
                     let keeps = error.keeps_connection();
                     let gap = Gap::failed(source.kind, database, &error, source.help);
                     self.gaps.insert(key, gap);
@@ -283,65 +306,38 @@ impl Server {
         Ok(())
     }
 
-    /// An element a row, of the databases that are wanted.
-    fn each(&self, source: &Source, read: Read) -> Vec<Value> {
-        let element = |mut row: Value| {
-            without_values(&mut row);
-            let is_wanted = self.options.wants(row["database"].as_str()?);
-            row["type"] = source.kind.into();
-            row["timestamp"] = read.at.clone().into();
-            is_wanted.then_some(row)
-        };
-        read.rows.into_iter().filter_map(element).collect()
-    }
-
-    /// What was read as an element; none if there is nothing to tell.
-    fn element(
+    /// The elements of one source of a database.
+    async fn read_source(
         &mut self,
+        connection: &Connection,
         source: &Source,
+        sql: &str,
         database: &str,
-        read: Read,
+        cadence: Duration,
         now: Instant,
-    ) -> Option<Value> {
-        let mut element = Map::new();
-        element.insert("type".to_owned(), source.kind.into());
-        element.insert("timestamp".to_owned(), read.at.into());
-        if !database.is_empty() {
-            element.insert("database".to_owned(), database.into());
+    ) -> Result<Vec<Value>, ReadError> {
+        let limit = limit(source, &self.options);
+        let begun = pga_runtime::now();
+        let read = connection
+            .read(source.kind, &bounded(source, limit, sql))
+            .await;
+        let cost = self.costs.entry(source.kind).or_default();
+        cost.note(begun.elapsed(), cadence);
+        match &read {
+            Ok(read) => (cost.rows, cost.bytes) = (read.rows.len(), read.bytes),
+            Err(_) => cost.failures += 1,
         }
-        let mut rows = read.rows;
-        rows.iter_mut().for_each(without_values);
-        if source.shape == Shape::One {
-            let Some(Value::Object(columns)) = rows.into_iter().next() else {
-                return None;
-            };
-            // What names the element stays as it is.
-            for (name, value) in columns {
-                element.entry(name).or_insert(value);
-            }
-            return Some(Value::Object(element));
+        let read = read?;
+        if source.shape == Shape::Each {
+            return Ok(self.each(source, read));
         }
-        let is_truncated = rows.len() > source.limit;
-        rows.truncate(source.limit);
-        let total = rows.len();
-        if source.shape == Shape::RowsIfAny && total == 0 {
-            return None;
-        }
-        if !source.key.is_empty() {
-            let changes = self
-                .changes
-                .entry((source.kind, database.to_owned()))
-                .or_default();
-            let is_all = changes.keep_changed(source, &mut rows, now);
-            element.insert("changed_only".to_owned(), (!is_all).into());
-            if rows.is_empty() && !is_all {
-                return None;
-            }
-        }
-        element.insert("total".to_owned(), total.into());
-        element.insert("truncated".to_owned(), is_truncated.into());
-        element.insert("rows".to_owned(), Value::Array(rows));
-        Some(Value::Object(element))
+        let total = match read.rows.len() > limit {
+            true => connection.count(source.kind, sql).await.ok(),
+            false => Some(read.rows.len()),
+        };
+        let bounds = Bounds { limit, total };
+        let element = self.element(source, database, read, bounds, now);
+        Ok(element.into_iter().collect())
     }
 
     /// What reading cost, and what cannot be read.
@@ -371,40 +367,5 @@ impl Server {
         if !rows.is_empty() {
             out.push(json!({ "type": "collector_cost", "timestamp": at, "rows": rows }));
         }
-    }
-}
-
-/// The query with a bound on its rows: one more than wanted tells that there are more.
-fn bounded(source: &Source, sql: &str) -> String {
-    match source.shape {
-        Shape::One => sql.to_owned(),
-        Shape::Rows | Shape::RowsIfAny | Shape::Each => format!("{sql} LIMIT {}", source.limit + 1),
-    }
-}
-
-/// Takes values out of the statements of a row.
-fn without_values(row: &mut Value) {
-    for name in STATEMENTS {
-        if let Some(Value::String(text)) = row.get_mut(name) {
-            let bare = statement_without_values(text);
-            *text = bare.chars().take(MAX_STATEMENT).collect();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::SOURCES;
-
-    fn source(kind: &str) -> &'static Source {
-        SOURCES.iter().find(|source| source.kind == kind).unwrap()
-    }
-
-    #[test]
-    fn one_row_more_than_wanted_is_asked_for() {
-        let sql = bounded(source("pg_activity_sample"), "SELECT 1");
-        assert_eq!(sql, "SELECT 1 LIMIT 101");
-        assert_eq!(bounded(source("pg_wal"), "SELECT 1"), "SELECT 1");
     }
 }

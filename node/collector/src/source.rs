@@ -16,6 +16,7 @@ mod identity;
 mod indexes;
 mod io;
 mod long_transactions;
+mod own_statements;
 mod prepared_xacts;
 mod progress;
 mod receiver;

@@ -31,6 +31,10 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
     match outcome {
         Ok(()) => Ok(Exit::Ok),
         Err(CollectError::Options(what)) => Err(Error::Refused(what)),
+        Err(CollectError::Listen { address, source }) => Err(Error::Listen {
+            address: address.to_string(),
+            source,
+        }),
         Err(error) => Err(Error::Unavailable(pga_runtime::error_chain(&error))),
     }
 }
@@ -41,6 +45,16 @@ fn act(action: &CollectAction) -> Result<Exit> {
         let text = pga_runtime::error_chain(&error);
         match error {
             CollectError::NoServer(_) | CollectError::Client(_) => Error::Unavailable(text),
+            CollectError::NoState(path) => Error::File {
+                action: "find a collector in",
+                path,
+                source: std::io::ErrorKind::NotFound.into(),
+            },
+            CollectError::State(path, source) => Error::File {
+                action: "read",
+                path,
+                source,
+            },
             _ => Error::Refused(text),
         }
     };
@@ -68,6 +82,12 @@ fn act(action: &CollectAction) -> Result<Exit> {
             args.collector_id = name.clone().unwrap_or_else(|| args.hostname());
             let text = runtime.block_on(collect::init(&args, env_file, unit));
             say(text.map_err(failed)?.trim_end())
+        }
+        CollectAction::Status { state_dir, output } => {
+            let found = collect::status(state_dir, *output);
+            let (text, is_good) = found.map_err(failed)?;
+            say(text.trim_end())?;
+            Ok(if is_good { Exit::Ok } else { Exit::Failed })
         }
         CollectAction::Check { dsn, output } => {
             let found = runtime.block_on(collect::check(dsn, *output));

@@ -1,5 +1,6 @@
 //! Why a collector cannot run.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pga_client::ClientError;
@@ -23,6 +24,21 @@ pub enum CollectError {
     /// The server of `collect once` takes no connection.
     #[error("cannot read the server of --dsn: {0}")]
     NoServer(String),
+    /// No collector has run with that state directory.
+    #[error("no collector has run with the state directory {}", .0.display())]
+    NoState(PathBuf),
+    /// The address of the metrics cannot be had.
+    #[error("cannot listen on {address} (--metrics-listen)")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The metrics cannot be made.
+    #[error("cannot make the metrics")]
+    Metrics(#[from] prometheus::Error),
     /// The state directory cannot be used.
     #[error("cannot use the state directory {}", .0.display())]
     State(PathBuf, #[source] std::io::Error),

@@ -36,6 +36,11 @@ impl Identity {
         }
     }
 
+    /// Whether there is one in `dir`.
+    pub(super) fn is_there(dir: &Path) -> bool {
+        dir.join(FILE).exists()
+    }
+
     /// Puts it in `dir`, for the owner's eyes only, in place of the one before.
     ///
     /// # Errors

@@ -4,11 +4,15 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::CollectError;
+use super::metrics::Metrics;
 use super::once::check;
 use super::options::CollectArgs;
+use super::report::Report;
 use super::sender::Sender;
+use super::watched::Watched;
 use crate::output::Output;
 
 /// The unit as it ships.
@@ -49,8 +53,14 @@ pub async fn init(
             misses.for_each(|line| text.push_str(&format!("{line}\n")));
         }
     }
-    let sender = Sender::new(args).await?;
-    text.push_str(&format!("Registered as {}.\n", sender.collector()));
+    let metrics = Arc::new(Metrics::new()?);
+    for watched in Watched::all(args)? {
+        watched.make_dir(args)?;
+        let report = Arc::new(Report::new(&watched, Arc::clone(&metrics)));
+        let sender = Sender::new(args, &watched, report).await?;
+        let (label, id) = (&watched.label, sender.collector());
+        text.push_str(&format!("Registered for {label} as {id}.\n"));
+    }
     write(env_file, &settings(args), 0o600)?;
     write(unit, &unit_text(state_dir, env_file), 0o644)?;
     text.push_str(&format!(

@@ -1,5 +1,6 @@
 //! Options of `pganalytics collect`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use pga_config::{ByteSize, parse_duration};
 use super::error::CollectError;
 use crate::output::Output;
 use pga_client::Endpoint;
+
+/// Time between two cycles, where nobody says anything else.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Options of `pganalytics collect`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,8 +28,8 @@ pub struct CollectArgs {
         default_value = "http://127.0.0.1:8081,http://127.0.0.1:8082,http://127.0.0.1:8083"
     )]
     pub nodes: Vec<Endpoint>,
-    /// A server to read (postgres://user@host/database); once for each. Without it one is
-    /// simulated
+    /// A server to read (postgres://user@host/database); once for each, which makes each a
+    /// collector with an id of its own. Without it one is simulated
     #[arg(
         long,
         env = "PGANALYTICS_COLLECT_DSN",
@@ -33,9 +37,9 @@ pub struct CollectArgs {
         value_delimiter = ' '
     )]
     pub dsn: Vec<String>,
-    /// Time between two collections
-    #[arg(long, default_value = "10s", value_parser = parse_duration)]
-    pub interval: Duration,
+    /// Time between two collections, whatever the cluster's configuration says; else 10 s
+    #[arg(long, value_parser = parse_duration)]
+    pub interval: Option<Duration>,
     /// Only this database of each server; once for each. All by default
     #[arg(long, value_name = "NAME")]
     pub include_database: Vec<String>,
@@ -85,10 +89,13 @@ pub struct CollectArgs {
     /// Longest time to wait for one answer before another node is tried
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
     pub timeout: Duration,
+    /// Shows metrics for Prometheus at this address, under /metrics; nowhere without it
+    #[arg(long, value_name = "ADDRESS", env = "PGANALYTICS_COLLECT_METRICS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Keeps identity and undelivered cycles there, over restarts; in memory only without it
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Most that undelivered cycles may take; then the oldest go
+    /// Most that undelivered cycles of a server may take; then the oldest go
     #[arg(long, default_value = "512MiB")]
     pub spool_size: ByteSize,
     /// Seed of the simulated server
@@ -150,6 +157,19 @@ pub enum CollectAction {
         )]
         unit: PathBuf,
     },
+    /// Say whether the collectors of this machine run and get rid of what they read; 1 if not
+    Status {
+        /// Where identity and undelivered cycles are kept
+        #[arg(
+            long,
+            value_name = "DIR",
+            default_value = "/var/lib/pganalytics-collector"
+        )]
+        state_dir: PathBuf,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
     /// Say what the role cannot read, what is lost without it, and what would help
     Check {
         /// A server to read (postgres://user@host/database)
@@ -176,7 +196,8 @@ impl CollectArgs {
             no_log: false,
             no_explain: false,
             max_cadence: None,
-            interval: Duration::from_secs(10),
+            interval: None,
+            metrics_listen: None,
             collector_id: "collector-001".to_owned(),
             hostname: None,
             registration_secret: None,
@@ -192,8 +213,10 @@ impl CollectArgs {
     pub(super) fn validate(&self) -> Result<(), CollectError> {
         let wrong = if self.nodes.is_empty() {
             "--nodes: write at least one address"
-        } else if self.interval.is_zero() {
+        } else if self.interval.is_some_and(|interval| interval.is_zero()) {
             "--interval: longer than 0"
+        } else if self.token.is_some() && self.dsn.len() > 1 {
+            "--token: it is of one collector, and each --dsn is one: use --registration-secret"
         } else if self.collector_id.is_empty() {
             "--collector-id: not empty"
         } else if !self.log_dir.is_empty() && self.log_dir.len() != self.dsn.len() {
@@ -202,6 +225,11 @@ impl CollectArgs {
             return Ok(());
         };
         Err(CollectError::Options(wrong.to_owned()))
+    }
+
+    /// Time between two cycles, where the command line names none and the configuration says this.
+    pub(super) fn interval(&self, configured: Option<Duration>) -> Duration {
+        self.interval.or(configured).unwrap_or(INTERVAL)
     }
 
     /// What it reports as its host.

@@ -1,25 +1,28 @@
-//! Delivers what waits in the spool, one body at a time.
+//! Delivers what waits in the spool, one body at a time, and asks for the configuration in between.
+
+mod configuration;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Method, Request};
-use http_body_util::Full;
+use http::Method;
+use pga_client::{ClientOptions, Endpoint, HttpClient, PushPolicy, Pushed, PushedOutcome, Pusher};
 use pga_runtime::Instant;
 use serde::Deserialize;
-use serde_json::json;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use super::clock::Clock;
 use super::error::CollectError;
 use super::identity::Identity;
 use super::options::CollectArgs;
+use super::pull_timer::PullTimer;
+use super::register::register;
+use super::report::Report;
+use super::settings::Settings;
 use super::spool::Spool;
-use pga_client::{
-    ClientError, ClientOptions, Endpoint, HttpClient, PushPolicy, PushedOutcome, Pusher,
-};
+use super::watched::Watched;
 
 /// After this long without an acknowledgement it is said in the log; the push goes on.
 const GIVE_UP: Duration = Duration::from_secs(60);
@@ -54,7 +57,7 @@ impl Outgoing {
     }
 }
 
-/// Pushes what was collected.
+/// Pushes what was collected, and pulls what is to be collected.
 pub(super) struct Sender {
     collector: String,
     pusher: Pusher,
@@ -63,11 +66,26 @@ pub(super) struct Sender {
     state_dir: Option<PathBuf>,
     token: Option<String>,
     renewed: Instant,
+    clock: Clock,
+    timer: PullTimer,
+    /// Of the version that was fetched last, also of one that was refused.
+    tag: Option<String>,
+    settings: watch::Sender<Arc<Settings>>,
+    denied: Option<u16>,
+    report: Arc<Report>,
 }
 
 impl Sender {
-    /// Takes the identity of an earlier run, else registers, if there is a secret.
-    pub(super) async fn new(args: &CollectArgs) -> Result<Self, CollectError> {
+    /// Takes the identity of an earlier run, else registers, if there is a secret. Begins with the
+    /// configuration of an earlier run.
+    ///
+    /// # Errors
+    /// If it has to register and cannot, or its state cannot be read.
+    pub(super) async fn new(
+        args: &CollectArgs,
+        watched: &Watched,
+        report: Arc<Report>,
+    ) -> Result<Self, CollectError> {
         let mut options =
             ClientOptions::new(args.timeout.min(Duration::from_secs(3)), args.timeout);
         if let Some(path) = &args.ca_file {
@@ -75,17 +93,33 @@ impl Sender {
         }
         let options = Arc::new(options);
         let policy = PushPolicy { give_up: GIVE_UP };
-        let pusher = Pusher::new(&args.nodes, 0, &options, policy);
         let mut sender = Self {
-            collector: args.collector_id.clone(),
-            pusher,
+            collector: watched.collector_id.clone(),
+            pusher: Pusher::new(&args.nodes, 0, &options, policy).compressing(),
             nodes: args.nodes.clone(),
             options,
-            state_dir: args.state_dir.clone(),
+            state_dir: watched.state_dir.clone(),
             token: None,
             renewed: pga_runtime::now(),
+            clock: Clock::default(),
+            timer: PullTimer::new(pga_runtime::now()),
+            tag: None,
+            settings: watch::Sender::new(Arc::default()),
+            denied: None,
+            report,
         };
-        let kept = match &sender.state_dir {
+        sender.take_identity(args, watched).await?;
+        sender.pusher.set_token(sender.token.clone());
+        sender.take_kept_settings();
+        Ok(sender)
+    }
+
+    async fn take_identity(
+        &mut self,
+        args: &CollectArgs,
+        watched: &Watched,
+    ) -> Result<(), CollectError> {
+        let kept = match &self.state_dir {
             Some(dir) => {
                 Identity::read(dir).map_err(|error| CollectError::State(dir.clone(), error))?
             }
@@ -93,27 +127,31 @@ impl Sender {
         };
         match (kept, &args.token, &args.registration_secret) {
             (Some(kept), _, _) => {
-                sender.collector = kept.collector_id;
-                sender.token = Some(kept.token);
+                self.collector = kept.collector_id;
+                self.token = Some(kept.token);
                 // It may have ended while the collector was away.
-                sender.renew().await;
+                self.renew().await;
             }
-            (None, Some(token), _) => sender.token = Some(token.clone()),
+            (None, Some(token), _) => self.token = Some(token.clone()),
             (None, None, Some(secret)) => {
-                let registered = register(args, &sender.options, secret).await?;
-                sender.collector = registered.collector_id;
-                sender.token = Some(registered.token);
-                sender.keep();
+                let identity = register(args, watched, &self.options, secret).await?;
+                self.collector = identity.collector_id;
+                self.token = Some(identity.token);
+                self.keep();
             }
             (None, None, None) => {}
         }
-        sender.pusher.set_token(sender.token.clone());
-        Ok(sender)
+        Ok(())
     }
 
     /// The collector's id, as the cluster knows it.
     pub(super) fn collector(&self) -> &str {
         &self.collector
+    }
+
+    /// The configuration that is to be followed, now and from now on.
+    pub(super) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.subscribe()
     }
 
     /// Delivers what waits, for as long as it runs. A body stays in the spool until it is
@@ -123,13 +161,21 @@ impl Sender {
             if self.renewed.elapsed() >= RENEW_EVERY {
                 self.renew().await;
             }
+            if pga_runtime::now() >= self.timer.due() {
+                self.pull().await;
+            }
             match outgoing.with(Spool::next) {
                 Some((number, body)) => {
                     if self.push(body).await {
                         outgoing.with(|spool| spool.remove(number));
                     }
+                    outgoing.with(|spool| self.report.spool(spool));
+                    self.report.write();
                 }
-                None => outgoing.added.notified().await,
+                None => tokio::select! {
+                    () = outgoing.added.notified() => {}
+                    () = tokio::time::sleep_until(self.timer.due()) => {}
+                },
             }
         }
     }
@@ -137,12 +183,26 @@ impl Sender {
     /// Whether the body is done with.
     async fn push(&mut self, body: Bytes) -> bool {
         let pushed = self.pusher.push(body).await;
+        if let Some(reading) = pushed.clock {
+            self.report.skew(self.clock.note(reading));
+        }
+        let node = self.pusher.current().map(ToString::to_string);
+        self.report.push(&pushed, node);
+        self.judge(pushed).await
+    }
+
+    async fn judge(&mut self, pushed: Pushed) -> bool {
         match pushed.outcome {
-            PushedOutcome::Acknowledged { position, .. } => {
+            PushedOutcome::Acknowledged { position, next, .. } => {
                 tracing::debug!(%position, elapsed = ?pushed.latency, "pushed");
+                self.timer.told(next, pga_runtime::now());
                 true
             }
-            PushedOutcome::Refused { status: 401, .. } if self.renew().await => false,
+            PushedOutcome::Refused { status: 401, .. }
+                if self.renewed.elapsed() >= REFUSED_PAUSE && self.renew().await =>
+            {
+                false
+            }
             PushedOutcome::Refused { status, message } if matches!(status, 401 | 403) => {
                 tracing::warn!(
                     status,
@@ -160,7 +220,7 @@ impl Sender {
                 tracing::warn!(
                     error = reason,
                     attempts = pushed.attempts,
-                    "no node takes the push"
+                    "no node takes the push: is one of --nodes up, and can it be reached?"
                 );
                 false
             }
@@ -221,40 +281,5 @@ struct Renewed {
     token: String,
 }
 
-#[derive(Deserialize)]
-struct Registered {
-    collector_id: String,
-    token: String,
-}
-
-async fn register(
-    args: &CollectArgs,
-    options: &Arc<ClientOptions>,
-    secret: &str,
-) -> Result<Registered, CollectError> {
-    let hostname = args.hostname();
-    let body = json!({"name": args.collector_id, "hostname": hostname, "version": env!("CARGO_PKG_VERSION")});
-    let body = Bytes::from(body.to_string());
-    let mut failure = CollectError::Options("--nodes: write at least one address".to_owned());
-    for node in &args.nodes {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri("/api/v1/collectors/register")
-            .header(CONTENT_TYPE, "application/json")
-            .header("X-Registration-Secret", secret)
-            .body(Full::new(body.clone()))
-            .map_err(ClientError::from)?;
-        match HttpClient::new(node.clone(), Arc::clone(options))
-            .send_request(request)
-            .await
-        {
-            Ok(answer) if answer.status.is_success() => {
-                return serde_json::from_slice(&answer.body)
-                    .map_err(|error| CollectError::Registration(error.to_string()));
-            }
-            Ok(answer) => failure = CollectError::Registration(answer.text_start()),
-            Err(error) => failure = error.into(),
-        }
-    }
-    Err(failure)
-}
+#[cfg(test)]
+mod tests;

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use pga_collector::{Host, LogOptions, LogPosition, Options, Server, SimulatedServer};
+use pga_collector::{Host, LogPosition, Server, SimulatedServer};
 use pga_storage::Timestamp;
 use serde_json::Value;
 
 use super::error::CollectError;
 use super::options::CollectArgs;
+use super::settings::Settings;
+use super::watched::Watched;
 
 /// Where elements come from.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// Real servers, and the machine this runs on.
+    /// A real server, and the machine this runs on, if that is its host.
     Real {
-        servers: Vec<Server>,
+        server: Box<Server>,
         host: Option<Host>,
     },
     /// A server that does not exist, and the number of the next cycle.
@@ -25,61 +27,63 @@ pub(super) enum Source {
     },
 }
 
-/// How far the log of each server was read, by the server's address.
+/// How far the log of a server was read, by the server's address.
 pub(super) type LogPositions = BTreeMap<String, LogPosition>;
 
 impl Source {
-    /// What the arguments name; the logs are read on from `positions`.
+    /// The server that is watched; its log is read on from `positions`.
     pub(super) fn new(
         args: &CollectArgs,
+        watched: &Watched,
+        settings: &Settings,
         mut positions: LogPositions,
     ) -> Result<Self, CollectError> {
-        if args.dsn.is_empty() {
+        let Some(dsn) = &watched.dsn else {
             return Ok(Self::Simulated {
                 server: SimulatedServer::new(args.seed, &args.collector_id, args.hostname()),
                 seed: args.seed,
                 cycle: 0,
             });
+        };
+        let options = settings.options(args, watched.log_dir.as_deref());
+        let mut server = Box::new(Server::new(dsn, options)?);
+        if let Some(position) = positions.remove(&server.address()) {
+            server.resume_log(position);
         }
-        let mut servers = Vec::new();
-        for (number, dsn) in args.dsn.iter().enumerate() {
-            let log = LogOptions {
-                directory: args.log_dir.get(number).cloned(),
-                keeps_values: args.log_values,
-            };
-            let options = Options {
-                include: args.include_database.clone(),
-                exclude: args.exclude_database.clone(),
-                max_cadence: args.max_cadence,
-                log: (!args.no_log).then_some(log),
-                explains: !args.no_explain,
-            };
-            let mut server = Server::new(dsn, options)?;
-            if let Some(position) = positions.remove(&server.address()) {
-                server.resume_log(position);
-            }
-            servers.push(server);
-        }
-        Ok(Self::Real {
-            servers,
-            host: (!args.no_host).then(Host::default),
-        })
+        let mut source = Self::Real {
+            server,
+            host: watched.reads_host.then(Host::default),
+        };
+        source.follow(args, watched, settings);
+        Ok(source)
     }
 
-    /// The real servers; none if one is simulated.
-    pub(super) fn servers(&self) -> &[Server] {
+    /// Reads what a configuration says from the next cycle on.
+    pub(super) fn follow(&mut self, args: &CollectArgs, watched: &Watched, settings: &Settings) {
+        let Self::Real { server, host } = self else {
+            return;
+        };
+        let options = settings.options(args, watched.log_dir.as_deref());
+        if let Some(host) = host {
+            host.set_options(options.clone());
+        }
+        server.set_options(options);
+    }
+
+    /// The real server; `None` if one is simulated.
+    pub(super) fn server(&self) -> Option<&Server> {
         match self {
-            Self::Real { servers, .. } => servers,
-            Self::Simulated { .. } => &[],
+            Self::Real { server, .. } => Some(server),
+            Self::Simulated { .. } => None,
         }
     }
 
-    /// How far the logs were read with the last cycle.
+    /// How far the log was read with the last cycle.
     pub(super) fn log_positions(&self) -> LogPositions {
-        let servers = self.servers().iter();
+        let server = self.server();
         let known =
-            servers.filter_map(|server| Some((server.address(), server.log_position()?.clone())));
-        known.collect()
+            server.and_then(|server| Some((server.address(), server.log_position()?.clone())));
+        known.into_iter().collect()
     }
 
     /// The names that stand in the elements, once they are known.
@@ -99,11 +103,8 @@ impl Source {
                 *cycle += 1;
                 elements
             }
-            Self::Real { servers, host } => {
-                let mut elements = Vec::new();
-                for server in servers {
-                    elements.extend(server.collect(now, &at).await);
-                }
+            Self::Real { server, host } => {
+                let mut elements = server.collect(now, &at).await;
                 if let Some(host) = host {
                     elements.extend(host.collect(now, &at));
                 }

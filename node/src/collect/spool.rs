@@ -137,6 +137,11 @@ impl Spool {
         self.bytes
     }
 
+    /// Most that the bodies may take.
+    pub(super) const fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     /// How many bodies were dropped at the cap since the start.
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped

@@ -56,7 +56,7 @@ impl Feed {
             .map(|node| node.config.advertised_http());
         let endpoints: Vec<Endpoint> = urls.filter_map(|url| url.parse().ok()).collect();
         let mut options = CollectArgs::for_nodes(endpoints);
-        options.interval = INTERVAL;
+        options.interval = Some(INTERVAL);
         options.collector_id = COLLECTOR.to_owned();
         options.dsn = args.dsn.clone();
         // Somebody is looking: nothing is to take an hour.

@@ -69,6 +69,12 @@ fn wrong_settings_end_with_their_code_and_touch_nothing() {
             "raft.heartbeat",
         ),
         (
+            "no collector",
+            &["collect", "status", "--state-dir", "/nonexistent/collector"],
+            66,
+            "/nonexistent/collector",
+        ),
+        (
             "no node",
             &["cluster", "status", "--node", "http://127.0.0.1:1"],
             69,
@@ -93,6 +99,9 @@ fn a_port_in_use_is_71_and_wide_rights_are_77() {
     assert_eq!(valid.status.code(), Some(0), "{valid:?}");
 
     let output = run(&["serve", "--config", &file]);
+    assert_eq!(output.status.code(), Some(71), "{output:?}");
+    let metrics = http.trim_start_matches("http://");
+    let output = run(&["collect", "--metrics-listen", metrics]);
     assert_eq!(output.status.code(), Some(71), "{output:?}");
 
     let data = dir.path().join("c/node-1");

@@ -10,6 +10,7 @@ const HEAD: &str = "# Metrics
 Every node shows these at `/metrics`. A test compares this list with a running node (`PGANALYTICS_BLESS=1` adds what is
 missing). What is known at the start, such as a reason, is there from the start, at 0; what is not, such as a
 peer, once it has a value. `process_*` are those of every Prometheus client.
+What a collector shows is in [collector.md](collector.md#how-it-is).
 
 | Name | Type | Meaning |
 | --- | --- | --- |

@@ -26,6 +26,15 @@ impl Host {
         self.name.starts_with('/') && self.address.is_none()
     }
 
+    /// Whether it is this machine, as far as its name says.
+    pub(crate) fn is_local(&self) -> bool {
+        let address = self.address.or_else(|| self.name.parse().ok());
+        match address {
+            Some(address) => address.is_loopback(),
+            None => self.is_socket() || self.name == "localhost",
+        }
+    }
+
     /// The hosts that `settings` name, in their order.
     pub(crate) fn all(settings: &Settings) -> Result<Vec<Self>, ConnectError> {
         let names = list(settings, "host");

@@ -81,6 +81,18 @@ impl Target {
         Ok(())
     }
 
+    /// The hosts with their ports, with commas between them: `db1:5432`.
+    pub fn hosts(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        hosts.join(",")
+    }
+
+    /// Whether all hosts are this machine, as far as their names say: sockets, `localhost`,
+    /// loopback addresses.
+    pub fn is_local(&self) -> bool {
+        self.hosts.iter().all(Host::is_local)
+    }
+
     /// The name of the database.
     pub fn dbname(&self) -> &str {
         &self.dbname

@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use pga_cluster::{CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand};
 use pga_config::CollectorId;
+use pga_config::collector_toml::{self, MAX_BYTES};
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -25,11 +26,12 @@ use super::small_body::small_body;
 use crate::Principal;
 use crate::auth::forbidden;
 use crate::body::BodyStream;
-use crate::collector_toml::{self, MAX_BYTES};
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
 
-const VERSION: HeaderName = HeaderName::from_static("x-config-version");
+/// The number of a version: in an answer the one that holds, in a request the one that runs; 0 for
+/// none.
+pub(super) const VERSION: HeaderName = HeaderName::from_static("x-config-version");
 
 const STORED: Content = Content::Json(Shape::Object(&[
     always("status", Shape::Text),
@@ -251,9 +253,10 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     };
     if let Principal::Collector(_) | Principal::Anonymous = ask.caller
-        && told.is_none_or(|(version, _)| version != config.version)
+        && let Some(runs) = running(&ask, config.version)
+        && told.is_none_or(|(version, _)| version != runs)
     {
-        note_told(&ask, id, config.version);
+        note_told(&ask, id, runs);
     }
     let may_see_passwords = match &ask.caller {
         Principal::User { role, .. } => role == "admin",
@@ -264,6 +267,16 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
         false => versions::masked(&config.text),
     };
     Ok(configuration(&ask, config.version, text))
+}
+
+/// Which version the collector runs: what it says in `X-Config-Version` (0 for none), else what it
+/// is told now, since old collectors take that and say nothing.
+fn running(ask: &RequestContext, told: u64) -> Option<u64> {
+    let runs = match ask.headers.get(VERSION) {
+        None => Some(told),
+        Some(said) => said.to_str().ok().and_then(|text| text.parse().ok()),
+    };
+    runs.filter(|version| *version > 0)
 }
 
 /// Notes which version a collector runs. The collector does not wait for it.

@@ -4,13 +4,15 @@ use pga_runtime::Instant;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use pga_storage::{ContentKey, Element, Idempotency};
 use warp::reply::Response;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::collector_config::VERSION as CONFIG_VERSION;
 use super::push_answer::{ANSWER, PushAnswer};
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
@@ -183,6 +185,7 @@ fn acknowledge(
     elements
         .with_label_values(&["repeated"])
         .inc_by(ack.repeated);
+    let version = config_version(ask, CollectorId::from_external(id));
     let answer = PushAnswer {
         status: "success",
         collector_id: id,
@@ -191,18 +194,24 @@ fn acknowledge(
         rejected,
         bytes_received: bytes,
         processing_time_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        next_config_version: config_version(ask, CollectorId::from_external(id)),
+        next_config_version: version.unwrap_or(1),
         next_check_in_seconds: 300,
         position: ack.position.into(),
     };
-    json(StatusCode::OK, &answer)
+    let mut response = json(StatusCode::OK, &answer);
+    // What a push may be encoded by (RFC 9110, 12.5.3): a client that knows may choose.
+    let encodings = HeaderValue::from_static("zstd, gzip, deflate");
+    let headers = response.headers_mut();
+    headers.insert(ACCEPT_ENCODING, encodings);
+    // The body has 1 also while there is none, as the original answers.
+    headers.insert(CONFIG_VERSION, HeaderValue::from(version.unwrap_or(0)));
+    response
 }
 
-/// The version of the configuration that the collector is to have; 1 while there is none, as the
-/// original answers.
-fn config_version(ask: &RequestContext, collector: CollectorId) -> u64 {
+/// The version of the configuration that the collector is to have.
+fn config_version(ask: &RequestContext, collector: CollectorId) -> Option<u64> {
     let version = ask.read_here(|state| state.config_of(collector).map(|config| config.version));
-    version.ok().flatten().unwrap_or(1)
+    version.ok().flatten()
 }
 
 /// Decodes here, or on a blocking thread where it may take long.

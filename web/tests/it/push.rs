@@ -63,6 +63,8 @@ async fn every_encoding_of_real_clients_is_taken_for_what_it_is() {
         ),
     ] {
         let answer = server.push(headers, &body).await;
+        let takes = answer.header("accept-encoding");
+        assert_eq!(takes, Some("zstd, gzip, deflate"), "{name}");
         assert_eq!(answer.status, 200, "{name}: {answer:?}");
         let mut json = answer.json();
         assert!(json["processing_time_ms"].take().is_u64(), "{name}");

@@ -105,6 +105,29 @@ async fn a_collector_pulls_its_own_configuration_or_its_groups() {
     );
 }
 
+#[tokio::test]
+async fn a_collector_that_says_what_it_runs_is_believed() {
+    let server = Server::start(WebOptions::default()).await;
+    let (admin, c1) = (server.login().await, bearer(&server.register("c1").await));
+    for _ in 0..3 {
+        put(&server, PULL, &admin, TOML).await;
+    }
+    let newest = server.get(PULL, &admin).await;
+    let tag = newest.header("etag").unwrap().to_owned();
+    for (said, known, status, want) in [
+        ("0", "", 200, json!(null)),
+        ("2", "", 200, json!(2)),
+        ("none", "", 200, json!(2)),
+        ("3", tag.as_str(), 304, json!(3)),
+    ] {
+        let headers = format!("{c1}X-Config-Version: {said}\r\nIf-None-Match: {known}\r\n");
+        let pulled = server.get(PULL, &headers).await;
+        assert_eq!(pulled.status, status, "{said}");
+        let told = server.get("/api/v1/collectors/c1", &admin).await.json();
+        assert_eq!(told["config_told_version"], want, "{said}");
+    }
+}
+
 /// 401 makes an old collector ask again at once, for ever (contract Q11).
 #[tokio::test]
 async fn a_pull_is_never_answered_401() {
@@ -233,11 +256,18 @@ async fn an_answer_to_a_push_tells_the_configurations_version() {
     let admin = server.login().await;
     server.register("c1").await;
     let push = br#"{"collector_id":"c1","hostname":"h","timestamp":1767225600,"metrics":[]}"#;
-    assert_eq!(server.push("", push).await.json()["next_config_version"], 1);
-    for _ in 0..3 {
+    let told = async || {
+        let answer = server.push("", push).await;
+        let header = answer.header("x-config-version").unwrap().to_owned();
+        (answer.json()["next_config_version"].clone(), header)
+    };
+    assert_eq!(told().await, (json!(1), "0".to_owned()), "none");
+    put(&server, PULL, &admin, TOML).await;
+    assert_eq!(told().await, (json!(1), "1".to_owned()), "the first");
+    for _ in 0..2 {
         put(&server, PULL, &admin, TOML).await;
     }
-    assert_eq!(server.push("", push).await.json()["next_config_version"], 3);
+    assert_eq!(told().await, (json!(3), "3".to_owned()));
     assert_eq!(
         server.get("/api/v1/collectors/c1", &admin).await.json()["id"],
         CollectorId::from_external("c1").to_string()

@@ -146,7 +146,7 @@ async fn collect_from_a_real_server(cluster: &Cluster, database: &Timescale) -> 
     args.dsn = vec![database.url().to_owned()];
     let (_, name) = database.url().rsplit_once('/').context("no database")?;
     args.include_database = vec![name.to_owned()];
-    args.interval = Duration::from_secs(1);
+    args.interval = Some(Duration::from_secs(1));
     args.max_cadence = Some(Duration::from_secs(2));
     let (stop, stopped) = watch::channel(false);
     let collecting = tokio::spawn(collect::run(args, stopped));

@@ -17,7 +17,8 @@ impl Server {
     /// The place in the log behind what the last [`Server::collect`] answered: it is to be kept
     /// together with those elements, so that each event is sent once.
     pub fn log_position(&self) -> Option<&LogPosition> {
-        self.log.as_ref()?.position()
+        let read = self.log.as_ref().and_then(Log::position);
+        read.or(self.log_left_at.as_ref())
     }
 
     /// What came of reading the log; `None` if it is not read.

@@ -1,6 +1,7 @@
 //! Counters of statements (`pg_stat_statements`), once for the server: by user, database, level and
 //! query id.
 
+use super::own_statements::OWN;
 use super::{Shape, Source};
 use crate::facts::Facts;
 
@@ -16,6 +17,8 @@ fn sql(facts: &Facts) -> Option<String> {
         "SELECT s.*, d.datname AS database, r.rolname AS user \
          FROM {schema}.pg_stat_statements(false) s LEFT JOIN pg_database d ON d.oid = s.dbid \
          LEFT JOIN pg_roles r ON r.oid = s.userid WHERE s.queryid IS NOT NULL \
+         AND (s.userid, s.dbid, s.queryid) NOT IN (SELECT userid, dbid, queryid \
+            FROM {schema}.pg_stat_statements WHERE queryid IS NOT NULL AND {OWN}) \
          ORDER BY s.total_exec_time DESC, s.queryid, s.userid, s.dbid"
     ))
 }

@@ -1,6 +1,7 @@
 //! `pg_query_stats` of the v3 protocol (contract 3.2): the 100 statements of each database with the
 //! most time, with their texts.
 
+use super::own_statements::OWN;
 use super::{Shape, Source};
 use crate::facts::Facts;
 
@@ -62,17 +63,13 @@ fn sql(facts: &Facts) -> Option<String> {
                 sum(calls * (stddev_exec_time ^ 2 + mean_exec_time ^ 2)) AS squares, \
                 sum({read}) AS block_read, sum({write}) AS block_write, {sums} \
                 FROM {schema}.pg_stat_statements JOIN pg_database d ON d.oid = dbid \
-                WHERE queryid IS NOT NULL AND {OTHERS} GROUP BY {group}) s) t \
+                WHERE queryid IS NOT NULL AND NOT {OWN} GROUP BY {group}) s) t \
          WHERE place <= 100 GROUP BY database ORDER BY database",
         group_outside = group.replace("datname", "database"),
         members = members.join(", "),
         sums = sums.join(", "),
     ))
 }
-
-/// What the collector runs itself is in `collector_cost`, not among the statements.
-const OTHERS: &str = "query !~ '^(SELECT|EXPLAIN) /\\* pganalytics:' AND NOT ((query LIKE 'SET LOCAL %' \
-    OR query = 'BEGIN READ ONLY') AND userid = (SELECT oid FROM pg_roles WHERE rolname = current_user))";
 
 const SUMS: [&str; 15] = [
     "calls",

@@ -9,7 +9,9 @@
 )]
 
 mod blocking;
+mod large;
 mod logs;
+mod own_statements;
 mod plans;
 mod postgres;
 mod roles;

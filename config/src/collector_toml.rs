@@ -2,14 +2,15 @@
 //!
 //! The original's reader takes a subset of TOML (contract 2.6) and skips what it does not
 //! understand, silently. So a configuration is checked before it is stored: that it is TOML, that
-//! it stays inside that subset, and that every key is one that a collector reads.
+//! it stays inside that subset, and that every key is one that a collector reads. Our collector
+//! checks it again before it applies it: its version may differ from the node's.
 
 use std::fmt;
 
 use toml::Value;
 
 /// Largest configuration, in bytes.
-pub(crate) const MAX_BYTES: usize = 64 << 10;
+pub const MAX_BYTES: usize = 64 << 10;
 
 /// What kind of value a key has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ const KEYS: &[(&str, &[(&str, Kind)])] = &[
             ("interval", Kind::Number),
             ("push_interval", Kind::Number),
             ("config_pull_interval", Kind::Number),
+            ("max_relations", Kind::Number),
         ],
     ),
     ("backend", &[("url", Kind::Text)]),
@@ -43,6 +45,7 @@ const KEYS: &[(&str, &[(&str, Kind)])] = &[
             ("password", Kind::Text),
             ("database", Kind::Text),
             ("databases", Kind::List),
+            ("exclude_databases", Kind::List),
         ],
     ),
     (
@@ -56,8 +59,8 @@ const KEYS: &[(&str, &[(&str, Kind)])] = &[
     ),
 ];
 
-/// The types of elements, each a section of its own with [`TYPE_KEYS`].
-const TYPES: [&str; 12] = [
+/// The types of elements of the v3 protocol, each a section of its own: `enabled`, `interval`.
+pub const V3_TYPES: [&str; 12] = [
     "pg_stats",
     "sysstat",
     "disk_usage",
@@ -72,11 +75,49 @@ const TYPES: [&str; 12] = [
     "pg_extensions",
 ];
 
+/// The further types that our collector reads, each a section as those of the v3 protocol.
+pub const TYPES: [&str; 34] = [
+    "pg_activity_sample",
+    "pg_archiver",
+    "pg_autovacuum",
+    "pg_bgwriter",
+    "pg_bloat_estimate",
+    "pg_blocking",
+    "pg_checkpointer",
+    "pg_column",
+    "pg_connection",
+    "pg_database",
+    "pg_extension",
+    "pg_freeze",
+    "pg_identity",
+    "pg_index",
+    "pg_io",
+    "pg_long_transaction",
+    "pg_plan",
+    "pg_prepared_xact",
+    "pg_progress",
+    "pg_receiver",
+    "pg_recovery_conflict",
+    "pg_schema_object",
+    "pg_sender",
+    "pg_sequence",
+    "pg_setting",
+    "pg_slot",
+    "pg_slru",
+    "pg_statement",
+    "pg_statement_health",
+    "pg_subscription",
+    "pg_table",
+    "pg_table_size",
+    "pg_tablespace",
+    "pg_wal",
+];
+
 const TYPE_KEYS: &[(&str, Kind)] = &[("enabled", Kind::Flag), ("interval", Kind::Number)];
 
 /// What is wrong with a configuration, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     line: Option<usize>,
     text: String,
 }
@@ -91,7 +132,7 @@ impl fmt::Display for Fault {
 }
 
 /// Everything that is wrong with a configuration; nothing if collectors understand all of it.
-pub(crate) fn check(text: &str) -> Vec<Fault> {
+pub fn check(text: &str) -> Vec<Fault> {
     if text.len() > MAX_BYTES {
         let text = format!("it has more than {MAX_BYTES} bytes");
         return vec![Fault { line: None, text }];
@@ -113,7 +154,8 @@ pub(crate) fn check(text: &str) -> Vec<Fault> {
                 faults.extend(check_section(text, section, values, keys));
             }
             (Value::Table(_), None) => {
-                let names = KEYS.iter().map(|(name, _)| *name).chain(TYPES);
+                let names = KEYS.iter().map(|(name, _)| *name);
+                let names = names.chain(V3_TYPES).chain(TYPES);
                 let near = suggestion(section, names);
                 faults.push(fault(line, format!("no collector reads [{section}]{near}")));
             }
@@ -211,7 +253,7 @@ fn has_comment(line: &str) -> bool {
 }
 
 fn keys_of(section: &str) -> Option<&'static [(&'static str, Kind)]> {
-    if TYPES.contains(&section) {
+    if V3_TYPES.contains(&section) || TYPES.contains(&section) {
         return Some(TYPE_KEYS);
     }
     let found = KEYS.iter().find(|(name, _)| *name == section);
@@ -266,7 +308,7 @@ mod tests {
     fn a_good_configuration_has_no_fault() {
         let text = "# fleet\n[collector]\npush_interval = 30\n\n[postgres]\n\
                     databases = \"postgres,app\"\nport = 5432\n[tls]\nverify = true\n\
-                    [pg_log]\nenabled = false\n";
+                    [pg_log]\nenabled = false\n[pg_table]\ninterval = 120\n";
         assert_eq!(check(text), []);
         assert_eq!(check(""), []);
     }
