@@ -110,10 +110,17 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
     ensure!(dead["gaps"][0]["source"] == "connection", "{dead}");
     ensure!(dead["collector_id"] != alive["collector_id"], "{own:?}");
     let id = alive["collector_id"].as_str().context("no id")?.to_owned();
-    let read = cluster.elements(3, &id, None).await?;
-    let has = |kind: &str| read.iter().any(|element| element["type"] == kind);
+    let has = |read: &[Value], kind: &str| read.iter().any(|element| element["type"] == kind);
+    // Another node's store may be a moment behind.
+    let read = until("it is read", Duration::from_secs(60), async || {
+        let read = cluster.elements(3, &id, None).await;
+        let read = read.map_err(|error| format!("{error:#}"))?;
+        let is_read = has(&read, "pg_stats");
+        is_read.then_some(read).ok_or("nothing yet".to_owned())
+    })
+    .await?;
     ensure!(
-        has("pg_stats") && !has("pg_table"),
+        !has(&read, "pg_table"),
         "the configuration is followed from the start"
     );
 
