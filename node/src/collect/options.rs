@@ -30,12 +30,7 @@ pub struct CollectArgs {
     pub nodes: Vec<Endpoint>,
     /// A server to read (postgres://user@host/database); once for each, which makes each a
     /// collector with an id of its own. Without it one is simulated
-    #[arg(
-        long,
-        env = "PGANALYTICS_COLLECT_DSN",
-        hide_env_values = true,
-        value_delimiter = ' '
-    )]
+    #[arg(long, env = "PGANALYTICS_COLLECT_DSN", hide_env_values = true)]
     pub dsn: Vec<String>,
     /// Time between two collections, whatever the cluster's configuration says; else 10 s
     #[arg(long, value_parser = parse_duration)]
@@ -210,16 +205,29 @@ impl CollectArgs {
         }
     }
 
+    /// The servers to read. An environment variable names several URLs with spaces between them; a
+    /// connection string of keys and values has spaces of its own.
+    pub(super) fn servers(&self) -> Vec<&str> {
+        let is_url =
+            |part: &str| part.starts_with("postgres://") || part.starts_with("postgresql://");
+        let are_urls = |dsn: &str| !dsn.is_empty() && dsn.split_whitespace().all(is_url);
+        let each = self.dsn.iter().flat_map(|dsn| match are_urls(dsn) {
+            true => dsn.split_whitespace().collect(),
+            false => vec![dsn.as_str()],
+        });
+        each.collect()
+    }
+
     pub(super) fn validate(&self) -> Result<(), CollectError> {
         let wrong = if self.nodes.is_empty() {
             "--nodes: write at least one address"
         } else if self.interval.is_some_and(|interval| interval.is_zero()) {
             "--interval: longer than 0"
-        } else if self.token.is_some() && self.dsn.len() > 1 {
+        } else if self.token.is_some() && self.servers().len() > 1 {
             "--token: it is of one collector, and each --dsn is one: use --registration-secret"
         } else if self.collector_id.is_empty() {
             "--collector-id: not empty"
-        } else if !self.log_dir.is_empty() && self.log_dir.len() != self.dsn.len() {
+        } else if !self.log_dir.is_empty() && self.log_dir.len() != self.servers().len() {
             "--log-dir: write one for each --dsn, in their order, or none"
         } else {
             return Ok(());
@@ -238,5 +246,37 @@ impl CollectArgs {
             let name = rustix::system::uname();
             name.nodename().to_string_lossy().into_owned()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_with_spaces_between_them_are_several_servers_and_keys_and_values_are_one() {
+        let servers = |dsn: &[&str]| {
+            let args = CollectArgs {
+                dsn: dsn.iter().map(|one| (*one).to_owned()).collect(),
+                ..CollectArgs::for_nodes(Vec::new())
+            };
+            args.servers()
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            servers(&["postgres://a/x postgresql://b/y", "postgres://c/z"]),
+            ["postgres://a/x", "postgresql://b/y", "postgres://c/z"]
+        );
+        assert_eq!(
+            servers(&["host=db1 user=monitor"]),
+            ["host=db1 user=monitor"]
+        );
+        assert_eq!(
+            servers(&[""]),
+            [""],
+            "an empty one is an error, not a simulated server"
+        );
     }
 }

@@ -49,13 +49,14 @@ impl Watched {
     /// # Errors
     /// If a connection string cannot be read, or two name the same server.
     pub(super) fn all(args: &CollectArgs) -> Result<Vec<Self>, CollectError> {
-        if args.dsn.is_empty() {
+        let servers = args.servers();
+        if servers.is_empty() {
             return Ok(vec![Self::simulated(args)]);
         }
-        let is_only = args.dsn.len() == 1;
+        let is_only = servers.len() == 1;
         let mut labels = BTreeSet::new();
         let mut all = Vec::new();
-        for (number, dsn) in args.dsn.iter().enumerate() {
+        for (number, dsn) in servers.into_iter().enumerate() {
             let server = Server::new(dsn, Options::default())?;
             let (label, is_local) = (server.hosts(), server.is_local());
             if !labels.insert(label.clone()) {
@@ -77,7 +78,7 @@ impl Watched {
                     false => host_of(&label).to_owned(),
                 },
                 reads_host: !args.no_host && (is_only || is_local),
-                dsn: Some(dsn.clone()),
+                dsn: Some(dsn.to_owned()),
                 log_dir: args.log_dir.get(number).cloned(),
                 state_dir: place.map(Place::into_dir),
                 label,
