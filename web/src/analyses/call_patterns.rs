@@ -14,7 +14,7 @@ use pga_storage::query::{ElementOrder, Elements};
 use serde_json::{Value, json};
 
 use super::findings::finding_id;
-use super::rewrites::{KIND, show};
+use super::rewrite_row::{KIND, show};
 use super::spans::{self, Entry, Sink, Spans};
 use super::workload::Statement;
 use crate::{ApiError, NodeApi, questions};

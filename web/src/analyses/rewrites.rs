@@ -6,17 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use pga_config::CollectorId;
 use pga_insight::fingerprint;
 use pga_insight::plan::Plan;
-use pga_insight::rewrites::{Calls, Facts, Finding, Schema, Verdict, rewrites};
-use serde_json::{Value, json};
+use pga_insight::rewrites::{Calls, Facts, Schema, rewrites};
+use serde_json::Value;
 
 use super::call_patterns::{self, CallCounts};
-use super::findings::{Run, finding_id, keep};
+use super::findings::{Run, keep};
+pub(crate) use super::rewrite_row::KIND;
+use super::rewrite_row::show;
 use super::workload::{Statement, Window, plans, statements};
 use super::{Done, Order, collectors, inventory, seen};
 use crate::{ApiError, NodeApi};
 
-/// Type of its elements.
-pub(crate) const KIND: &str = "analysis_rewrites";
 /// Statements of one server that are judged without being asked for, by the time they take.
 const MOST_TIME: usize = 200;
 
@@ -166,35 +166,4 @@ fn calls(statement: &Statement, window: Window) -> Calls {
             .then(|| statement.rows as f64 / statement.calls as f64),
         ..Calls::default()
     }
-}
-
-/// The contract's RewriteSuggestion, and what we know beside it.
-pub(super) fn show(one: &Finding, statement: &Statement, family: i64, at: &str) -> Value {
-    let hash = statement.hash.to_string();
-    let id = finding_id(&[KIND, &statement.database, &hash, &one.rule, &one.place]);
-    let (verdict, question) = match &one.verdict {
-        Verdict::Safe => ("safe", None),
-        Verdict::Question(question) => ("question", Some(question)),
-        Verdict::Advice => ("advice", None),
-    };
-    json!({
-        "id": id,
-        "query_hash": statement.hash,
-        "fingerprint_hash": family,
-        "database_name": statement.database,
-        "suggestion_type": one.suggestion_type,
-        "rule": one.rule,
-        "description": one.title,
-        "place": one.place,
-        "original_query": statement.text,
-        "suggested_rewrite": one.rewritten.as_deref().unwrap_or_default(),
-        "reasoning": one.faster,
-        "safety": one.safety,
-        "verdict": verdict,
-        "question": question,
-        "estimated_improvement_percent": one.improvement_percent,
-        "confidence_score": one.confidence,
-        "created_at": at,
-        "updated_at": at,
-    })
 }
