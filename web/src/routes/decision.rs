@@ -1,5 +1,7 @@
 //! Changes of the control state on behalf of a request, each with its entry in the audit log.
 
+use std::time::Duration;
+
 use pga_cluster::{AuditEntry, ControlCommand, State};
 use pga_storage::Timestamp;
 use serde_json::Value;
@@ -8,6 +10,9 @@ use super::request_context::RequestContext;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::{ApiError, Principal, Via};
+
+/// A node to which no quorum has confirmed anything for so long has none: it is not ready either.
+const CUT_OFF: Duration = Duration::from_secs(3);
 
 /// What the audit log says about a change, beside who, when and from where.
 #[derive(Debug)]
@@ -72,11 +77,16 @@ impl RequestContext {
     }
 
     /// As [`RequestContext::read`], but where no quorum answers what this node knows: who is woken
-    /// has to see what fires then, too. The age in the answer's header tells how old that is.
+    /// has to see what fires then, too. The age in the answer's header tells how old that is. A node
+    /// that has had no quorum for a while does not wait for one.
     pub(super) async fn read_latest<T>(
         &self,
         read: impl FnOnce(&State) -> T,
     ) -> Result<T, Refusal> {
+        let is_cut_off = |age: Duration| age > CUT_OFF;
+        if self.context.api.view_age().is_some_and(is_cut_off) {
+            return self.read_here(read);
+        }
         match self.context.api.linearize().await {
             Ok(()) | Err(ApiError::Unavailable { .. }) => self.read_here(read),
             Err(error) => Err(error.into()),
