@@ -3,6 +3,7 @@
 
 mod change;
 mod idle;
+mod overdue;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ use crate::{ApiError, NodeApi};
 const PAGE: u32 = 100;
 const MAX_PAGES: u32 = 40;
 const DAY_MICROS: f64 = 86_400e6;
+
+pub(crate) use self::overdue::overdue;
 
 type Rows = BTreeMap<String, Value>;
 
@@ -190,66 +193,6 @@ pub(crate) async fn relation_names(
     Ok(named
         .filter_map(|(name, row)| Some((number(&row, "relid")? as i64, name)))
         .collect())
-}
-
-/// A table that autovacuum should have looked after.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Overdue {
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    pub(crate) rows: f64,
-    pub(crate) dead: f64,
-    /// Minutes that it has been over its trigger at least.
-    pub(crate) minutes: f64,
-}
-
-/// Tables that were over their trigger now and two hours before, without a vacuum in between.
-pub(crate) async fn overdue(
-    api: &dyn NodeApi,
-    collector: CollectorId,
-    database: &str,
-    now: Timestamp,
-    trigger: impl Fn(f64) -> f64,
-) -> Result<Vec<Overdue>, ApiError> {
-    let reader = Reader {
-        api,
-        collector,
-        database,
-    };
-    let (tables, at) = reader
-        .rows("pg_table", Window::hours_before(now, 6))
-        .await?;
-    let earlier = Timestamp::from_micros(now.micros() - 7_200_000_000);
-    let (before, then) = reader
-        .rows("pg_table", Window::hours_before(earlier, 6))
-        .await?;
-    let Some(minutes) = at
-        .zip(then)
-        .map(|(at, then)| (at.micros() - then.micros()) as f64 / 60e6)
-    else {
-        return Ok(Vec::new());
-    };
-    let over = |row: &Value| {
-        let rows = number(row, "reltuples").filter(|rows| *rows >= 0.0)?;
-        let dead = number(row, "n_dead_tup")?;
-        (dead > trigger(rows)).then_some((rows, dead))
-    };
-    let found = tables.iter().filter_map(|(key, row)| {
-        let earlier = before.get(key)?;
-        over(earlier)?;
-        let (rows, dead) = over(row)?;
-        let untouched = ["last_vacuum", "last_autovacuum"]
-            .iter()
-            .all(|name| row[*name] == earlier[*name]);
-        untouched.then(|| Overdue {
-            schema: text(row, "schemaname"),
-            name: text(row, "relname"),
-            rows,
-            dead,
-            minutes,
-        })
-    });
-    Ok(found.collect())
 }
 
 fn text(row: &Value, name: &str) -> String {
