@@ -77,8 +77,8 @@ impl RequestContext {
     }
 
     /// As [`RequestContext::read`], but where no quorum answers what this node knows: who is woken
-    /// has to see what fires then, too. The age in the answer's header tells how old that is. A node
-    /// that has had no quorum for a while does not wait for one.
+    /// has to see what fires then, too. The age in the answer's header tells how old that is. A
+    /// node that has had no quorum for a while does not wait for one.
     pub(super) async fn read_latest<T>(
         &self,
         read: impl FnOnce(&State) -> T,
