@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pga_cluster::ClusterId;
 use pga_cluster::pki::{CertificateAuthority, ClusterKey, Validity};
 use pga_config::{Member, NodeId};
@@ -156,10 +155,11 @@ fn listen_address(advertised: &str) -> SocketAddr {
     advertised.parse().unwrap_or(any)
 }
 
-/// A random text of `bytes` random bytes.
+/// A random text of `bytes` random bytes: letters and digits only, since a text that begins with a
+/// hyphen is an option where somebody writes it in a command line.
 fn random_text(bytes: usize) -> String {
     let random: Vec<u8> = (0..bytes).map(|_| pga_runtime::random()).collect();
-    URL_SAFE_NO_PAD.encode(random)
+    hex::encode(random)
 }
 
 /// DER as PEM.

@@ -7,16 +7,27 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use http::Method;
-use pga_chaos_tests::{Cluster, ClusterOptions, Timescale, program, until};
+use pga_chaos_tests::{Cluster, ClusterOptions, Timescale, free_ports, program, until};
 use serde_json::Value;
 
 /// The collector as a process of its own; it ends with its value.
-struct Collector(Child);
+struct Collector {
+    process: Child,
+    log: tempfile::NamedTempFile,
+}
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        let killed = self.0.kill().and_then(|()| self.0.wait());
+        let killed = self.process.kill().and_then(|()| self.process.wait());
         drop(killed);
+    }
+}
+
+impl Collector {
+    /// What it logged, for the message of a failure.
+    fn said(&self) -> String {
+        let log = std::fs::read_to_string(self.log.path());
+        log.unwrap_or_else(|error| format!("no log of the collector: {error}"))
     }
 }
 
@@ -31,7 +42,8 @@ fn start(
         .iter()
         .map(ToString::to_string)
         .collect();
-    let child = Command::new(program()?)
+    let log = tempfile::NamedTempFile::new()?;
+    let process = Command::new(program()?)
         .args(["collect", "--no-host", "--no-explain", "--no-log"])
         .args(["--nodes", &nodes.join(",")])
         .args(["--registration-secret", cluster.registration_secret()])
@@ -39,9 +51,9 @@ fn start(
         .args(["--metrics-listen", metrics, "--state-dir"])
         .arg(state)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log.reopen()?)
         .spawn()?;
-    Ok(Collector(child))
+    Ok(Collector { process, log })
 }
 
 /// What `collect status` says of each server, and whether it says that all is well.
@@ -102,7 +114,8 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
     .await?;
     let metrics = free_address()?;
     let collector = start(&cluster, &[down, watched.url()], &metrics, state.path())?;
-    let own = both_run(&cluster, state.path(), 1).await?;
+    let own = both_run(&cluster, state.path(), 1).await;
+    let own = own.with_context(|| collector.said())?;
     let of = |label: &str| own.iter().find(|one| one["server"].as_str() == Some(label));
     let dead = of("127.0.0.1:1").context("no status of the dead server")?;
     let alive = own.iter().find(|one| one["server"] != "127.0.0.1:1");
@@ -129,7 +142,8 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
         "[collector]\npush_interval = 1\nconfig_pull_interval = 10\n",
     )
     .await?;
-    both_run(&cluster, state.path(), 2).await?;
+    let own = both_run(&cluster, state.path(), 2).await;
+    own.with_context(|| collector.said())?;
     until("tables are read", Duration::from_secs(60), async || {
         let read = cluster.elements(3, &id, None).await;
         let read = read.map_err(|error| format!("{error:#}"))?;
@@ -181,8 +195,7 @@ async fn goes_on_without_nodes(
 
 /// An address that nobody has now.
 fn free_address() -> anyhow::Result<String> {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(free.local_addr()?.to_string())
+    Ok(format!("127.0.0.1:{}", free_ports(1)?))
 }
 
 async fn scrape(address: &str) -> anyhow::Result<String> {

@@ -74,10 +74,20 @@ pub struct LoadArgs {
     #[arg(long)]
     pub username: Option<String>,
     /// Password of --username
-    #[arg(long, env = "PGANALYTICS_PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PGANALYTICS_PASSWORD",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub password: Option<String>,
     /// Register each collector with this secret, and push with its token
-    #[arg(long, env = "PGANALYTICS_REGISTRATION_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PGANALYTICS_REGISTRATION_SECRET",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub registration_secret: Option<String>,
     /// CA certificates (PEM) for https addresses
     #[arg(long, value_name = "FILE")]

@@ -36,6 +36,7 @@ pub(super) struct IdentityArgs {
         long,
         env = "PGANALYTICS_TOKEN",
         hide_env_values = true,
+        allow_hyphen_values = true,
         conflicts_with = "username"
     )]
     token: Option<String>,
@@ -43,7 +44,12 @@ pub(super) struct IdentityArgs {
     #[arg(long, env = "PGANALYTICS_USERNAME", requires = "password")]
     username: Option<String>,
     /// Password of --username
-    #[arg(long, env = "PGANALYTICS_PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PGANALYTICS_PASSWORD",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     password: Option<String>,
     /// CA certificates (PEM) to believe, for https
     #[arg(long, alias = "ca", value_name = "FILE", env = "PGANALYTICS_CA_FILE")]

@@ -73,10 +73,20 @@ pub struct CollectArgs {
     pub hostname: Option<String>,
     /// Registers with this secret at the start: the cluster gives the collector its id and its
     /// token
-    #[arg(long, env = "PGANALYTICS_REGISTRATION_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PGANALYTICS_REGISTRATION_SECRET",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub registration_secret: Option<String>,
     /// Token of this collector, from an earlier registration
-    #[arg(long, env = "PGANALYTICS_COLLECTOR_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "PGANALYTICS_COLLECTOR_TOKEN",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub token: Option<String>,
     /// CA certificates (PEM) for https addresses
     #[arg(long, env = "PGANALYTICS_CA_FILE", value_name = "FILE")]
@@ -122,7 +132,12 @@ pub enum CollectAction {
         #[arg(long, required = true)]
         dsn: Vec<String>,
         /// A registration secret of the cluster
-        #[arg(long, env = "PGANALYTICS_REGISTRATION_SECRET", hide_env_values = true)]
+        #[arg(
+            long,
+            env = "PGANALYTICS_REGISTRATION_SECRET",
+            hide_env_values = true,
+            allow_hyphen_values = true
+        )]
         registration_secret: String,
         /// CA certificates (PEM) for https addresses
         #[arg(long, value_name = "FILE")]
@@ -240,18 +255,33 @@ impl CollectArgs {
         self.interval.or(configured).unwrap_or(INTERVAL)
     }
 
-    /// What it reports as its host.
+    /// What it reports as its host. A machine without a name, as some containers are, is
+    /// `localhost`: the cluster takes no collector without one.
     pub fn hostname(&self) -> String {
-        self.hostname.clone().unwrap_or_else(|| {
-            let name = rustix::system::uname();
-            name.nodename().to_string_lossy().into_owned()
-        })
+        let machine = rustix::system::uname();
+        let machine = machine.nodename().to_string_lossy();
+        named(self.hostname.as_deref().unwrap_or(&machine))
+    }
+}
+
+/// A host's name, which is never empty.
+fn named(host: &str) -> String {
+    match host.trim() {
+        "" => "localhost".to_owned(),
+        host => host.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_without_a_name_is_localhost() {
+        assert_eq!(named("db-1"), "db-1");
+        assert_eq!(named(""), "localhost");
+        assert_eq!(named(" "), "localhost");
+    }
 
     #[test]
     fn urls_with_spaces_between_them_are_several_servers_and_keys_and_values_are_one() {

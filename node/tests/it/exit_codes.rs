@@ -89,6 +89,16 @@ fn wrong_settings_end_with_their_code_and_touch_nothing() {
     assert!(!Path::new("/nonexistent").exists());
 }
 
+/// Secrets that older versions made begin so, one in 64 of them.
+#[test]
+fn a_secret_may_begin_with_a_hyphen() {
+    let nowhere = "http://127.0.0.1:1";
+    let output = run(&["collect", "--nodes", nowhere, "--registration-secret", "-K"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    assert!(text.contains("127.0.0.1:1"), "{text}");
+}
+
 #[test]
 fn a_port_in_use_is_71_and_wide_rights_are_77() {
     let dir = tempfile::tempdir().unwrap();

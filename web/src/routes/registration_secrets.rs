@@ -1,7 +1,5 @@
 //! Registration secrets: what collectors show to become known (contract 4.4).
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use pga_cluster::{ControlCommand, RegistrationSecret, RegistrationSecretCommand};
 use pga_storage::Timestamp;
@@ -172,7 +170,8 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
     let at = Timestamp::now();
     let (id, text) = (
         pga_runtime::random::<u64>(),
-        URL_SAFE_NO_PAD.encode(pga_runtime::random::<[u8; 32]>()),
+        // Not base64: what begins with a hyphen is an option in a command line.
+        hex::encode(pga_runtime::random::<[u8; 32]>()),
     );
     let made = RegistrationSecret {
         name: given.name.clone(),

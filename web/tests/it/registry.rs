@@ -219,7 +219,12 @@ async fn registration_secrets_are_shown_once_and_revoked() {
     let made = server.post(path, &admin, body.to_string().as_bytes()).await;
     assert_eq!(made.status, 201);
     let made = made.json();
-    assert_eq!(made["secret"].as_str().unwrap().len(), 43);
+    let secret = made["secret"].as_str().unwrap();
+    assert_eq!(secret.len(), 64);
+    assert!(
+        secret.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "a word in a command line: {secret}"
+    );
     let listed = server.get(path, &admin).await.json();
     assert_eq!(
         (&listed["data"][0]["secret"], &listed["data"][0]["status"]),
