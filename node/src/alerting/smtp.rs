@@ -31,13 +31,14 @@ use super::target;
 /// How long the end of a connection may take.
 const QUIT: Duration = Duration::from_millis(500);
 
-/// The name that this machine says it has.
+/// The name that this machine says it has; one without a name says an address, as RFC 5321, 4.1.3
+/// has it.
 static HELLO: LazyLock<ClientId> = LazyLock::new(|| {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    ClientId::Domain(name)
+    let machine = rustix::system::uname();
+    match machine.nodename().to_string_lossy().trim() {
+        "" => ClientId::default(),
+        name => ClientId::Domain(name.to_owned()),
+    }
 });
 
 /// Sends a notification's content; what the server said after the data.
