@@ -11,6 +11,7 @@ pub use self::codec::{EncodeError, UnknownCommand};
 use crate::feature_level::FeatureLevel;
 use crate::proposal_id::UploadId;
 use crate::state::domains::alert_command::AlertCommand;
+use crate::state::domains::alert_routes::AlertRouteCommand;
 use crate::state::domains::alerting::AlertingCommand;
 use crate::state::domains::api_tokens::ApiTokenCommand;
 use crate::state::domains::audit::AuditEntry;
@@ -192,6 +193,8 @@ pub enum ControlCommand {
     Insight(Box<InsightCommand>),
     /// Changes the keys that sign tokens.
     TokenKey(TokenKeyCommand),
+    /// Changes the routes of alerts.
+    AlertRoute(AlertRouteCommand),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -209,6 +212,7 @@ impl ControlCommand {
             Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
             Self::Insight(_) => FeatureLevel::INSIGHT,
             Self::TokenKey(_) => FeatureLevel::TOKEN_KEYS,
+            Self::AlertRoute(_) => FeatureLevel::ALERT_ROUTES,
             Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }

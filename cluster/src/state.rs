@@ -29,13 +29,14 @@ use self::{
 };
 pub use self::{
     domains::{
-        Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
-        ApiTokenCommand, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel, Collector,
-        CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget, ConfigVersion,
-        DEFAULT_GROUP, Decision, GroupState, InsightCommand, Liveness, Matcher, Moment,
-        NO_PASSWORD, NewUser, Notification, NotificationState, PeopleCommand, Person, Registration,
-        RegistrationSecret, RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence,
-        TokenKey, TokenKeyCommand, User, Weekly,
+        Acknowledgement, Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand,
+        AlertRoutes, AlertState, AlertingCommand, ApiToken, ApiTokenCommand, Attempt,
+        AttemptRecord, AttemptStep, AuditEntry, Channel, Collector, CollectorCommand,
+        CollectorEntry, Comment, ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP,
+        Decision, GroupState, InsightCommand, Liveness, Matcher, Moment, NO_PASSWORD, NewUser,
+        Notification, NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
+        RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence, TokenKey,
+        TokenKeyCommand, User, Weekly,
     },
     image_error::ImageError,
     limits::StateLimits,
@@ -326,6 +327,11 @@ impl State {
     /// The audit log's entries with their numbers, oldest first.
     pub fn audit(&self) -> impl DoubleEndedIterator<Item = (u64, &AuditEntry)> {
         self.domains.audit.entries()
+    }
+
+    /// The routes of alerts.
+    pub const fn alert_routes(&self) -> &AlertRoutes {
+        &self.domains.alert_routes
     }
 
     /// The keys that sign tokens after the first, by their number from 1 on.

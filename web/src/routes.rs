@@ -1,6 +1,7 @@
 //! Dispatch by the table of routes.
 
 mod admission;
+mod alert_routes;
 mod alert_rules;
 mod alerts;
 mod analyses;

@@ -58,6 +58,7 @@ impl Domains {
             ControlCommand::Alerting(command) => self.alerting.apply(command),
             ControlCommand::Insight(command) => self.insight.apply(command),
             ControlCommand::TokenKey(command) => self.token_keys.apply(command),
+            ControlCommand::AlertRoute(command) => self.alert_routes.apply(command),
             // An entry in another: nobody proposes that.
             ControlCommand::Audited { .. } => Err(Refusal::Unknown),
         }

@@ -3,6 +3,7 @@
 //! command in `control.rs`, where the compiler asks for it.
 
 pub(crate) mod alert_command;
+pub(crate) mod alert_routes;
 pub(crate) mod alerting;
 pub(crate) mod alerts;
 pub(crate) mod api_tokens;
@@ -21,6 +22,7 @@ pub(crate) mod token_keys;
 pub(crate) mod users;
 
 pub use self::alert_command::AlertCommand;
+pub use self::alert_routes::{AlertRoute, AlertRouteCommand, AlertRoutes};
 pub(super) use self::alerting::Alerting;
 pub use self::alerting::{AlertingCommand, Channel, Matcher, RuleEntry, Silence, Weekly};
 pub(super) use self::alerts::Alerts;
@@ -104,4 +106,5 @@ domains! {
     notifications: Notifications,
     insight: Insight,
     token_keys: TokenKeys,
+    alert_routes: AlertRoutes,
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pga_cluster::{
-    Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, AuditEntry, Batching,
-    BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand, ConfigTarget,
-    ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification,
-    PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand,
-    RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand,
-    UploadId,
+    Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand, AlertState, AlertingCommand,
+    AuditEntry, Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand,
+    ConfigTarget, ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser,
+    Notification, PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret,
+    RegistrationSecretCommand, RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits,
+    TokenKey, TokenKeyCommand, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::StoreWriter;
@@ -274,6 +274,32 @@ fn level_5() -> Vec<ControlCommand> {
     })]
 }
 
+/// What feature level 6 brought.
+fn level_6() -> Vec<ControlCommand> {
+    let route = AlertRoute {
+        name: "databases".into(),
+        matchers: Vec::new(),
+        channel: 1,
+        goes_on: false,
+        group_by: None,
+        group_wait: Some(5),
+        group_interval: None,
+        repeat_interval: None,
+    };
+    vec![ControlCommand::AlertRoute(AlertRouteCommand::Replace {
+        base: 0,
+        routes: vec![route],
+        by: "ann".into(),
+        at: Timestamp::from_micros(5_000_000),
+    })]
+}
+
+/// What a node of feature level 6 or later left.
+fn has_level_6(state: &State) {
+    let routes = state.alert_routes();
+    assert_eq!((routes.version, &*routes.routes[0].name), (1, "databases"));
+}
+
 /// What a node of feature level 5 or later left.
 fn has_level_5(state: &State) {
     assert_eq!(state.token_keys()[&1].sealed.as_ref(), b"sealed second key");
@@ -330,7 +356,8 @@ async fn freeze(dir: &Path) {
     for command in first {
         control(&node, command).await;
     }
-    for command in [level_2(), level_3(), level_4(), level_5()].concat() {
+    let later = [level_2(), level_3(), level_4(), level_5(), level_6()];
+    for command in later.concat() {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
@@ -425,6 +452,7 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 (3, has_level_3),
                 (4, has_level_4),
                 (5, has_level_5),
+                (6, has_level_6),
             ];
             for (_, check) in checks.into_iter().filter(|(since, _)| *since <= level) {
                 check(state);

@@ -25,6 +25,7 @@ mod matching;
 pub mod message;
 pub mod notify;
 mod replicas;
+pub mod routing;
 pub mod rule;
 mod zone;
 
@@ -35,6 +36,6 @@ pub use self::facts::Facts;
 pub use self::fields::Fields;
 pub use self::findings::is_finding;
 pub use self::lock_tree::lock_roots;
-pub use self::matching::{holds, is_silenced, matches};
+pub use self::matching::{fits, holds, is_silenced, matches};
 pub use self::replicas::GROUP;
 pub use self::rule::{DEFAULT_RULES, NoData, Rule, RuleError, RuleSet, Severity};

@@ -1,11 +1,38 @@
 //! Matchers of labels, silences and maintenance windows.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use pga_cluster::{Alert, Matcher, Silence};
 use pga_storage::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Whether all matchers hold for an alert: for its labels, its `name` and its `severity`, which may
+/// be written as a word or as its letter.
+pub fn fits(matchers: &[Matcher], alert: &Alert) -> bool {
+    let labels = |severity: &str| {
+        let mut labels = alert.labels.clone();
+        labels.insert("severity".to_owned(), severity.to_owned());
+        labels.insert("name".to_owned(), alert.name.clone());
+        labels
+    };
+    let (words, letters) = (labels(severity(&alert.severity)), labels(&alert.severity));
+    matchers.iter().all(|matcher| {
+        let is_letter = matcher.label == "severity" && matcher.value.len() == 1;
+        let labels = if is_letter { &letters } else { &words };
+        matches(slice::from_ref(matcher), labels)
+    })
+}
+
+/// The word for a severity's letter.
+pub(crate) fn severity(letter: &str) -> &'static str {
+    match letter {
+        "c" => "critical",
+        "w" => "warning",
+        _ => "info",
+    }
+}
 
 /// Whether all matchers hold; a label that is not there is empty.
 pub fn matches(matchers: &[Matcher], labels: &BTreeMap<String, String>) -> bool {
@@ -40,10 +67,7 @@ pub fn is_silenced<'a>(
     alert: &Alert,
     now: Timestamp,
 ) -> bool {
-    let mut labels = alert.labels.clone();
-    labels.insert("severity".to_owned(), alert.severity.clone());
-    labels.insert("name".to_owned(), alert.name.clone());
-    let holds = |silence: &Silence| holds(silence, now) && matches(&silence.matchers, &labels);
+    let holds = |silence: &Silence| holds(silence, now) && fits(&silence.matchers, alert);
     silences.into_iter().any(holds)
 }
 
@@ -90,6 +114,32 @@ mod tests {
             ("*", "", true),
         ] {
             assert_eq!(like(pattern, text), want, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_severity_is_a_word_or_its_letter() {
+        let alert = Alert {
+            name: "Disk full".into(),
+            severity: "c".into(),
+            ..Alert::default()
+        };
+        for (label, operator, value, want) in [
+            ("severity", "=", "critical", true),
+            ("severity", "=", "c", true),
+            ("severity", "!=", "critical", false),
+            ("severity", "!=", "w", true),
+            ("severity", "~", "crit*", true),
+            ("severity", "~", "*", true),
+            ("severity", "=", "warning", false),
+            ("name", "=", "Disk full", true),
+        ] {
+            let matcher = Matcher {
+                label: label.into(),
+                operator: operator.into(),
+                value: value.into(),
+            };
+            assert_eq!(fits(&[matcher], &alert), want, "{label} {operator} {value}");
         }
     }
 

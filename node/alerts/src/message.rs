@@ -177,11 +177,7 @@ fn labels(alert: &Value) -> Value {
 }
 
 fn severity(alert: &Value) -> &'static str {
-    match text(alert, "/severity") {
-        "c" => "critical",
-        "w" => "warning",
-        _ => "info",
-    }
+    crate::matching::severity(text(alert, "/severity"))
 }
 
 fn rfc3339(seconds: i64) -> String {

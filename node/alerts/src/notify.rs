@@ -1,6 +1,7 @@
 //! Who is to be told what: from the alerts of the state to notifications for the outbox.
 //!
-//! A channel's alerts are grouped by some of their labels. A group's first message waits
+//! Routes say which channels are told (`routing.rs`). A channel's alerts are grouped by some of
+//! their labels. A group's first message waits
 //! `group_wait`, so that what begins together is told together; later ones wait `group_interval`,
 //! and what has not changed is told again after `repeat_interval`, unless somebody takes care of
 //! it. What is silenced or hidden by another alert is not told; when that ends and it still fires,
@@ -8,12 +9,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pga_cluster::{Alert, Channel, GroupState, Notification, Silence, State};
+use pga_cluster::{Alert, GroupState, Notification, Silence, State};
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::matching::{is_silenced, matches};
+use crate::matching::is_silenced;
+use crate::routing::{Destination, Routing, channel_of};
 use crate::rule::RuleSet;
 
 /// Alerts in one message; of more the number is told.
@@ -99,22 +101,17 @@ pub fn plan(state: &State, rules: &RuleSet, cluster: &str, now: Timestamp) -> Pl
     let quiet = quiet(state, rules, now);
     let mut plan = Plan::default();
     let mut live = BTreeSet::new();
-    for (id, channel) in state.channels() {
-        if !channel.is_enabled {
-            continue;
+    for group in groups(state, &quiet) {
+        let before = state.notification_groups().get(&group.name);
+        let before = before.cloned().unwrap_or_default();
+        let next = group.next(state, &before, cluster, now);
+        if !group.firing.is_empty() || !before.firing.is_empty() {
+            live.insert(group.name.clone());
         }
-        for group in groups(state, *id, channel, &quiet) {
-            let before = state.notification_groups().get(&group.name);
-            let before = before.cloned().unwrap_or_default();
-            let next = group.next(state, channel, &before, cluster, now);
-            if !group.firing.is_empty() || !before.firing.is_empty() {
-                live.insert(group.name.clone());
-            }
-            if let Some((notification, after)) = next {
-                live.insert(group.name.clone());
-                plan.groups.push((group.name, before.sequence, after));
-                plan.queue.push(notification);
-            }
+        if let Some((notification, after)) = next {
+            live.insert(group.name.clone());
+            plan.groups.push((group.name, before.sequence, after));
+            plan.queue.push(notification);
         }
     }
     let idle = idle(state, &live, now).take(MAX_FORGOTTEN);
@@ -146,57 +143,79 @@ fn idle<'a>(
 }
 
 /// Alerts of one channel that are told together.
-struct Group {
+struct Group<'a> {
     name: String,
-    channel: u64,
+    to: Destination<'a>,
     labels: BTreeMap<String, String>,
     /// Those that fire and are to be told.
     firing: BTreeSet<u64>,
 }
 
-/// Whether a channel is told about an alert, while nothing keeps it quiet.
-pub fn reaches(channel: &Channel, alert: &Alert) -> bool {
-    let mut labels = alert.labels.clone();
-    labels.insert("severity".to_owned(), alert.severity.clone());
-    labels.insert("name".to_owned(), alert.name.clone());
-    channel.is_enabled
-        && channel.severities.contains(&alert.severity)
-        && matches(&channel.matchers, &labels)
-}
-
-fn groups(state: &State, id: u64, channel: &Channel, quiet: &BTreeMap<u64, Quiet>) -> Vec<Group> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+fn groups<'a>(state: &'a State, quiet: &BTreeMap<u64, Quiet>) -> Vec<Group<'a>> {
+    let routing = Routing::of(state);
+    let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
+    let mut routed = BTreeSet::new();
     for (alert_id, alert) in state.alerts() {
-        if alert.fired_at.is_none() || !reaches(channel, alert) {
+        if alert.fired_at.is_none() {
             continue;
         }
-        let of = |label: &String| {
-            (
-                label.clone(),
-                alert.labels.get(label).cloned().unwrap_or_default(),
-            )
-        };
-        let labels: BTreeMap<_, _> = channel.group_by.iter().map(of).collect();
-        let values: Vec<&str> = labels.values().map(String::as_str).collect();
-        let name = format!("{id}/{}", values.join("/"));
-        let group = groups.entry(name.clone()).or_insert_with(|| Group {
-            name,
-            channel: id,
-            labels,
-            firing: BTreeSet::new(),
-        });
-        if alert.is_firing() && !quiet.contains_key(alert_id) {
-            group.firing.insert(*alert_id);
+        for to in routing.destinations(alert) {
+            routed.insert((to.id, *alert_id));
+            let value = |label: &String| alert.labels.get(label).cloned().unwrap_or_default();
+            let labels = to.group_by().iter();
+            let labels = labels.map(|label| (label.clone(), value(label)));
+            let labels: BTreeMap<_, _> = labels.collect();
+            let values: Vec<&str> = labels.values().map(String::as_str).collect();
+            let name = to.group_name(&values);
+            let group = groups.entry(name.clone()).or_insert_with(|| Group {
+                name,
+                to,
+                labels,
+                firing: BTreeSet::new(),
+            });
+            if alert.is_firing() && !quiet.contains_key(alert_id) {
+                group.firing.insert(*alert_id);
+            }
         }
     }
-    groups.into_values().collect()
+    let left: Vec<Group<'a>> = left(state, &groups, &routed).collect();
+    groups.into_values().chain(left).collect()
 }
 
-impl Group {
+/// Groups to which no alert goes any more since routes or channels were changed, but whose
+/// receivers believe that one fires: its end has to be told.
+fn left<'a>(
+    state: &'a State,
+    groups: &BTreeMap<String, Group<'a>>,
+    routed: &BTreeSet<(u64, u64)>,
+) -> impl Iterator<Item = Group<'a>> {
+    let known = state.notification_groups().iter();
+    known.filter_map(move |(name, group)| {
+        let id = channel_of(name)?;
+        let channel = state.channels().get(&id)?;
+        let is_left =
+            |alert: &u64| state.alerts().contains_key(alert) && !routed.contains(&(id, *alert));
+        let is_told = channel.is_enabled
+            && channel.send_resolved
+            && !groups.contains_key(name)
+            && group.firing.keys().any(is_left);
+        is_told.then(|| Group {
+            name: name.clone(),
+            to: Destination {
+                id,
+                channel,
+                route: None,
+            },
+            labels: BTreeMap::new(),
+            firing: BTreeSet::new(),
+        })
+    })
+}
+
+impl Group<'_> {
     fn next(
         &self,
         state: &State,
-        channel: &Channel,
         before: &GroupState,
         cluster: &str,
         now: Timestamp,
@@ -223,16 +242,16 @@ impl Group {
             .min();
         let is_first = before.firing.is_empty();
         let has_waited = match is_first {
-            true => oldest.is_some_and(|at| since(at) >= micros(channel.group_wait)),
-            false => since(before.last_at) >= micros(channel.group_interval),
+            true => oldest.is_some_and(|at| since(at) >= micros(self.to.group_wait())),
+            false => since(before.last_at) >= micros(self.to.group_interval()),
         };
-        let is_told_end = channel.send_resolved && !ended.is_empty();
+        let is_told_end = self.to.channel.send_resolved && !ended.is_empty();
         let is_news = (!begun.is_empty() || is_told_end) && has_waited;
         // An Alertmanager forgets what it does not hear of, whoever takes care of it.
-        let forgets = channel.kind == "alertmanager";
+        let forgets = self.to.channel.kind == "alertmanager";
         let is_open =
             |id: &u64| forgets || alert(id).is_some_and(|alert| alert.acknowledged.is_none());
-        let is_due = since(before.last_at) >= micros(channel.repeat_interval);
+        let is_due = since(before.last_at) >= micros(self.to.repeat_interval());
         let is_repeat = !is_first && is_due && self.firing.iter().any(is_open);
         if !is_news && !is_repeat {
             // Nobody is told, but what has ended is not waited for.
@@ -305,7 +324,7 @@ impl Group {
         let name = format!("{cluster}/{}/{}", self.name, after.sequence);
         Notification {
             key: format!("{:032x}", xxh3_128(name.as_bytes())),
-            channel: self.channel,
+            channel: self.to.id,
             group: self.name.clone(),
             content: content.to_string(),
             queued_at: now,

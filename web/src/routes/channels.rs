@@ -282,6 +282,15 @@ async fn delete(ask: RequestContext) -> Result<Response, Refusal> {
         .read(|state| Some(show(state, id, state.channels().get(&id)?)))
         .await?;
     let before = found.ok_or_else(not_found)?;
+    let routes = ask.read_here(|state| {
+        let routes = state.alert_routes().routes.iter();
+        let mine = routes.filter(|route| route.channel == id);
+        mine.map(|route| route.name.clone()).collect::<Vec<_>>()
+    })?;
+    if !routes.is_empty() {
+        let text = format!("routes send alerts to it: {}", routes.join(", "));
+        return Err(Refusal::new(StatusCode::CONFLICT, "conflict", text));
+    }
     let name = before["name"].as_str().unwrap_or_default().to_owned();
     let note = Note::new("channel.delete", name).before(before);
     let command = AlertingCommand::DeleteChannel { id };

@@ -5,9 +5,9 @@
 
 use super::route::Route;
 use super::{
-    alert_rules, alerts, anomalies, api_tokens, audit, auth, cache, channels, collector_config,
-    collector_list, collector_state, collectors, comparison, fingerprints, health_report,
-    index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
+    alert_routes, alert_rules, alerts, anomalies, api_tokens, audit, auth, cache, channels,
+    collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
+    health_report, index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
     plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
     servers, silences, snapshots, token_keys, users, why,
 };
@@ -41,6 +41,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         alert_rules::ROUTES,
         silences::ROUTES,
         channels::ROUTES,
+        alert_routes::ROUTES,
         plans::ROUTES,
         plan_regressions::ROUTES,
         fingerprints::ROUTES,

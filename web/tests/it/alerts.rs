@@ -448,3 +448,112 @@ async fn a_silence_needs_matchers_a_reason_and_an_end() {
     let alert = server.get("/api/v1/alerts/1", &user).await.json();
     assert_eq!(alert["quiet"], Value::Null);
 }
+
+#[tokio::test]
+async fn routes_are_replaced_as_a_list_and_say_who_is_told() {
+    let server = Server::start(WebOptions::default()).await;
+    let (admin, user) = (
+        token_of(&server, "admin").await,
+        token_of(&server, "ann").await,
+    );
+    let routes = "/api/v1/alert-routes";
+    for name in ["ops", "team"] {
+        let channel = json!({ "name": name, "kind": "webhook",
+            "settings": { "url": "https://example.org/hook" } });
+        let made = send(&server, "POST", "/api/v1/channels", &admin, &channel).await;
+        assert_eq!(made.status, 201, "{}", made.json());
+    }
+    let empty = send(&server, "GET", routes, &user, &Value::Null).await;
+    assert_eq!(
+        empty.json(),
+        json!({ "version": 0, "by": "", "changed_at": null, "routes": [] })
+    );
+
+    let team = json!({ "name": "team's", "channel": "team", "group_wait_seconds": 5,
+        "matchers": [{ "label": "server", "operator": "~", "value": "db-*" }] });
+    let list = json!({ "version": 0, "routes": [team] });
+    let refused = send(&server, "PUT", routes, &user, &list).await;
+    assert_eq!(refused.status, 403);
+    let stored = send(&server, "PUT", routes, &admin, &list).await;
+    assert_eq!(stored.status, 200, "{}", stored.json());
+    let late = send(&server, "PUT", routes, &admin, &list).await;
+    assert_eq!(late.status, 409, "{}", late.json());
+    assert!(
+        late.json()
+            .to_string()
+            .contains("version 1, which admin made"),
+        "{}",
+        late.json()
+    );
+    let read = send(&server, "GET", routes, &user, &Value::Null).await;
+    let read = read.json();
+    assert_eq!(read["version"], 1);
+    assert_eq!(read["routes"][0]["channel"], "team");
+    assert_eq!(read["routes"][0]["group_wait_seconds"], 5);
+
+    let told = async |labels: Value| {
+        let body = json!({ "labels": labels, "severity": "warning" });
+        let path = "/api/v1/alert-routes/test";
+        let answer = send(&server, "POST", path, &admin, &body).await.json();
+        let all = answer["destinations"].as_array().unwrap().clone();
+        let show = |one: &Value| format!("{} {}", one["channel"], one["route"]).replace('"', "");
+        all.iter().map(show).collect::<Vec<_>>()
+    };
+    assert_eq!(told(json!({ "server": "db-1" })).await, ["team team's"]);
+    assert_eq!(
+        told(json!({ "server": "web" })).await,
+        ["ops null", "team null"]
+    );
+
+    let used = send(
+        &server,
+        "DELETE",
+        "/api/v1/channels/2",
+        &admin,
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(used.status, 409);
+    assert!(
+        used.json().to_string().contains("team's"),
+        "{}",
+        used.json()
+    );
+    for (name, wrong, part) in [
+        (
+            "channel",
+            json!([{ "name": "a", "channel": "nobody" }]),
+            "there is no channel",
+        ),
+        (
+            "twice",
+            json!([{ "name": "a", "channel": "ops" }, { "name": "a", "channel": "ops" }]),
+            "two routes",
+        ),
+        (
+            "repeat",
+            json!([{ "name": "a", "channel": "ops", "repeat_interval_seconds": 1 }]),
+            "at least 60",
+        ),
+        (
+            "operator",
+            json!([{ "name": "a", "channel": "ops",
+            "matchers": [{ "label": "x", "operator": "=~", "value": "y" }] }]),
+            "=~",
+        ),
+        (
+            "key",
+            json!([{ "name": "a", "channel": "ops", "continued": true }]),
+            "continued",
+        ),
+    ] {
+        let wrong = json!({ "version": 1, "routes": wrong });
+        let answer = send(&server, "PUT", routes, &admin, &wrong).await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.json());
+        assert!(
+            answer.json().to_string().contains(part),
+            "{name}: {}",
+            answer.json()
+        );
+    }
+}

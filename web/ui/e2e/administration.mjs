@@ -7,8 +7,8 @@ export async function administration(browser, { nodes, admin }) {
   const context = await browser.newContext();
   await fresh(context);
   const page = await context.newPage();
-  // A configuration that is none is stored on purpose.
-  watch(page, base, /status of 40[01]/);
+  // A configuration that is none, and the end of a channel in use, are asked for on purpose.
+  watch(page, base, /status of 40[019]/);
   await page.goto(`${base}/collectors`);
   await login(page, admin);
   const sure = async (row, name) => {
@@ -92,6 +92,32 @@ export async function administration(browser, { nodes, admin }) {
   await page.getByText("night mail failed after").waitFor();
   await channel.getByRole("button", { name: "Off" }).click();
   await channel.getByRole("button", { name: "On" }).waitFor();
+  await channel.getByRole("button", { name: "On" }).click();
+  await channel.getByRole("button", { name: "Off" }).waitFor();
+  const routes = page.getByRole("form", { name: "New route" });
+  for (const [name, value] of [["all of db", "db-*"], ["first of db", "db-1"]]) {
+    await routes.getByLabel("Name").fill(name);
+    await routes.getByLabel("Alerts whose").fill("server");
+    await routes.getByLabel("Compared by").selectOption("~");
+    await routes.getByLabel("Value").fill(value);
+    await routes.getByLabel("go to").selectOption("night mail");
+    await routes.getByRole("button", { name: "Add it" }).click();
+    await page.locator("tbody tr", { hasText: `server ~ ${value}` }).waitFor();
+  }
+  const later = page.locator("tbody tr", { hasText: "first of db" });
+  await later.getByRole("button", { name: "Earlier" }).click();
+  await later.getByRole("button", { name: "Earlier" }).waitFor({ state: "detached" });
+  const { body: sent } = await ask(page, "POST", "/api/v1/alert-routes/test", { labels: { server: "db-1" } });
+  if (sent.destinations[0].route !== "first of db") problems.push(`the order of routes is not kept: ${JSON.stringify(sent)}`);
+  await page.screenshot({ path: shot("routes"), fullPage: true });
+  await sure(channel.first(), "Delete");
+  await page.getByText("routes send alerts to it").waitFor();
+  for (const name of ["first of db", "all of db"]) {
+    const row = page.locator("tbody tr", { hasText: name });
+    await sure(row, "Delete");
+    await row.waitFor({ state: "detached" });
+  }
+  await page.getByText("A route sends some to one channel only").waitFor();
   await sure(channel, "Delete");
   await channel.waitFor({ state: "detached" });
 

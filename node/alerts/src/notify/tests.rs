@@ -1,6 +1,6 @@
 use pga_cluster::{
-    AlertChange, AlertCommand, AlertState, AlertingCommand, Command, ControlCommand, Matcher,
-    ProposalId, StateLimits,
+    AlertChange, AlertCommand, AlertRoute, AlertRouteCommand, AlertState, AlertingCommand, Channel,
+    Command, ControlCommand, Matcher, ProposalId, StateLimits,
 };
 use pga_storage::Position;
 
@@ -288,4 +288,49 @@ fn a_plan_regression_hides_what_is_said_of_its_statement_only() {
     world.about("L1", None, 0);
     world.about("Q3", Some("7"), 0);
     assert_eq!(world.told(30), ["L1:firing"], "its victims are not usual");
+}
+
+#[test]
+fn a_route_groups_in_its_own_way_and_what_it_told_ends_after_it() {
+    let mut world = World::new();
+    let route = AlertRoute {
+        name: "quick".into(),
+        matchers: Vec::new(),
+        channel: 1,
+        goes_on: false,
+        group_by: Some(Vec::new()),
+        group_wait: Some(0),
+        group_interval: Some(10),
+        repeat_interval: None,
+    };
+    let replace = |base, routes| {
+        ControlCommand::AlertRoute(AlertRouteCommand::Replace {
+            base,
+            routes,
+            by: "ann".into(),
+            at: at(0),
+        })
+    };
+    world.apply(replace(0, vec![route]));
+    world.alert(None, "C1", "c", AlertState::Firing, 100);
+    assert_eq!(world.told(100), ["C1:firing"], "the route does not wait");
+    let names: Vec<_> = world.state.notification_groups().keys().cloned().collect();
+    assert_eq!(names, ["1:quick/"]);
+    // Without the route it goes to the channel by itself: a group of its own, which waits.
+    world.apply(replace(1, Vec::new()));
+    assert!(world.told(120).is_empty());
+    assert_eq!(world.told(130), ["C1:firing"]);
+    let silent = world.told(131);
+    assert!(silent.is_empty(), "{silent:?}");
+    // Now no channel wants it, and the receivers of both groups believe that it fires.
+    let mut channel = world.state.channels()[&1].clone();
+    channel.severities = vec!["i".into()];
+    let id = Some(1);
+    world.apply(ControlCommand::Alerting(Box::new(
+        AlertingCommand::PutChannel { id, channel },
+    )));
+    assert!(world.told(140).is_empty());
+    world.alert(Some(1), "C1", "c", AlertState::Resolved, 500);
+    assert_eq!(world.told(900), ["C1:resolved", "C1:resolved"]);
+    assert!(world.told(2_000).is_empty());
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
+use pga_alerts::routing::Routing;
 use pga_alerts::rule::source;
-use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, is_finding, machine, notify};
-use pga_cluster::{Alert, AlertState, Channel};
+use pga_alerts::{Facts, NoData, Rule, RuleSet, evaluate, is_finding, machine};
+use pga_cluster::{Alert, AlertRoute, AlertState, Channel};
 use pga_config::CollectorId;
 use pga_storage::query::{ElementOrder, Elements};
 use pga_storage::{Document, Timestamp};
@@ -63,8 +64,14 @@ struct Request {
     to: Option<String>,
 }
 
-/// The channels that there are now.
-type Told = Arc<Vec<Channel>>;
+/// The channels and routes that there are now.
+#[derive(Default)]
+struct Setup {
+    channels: BTreeMap<u64, Channel>,
+    routes: Vec<AlertRoute>,
+}
+
+type Told = Arc<Setup>;
 
 /// What the rule would have done.
 #[derive(Default)]
@@ -124,15 +131,18 @@ pub(super) async fn run(ask: RequestContext, body: BodyStream) -> Result<Respons
     Ok(json(StatusCode::OK, &answer))
 }
 
-/// The servers with their names, and the channels.
+/// The servers with their names, and who is told.
 async fn known(ask: &RequestContext) -> Result<(Vec<(CollectorId, String)>, Told), Refusal> {
     ask.read(|state| {
         let servers = state.watched().map(|(id, collector)| {
             let entry = state.collector_entry(*id);
             (*id, entry.display_name(collector).to_owned())
         });
-        let channels = state.channels().values().cloned().collect();
-        (servers.collect(), Arc::new(channels))
+        let setup = Setup {
+            channels: state.channels().clone(),
+            routes: state.alert_routes().routes.clone(),
+        };
+        (servers.collect(), Arc::new(setup))
     })
     .await
 }
@@ -313,15 +323,19 @@ impl Outcome {
 
     /// An alert, and the names of the channels that it would be told through.
     fn show(&self, alert: &Alert) -> Value {
-        let channels = self.told.iter();
-        let channels = channels.filter(|channel| notify::reaches(channel, alert));
+        let routing = Routing {
+            channels: &self.told.channels,
+            routes: &self.told.routes,
+        };
+        let channels = routing.destinations(alert);
+        let channels = channels.iter().map(|to| to.channel.name.as_str());
         json!({
             "labels": alert.labels,
             "summary": alert.annotations.get("summary"),
             "value": serde_json::from_str::<Value>(&alert.value).unwrap_or_default(),
             "fired_at": alert.fired_at.map(|at| at.to_string()),
             "resolved_at": alert.resolved_at.map(|at| at.to_string()),
-            "channels": channels.map(|channel| channel.name.as_str()).collect::<Vec<_>>(),
+            "channels": channels.collect::<Vec<_>>(),
         })
     }
 }

@@ -5,6 +5,7 @@ import { ago, count } from "../format";
 import { Status, Sure, useChange } from "../parts";
 import { Listed, partOf, type Column } from "../table";
 import { Tabs } from "./alerts";
+import { AlertRoutes } from "./routes";
 
 interface Channel {
   id: number;
@@ -166,6 +167,7 @@ export function Channels() {
       {error && <p class="error" role="alert">{error}</p>}
       <Listed id="channels" of={channels} columns={columns} empty={`No channel: nobody is told of an alert. ${isAdmin ? "Make one below." : "An admin makes one here."}`} />
       {isAdmin && <NewChannel />}
+      <AlertRoutes channels={channels.data?.data.map((one) => one.name) ?? []} />
       <h2>Notifications</h2>
       <Listed id="sent" of={sent} columns={SENT} empty="None yet: one is queued when an alert begins that a channel takes." />
     </>

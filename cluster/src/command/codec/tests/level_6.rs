@@ -1,0 +1,31 @@
+//! One of each command that feature level 6 brought.
+
+use pga_storage::Timestamp;
+
+use crate::command::{Command, ControlCommand};
+use crate::state::{AlertRoute, AlertRouteCommand, Matcher};
+
+pub(super) fn samples() -> Vec<(&'static str, Command)> {
+    let route = AlertRoute {
+        name: "databases".into(),
+        matchers: vec![Matcher {
+            label: "server".into(),
+            operator: "~".into(),
+            value: "db-*".into(),
+        }],
+        channel: 1,
+        goes_on: true,
+        group_by: Some(vec!["server".into()]),
+        group_wait: Some(5),
+        group_interval: None,
+        repeat_interval: Some(3_600),
+    };
+    let replace = AlertRouteCommand::Replace {
+        base: 2,
+        routes: vec![route],
+        by: "ann".into(),
+        at: Timestamp::from_micros(9),
+    };
+    let replace = Command::Control(ControlCommand::AlertRoute(replace));
+    vec![("control-alert-route-replace", replace)]
+}
