@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Real receivers of notifications, for the tests: Debian's Alertmanager and Prometheus, and aiosmtpd from PyPI.
+# Real services beside the nodes, for the tests: Debian's Alertmanager, Prometheus and Redis, and aiosmtpd from PyPI.
 #
 #   receivers.sh prepare   fetches them, if missing, below the build directory; prints where they are
 #   receivers.sh alertmanager ARG…  runs Alertmanager
+#   receivers.sh redis ARG…  runs Redis
 #   receivers.sh smtp PORT runs a mail server on loopback that prints each mail's key as a line of JSON
 #
 # PGANALYTICS_TEST_RECEIVERS puts them elsewhere. Needs apt-get, dpkg-deb, unshare and python3 with venv, not root.
@@ -25,6 +26,16 @@ prepare() {
             for file in *.deb; do dpkg-deb -x "$file" .; done
         )
     fi
+    if [ ! -x "$place/usr/bin/redis-server" ]; then
+        echo "fetching redis" >&2
+        mkdir -p "$place/redis"
+        (
+            cd "$place/redis"
+            fetch() { apt-get download -q redis-server redis-tools libhiredis0.14 libjemalloc2 liblua5.1-0 liblzf1 lua-bitop lua-cjson libatomic1 >&2; }
+            fetch || { apt-get update -q >&2 && fetch; }
+            for file in *.deb; do dpkg-deb -x "$file" "$place"; done
+        )
+    fi
     if ! "$place/venv/bin/python" -c 'import aiosmtpd' 2>/dev/null; then
         echo "fetching aiosmtpd" >&2
         python3 -m venv "$place/venv" >&2 || {
@@ -41,6 +52,11 @@ prepare) prepare ;;
 alertmanager)
     # It looks for its templates below /usr/share: there it sees those that were fetched.
     exec unshare --user --map-root-user --mount sh -c 'mount --bind "$0/usr/share" /usr/share && exec "$0/usr/bin/prometheus-alertmanager" "$@"' "$(cd "$place" && pwd)" "${@:2}"
+    ;;
+redis)
+    export LD_LIBRARY_PATH
+    LD_LIBRARY_PATH=$(echo "$place"/usr/lib/*-linux-gnu)
+    exec "$place/usr/bin/redis-server" "${@:2}"
     ;;
 smtp) exec "$place/venv/bin/python" "$here/smtp.py" "${2:?port}" ;;
 *) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64 ;;

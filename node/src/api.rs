@@ -3,6 +3,7 @@
 mod query_cache;
 mod reads;
 mod registration;
+mod shared_answers;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,6 +23,7 @@ use pga_web::{
 };
 
 pub(crate) use self::query_cache::QueryCache;
+pub(crate) use self::shared_answers::SharedAnswers;
 use crate::actors::sessions::SessionsHandle;
 use crate::admitted_push::AdmittedPush;
 use crate::alerting::{CHANNEL_SETTINGS, open_settings, sending};

@@ -13,6 +13,7 @@ mod alerting;
 mod api;
 mod backup;
 mod bootstrap;
+mod breaker;
 mod certificate_end;
 pub mod cli;
 mod cluster_files;

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub(crate) cache_misses: IntCounter,
     /// Answers that went.
     pub(crate) cache_evictions: IntCounter,
+    /// Requests to the cache that nodes share, by outcome.
+    pub(crate) shared_cache: IntCounterVec,
     /// Large pushes that were split.
     pub(crate) uploads: IntCounterVec,
     /// Alerts that fire, by severity, as the leader knows.
@@ -83,6 +85,7 @@ impl Metrics {
             cache_hits: on.counter("pganalytics_query_cache_hits_total", "Questions whose answer was kept")?,
             cache_misses: on.counter("pganalytics_query_cache_misses_total", "Questions whose answer was not kept, and that the store was asked")?,
             cache_evictions: on.counter("pganalytics_query_cache_evictions_total", "Kept answers that went, for want of room or since they were old")?,
+            shared_cache: on.counters("pganalytics_shared_cache_requests_total", "Requests to the cache that nodes share (cache.redis-url), by outcome; garbage opened with no key of the cluster, skipped was not asked since it failed before", "outcome", &["hit", "miss", "put", "garbage", "error", "skipped"])?,
             uploads: on.counters("pganalytics_push_uploads_total", "Large pushes split over several entries, by outcome", "outcome", &["aborted", "committed"])?,
             alerts_firing: on.gauges("pganalytics_alerts_firing", "Alerts that fire, by severity; on the leader", "severity", &["i", "w", "c"])?,
             alert_evaluation_seconds: on.histogram("pganalytics_alert_evaluation_seconds", "Time of one evaluation of the alert rules", &FLUSH_BUCKETS)?,

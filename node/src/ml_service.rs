@@ -1,8 +1,7 @@
 //! An external service that predicts, behind a circuit breaker (contract 1.14).
 //!
 //! Role: asks the service that `ml.url` names. Failure: told to the caller, who predicts natively.
-//! After 5 failures in a row the service is not asked for 30 s; then one probe at a time goes
-//! through, and 3 that succeed close the breaker.
+//! The breaker is that of `breaker.rs`.
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +17,8 @@ use serde_json::Value;
 
 use pga_client::{ClientError, ClientOptions, Endpoint, HttpClient};
 
+use crate::breaker::Breaker;
+
 /// How long a prediction may take, with all tries.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(2);
@@ -31,68 +32,6 @@ const PAUSES: [Duration; 3] = [
 ];
 const PREDICT: &str = "/api/predict/query-execution";
 const HEALTH: &str = "/health";
-
-/// Failures in a row that open the breaker, and successes that close it.
-const OPENS: u32 = 5;
-const CLOSES: u32 = 3;
-/// How long it stays open.
-const OPEN_FOR: Duration = Duration::from_secs(30);
-
-/// Whether the service is asked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Breaker {
-    failures: u32,
-    successes: u32,
-    /// Since when it is open.
-    opened: Option<Instant>,
-    /// Since when a probe is under way.
-    probing: Option<Instant>,
-}
-
-impl Breaker {
-    fn state(&self, now: Instant) -> &'static str {
-        match self.opened {
-            None => "closed",
-            Some(at) if now.duration_since(at) < OPEN_FOR => "open",
-            Some(_) => "half-open",
-        }
-    }
-
-    /// Whether a request may go to the service now; each that may has to be recorded.
-    fn admits(&mut self, now: Instant) -> bool {
-        match self.state(now) {
-            "closed" => true,
-            "open" => false,
-            _ => {
-                // A probe whose caller went away is over when it would have timed out.
-                let is_busy = self
-                    .probing
-                    .is_some_and(|since| now.duration_since(since) < TIMEOUT * 2);
-                if !is_busy {
-                    self.probing = Some(now);
-                }
-                !is_busy
-            }
-        }
-    }
-
-    fn record(&mut self, is_success: bool, now: Instant) {
-        self.probing = None;
-        if is_success {
-            self.failures = 0;
-            self.successes += 1;
-            if self.opened.is_some() && self.successes >= CLOSES {
-                *self = Self::default();
-            }
-            return;
-        }
-        self.successes = 0;
-        self.failures += 1;
-        if self.opened.is_some() || self.failures >= OPENS {
-            self.opened = Some(now);
-        }
-    }
-}
 
 /// The service.
 #[derive(Debug)]

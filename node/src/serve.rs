@@ -12,7 +12,7 @@ use pga_cluster::transport::{
     QuicError, QuicOptions, QuicTransport, SharedTransport, TransportMetrics,
 };
 use pga_cluster::{AppService, ClusterNode, ClusterOptions, Fatal};
-use pga_config::Config;
+use pga_config::{Config, Violation};
 use pga_runtime::Live;
 use pga_storage::{ReadStore, Store, StoreWriter};
 use pga_web::WebMetrics;
@@ -33,7 +33,7 @@ use crate::actors::maintenance::Maintenance;
 use crate::actors::sessions::{SessionTable, Sessions, SessionsArgs, SessionsHandle};
 use crate::actors::web::{Web, WebArgs};
 use crate::admin::{self, AdminServer};
-use crate::api::{NodeApiImpl, QueryCache};
+use crate::api::{NodeApiImpl, QueryCache, SharedAnswers};
 use crate::cluster_replica::ClusterReplica;
 use crate::context::Context;
 use crate::data_dir::{DataDir, file_error};
@@ -106,7 +106,7 @@ impl Running {
         let (drained, is_drained) = watch::channel(false);
         let web = WebArgs {
             listener: Arc::new(listener),
-            api: Arc::new(front(&context, &cluster, &table, &secrets, store)),
+            api: Arc::new(front(&context, &cluster, &table, &secrets, store)?),
             options,
             metrics: web_metrics,
             registry,
@@ -205,14 +205,15 @@ fn front(
     table: &Arc<SessionTable>,
     secrets: &Secrets,
     store: Arc<dyn ReadStore>,
-) -> NodeApiImpl {
+) -> Result<NodeApiImpl> {
     let timeout = context.config.replication.timeout;
-    NodeApiImpl {
+    Ok(NodeApiImpl {
         cluster: cluster.clone(),
         replica: Arc::clone(&context.replica),
         store,
         cache: QueryCache::new(
             context.config.cache.max_size.bytes(),
+            shared_answers(context, secrets)?,
             context.metrics.clone(),
         ),
         written: Arc::clone(&context.store),
@@ -223,7 +224,23 @@ fn front(
         live: context.live.clone(),
         token_keys: RwLock::default(),
         ml: MlService::new(&context.config.ml.url),
-    }
+    })
+}
+
+/// The cache that nodes share, where there is one.
+fn shared_answers(context: &Context, secrets: &Secrets) -> Result<Option<Arc<SharedAnswers>>> {
+    let url = context.config.cache.redis_url.as_ref();
+    let shared = url.map(|url| SharedAnswers::new(url, secrets, context.metrics.clone()));
+    let invalid = |problem| {
+        let violation = Violation {
+            key: "cache.redis-url".to_owned(),
+            value: None,
+            problem,
+            fix: "write redis://user:password@host:6379/0, or rediss:// for TLS".to_owned(),
+        };
+        Error::Config(pga_config::Error::Invalid(vec![violation]))
+    };
+    shared.transpose().map_err(invalid)
 }
 
 fn internal(error: impl std::error::Error) -> Error {

@@ -37,4 +37,5 @@ mod raw_http;
 mod readiness;
 mod reload;
 mod secrets;
+mod shared_answers;
 mod stores;

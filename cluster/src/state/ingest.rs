@@ -77,7 +77,8 @@ impl State {
             let book = &mut self.domains.collector_book;
             book.pushed(head.collector, before, head.received_at, accepted);
         }
-        self.domains.collectors.pushed(head, accepted, repeated);
+        let counts = (accepted, repeated);
+        self.domains.collectors.pushed(position, head, counts);
         if let Some(name) = head.idempotency.clone() {
             self.idempotency.remember(
                 head.collector,

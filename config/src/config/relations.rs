@@ -28,6 +28,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     members(config, &mut found);
     exposure(config, &mut found);
     store(config, &mut found);
+    cache(config, &mut found);
     secrets(config, &mut found);
     ml(config, &mut found);
     notify(config, &mut found);
@@ -383,6 +384,28 @@ fn store(config: &Config, found: &mut Found) {
             found.add("store.timescale-url", None, "is no PostgreSQL URL", fix);
         }
         (StoreKind::Embedded | StoreKind::Timescale, _) => {}
+    }
+}
+
+fn cache(config: &Config, found: &mut Found) {
+    let url = config.cache.redis_url.as_ref().map(Secret::expose);
+    let is_redis = |url: &str| {
+        ["redis://", "rediss://"]
+            .iter()
+            .any(|one| url.starts_with(one))
+    };
+    if url.is_some_and(|url| !is_redis(url)) {
+        let fix = "write redis://user:password@host:6379/0, or rediss:// for TLS";
+        found.add("cache.redis-url", None, "is no Redis URL", fix);
+    }
+    if url.is_some() && config.cache.max_size.bytes() == 0 {
+        let fix = "give cache.max-size some memory, or leave cache.redis-url out";
+        found.add(
+            "cache.redis-url",
+            None,
+            "is not used without answers of the node",
+            fix,
+        );
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! A question about a collector depends on what was stored of that collector, and on what the
 //! cluster itself found about it. The replicated state counts the pushes of both. An answer is kept
-//! under the position at which the store was known to hold the newest of them: once there is a
-//! newer push that position is another one, and nobody asks for the old answer again. So an answer
-//! is never staler than the store; only rows that retention dropped may be told for as long as
-//! [`KEPT`].
+//! under those counts, and only if the store was known to hold the newest of them: once there is a
+//! newer push the counts are others, and nobody asks for the old answer again. So an answer is
+//! never staler than the store; only rows that retention dropped may be told for as long as
+//! [`KEPT`]. The counts are the same on every node, so that nodes may share answers
+//! (`shared_answers.rs`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,7 @@ use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::CacheFigures;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::shared_answers::SharedAnswers;
 use crate::metrics::Metrics;
 
 /// How long an answer is kept at most.
@@ -33,7 +35,8 @@ type Rows = Arc<Vec<Vec<Row>>>;
 /// What changes with each push of a collector.
 type Pushed = (u64, u64, Timestamp);
 
-/// The pushes of a collector as last seen, and the position at which they were.
+/// The pushes of a collector as last seen, and a position at which they were all applied: that of
+/// the last one where this process applied it, else that of the state when they were first seen.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     pushed: Pushed,
@@ -46,12 +49,17 @@ pub(crate) struct QueryCache {
     answers: Cache<u128, Rows>,
     seen: Mutex<HashMap<CollectorId, Seen>>,
     max_bytes: u64,
+    shared: Option<Arc<SharedAnswers>>,
     metrics: Metrics,
 }
 
 impl QueryCache {
-    /// A cache of `max_bytes`; `None` for none.
-    pub(crate) fn new(max_bytes: u64, metrics: Metrics) -> Option<Arc<Self>> {
+    /// A cache of `max_bytes`, before one that nodes share if there is one; `None` for none.
+    pub(crate) fn new(
+        max_bytes: u64,
+        shared: Option<Arc<SharedAnswers>>,
+        metrics: Metrics,
+    ) -> Option<Arc<Self>> {
         if max_bytes == 0 {
             return None;
         }
@@ -66,6 +74,7 @@ impl QueryCache {
             answers,
             seen: Mutex::default(),
             max_bytes,
+            shared,
             metrics,
         }))
     }
@@ -83,24 +92,23 @@ impl QueryCache {
         if seen.len() > MAX_FOLLOWED {
             seen.clear();
         }
-        let mut version = [0; 2];
-        for (at, id) in version.iter_mut().zip([collector, CollectorId::FINDINGS]) {
-            let pushed = state.collector(id).map(pushed).unwrap_or_default();
-            let applied = state.applied().index;
-            let known = seen.entry(id).or_insert(Seen {
-                pushed,
-                at: applied,
-            });
+        let mut version = [Pushed::default(); 2];
+        for (counts, id) in version.iter_mut().zip([collector, CollectorId::FINDINGS]) {
+            let collector = state.collector(id);
+            let pushed = collector.map(pushed).unwrap_or_default();
+            let at = match collector.and_then(|known| known.pushed_at) {
+                Some(last) => last.index,
+                None if pushed == Pushed::default() => 0,
+                None => state.applied().index,
+            };
+            let known = seen.entry(id).or_insert(Seen { pushed, at });
             if known.pushed != pushed {
-                *known = Seen {
-                    pushed,
-                    at: applied,
-                };
+                *known = Seen { pushed, at };
             }
             if known.at > flushed.index {
                 return store;
             }
-            *at = known.at;
+            *counts = pushed;
         }
         Arc::new(CachedStore {
             store,
@@ -134,7 +142,7 @@ struct CachedStore {
     store: Arc<dyn ReadStore>,
     cache: Arc<QueryCache>,
     collector: CollectorId,
-    version: [u64; 2],
+    version: [Pushed; 2],
 }
 
 impl ReadStore for CachedStore {
@@ -147,7 +155,19 @@ impl ReadStore for CachedStore {
                 return Ok(Vec::clone(&rows));
             }
             self.cache.metrics.cache_misses.inc();
-            let rows = self.store.read(reads).await?;
+            let shared = self.cache.shared.as_ref();
+            let found = match shared {
+                Some(shared) => shared.get(key).await,
+                None => None,
+            };
+            let rows = match found {
+                Some(rows) => rows,
+                None => {
+                    let rows = self.store.read(reads).await?;
+                    shared.inspect(|shared| shared.put(key, &rows));
+                    rows
+                }
+            };
             self.cache.answers.insert(key, Arc::new(rows.clone())).await;
             Ok(rows)
         })
@@ -167,6 +187,7 @@ fn weight(rows: &Rows) -> u32 {
 const fn texts(value: &Value) -> usize {
     match value {
         Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
         _ => 0,
     }
 }

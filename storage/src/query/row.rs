@@ -1,12 +1,13 @@
 //! Rows, the same from both databases.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::store::mapper::Value;
 
 /// A row: a value for each column of its statement.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row(Vec<Value>);
 
 impl Row {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
-use pga_storage::Timestamp;
+use pga_storage::{Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::state::image_error::ImageError;
@@ -31,6 +31,9 @@ pub struct Collector {
     pub repeated: u64,
     /// Its registration, if it has one.
     pub registration: Option<Registration>,
+    /// Where its last push stands in the log, if this process applied it. Not part of a snapshot.
+    #[serde(skip)]
+    pub pushed_at: Option<Position>,
 }
 
 /// A collector's registration.
@@ -63,7 +66,12 @@ impl Collectors {
     }
 
     /// Notes a stored push.
-    pub(in crate::state) fn pushed(&mut self, head: &RecordHead<'_>, accepted: u32, repeated: u32) {
+    pub(in crate::state) fn pushed(
+        &mut self,
+        position: Position,
+        head: &RecordHead<'_>,
+        (accepted, repeated): (u32, u32),
+    ) {
         let collector = self.known.entry(head.collector).or_default();
         if collector.pushes == 0 && collector.registration.is_none() {
             collector.first_seen = head.received_at;
@@ -75,6 +83,7 @@ impl Collectors {
         collector.pushes += 1;
         collector.accepted += u64::from(accepted);
         collector.repeated += u64::from(repeated);
+        collector.pushed_at = Some(position);
     }
 
     /// Adds or renews a registration.

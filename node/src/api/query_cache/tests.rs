@@ -55,7 +55,7 @@ async fn ask(store: &dyn ReadStore, text: &str) -> i64 {
 #[tokio::test]
 async fn an_answer_is_kept_until_the_store_has_something_newer_of_its_collector() {
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-    let cache = QueryCache::new(1 << 20, metrics).unwrap();
+    let cache = QueryCache::new(1 << 20, None, metrics).unwrap();
     let inner: Arc<dyn ReadStore> = Arc::new(Counting::default());
     let [ours, other] = ["a", "b"].map(CollectorId::from_external);
     let mut state = State::new(StateLimits::default());
@@ -86,8 +86,8 @@ async fn an_answer_is_kept_until_the_store_has_something_newer_of_its_collector(
 #[tokio::test]
 async fn what_has_no_room_goes_and_a_cache_of_nothing_is_none() {
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-    assert!(QueryCache::new(0, metrics.clone()).is_none());
-    let cache = QueryCache::new(200, metrics).unwrap();
+    assert!(QueryCache::new(0, None, metrics.clone()).is_none());
+    let cache = QueryCache::new(200, None, metrics).unwrap();
     let inner: Arc<dyn ReadStore> = Arc::new(Counting::default());
     let ours = CollectorId::from_external("a");
     let mut state = State::new(StateLimits::default());

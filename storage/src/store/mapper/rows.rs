@@ -1,12 +1,13 @@
 //! Typed rows on their way into a store.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::store::catalogue::{TABLES, TableId};
 
 /// One value of a typed row. It has the type of its column, or is NULL.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// NULL.
     Null,
