@@ -17,6 +17,7 @@ use crate::state::domains::api_tokens::ApiTokenCommand;
 use crate::state::domains::audit::AuditEntry;
 use crate::state::domains::collector_book::CollectorCommand;
 use crate::state::domains::collector_config::ConfigCommand;
+use crate::state::domains::collector_health::CollectorHealthCommand;
 use crate::state::domains::insight::InsightCommand;
 use crate::state::domains::people::PeopleCommand;
 use crate::state::domains::registration_secrets::RegistrationSecretCommand;
@@ -195,6 +196,8 @@ pub enum ControlCommand {
     TokenKey(TokenKeyCommand),
     /// Changes the routes of alerts.
     AlertRoute(AlertRouteCommand),
+    /// Notes what a node noticed about a collector.
+    CollectorHealth(CollectorHealthCommand),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -213,6 +216,7 @@ impl ControlCommand {
             Self::Insight(_) => FeatureLevel::INSIGHT,
             Self::TokenKey(_) => FeatureLevel::TOKEN_KEYS,
             Self::AlertRoute(_) => FeatureLevel::ALERT_ROUTES,
+            Self::CollectorHealth(_) => FeatureLevel::COLLECTOR_HEALTH,
             Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }

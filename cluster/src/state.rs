@@ -32,9 +32,10 @@ pub use self::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand,
         AlertRoutes, AlertState, AlertingCommand, ApiToken, ApiTokenCommand, Attempt,
         AttemptRecord, AttemptStep, AuditEntry, Channel, Collector, CollectorCommand,
-        CollectorEntry, Comment, ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP,
-        Decision, GroupState, InsightCommand, Liveness, Matcher, Moment, NO_PASSWORD, NewUser,
-        Notification, NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
+        CollectorEntry, CollectorError, CollectorHealth, CollectorHealthCommand, Comment,
+        ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Decision, GroupState,
+        InsightCommand, Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification,
+        NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
         RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence, TokenKey,
         TokenKeyCommand, User, Weekly,
     },
@@ -327,6 +328,11 @@ impl State {
     /// The audit log's entries with their numbers, oldest first.
     pub fn audit(&self) -> impl DoubleEndedIterator<Item = (u64, &AuditEntry)> {
         self.domains.audit.entries()
+    }
+
+    /// What nodes noticed about a collector.
+    pub fn collector_health(&self, id: CollectorId) -> Option<&CollectorHealth> {
+        self.domains.collector_health.0.get(&id)
     }
 
     /// The routes of alerts.

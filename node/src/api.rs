@@ -18,7 +18,7 @@ use pga_runtime::{Instant, Live};
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
     AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, ControlPlane, Credentials,
-    Health, Ingest, Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered,
+    Health, Ingest, Operations, Predictor, Push, PushAck, PushNote, ReadScope, Reads, Registered,
     Registration, TokenKeys,
 };
 
@@ -139,6 +139,10 @@ impl Ingest for NodeApiImpl {
         permit: AdmissionPermit,
     ) -> BoxFuture<'_, Result<PushAck, ApiError>> {
         Box::pin(self.sessions.push(AdmittedPush { push, permit }))
+    }
+
+    fn note(&self, note: PushNote) {
+        self.sessions.note(note);
     }
 }
 

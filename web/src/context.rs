@@ -8,7 +8,6 @@ use prometheus::Registry;
 use crate::NodeApi;
 use crate::admission::Admission;
 use crate::auth::{FailureLimit, Passwords};
-use crate::bad_elements::BadElements;
 use crate::metrics::WebMetrics;
 use crate::node_addresses::NodeAddresses;
 use crate::options::WebOptions;
@@ -23,7 +22,6 @@ pub(crate) struct Context {
     pub(crate) admission: Admission,
     pub(crate) passwords: Passwords,
     pub(crate) failures: FailureLimit,
-    pub(crate) bad_elements: BadElements,
     pub(crate) nodes: NodeAddresses,
     pub(crate) started: Instant,
 }
@@ -48,7 +46,6 @@ impl Context {
             admission,
             passwords,
             failures,
-            bad_elements: BadElements::default(),
             nodes: NodeAddresses::default(),
             started: pga_runtime::now(),
         }

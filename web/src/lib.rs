@@ -11,7 +11,6 @@ mod admission;
 mod analyses;
 mod api_error;
 mod auth;
-mod bad_elements;
 mod body;
 mod connection;
 mod context;
@@ -45,8 +44,8 @@ pub use self::{
     metrics::WebMetrics,
     node_api::{
         CacheFigures, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
-        Predictor, Principal, Push, PushAck, ReadScope, Reads, Registered, Registration, StoreAt,
-        Via,
+        Predictor, Principal, Push, PushAck, PushNote, PushProblem, ReadScope, Reads, Registered,
+        Registration, StoreAt, Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

@@ -103,6 +103,28 @@ pub struct Registered {
     pub private_key: String,
 }
 
+/// What a push was like, beside what of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushNote {
+    /// Whose it was.
+    pub collector: CollectorId,
+    /// The time that it bears and the time at which it came, if it could be read.
+    pub times: Option<(Timestamp, Timestamp)>,
+    /// What was refused.
+    pub problem: Option<PushProblem>,
+}
+
+/// Why a push was refused, or elements of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushProblem {
+    /// As the metric names it.
+    pub reason: &'static str,
+    /// What the collector was told.
+    pub message: String,
+    /// Elements that were refused alone; 0 if the push was refused whole.
+    pub elements: u64,
+}
+
 /// Taking pushes.
 ///
 /// As with every port here, each method works on any node (followers forward), has its own
@@ -119,6 +141,9 @@ pub trait Ingest: Debug + Send + Sync + 'static {
     /// not, the push holds its `permit`.
     fn push(&self, push: Push, permit: AdmissionPermit)
     -> BoxFuture<'_, Result<PushAck, ApiError>>;
+
+    /// Notes what a push was like: the collector's session keeps it. Answers at once.
+    fn note(&self, note: PushNote);
 }
 
 /// Whose data a read is about, and how fresh it has to be.

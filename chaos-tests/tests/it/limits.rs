@@ -356,3 +356,36 @@ async fn push_through_all(cluster: &Cluster) -> anyhow::Result<Answer> {
     }
     anyhow::bail!("every push is taken")
 }
+
+/// What a collector is told in vain has to be seen by people, on whichever node they look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_push_is_shown_with_its_collector_on_every_node() -> anyhow::Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let token = cluster.register_collector(1, "noted").await?;
+    let bearer = format!("Bearer {token}");
+    for id in cluster.ids() {
+        // A new cluster takes notes once all nodes have said that they know them.
+        let shown = until("it is shown", Duration::from_secs(20), async || {
+            let headers = [("authorization", bearer.as_str())];
+            let refused = cluster.push(2, "{ no JSON", &headers).await;
+            let status = refused.map_err(|error| format!("{error:#}"))?.status;
+            if status != 400 {
+                return Err(format!("the push was answered {status}"));
+            }
+            let list = cluster.get_json(id, "/api/v1/collectors").await;
+            let list = list.map_err(|error| format!("{error:#}"))?;
+            let error = &list["data"][0]["last_error"];
+            error["at"]
+                .as_str()
+                .map(|_| error.clone())
+                .ok_or(list.to_string())
+        });
+        let error = shown.await?;
+        ensure!(error["node"] == 2, "node {id}: {error}");
+        ensure!(
+            error["reason"].is_string() && error["message"].is_string(),
+            "{error}"
+        );
+    }
+    Ok(())
+}

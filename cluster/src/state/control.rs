@@ -59,6 +59,11 @@ impl Domains {
             ControlCommand::Insight(command) => self.insight.apply(command),
             ControlCommand::TokenKey(command) => self.token_keys.apply(command),
             ControlCommand::AlertRoute(command) => self.alert_routes.apply(command),
+            ControlCommand::CollectorHealth(command) => {
+                let known = &self.collectors.known;
+                let is_known = |id| known.contains_key(&id);
+                self.collector_health.apply(command, is_known)
+            }
             // An entry in another: nobody proposes that.
             ControlCommand::Audited { .. } => Err(Refusal::Unknown),
         }

@@ -10,6 +10,7 @@ pub(crate) mod api_tokens;
 pub(crate) mod audit;
 pub(crate) mod collector_book;
 pub(crate) mod collector_config;
+pub(crate) mod collector_health;
 pub(crate) mod collectors;
 pub(crate) mod insight;
 pub(crate) mod nodes;
@@ -35,6 +36,8 @@ pub(super) use self::collector_book::CollectorBook;
 pub use self::collector_book::{CollectorCommand, CollectorEntry, DEFAULT_GROUP, Liveness};
 pub(super) use self::collector_config::CollectorConfigs;
 pub use self::collector_config::{ConfigCommand, ConfigTarget, ConfigVersion};
+pub(super) use self::collector_health::CollectorsHealth;
+pub use self::collector_health::{CollectorError, CollectorHealth, CollectorHealthCommand};
 pub(super) use self::collectors::Collectors;
 pub use self::collectors::{Collector, Registration};
 pub(super) use self::insight::Insight;
@@ -107,4 +110,5 @@ domains! {
     insight: Insight,
     token_keys: TokenKeys,
     alert_routes: AlertRoutes,
+    collector_health: CollectorsHealth,
 }

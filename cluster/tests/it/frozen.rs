@@ -12,11 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use pga_cluster::{
     Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand, AlertState, AlertingCommand,
-    AuditEntry, Batching, BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand,
-    ConfigTarget, ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser,
-    Notification, PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret,
-    RegistrationSecretCommand, RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits,
-    TokenKey, TokenKeyCommand, UploadId,
+    AuditEntry, Batching, BufferLimits, ClusterNode, ClusterOptions, CollectorHealth,
+    CollectorHealthCommand, Command, ConfigCommand, ConfigTarget, ControlCommand, Decision,
+    FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification, PeopleCommand,
+    PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand, RuleEntry,
+    SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::StoreWriter;
@@ -286,18 +286,32 @@ fn level_6() -> Vec<ControlCommand> {
         group_interval: None,
         repeat_interval: None,
     };
-    vec![ControlCommand::AlertRoute(AlertRouteCommand::Replace {
+    let routes = AlertRouteCommand::Replace {
         base: 0,
         routes: vec![route],
         by: "ann".into(),
         at: Timestamp::from_micros(5_000_000),
-    })]
+    };
+    vec![ControlCommand::AlertRoute(routes)]
+}
+
+/// What feature level 6 brought about a collector that is known.
+fn health() -> ControlCommand {
+    ControlCommand::CollectorHealth(CollectorHealthCommand::Note {
+        collector: CollectorId::from_external("c"),
+        health: CollectorHealth {
+            last_error: None,
+            ahead_ms: Some(-1_500),
+        },
+    })
 }
 
 /// What a node of feature level 6 or later left.
 fn has_level_6(state: &State) {
     let routes = state.alert_routes();
     assert_eq!((routes.version, &*routes.routes[0].name), (1, "databases"));
+    let noted = state.collector_health(CollectorId::from_external("c"));
+    assert_eq!(noted.and_then(|noted| noted.ahead_ms), Some(-1_500));
 }
 
 /// What a node of feature level 5 or later left.
@@ -361,6 +375,7 @@ async fn freeze(dir: &Path) {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
+    control(&node, health()).await;
     crate::cluster::flush(&node, &store).await;
     node.snapshot().await.unwrap();
     for command in second {

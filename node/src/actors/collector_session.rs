@@ -1,10 +1,12 @@
 //! The session of one collector on this node.
 //!
-//! Role: holds what belongs to one collector here (its pushes under way, its series) and hands each
-//! push to the replicator. Owner: [`super::sessions`]. Failure: a panic ends the session and drops
-//! the pushes it had not handed over; their callers open a new session and hand them over again,
-//! which is safe as repeats are found (SESS-1, DEDUP-1).
+//! Role: holds what belongs to one collector here (its pushes under way, its series, its quotas,
+//! its last error, its clock) and hands each push to the replicator. Owner: [`super::sessions`].
+//! Failure: a panic ends the session and drops the pushes it had not handed over; their callers
+//! open a new session and hand them over again, which is safe as repeats are found (SESS-1,
+//! DEDUP-1). Quotas and series then begin anew; what was noticed stands in the replicated state.
 
+mod notes;
 mod quota;
 
 use std::collections::HashSet;
@@ -12,13 +14,15 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pga_cluster::{CollectorHealthCommand, Command, ControlCommand};
 use pga_config::CollectorId;
-use pga_storage::{Element, Sample};
-use pga_web::{ApiError, Push, PushAck};
+use pga_storage::{Element, Sample, Timestamp};
+use pga_web::{ApiError, Push, PushAck, PushNote};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::Xxh3;
 
+use self::notes::Notes;
 use self::quota::Quota;
 use crate::admitted_push::AdmittedPush;
 use crate::context::Context;
@@ -32,6 +36,9 @@ const ELEMENTS_BURST: Duration = Duration::from_secs(60);
 const SERIES_BURST: Duration = Duration::from_secs(3_600);
 /// When a collector should come back after it had too many series.
 const RETRY_SERIES: Duration = Duration::from_secs(60);
+
+/// How long a note may take to be committed.
+const NOTE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One collector's session.
 #[derive(Debug)]
@@ -47,6 +54,10 @@ pub(crate) enum SessionMsg {
         /// Where the outcome goes.
         reply: RpcReplyPort<Result<PushAck, ApiError>>,
     },
+    /// What a push was like.
+    Note(PushNote),
+    /// The cluster did not take what was new in a note.
+    NotTaken,
 }
 
 /// What a session starts with.
@@ -65,6 +76,7 @@ pub(crate) struct SessionState {
     in_flight: Arc<Semaphore>,
     elements: Quota,
     new_series: Quota,
+    notes: Notes,
     series: HashSet<u64, BuildHasherDefault<AsIs>>,
 }
 
@@ -88,6 +100,7 @@ impl Actor for CollectorSession {
             in_flight: Arc::new(Semaphore::new(permits)),
             elements: Quota::new(rates.0, ELEMENTS_BURST, now),
             new_series: Quota::new(rates.1, SERIES_BURST, now),
+            notes: Notes::new(now),
             context: args.context,
             series: HashSet::default(),
         })
@@ -95,11 +108,21 @@ impl Actor for CollectorSession {
 
     async fn handle(
         &self,
-        _myself: ActorRef<SessionMsg>,
+        myself: ActorRef<SessionMsg>,
         message: SessionMsg,
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
-        let SessionMsg::Push { admitted, reply } = message;
+        let (admitted, reply) = match message {
+            SessionMsg::Push { admitted, reply } => (admitted, reply),
+            SessionMsg::Note(note) => {
+                state.note(myself, &note);
+                return Ok(());
+            }
+            SessionMsg::NotTaken => {
+                state.notes.forget();
+                return Ok(());
+            }
+        };
         state.context.faults.hit("session");
         if let Err(refusal) = state.admit(&admitted) {
             answer(reply, Err(refusal));
@@ -124,6 +147,27 @@ fn rates(context: &Context) -> (f64, f64) {
 }
 
 impl SessionState {
+    /// Takes a note, and tells the cluster what is new, in the background: nobody waits for it, and
+    /// what does not get through is new again with the next push.
+    fn note(&mut self, myself: ActorRef<SessionMsg>, note: &PushNote) {
+        let now = (self.context.node, Timestamp::now(), pga_runtime::now());
+        let Some(health) = self.notes.take(note, now) else {
+            return;
+        };
+        let (collector, context) = (note.collector, Arc::clone(&self.context));
+        let command = CollectorHealthCommand::Note { collector, health };
+        let command = Command::Control(ControlCommand::CollectorHealth(command));
+        tasks::spawn(TaskKind::Effect, async move {
+            let deadline = pga_runtime::now() + NOTE_TIMEOUT;
+            let done = context.replica.propose(command, deadline).await;
+            if let Err(error) = done {
+                tracing::debug!(collector_id = %collector, %error, "a note was not taken");
+                // A session that ended meanwhile has nothing to forget.
+                drop(myself.cast(SessionMsg::NotTaken));
+            }
+        });
+    }
+
     fn admit(&mut self, admitted: &AdmittedPush) -> Result<(), ApiError> {
         if !admitted.permit.take_one(&self.in_flight) {
             return Err(self.refuse("collector_busy", RETRY_BUSY));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pga_config::CollectorId;
 use pga_runtime::{Backoff, Instant};
-use pga_web::{ApiError, PushAck};
+use pga_web::{ApiError, PushAck, PushNote};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
@@ -19,6 +19,7 @@ use crate::admitted_push::AdmittedPush;
 use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::context::Context;
 use crate::restart_policy::{RestartLimits, RestartPolicy, Verdict};
+use crate::tasks::{self, TaskKind};
 
 /// Limits of one collector's session.
 const SESSION_LIMITS: RestartLimits = RestartLimits {
@@ -191,6 +192,24 @@ impl SessionsHandle {
             }
         }
         Err(unavailable("session_failing"))
+    }
+
+    /// Hands a note to its session, which is opened for a collector whose first push was refused.
+    pub(crate) fn note(&self, note: PushNote) {
+        let told = |session: &ActorRef<SessionMsg>, note| {
+            if session.cast(SessionMsg::Note(note)).is_err() {
+                tracing::trace!("the session of a note ended");
+            }
+        };
+        if let Some(session) = self.table.find(note.collector) {
+            return told(&session, note);
+        }
+        let handle = self.clone();
+        tasks::spawn(TaskKind::Effect, async move {
+            if let Ok(session) = handle.open(note.collector).await {
+                told(&session, note);
+            }
+        });
     }
 
     async fn open(&self, collector: CollectorId) -> Result<ActorRef<SessionMsg>, ApiError> {

@@ -1,7 +1,9 @@
 //! The registry of collectors: list, get, change, delete (contract 1.4 and appendix A).
 
 use http::StatusCode;
-use pga_cluster::{Collector, CollectorCommand, CollectorEntry, ControlCommand, State};
+use pga_cluster::{
+    Collector, CollectorCommand, CollectorEntry, CollectorHealth, ControlCommand, State,
+};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::Deserialize;
@@ -45,6 +47,16 @@ const COLLECTOR: Shape = Shape::Object(&[
     maybe("environment", Shape::Text),
     maybe("group", Shape::Text),
     maybe("superseded_by", Shape::Text),
+    maybe(
+        "last_error",
+        Shape::Object(&[
+            always("reason", Shape::Text),
+            always("message", Shape::Text),
+            always("at", Shape::Time),
+            always("node", Shape::Integer),
+        ]),
+    ),
+    maybe("clock_ahead_seconds", Shape::Number),
     always("created_at", Shape::Time),
     always("updated_at", Shape::Time),
 ]);
@@ -190,7 +202,25 @@ impl<'a> Known<'a> {
         if let Some((version, _)) = entry.config_told {
             shown["config_told_version"] = json!(version);
         }
+        if let Some(health) = state.collector_health(self.id) {
+            show_health(health, &mut shown);
+        }
         shown
+    }
+}
+
+/// What nodes noticed, beside what is shown already.
+fn show_health(health: &CollectorHealth, shown: &mut Value) {
+    if let Some(error) = &health.last_error {
+        shown["last_error"] = json!({
+            "reason": error.reason,
+            "message": error.message,
+            "at": error.at.to_string(),
+            "node": error.node.get(),
+        });
+    }
+    if let Some(ahead) = health.ahead_ms {
+        shown["clock_ahead_seconds"] = json!(ahead as f64 / 1_000.0);
     }
 }
 

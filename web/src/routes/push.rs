@@ -25,7 +25,7 @@ use crate::decode::{DecodedPush, PushRoute, Rejected, blame_headers, decode_with
 use crate::metrics::WebMetrics;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::{Push, PushAck};
+use crate::{Principal, Push, PushAck, PushNote, PushProblem};
 
 /// Bodies from this size on are decoded on a blocking thread, in bytes.
 const BLOCKING_FROM: usize = 64 << 10;
@@ -89,9 +89,29 @@ fn observe(metrics: &WebMetrics, outcome: &Outcome, elapsed: Duration) {
 }
 
 async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcome {
+    let outcome = take(&ask, body, route).await;
+    // Who is refused in vain time and again has to be seen by people.
+    if let (Principal::Collector(collector), Err(refusal)) = (&ask.caller, &outcome)
+        && refusal.status.is_client_error()
+    {
+        let details = refusal.details.iter().map(|details| format!(": {details}"));
+        ask.context.api.note(PushNote {
+            collector: *collector,
+            times: None,
+            problem: Some(PushProblem {
+                reason: refusal.reason,
+                message: format!("{}{}", refusal.message, details.collect::<String>()),
+                elements: 0,
+            }),
+        });
+    }
+    outcome
+}
+
+async fn take(ask: &RequestContext, body: BodyStream, route: PushRoute) -> Outcome {
     let started = ask.started;
     let context = &ask.context;
-    let is_strict = match is_strict(&ask) {
+    let is_strict = match is_strict(ask) {
         Ok(is_strict) => is_strict,
         Err(refusal) => return Err(body::refuse(body, refusal).await),
     };
@@ -105,13 +125,14 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
     let bytes = body::read(&limits, cap, &ask.headers, body, &mut lease).await?;
     let permit = context.admission.turn(lease).await?;
     let body_bytes = bytes.len() as u64;
-    let (decoded, permit) = decode(&ask, bytes, route, permit).await?;
+    let (decoded, permit) = decode(ask, bytes, route, permit).await?;
     let collector = CollectorId::from_external(&decoded.external_id);
     require_same(&ask.caller, collector)?;
     if collector == CollectorId::FINDINGS {
         return Err(forbidden("This id is the cluster's own"));
     }
-    let rejected = rejected(&ask, collector, decoded.rejected, is_strict)?;
+    let (time, problem) = (decoded.time, problem(&decoded.rejected));
+    let rejected = rejected(ask, decoded.rejected, is_strict)?;
     context
         .metrics
         .unknown_fields
@@ -133,8 +154,13 @@ async fn push(ask: RequestContext, body: BodyStream, route: PushRoute) -> Outcom
         body_bytes,
     };
     let ack = context.api.push(push, permit).await?;
+    context.api.note(PushNote {
+        collector,
+        times: Some((time, received_at)),
+        problem,
+    });
     Ok(acknowledge(
-        &ask,
+        ask,
         &external_id,
         ack,
         rejected,
@@ -148,10 +174,23 @@ fn is_strict(ask: &RequestContext) -> Result<bool, Refusal> {
     QueryString::parse(&ask.query)?.flag("strict")
 }
 
+/// What is said of elements that were refused alone.
+fn problem(rejected: &Rejected) -> Option<PushProblem> {
+    let first = rejected.first.first()?;
+    let message = format!(
+        "{} of the push's elements refused; the first was number {} of type {:?}: {}",
+        rejected.count, first.index, first.kind, first.reason
+    );
+    Some(PushProblem {
+        reason: first.reason,
+        message,
+        elements: rejected.count,
+    })
+}
+
 /// Counts what was refused; refuses the whole push for it if the client asks for that.
 fn rejected(
     ask: &RequestContext,
-    collector: CollectorId,
     rejected: Rejected,
     is_strict: bool,
 ) -> Result<Option<Rejected>, Refusal> {
@@ -162,7 +201,6 @@ fn rejected(
             .with_label_values(&[reason])
             .inc_by(*count);
     }
-    ask.context.bad_elements.note(collector, &rejected);
     match rejected.error() {
         Some(error) if is_strict => Err(error.clone().into()),
         Some(_) => Ok(Some(rejected)),

@@ -62,6 +62,15 @@ async fn a_bad_element_is_refused_alone_unless_the_push_is_strict() {
     assert_eq!(json["rejected"]["by_reason"]["nul"], 1);
     assert_eq!(json["rejected"]["first"], first);
     assert_eq!(server.node.pushes.lock().unwrap()[0].elements.len(), 2);
+    let noted = server.node.notes.lock().unwrap()[0]
+        .problem
+        .clone()
+        .unwrap();
+    assert_eq!((noted.reason, noted.elements), ("nul", 1));
+    assert!(
+        noted.message.contains("number 1 of type \"pg_log\""),
+        "{noted:?}"
+    );
     for (flag, status) in [("true", 422), ("false", 200), ("1", 400)] {
         let path = format!("/api/v1/metrics/push?strict={flag}");
         let answer = server.post(&path, "", body.as_bytes()).await;

@@ -19,8 +19,8 @@ use pga_insight::prediction::Answer;
 use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::{
     AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
-    Operations, Predictor, Push, PushAck, ReadScope, Reads, Registered, Registration, TokenKey,
-    TokenKeys,
+    Operations, Predictor, Push, PushAck, PushNote, ReadScope, Reads, Registered, Registration,
+    TokenKey, TokenKeys,
 };
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ pub(crate) struct FakeNode {
     /// The control state, and how many commands it has applied.
     pub(crate) state: Mutex<(State, u64)>,
     pub(crate) pushes: Mutex<Vec<Push>>,
+    pub(crate) notes: Mutex<Vec<PushNote>>,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) revoked: Mutex<HashSet<CollectorId>>,
     pub(crate) push_error: Mutex<Option<ApiError>>,
@@ -55,6 +56,7 @@ impl Default for FakeNode {
         let node = Self {
             state: Mutex::new((State::new(StateLimits::default()), 0)),
             pushes: Mutex::default(),
+            notes: Mutex::default(),
             store: Arc::default(),
             revoked: Mutex::default(),
             push_error: Mutex::default(),
@@ -210,6 +212,10 @@ impl Predictor for FakeNode {
 }
 
 impl Ingest for FakeNode {
+    fn note(&self, note: PushNote) {
+        self.notes.lock().unwrap().push(note);
+    }
+
     fn admits_pushes(&self) -> Result<(), ApiError> {
         self.full.lock().unwrap().clone().map_or(Ok(()), Err)
     }

@@ -23,6 +23,8 @@ interface Collector {
   config_told_version?: number;
   group?: string;
   server_id?: number;
+  last_error?: { reason: string; message: string; at: string; node: number };
+  clock_ahead_seconds?: number;
 }
 
 const COLLECTORS: Column<Collector>[] = [
@@ -35,6 +37,11 @@ const COLLECTORS: Column<Collector>[] = [
   { name: "Group", value: (row) => row.group, show: (row) => row.group || "default" },
   { name: "Configuration", number: true, value: (row) => row.config_told_version, show: (row) => (row.config_told_version === undefined ? "not fetched" : `${row.config_told_version} of ${row.config_version}`) },
   { name: "Version", value: (row) => row.version, show: (row) => row.version ?? "–" },
+  {
+    name: "Last refusal",
+    value: (row) => row.last_error?.at,
+    show: (row) => (row.last_error ? <span title={row.last_error.message}>{ago(row.last_error.at)}: {row.last_error.reason}</span> : "–"),
+  },
 ];
 
 interface Secret {

@@ -1,9 +1,12 @@
 //! One of each command that feature level 6 brought.
 
+use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 
 use crate::command::{Command, ControlCommand};
-use crate::state::{AlertRoute, AlertRouteCommand, Matcher};
+use crate::state::{
+    AlertRoute, AlertRouteCommand, CollectorError, CollectorHealth, CollectorHealthCommand, Matcher,
+};
 
 pub(super) fn samples() -> Vec<(&'static str, Command)> {
     let route = AlertRoute {
@@ -27,5 +30,21 @@ pub(super) fn samples() -> Vec<(&'static str, Command)> {
         at: Timestamp::from_micros(9),
     };
     let replace = Command::Control(ControlCommand::AlertRoute(replace));
-    vec![("control-alert-route-replace", replace)]
+    let note = CollectorHealthCommand::Note {
+        collector: CollectorId::from_external("c"),
+        health: CollectorHealth {
+            last_error: Some(CollectorError {
+                reason: "json".into(),
+                message: "the body is no JSON".into(),
+                at: Timestamp::from_micros(9),
+                node: NodeId::new(2),
+            }),
+            ahead_ms: Some(-1_500),
+        },
+    };
+    let note = Command::Control(ControlCommand::CollectorHealth(note));
+    vec![
+        ("control-alert-route-replace", replace),
+        ("control-collector-health-note", note),
+    ]
 }
