@@ -259,6 +259,13 @@ impl Credentials for NodeApiImpl {
         Box::pin(self.register_collector(registration))
     }
 
+    fn renew_certificate(
+        &self,
+        collector: CollectorId,
+    ) -> BoxFuture<'_, Result<Registered, ApiError>> {
+        Box::pin(self.renew_collector(collector))
+    }
+
     fn knows_collector(&self, collector: CollectorId) -> bool {
         self.cluster
             .with_state(|state| state.collector(collector).is_some())

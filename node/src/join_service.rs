@@ -20,14 +20,17 @@ const SPEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// The desk at which new nodes ask.
 pub(crate) struct JoinService {
     secrets: Secrets,
+    /// How long the certificates hold.
+    lifetime: Duration,
     cluster: OnceLock<ClusterNode>,
 }
 
 impl JoinService {
     /// A desk that is still closed.
-    pub(crate) fn new(secrets: Secrets) -> Self {
+    pub(crate) fn new(secrets: Secrets, lifetime: Duration) -> Self {
         Self {
             secrets,
+            lifetime,
             cluster: OnceLock::new(),
         }
     }
@@ -77,7 +80,7 @@ impl JoinService {
         };
         tracing::info!(node_id = %node, quic = request.quic, "a node joins");
         let identity = authority
-            .issue_node(node, Validity::for_next(Validity::NODE))
+            .issue_node(node, Validity::for_next(self.lifetime))
             .map_err(|error| refused(&error))?;
         let answer = JoinAnswer {
             node,

@@ -7,7 +7,7 @@ mod shutdown;
 use std::fs;
 use std::sync::{Arc, RwLock};
 
-use pga_cluster::pki::ClusterKey;
+use pga_cluster::pki::{ClusterKey, Identity};
 use pga_cluster::transport::{
     QuicError, QuicOptions, QuicTransport, SharedTransport, TransportMetrics,
 };
@@ -41,13 +41,14 @@ use crate::faults::Faults;
 use crate::join_service::JoinService;
 use crate::metrics::Metrics;
 use crate::ml_service::MlService;
+use crate::node_certificate::NodeCertificate;
 use crate::reload::{ConfigSource, Reloader};
 use crate::replica::Replica;
 use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, certificate_end, https_files};
+use crate::{Error, Result, bootstrap, https_files};
 
 /// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
 /// read again at SIGHUP.
@@ -72,6 +73,7 @@ pub async fn serve(
     );
     let end = node.watch(stop).await;
     node.bootstrapping.abort();
+    node.certificate.abort();
     shutdown::run(node.parts, &config, end.is_ok()).await;
     drop(data);
     end
@@ -83,6 +85,8 @@ struct Running {
     /// Becomes `Some` when an actor failed too often.
     given_up: watch::Receiver<Option<String>>,
     bootstrapping: JoinHandle<Result<()>>,
+    /// Keeps the node's certificate.
+    certificate: JoinHandle<()>,
 }
 
 impl Running {
@@ -92,13 +96,17 @@ impl Running {
         data.claim(config.node.id, secrets.cluster)?;
         let listener = listen(config)?;
         let registry = Registry::new();
-        let tls = https_files::watch(config, &registry)?;
-        let options = settings::web(config, tls, reloader.limits());
+        let collectors = settings::collector_certificates(config, &secrets)?;
+        let tls = https_files::watch(config, collectors.clone(), &registry)?;
+        let options = settings::web(config, tls, collectors, reloader.limits());
         let metrics = Metrics::register(&registry).map_err(internal)?;
         let names = pga_web::routes().map(|route| route.name);
         let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
-        let (cluster, transport) = start_cluster(config, data, &secrets, &store, &registry).await?;
+        let (cluster, transport, identity) =
+            start_cluster(config, data, &secrets, &store, &registry).await?;
+        let certificate = NodeCertificate::new(config, &secrets, &cluster, identity)
+            .watch(Arc::clone(&transport), &registry)?;
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -145,6 +153,7 @@ impl Running {
             },
             given_up: is_given_up,
             bootstrapping,
+            certificate,
         })
     }
 
@@ -265,8 +274,11 @@ async fn start_cluster(
     secrets: &Secrets,
     store: &Arc<dyn Store>,
     registry: &Registry,
-) -> Result<(ClusterNode, Arc<QuicTransport>)> {
-    let desk = Arc::new(JoinService::new(secrets.clone()));
+) -> Result<(ClusterNode, Arc<QuicTransport>, Identity)> {
+    let desk = Arc::new(JoinService::new(
+        secrets.clone(),
+        config.cluster.certificate_lifetime,
+    ));
     let options = ClusterOptions {
         node: config.node.id,
         cluster: secrets.cluster,
@@ -284,13 +296,11 @@ async fn start_cluster(
         registry: registry.clone(),
     };
     let identity = bootstrap::identity(config)?;
-    let not_after = identity.not_after().map_err(pki)?;
-    certificate_end::watch(not_after, registry).map_err(internal)?;
     let quic = QuicOptions {
         cluster: secrets.cluster,
         node: config.node.id,
         listen: config.quic.listen,
-        identity,
+        identity: identity.clone(),
         trusted: vec![secrets.authority.clone()],
         spool: data.raft().join("arriving"),
         limits: settings::quic(config),
@@ -313,7 +323,7 @@ async fn start_cluster(
     let transport = port?;
     let cluster = started?;
     desk.open(cluster.clone());
-    Ok((cluster, transport))
+    Ok((cluster, transport, identity))
 }
 
 fn port_error(config: &Config, error: QuicError) -> Error {
