@@ -14,6 +14,7 @@ use crate::state::domains::alert_command::AlertCommand;
 use crate::state::domains::alerting::AlertingCommand;
 use crate::state::domains::api_tokens::ApiTokenCommand;
 use crate::state::domains::audit::AuditEntry;
+use crate::state::domains::cluster_key::ClusterKeyCommand;
 use crate::state::domains::collector_book::CollectorCommand;
 use crate::state::domains::collector_config::ConfigCommand;
 use crate::state::domains::insight::InsightCommand;
@@ -192,6 +193,8 @@ pub enum ControlCommand {
     Insight(Box<InsightCommand>),
     /// Changes the keys that sign tokens.
     TokenKey(TokenKeyCommand),
+    /// Changes the key that seals the cluster's secrets.
+    ClusterKey(ClusterKeyCommand),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -209,6 +212,7 @@ impl ControlCommand {
             Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
             Self::Insight(_) => FeatureLevel::INSIGHT,
             Self::TokenKey(_) => FeatureLevel::TOKEN_KEYS,
+            Self::ClusterKey(_) => FeatureLevel::CLUSTER_KEY,
             Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }

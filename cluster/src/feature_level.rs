@@ -17,6 +17,7 @@
 //! | 3 | 3.0.0 | alerts, their rules, channels, silences and notifications |
 //! | 4 | 3.0.0 | decisions about findings, moments to compare |
 //! | 5 | 3.0.0 | further keys that sign tokens |
+//! | 6 | 3.0.0 | another cluster key in place of the first |
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 5] = ["3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0"];
+const SINCE: [&str; 6] = ["3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0"];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
 #[derive(
@@ -49,6 +50,8 @@ impl FeatureLevel {
     pub const INSIGHT: Self = Self(4);
     /// Further keys that sign tokens.
     pub const TOKEN_KEYS: Self = Self(5);
+    /// Another cluster key in place of the first.
+    pub const CLUSTER_KEY: Self = Self(6);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

@@ -49,11 +49,11 @@ pub use self::{
     state::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, ApiToken,
         ApiTokenCommand, Applied, Attempt, AttemptRecord, AttemptStep, AuditEntry, Channel,
-        Collector, CollectorCommand, CollectorEntry, Comment, ConfigCommand, ConfigTarget,
-        ConfigVersion, DEFAULT_GROUP, Decision, Effect, GroupState, ImageError, InsightCommand,
-        Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification, NotificationState,
-        PeopleCommand, Person, Registration, RegistrationSecret, RegistrationSecretCommand,
-        RuleEntry, Session, SessionCommand, Silence, State, StateLimits, TokenKey, TokenKeyCommand,
-        User, Weekly,
+        ClusterKeyCommand, Collector, CollectorCommand, CollectorEntry, Comment, ConfigCommand,
+        ConfigTarget, ConfigVersion, DEFAULT_GROUP, Decision, Effect, GroupState, ImageError,
+        InsightCommand, KeyInUse, Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification,
+        NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
+        RegistrationSecretCommand, Resealed, RuleEntry, Session, SessionCommand, Silence, State,
+        StateLimits, TokenKey, TokenKeyCommand, User, Weekly,
     },
 };

@@ -28,6 +28,8 @@ mod flush_plan;
 mod flush_read;
 mod https_files;
 mod join_service;
+mod key_rotation;
+mod keyring;
 mod logging;
 mod metrics;
 mod ml_service;

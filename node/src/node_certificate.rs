@@ -1,11 +1,11 @@
 //! The certificate that this node shows its peers: renewed before it ends, and followed when
 //! somebody replaces its files.
 //!
-//! Every node holds the authority's key, sealed in the replicated state, so that each issues its own
-//! next certificate, for the key that it has: the certificate's file changes, and nothing else has
-//! to fit it. New connections show the new one, open ones go on. Where the authority's key is not in
-//! the cluster, or the node's certificate is of another authority, it is not renewed; the warnings
-//! say so, and new files are taken all the same.
+//! Every node holds the authority's key, sealed in the replicated state, so that each issues its
+//! own next certificate, for the key that it has: the certificate's file changes, and nothing else
+//! has to fit it. New connections show the new one, open ones go on. Where the authority's key is
+//! not in the cluster, or the node's certificate is of another authority, it is not renewed; the
+//! warnings say so, and new files are taken all the same.
 
 use std::path::PathBuf;
 use std::sync::Arc;

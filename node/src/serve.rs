@@ -7,7 +7,7 @@ mod shutdown;
 use std::fs;
 use std::sync::{Arc, RwLock};
 
-use pga_cluster::pki::{ClusterKey, Identity};
+use pga_cluster::pki::Identity;
 use pga_cluster::transport::{
     QuicError, QuicOptions, QuicTransport, SharedTransport, TransportMetrics,
 };
@@ -39,6 +39,8 @@ use crate::context::Context;
 use crate::data_dir::{DataDir, file_error};
 use crate::faults::Faults;
 use crate::join_service::JoinService;
+use crate::key_rotation;
+use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::ml_service::MlService;
 use crate::node_certificate::NodeCertificate;
@@ -74,6 +76,7 @@ pub async fn serve(
     let end = node.watch(stop).await;
     node.bootstrapping.abort();
     node.certificate.abort();
+    node.key.abort();
     shutdown::run(node.parts, &config, end.is_ok()).await;
     drop(data);
     end
@@ -87,6 +90,8 @@ struct Running {
     bootstrapping: JoinHandle<Result<()>>,
     /// Keeps the node's certificate.
     certificate: JoinHandle<()>,
+    /// Keeps the cluster key.
+    key: JoinHandle<()>,
 }
 
 impl Running {
@@ -107,6 +112,7 @@ impl Running {
             start_cluster(config, data, &secrets, &store, &registry).await?;
         let certificate = NodeCertificate::new(config, &secrets, &cluster, identity)
             .watch(Arc::clone(&transport), &registry)?;
+        let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -154,6 +160,7 @@ impl Running {
             given_up: is_given_up,
             bootstrapping,
             certificate,
+            key,
         })
     }
 
@@ -251,7 +258,7 @@ fn secrets(config: &Config) -> Result<Secrets> {
             .parse()
             .map_err(|_| Error::Pki(format!("{} holds no cluster id", id_file.display())))?,
         authority,
-        key: ClusterKey::read(&config.cluster_key_file()).map_err(pki)?,
+        key: Arc::new(Keyring::read(&config.cluster_key_file()).map_err(pki)?),
     })
 }
 

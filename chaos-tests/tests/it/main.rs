@@ -12,6 +12,7 @@ mod bad_input;
 mod bodies;
 mod cases;
 mod catch_up;
+mod cluster_key;
 mod collector;
 mod collector_certificates;
 mod collector_fleet;

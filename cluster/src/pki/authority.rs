@@ -161,8 +161,8 @@ impl CertificateAuthority {
     /// A certificate for the HTTPS side: server only, for these DNS names and IP addresses.
     ///
     /// # Errors
-    /// [`PkiError::Name`] for a name under `.cluster` or `.collector` or without any name, [`PkiError::Issue`] for
-    /// one that is no DNS name.
+    /// [`PkiError::Name`] for a name under `.cluster` or `.collector` or without any name,
+    /// [`PkiError::Issue`] for one that is no DNS name.
     pub fn issue_https(&self, names: &[String], validity: Validity) -> Result<Identity, PkiError> {
         let reserved = |name: &&String| {
             let name = name.trim_end_matches('.').to_ascii_lowercase();

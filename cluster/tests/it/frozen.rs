@@ -12,11 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use pga_cluster::{
     Alert, AlertChange, AlertCommand, AlertState, AlertingCommand, AuditEntry, Batching,
-    BufferLimits, ClusterNode, ClusterOptions, Command, ConfigCommand, ConfigTarget,
-    ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification,
-    PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand,
-    RuleEntry, SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand,
-    UploadId,
+    BufferLimits, ClusterKeyCommand, ClusterNode, ClusterOptions, Command, ConfigCommand,
+    ConfigTarget, ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser,
+    Notification, PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret,
+    RegistrationSecretCommand, Resealed, RuleEntry, SessionCommand, SnapshotPolicy, State,
+    StateLimits, TokenKey, TokenKeyCommand, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::StoreWriter;
@@ -274,6 +274,25 @@ fn level_5() -> Vec<ControlCommand> {
     })]
 }
 
+/// What feature level 6 brought.
+fn level_6() -> Vec<ControlCommand> {
+    vec![ControlCommand::ClusterKey(ClusterKeyCommand::Seal {
+        replaces: None,
+        key: [6; 32],
+        secrets: vec![Resealed {
+            was: Bytes::from_static(b"sealed ca"),
+            is: Bytes::from_static(b"sealed ca anew"),
+        }],
+        at: Timestamp::from_micros(6_000_000),
+    })]
+}
+
+/// What a node of feature level 6 or later left.
+fn has_level_6(state: &State) {
+    assert_eq!(state.cluster_key().map(|key| key.id), Some([6; 32]));
+    assert_eq!(state.ca_key().unwrap().as_ref(), b"sealed ca anew");
+}
+
 /// What a node of feature level 5 or later left.
 fn has_level_5(state: &State) {
     assert_eq!(state.token_keys()[&1].sealed.as_ref(), b"sealed second key");
@@ -330,7 +349,7 @@ async fn freeze(dir: &Path) {
     for command in first {
         control(&node, command).await;
     }
-    for command in [level_2(), level_3(), level_4(), level_5()].concat() {
+    for command in [level_2(), level_3(), level_4(), level_5(), level_6()].concat() {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
@@ -425,6 +444,7 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 (3, has_level_3),
                 (4, has_level_4),
                 (5, has_level_5),
+                (6, has_level_6),
             ];
             for (_, check) in checks.into_iter().filter(|(since, _)| *since <= level) {
                 check(state);

@@ -89,8 +89,8 @@ impl ClientOptions {
         Ok(self)
     }
 
-    /// Shows this certificate (PEM, a chain) to `https://` endpoints that ask for one; nothing where
-    /// no CA is believed.
+    /// Shows this certificate (PEM, a chain) to `https://` endpoints that ask for one; nothing
+    /// where no CA is believed.
     ///
     /// # Errors
     /// [`ClientError::Certificate`] if the two texts are no pair.
