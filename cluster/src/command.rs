@@ -15,6 +15,7 @@ use crate::state::domains::alert_routes::AlertRouteCommand;
 use crate::state::domains::alerting::AlertingCommand;
 use crate::state::domains::api_tokens::ApiTokenCommand;
 use crate::state::domains::audit::AuditEntry;
+use crate::state::domains::cluster_key::ClusterKeyCommand;
 use crate::state::domains::collector_book::CollectorCommand;
 use crate::state::domains::collector_config::ConfigCommand;
 use crate::state::domains::collector_health::CollectorHealthCommand;
@@ -198,6 +199,8 @@ pub enum ControlCommand {
     AlertRoute(AlertRouteCommand),
     /// Notes what a node noticed about a collector.
     CollectorHealth(CollectorHealthCommand),
+    /// Changes the key that seals the cluster's secrets.
+    ClusterKey(ClusterKeyCommand),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -217,6 +220,7 @@ impl ControlCommand {
             Self::TokenKey(_) => FeatureLevel::TOKEN_KEYS,
             Self::AlertRoute(_) => FeatureLevel::ALERT_ROUTES,
             Self::CollectorHealth(_) => FeatureLevel::COLLECTOR_HEALTH,
+            Self::ClusterKey(_) => FeatureLevel::CLUSTER_KEY,
             Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }

@@ -17,7 +17,7 @@
 //! | 3 | 3.0.0 | alerts, their rules, channels, silences and notifications |
 //! | 4 | 3.0.0 | decisions about findings, moments to compare |
 //! | 5 | 3.0.0 | further keys that sign tokens |
-//! | 6 | 3.0.0 | routes of alerts, what nodes notice about collectors |
+//! | 6 | 3.0.0 | routes of alerts, what nodes notice about collectors, another cluster key in place of the first |
 
 use std::fmt;
 
@@ -54,6 +54,8 @@ impl FeatureLevel {
     pub const ALERT_ROUTES: Self = Self(6);
     /// What nodes notice about collectors.
     pub const COLLECTOR_HEALTH: Self = Self(6);
+    /// Another cluster key in place of the first.
+    pub const CLUSTER_KEY: Self = Self(6);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

@@ -3,8 +3,9 @@
 //!
 //! Who is who stands in the subject alternative name of a certificate, under the reserved suffix
 //! `.cluster`: `node-<id>.cluster` is a node, `join-<hex>.cluster` the holder of a join token.
-//! Certificates for other purposes (HTTPS, collectors) come from the same authority and cannot
-//! carry such a name, so they open nothing on the peer port.
+//! Certificates for other purposes come from the same authority and cannot carry such a name, so
+//! they open nothing on the peer port: those of the HTTPS port, and those of collectors, which are
+//! named `<uuid>.collector`.
 
 mod authority;
 mod certificate;
@@ -19,8 +20,8 @@ mod validity;
 pub use self::{
     authority::CertificateAuthority,
     certificate::{
-        ExpiryWarning, expiry_warning, is_for_name, join_server_name, node_server_name, not_after,
-        thumbprint,
+        ExpiryWarning, collector_name, expiry_warning, is_for_name, join_server_name,
+        named_collector, node_server_name, not_after, renew_at, thumbprint,
     },
     cluster_key::ClusterKey,
     error::PkiError,

@@ -31,12 +31,12 @@ pub use self::{
     domains::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand,
         AlertRoutes, AlertState, AlertingCommand, ApiToken, ApiTokenCommand, Attempt,
-        AttemptRecord, AttemptStep, AuditEntry, Channel, Collector, CollectorCommand,
-        CollectorEntry, CollectorError, CollectorHealth, CollectorHealthCommand, Comment,
-        ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Decision, GroupState,
-        InsightCommand, Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification,
+        AttemptRecord, AttemptStep, AuditEntry, Channel, ClusterKeyCommand, Collector,
+        CollectorCommand, CollectorEntry, CollectorError, CollectorHealth, CollectorHealthCommand,
+        Comment, ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Decision, GroupState,
+        InsightCommand, KeyInUse, Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification,
         NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
-        RegistrationSecretCommand, RuleEntry, Session, SessionCommand, Silence, TokenKey,
+        RegistrationSecretCommand, Resealed, RuleEntry, Session, SessionCommand, Silence, TokenKey,
         TokenKeyCommand, User, Weekly,
     },
     image_error::ImageError,
@@ -356,6 +356,16 @@ impl State {
     /// The CA's private key, sealed.
     pub fn ca_key(&self) -> Option<&Bytes> {
         self.domains.secrets.sealed().map(|secrets| &secrets.ca_key)
+    }
+
+    /// The key that seals the cluster's secrets, once it is another than the cluster was made with.
+    pub const fn cluster_key(&self) -> Option<KeyInUse> {
+        self.domains.cluster_key.0
+    }
+
+    /// The settings of all channels, sealed.
+    pub fn channel_settings(&self) -> impl Iterator<Item = &Bytes> {
+        self.channels().values().map(|channel| &channel.settings)
     }
 
     /// SHA-256 of the registration secret.

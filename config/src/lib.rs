@@ -33,8 +33,9 @@ pub use self::{
     secret::Secret,
     section::{Change, Key},
     sections::{
-        Auth, Buffer, Cache, Cluster, Http, Limits, Log, LogFormat, LogRotation, Logging, Ml, Node,
-        Notify, Quic, Raft, Replication, Sessions, Store, StoreKind,
+        Auth, Buffer, Cache, ClientCertificates, Cluster, Http, Limits, Log, LogFormat,
+        LogRotation, Logging, Ml, Node, Notify, Quic, Raft, Replication, Sessions, Store,
+        StoreKind,
     },
     values::{ENV_PREFIX, Values},
     violation::{Error, Violation},

@@ -22,7 +22,7 @@ pub use self::{
     buffer::Buffer,
     cache::Cache,
     cluster::Cluster,
-    http::Http,
+    http::{ClientCertificates, Http},
     limits::Limits,
     log::Log,
     logging::{LogFormat, LogRotation, Logging},

@@ -206,7 +206,7 @@ impl Predictor for NodeApiImpl {
 
 impl Channels for NodeApiImpl {
     fn seal_channel(&self, settings: &[u8]) -> Result<Vec<u8>, ApiError> {
-        let sealed = self.secrets.key.seal(CHANNEL_SETTINGS, settings);
+        let sealed = self.secrets.seal(&self.cluster, CHANNEL_SETTINGS, settings);
         sealed.map_err(|_| ApiError::Internal)
     }
 
@@ -257,12 +257,19 @@ impl Credentials for NodeApiImpl {
     }
 
     fn seal_token_key(&self, key: &[u8]) -> Result<Vec<u8>, ApiError> {
-        let sealed = self.secrets.key.seal(TOKEN_KEY, key);
+        let sealed = self.secrets.seal(&self.cluster, TOKEN_KEY, key);
         sealed.map_err(|_| ApiError::Internal)
     }
 
     fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>> {
         Box::pin(self.register_collector(registration))
+    }
+
+    fn renew_certificate(
+        &self,
+        collector: CollectorId,
+    ) -> BoxFuture<'_, Result<Registered, ApiError>> {
+        Box::pin(self.renew_collector(collector))
     }
 
     fn knows_collector(&self, collector: CollectorId) -> bool {

@@ -73,7 +73,8 @@ async fn command(config: &Config, secrets: &Secrets) -> Result<ControlCommand> {
     }
     let registration = config.auth.registration_secret.as_ref().map(Secret::expose);
     let registration = registration.ok_or_else(|| missing("auth.registration-secret"))?;
-    let seal = |context, secret: &[u8]| secrets.key.seal(context, secret).map_err(pki);
+    let key = secrets.key.in_use(None)?;
+    let seal = |context, secret: &[u8]| key.seal(context, secret).map_err(pki);
     Ok(ControlCommand::Bootstrap {
         token_key: seal(TOKEN_KEY, &token_key)?.into(),
         ca_key: seal(CA_KEY, ca_key.secret_pkcs8_der())?.into(),

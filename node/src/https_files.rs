@@ -13,6 +13,7 @@ use pga_cluster::pki::Identity;
 use pga_config::Config;
 use pga_runtime::Live;
 use pga_storage::Timestamp;
+use pga_web::CollectorCertificates;
 use prometheus::{IntCounterVec, Opts, PullingGauge, Registry};
 use rustls::ServerConfig;
 use tokio::sync::watch;
@@ -44,6 +45,7 @@ struct Files {
     certificate: PathBuf,
     key: PathBuf,
     in_use: Identity,
+    collectors: Option<CollectorCertificates>,
     /// What was wrong at the last look, and whether it was told.
     failure: Option<(String, bool)>,
 }
@@ -71,7 +73,7 @@ impl Files {
         if is_same {
             return Ok(None);
         }
-        let (tls, not_after) = tls_of(&found)?;
+        let (tls, not_after) = tls_of(&found, self.collectors.as_ref())?;
         Ok(Some((found, tls, not_after)))
     }
 
@@ -89,23 +91,31 @@ impl Files {
     }
 }
 
-fn tls_of(identity: &Identity) -> Result<(Arc<ServerConfig>, Timestamp)> {
-    let tls = pga_web::tls_config(identity.chain(), identity.private_key(), None)
+fn tls_of(
+    identity: &Identity,
+    collectors: Option<&CollectorCertificates>,
+) -> Result<(Arc<ServerConfig>, Timestamp)> {
+    let tls = pga_web::tls_config(identity.chain(), identity.private_key(), collectors)
         .map_err(|error| Error::Pki(format!("http.tls-cert-file: {error}")))?;
     Ok((tls, identity.not_after().map_err(pki)?))
 }
 
-/// TLS of the HTTPS port as its files say, now and later; `None` without such files.
+/// TLS of the HTTPS port as its files say, now and later, with what `collectors` may show; `None`
+/// without such files.
 ///
 /// # Errors
 /// `Pki` if the files hold no pair, `Internal` if a metric's name is taken.
-pub(crate) fn watch(config: &Config, registry: &Registry) -> Result<Option<Live<ServerConfig>>> {
+pub(crate) fn watch(
+    config: &Config,
+    collectors: Option<CollectorCertificates>,
+    registry: &Registry,
+) -> Result<Option<Live<ServerConfig>>> {
     let (Some(certificate), Some(key)) = (&config.http.tls_cert_file, &config.http.tls_key_file)
     else {
         return Ok(None);
     };
     let in_use = Identity::read(certificate, key).map_err(pki)?;
-    let (tls, not_after) = tls_of(&in_use)?;
+    let (tls, not_after) = tls_of(&in_use, collectors.as_ref())?;
     let metrics = HttpsMetrics::register(registry, not_after)
         .map_err(|error| Error::Internal(error.to_string()))?;
     let sender = watch::Sender::new(tls);
@@ -114,6 +124,7 @@ pub(crate) fn watch(config: &Config, registry: &Registry) -> Result<Option<Live<
         certificate: certificate.clone(),
         key: key.clone(),
         in_use,
+        collectors,
         failure: None,
     };
     drop(tasks::spawn(

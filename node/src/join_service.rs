@@ -1,5 +1,5 @@
 //! Lets new nodes in: spends their token, gives them an identity and the cluster key, and adds them
-//! when they are up.
+//! when they are up. Gives members the cluster's newer keys.
 
 use pga_storage::Timestamp;
 use std::sync::OnceLock;
@@ -9,9 +9,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::pki::{JoinAnswer, JoinRequest, Validity};
 use pga_cluster::transport::ServiceError;
-use pga_cluster::{AppService, ClusterNode, Command, ControlCommand, Member, ProposeError, Reply};
+use pga_cluster::{
+    AppService, ClusterNode, Command, ControlCommand, Member, ProposeError, Reply, State,
+};
 use pga_config::NodeId;
 
+use crate::key_rotation;
 use crate::secrets::Secrets;
 
 /// How long spending a token may take.
@@ -20,14 +23,17 @@ const SPEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// The desk at which new nodes ask.
 pub(crate) struct JoinService {
     secrets: Secrets,
+    /// How long the certificates hold.
+    lifetime: Duration,
     cluster: OnceLock<ClusterNode>,
 }
 
 impl JoinService {
     /// A desk that is still closed.
-    pub(crate) fn new(secrets: Secrets) -> Self {
+    pub(crate) fn new(secrets: Secrets, lifetime: Duration) -> Self {
         Self {
             secrets,
+            lifetime,
             cluster: OnceLock::new(),
         }
     }
@@ -77,13 +83,17 @@ impl JoinService {
         };
         tracing::info!(node_id = %node, quic = request.quic, "a node joins");
         let identity = authority
-            .issue_node(node, Validity::for_next(Validity::NODE))
+            .issue_node(node, Validity::for_next(self.lifetime))
             .map_err(|error| refused(&error))?;
+        let cluster_key = self
+            .secrets
+            .key
+            .in_use(cluster.with_state(State::cluster_key));
         let answer = JoinAnswer {
             node,
             identity,
             authority: self.secrets.authority.clone(),
-            cluster_key: self.secrets.key.clone(),
+            cluster_key: cluster_key.map_err(|error| refused(&error))?,
             cluster: self.secrets.cluster,
             members: cluster.members(),
         };
@@ -100,8 +110,12 @@ impl AppService for JoinService {
         Box::pin(async move { self.admit(certificate_sha256, &body).await })
     }
 
-    fn read(&self, _from: NodeId, _body: Bytes) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
-        Box::pin(async { Err(ServiceError::refused("reads are not forwarded")) })
+    fn read(&self, from: NodeId, body: Bytes) -> BoxFuture<'_, Result<Bytes, ServiceError>> {
+        Box::pin(async move {
+            let cluster = self.cluster.get();
+            let cluster = cluster.ok_or_else(|| ServiceError::refused("starting"))?;
+            key_rotation::serve(&self.secrets.key, cluster, from, &body).await
+        })
     }
 }
 

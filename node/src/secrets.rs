@@ -1,11 +1,15 @@
 //! The cluster's secrets on one node: sealed in the replicated state, opened with the node's
 //! cluster key.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use pga_cluster::pki::{CertificateAuthority, ClusterKey, PkiError};
 use pga_cluster::{ClusterId, ClusterNode, State};
 use pga_web::{TokenKey, TokenKeys};
 use rustls::pki_types::CertificateDer;
 
+use crate::keyring::Keyring;
 use crate::{Error, Result};
 
 /// What the CA's private key is sealed for.
@@ -20,8 +24,8 @@ pub(crate) struct Secrets {
     pub(crate) cluster: ClusterId,
     /// Certificate of its authority.
     pub(crate) authority: CertificateDer<'static>,
-    /// The key of this node's file.
-    pub(crate) key: ClusterKey,
+    /// The keys of this node's file.
+    pub(crate) key: Arc<Keyring>,
 }
 
 impl Secrets {
@@ -49,6 +53,12 @@ impl Secrets {
         }
     }
 
+    /// Seals a secret with the key in use.
+    pub(crate) fn seal(&self, node: &ClusterNode, context: &str, secret: &[u8]) -> Result<Vec<u8>> {
+        let key = self.key.in_use(node.with_state(State::cluster_key))?;
+        key.seal(context, secret).map_err(pki)
+    }
+
     /// The authority, ready to issue.
     pub(crate) fn authority(&self, node: &ClusterNode) -> Result<CertificateAuthority> {
         let sealed = node.with_state(|state| state.ca_key().cloned());
@@ -61,6 +71,19 @@ impl Secrets {
         };
         open().map_err(pki)
     }
+}
+
+/// The key in a file that opens what a state holds sealed.
+///
+/// # Errors
+/// `Refused` if none does, or the state is of no cluster yet.
+pub(crate) fn opener(file: &Path, state: &State) -> Result<ClusterKey> {
+    let keys = Keyring::read(file).map_err(pki)?;
+    let sealed = state.token_key();
+    let sealed = sealed.ok_or_else(|| Error::Refused("the backup is of no cluster yet".into()))?;
+    keys.opener(TOKEN_KEY, sealed).ok_or_else(|| {
+        Error::Refused("the cluster key is not the one of the backup's cluster".to_owned())
+    })
 }
 
 /// A failure with certificates or keys.

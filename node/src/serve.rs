@@ -7,7 +7,7 @@ mod shutdown;
 use std::fs;
 use std::sync::{Arc, RwLock};
 
-use pga_cluster::pki::ClusterKey;
+use pga_cluster::pki::Identity;
 use pga_cluster::transport::{
     QuicError, QuicOptions, QuicTransport, SharedTransport, TransportMetrics,
 };
@@ -39,15 +39,18 @@ use crate::context::Context;
 use crate::data_dir::{DataDir, file_error};
 use crate::faults::Faults;
 use crate::join_service::JoinService;
+use crate::key_rotation;
+use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::ml_service::MlService;
+use crate::node_certificate::NodeCertificate;
 use crate::reload::{ConfigSource, Reloader};
 use crate::replica::Replica;
 use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, certificate_end, https_files};
+use crate::{Error, Result, bootstrap, https_files};
 
 /// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
 /// read again at SIGHUP.
@@ -72,6 +75,8 @@ pub async fn serve(
     );
     let end = node.watch(stop).await;
     node.bootstrapping.abort();
+    node.certificate.abort();
+    node.key.abort();
     shutdown::run(node.parts, &config, end.is_ok()).await;
     drop(data);
     end
@@ -83,6 +88,10 @@ struct Running {
     /// Becomes `Some` when an actor failed too often.
     given_up: watch::Receiver<Option<String>>,
     bootstrapping: JoinHandle<Result<()>>,
+    /// Keeps the node's certificate.
+    certificate: JoinHandle<()>,
+    /// Keeps the cluster key.
+    key: JoinHandle<()>,
 }
 
 impl Running {
@@ -92,13 +101,18 @@ impl Running {
         data.claim(config.node.id, secrets.cluster)?;
         let listener = listen(config)?;
         let registry = Registry::new();
-        let tls = https_files::watch(config, &registry)?;
-        let options = settings::web(config, tls, reloader.limits());
+        let collectors = settings::collector_certificates(config, &secrets)?;
+        let tls = https_files::watch(config, collectors.clone(), &registry)?;
+        let options = settings::web(config, tls, collectors, reloader.limits());
         let metrics = Metrics::register(&registry).map_err(internal)?;
         let names = pga_web::routes().map(|route| route.name);
         let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
-        let (cluster, transport) = start_cluster(config, data, &secrets, &store, &registry).await?;
+        let (cluster, transport, identity) =
+            start_cluster(config, data, &secrets, &store, &registry).await?;
+        let certificate = NodeCertificate::new(config, &secrets, &cluster, identity)
+            .watch(Arc::clone(&transport), &registry)?;
+        let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -145,6 +159,8 @@ impl Running {
             },
             given_up: is_given_up,
             bootstrapping,
+            certificate,
+            key,
         })
     }
 
@@ -259,7 +275,7 @@ fn secrets(config: &Config) -> Result<Secrets> {
             .parse()
             .map_err(|_| Error::Pki(format!("{} holds no cluster id", id_file.display())))?,
         authority,
-        key: ClusterKey::read(&config.cluster_key_file()).map_err(pki)?,
+        key: Arc::new(Keyring::read(&config.cluster_key_file()).map_err(pki)?),
     })
 }
 
@@ -282,8 +298,11 @@ async fn start_cluster(
     secrets: &Secrets,
     store: &Arc<dyn Store>,
     registry: &Registry,
-) -> Result<(ClusterNode, Arc<QuicTransport>)> {
-    let desk = Arc::new(JoinService::new(secrets.clone()));
+) -> Result<(ClusterNode, Arc<QuicTransport>, Identity)> {
+    let desk = Arc::new(JoinService::new(
+        secrets.clone(),
+        config.cluster.certificate_lifetime,
+    ));
     let options = ClusterOptions {
         node: config.node.id,
         cluster: secrets.cluster,
@@ -301,13 +320,11 @@ async fn start_cluster(
         registry: registry.clone(),
     };
     let identity = bootstrap::identity(config)?;
-    let not_after = identity.not_after().map_err(pki)?;
-    certificate_end::watch(not_after, registry).map_err(internal)?;
     let quic = QuicOptions {
         cluster: secrets.cluster,
         node: config.node.id,
         listen: config.quic.listen,
-        identity,
+        identity: identity.clone(),
         trusted: vec![secrets.authority.clone()],
         spool: data.raft().join("arriving"),
         limits: settings::quic(config),
@@ -330,7 +347,7 @@ async fn start_cluster(
     let transport = port?;
     let cluster = started?;
     desk.open(cluster.clone());
-    Ok((cluster, transport))
+    Ok((cluster, transport, identity))
 }
 
 fn port_error(config: &Config, error: QuicError) -> Error {

@@ -1,6 +1,7 @@
 //! Who asks: tokens, passwords, and the brake on guessing.
 
 pub(crate) mod api_token;
+mod client_certificate;
 mod csrf;
 mod failure_limit;
 mod lifetimes;
@@ -11,8 +12,8 @@ pub(crate) mod token_keys;
 use std::sync::Arc;
 
 use cookie::Cookie;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, StatusCode};
 use pga_cluster::{ApiTokenCommand, ControlCommand};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
@@ -28,6 +29,7 @@ pub(crate) use self::{
 };
 use crate::context::Context;
 use crate::control_plane::view;
+use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::secret_hash::{is_equal, sha256};
 use crate::{Principal, Via};
@@ -179,38 +181,96 @@ fn lower_role<'a>(a: &'a str, b: &'a str) -> &'a str {
     if rank(a) <= rank(b) { a } else { b }
 }
 
-/// The collector whose token a push carries; `None` if it needs none.
+/// The collector that a push's certificate and token name; `None` if it needs neither.
 ///
 /// Known before the body is read. Where pushing without a token is allowed, a bad token must not
 /// fail the push either (contract Q19).
 pub(crate) fn pushing_collector(
     context: &Context,
     headers: &HeaderMap,
+    peer: &Peer,
 ) -> Result<Option<CollectorId>, Refusal> {
-    match push_claims(context, headers) {
-        Err(_) if context.options.allow_anonymous_push => Ok(None),
-        Err(refusal) => Err(refusal),
-        Ok(claims) => match claims.collector() {
-            None => Err(forbidden("A collector token is needed here")),
-            Some(id) if context.api.knows_collector(id) => Ok(Some(id)),
-            Some(_) if context.options.allow_anonymous_push => Ok(None),
-            Some(_) => Err(Refusal::unauthorized("Invalid token")),
-        },
+    match named_collector(context, headers, peer) {
+        Err(refusal)
+            if context.options.allow_anonymous_push && refusal.status != StatusCode::FORBIDDEN =>
+        {
+            Ok(None)
+        }
+        named => named.map(Some),
+    }
+}
+
+fn named_collector(
+    context: &Context,
+    headers: &HeaderMap,
+    peer: &Peer,
+) -> Result<CollectorId, Refusal> {
+    let shown = client_certificate::shown(context, peer)?;
+    let token = bearer(headers)?;
+    let token = token
+        .map(|token| claimed_collector(context, Claims::verify(&*token_keys(context)?, token)?))
+        .transpose()?;
+    match (shown, token) {
+        (Some(shown), Some((named, _))) if shown != named => Err(id_mismatch()),
+        (Some(id), _) => Ok(id),
+        (None, _) if client_certificate::are_required(context) => {
+            Err(client_certificate::missing())
+        }
+        (None, Some((id, _))) => Ok(id),
+        (None, None) => Err(Refusal::unauthorized("Missing authorization header")),
+    }
+}
+
+/// The collector that asks for a new token or certificate, and its host: by its token, which may
+/// have ended a day ago, or by its certificate.
+///
+/// A certificate that was renewed in the meantime will do beside a token, also where certificates
+/// are required: the answer with the new one may have been lost on its way.
+pub(crate) fn renewing_collector(
+    context: &Context,
+    headers: &HeaderMap,
+    peer: &Peer,
+) -> Result<(CollectorId, Option<String>), Refusal> {
+    let shown = client_certificate::shown(context, peer);
+    let token = bearer(headers).and_then(|token| {
+        let token = token.ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
+        let claims = Claims::verify_for_refresh(&*token_keys(context)?, token);
+        claimed_collector(context, claims?).map_err(|_| Refusal::unauthorized("Invalid token"))
+    });
+    let names = |id| peer.certificate.is_some_and(|shown| shown.collector == id);
+    match (token, shown) {
+        (Ok((named, _)), _) if peer.certificate.is_some() && !names(named) => Err(id_mismatch()),
+        (Ok((named, _)), _) if client_certificate::are_required(context) && !names(named) => {
+            Err(client_certificate::missing())
+        }
+        (Ok(named), _) => Ok(named),
+        (Err(_), Ok(Some(id))) => Ok((id, None)),
+        (Err(refusal), Ok(None)) | (Err(_), Err(refusal)) => Err(refusal),
+    }
+}
+
+/// The collector of a token, if the cluster knows it, and the host that the token names.
+fn claimed_collector(
+    context: &Context,
+    claims: Claims,
+) -> Result<(CollectorId, Option<String>), Refusal> {
+    match claims.collector() {
+        None => Err(forbidden("A collector token is needed here")),
+        Some(id) if context.api.knows_collector(id) => Ok((id, claims.hostname)),
+        Some(_) => Err(Refusal::unauthorized("Invalid token")),
     }
 }
 
 /// Refuses a push in the name of another collector.
 pub(crate) fn require_same(caller: &Principal, collector: CollectorId) -> Result<(), Refusal> {
     match caller {
-        Principal::Collector(id) if *id != collector => Err(forbidden("Collector ID mismatch")),
+        Principal::Collector(id) if *id != collector => Err(id_mismatch()),
         _ => Ok(()),
     }
 }
 
-fn push_claims(context: &Context, headers: &HeaderMap) -> Result<Claims, Refusal> {
-    let token =
-        bearer(headers)?.ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
-    Claims::verify(&*token_keys(context)?, token)
+fn id_mismatch() -> Refusal {
+    forbidden("Collector ID mismatch")
 }
 
 /// The keys that sign tokens; until this node has them, nobody can be told whether a token is good.
@@ -221,5 +281,5 @@ pub(crate) fn token_keys(context: &Context) -> Result<Arc<TokenKeys>, Refusal> {
 }
 
 pub(crate) fn forbidden(text: &str) -> Refusal {
-    Refusal::new(http::StatusCode::FORBIDDEN, "forbidden", text)
+    Refusal::new(StatusCode::FORBIDDEN, "forbidden", text)
 }

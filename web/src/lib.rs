@@ -50,5 +50,5 @@ pub use self::{
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},
     serve::serve,
-    tls::tls_config,
+    tls::{CollectorCertificates, tls_config},
 };

@@ -1,6 +1,6 @@
 //! The port through which the web layer asks the node: requests and answers without HTTP in them.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,15 +92,23 @@ pub struct Registration {
     pub secret: Option<String>,
 }
 
-/// A registered collector and its certificate.
-#[derive(Clone, Debug)]
+/// A registered collector and its certificate. `Debug` prints no key.
+#[derive(Clone)]
 pub struct Registered {
-    /// The new id.
+    /// Its id.
     pub collector: CollectorId,
     /// PEM, issued by the cluster's CA.
     pub certificate: String,
     /// PEM, PKCS#8.
     pub private_key: String,
+    /// When the certificate ends.
+    pub not_after: Timestamp,
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Registered({})", self.collector)
+    }
 }
 
 /// What a push was like, beside what of it is stored.
@@ -204,6 +212,13 @@ pub trait Credentials: Debug + Send + Sync + 'static {
 
     /// Registers a collector. `Unauthorized` if the secret is wrong.
     fn register(&self, registration: Registration) -> BoxFuture<'_, Result<Registered, ApiError>>;
+
+    /// Gives a registered collector a new certificate, and takes back the one it has. `NotFound` if
+    /// it was never registered.
+    fn renew_certificate(
+        &self,
+        collector: CollectorId,
+    ) -> BoxFuture<'_, Result<Registered, ApiError>>;
 
     /// Whether a collector is known and not revoked, as far as this node has applied.
     fn knows_collector(&self, collector: CollectorId) -> bool;

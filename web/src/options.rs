@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use pga_runtime::Live;
 
+use crate::tls::CollectorCertificates;
+
 /// What the HTTP front allows.
 #[derive(Clone, Debug, Default)]
 pub struct WebOptions {
     /// TLS, if the listener speaks it; see [`tls_config`](crate::tls_config). New connections take
     /// the newest.
     pub tls: Option<Live<rustls::ServerConfig>>,
+    /// By which certificates collectors show who they are; `None`: by none.
+    pub collector_certificates: Option<CollectorCertificates>,
     /// A push with a missing or bad token passes (demo on loopback only).
     pub allow_anonymous_push: bool,
     /// `GET /api/v1/cluster/status` needs no token.

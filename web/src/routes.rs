@@ -145,7 +145,13 @@ async fn run(route: &Route, mut ask: RequestContext, body: BodyStream) -> Outcom
             "Not implemented yet",
         ));
     }
-    let admitted = admission::admit(route.access, route.method, &ask.context, &ask.headers);
+    let admitted = admission::admit(
+        route.access,
+        route.method,
+        &ask.context,
+        &ask.headers,
+        &ask.peer,
+    );
     match (admitted, route.handler) {
         (Ok(caller), Handler::Plain(handler)) => {
             ask.caller = caller;

@@ -145,8 +145,11 @@ async fn handshake(
         count(context, "handshake_failed");
         return None;
     };
+    let collectors = context.options.collector_certificates.as_ref();
     let chain = stream.get_ref().1.peer_certificates();
-    let certificate = chain.and_then(|chain| chain.first().cloned());
+    let certificate = collectors
+        .zip(chain)
+        .and_then(|(collectors, chain)| collectors.verified(chain));
     Some((Box::new(stream), Peer { addr, certificate }))
 }
 

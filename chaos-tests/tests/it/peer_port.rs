@@ -15,7 +15,8 @@ use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use pga_chaos_tests::{Cluster, ClusterOptions, Node, until};
 
-use self::intruder::{PATIENCE, Stolen};
+use self::intruder::PATIENCE;
+pub(crate) use self::intruder::Stolen;
 use crate::bodies::samples;
 use crate::proc::Memory;
 

@@ -18,7 +18,7 @@ pub trait AppService: Send + Sync + 'static {
         body: Bytes,
     ) -> BoxFuture<'_, Result<Bytes, ServiceError>>;
 
-    /// A peer reads from this node's own store.
+    /// A member reads or writes something that is the layer above's own: a cluster key.
     ///
     /// # Errors
     /// [`ServiceError`]

@@ -2,16 +2,24 @@
 
 use std::fmt;
 
-use pga_config::NodeId;
+use pga_config::{CollectorId, NodeId};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use super::certificate::{RESERVED_SUFFIX, join_server_name, node_server_name};
+use super::certificate::{
+    COLLECTOR_SUFFIX, RESERVED_SUFFIX, collector_name, join_server_name, node_server_name,
+};
 use super::{Identity, PkiError, Validity, identity};
 use crate::ClusterId;
+
+/// What a node's certificate is for.
+const NODE_USAGES: [ExtendedKeyUsagePurpose; 2] = [
+    ExtendedKeyUsagePurpose::ServerAuth,
+    ExtendedKeyUsagePurpose::ClientAuth,
+];
 
 /// The authority that issues every certificate of one cluster. Whoever holds its key can become any
 /// node.
@@ -83,11 +91,36 @@ impl CertificateAuthority {
     /// [`PkiError::Issue`]
     pub fn issue_node(&self, node: NodeId, validity: Validity) -> Result<Identity, PkiError> {
         let name = node_server_name(node);
-        let usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        self.issue(&name, vec![name.clone()], usages, validity)
+        let key = KeyPair::generate()?;
+        self.issue(
+            &name,
+            vec![name.clone()],
+            NODE_USAGES.to_vec(),
+            &key,
+            validity,
+        )
+    }
+
+    /// Another certificate for a node, of the key that it has: one file changes, so that no crash
+    /// leaves a certificate beside the key of another.
+    ///
+    /// # Errors
+    /// [`PkiError::Issue`]
+    pub fn renew_node(
+        &self,
+        node: NodeId,
+        held: &Identity,
+        validity: Validity,
+    ) -> Result<Identity, PkiError> {
+        let name = node_server_name(node);
+        let key = KeyPair::try_from(held.key_der())?;
+        self.issue(
+            &name,
+            vec![name.clone()],
+            NODE_USAGES.to_vec(),
+            &key,
+            validity,
+        )
     }
 
     /// A certificate that proves a join token: client only, for `join-<hex>.cluster`.
@@ -100,24 +133,27 @@ impl CertificateAuthority {
             &name,
             vec![name.clone()],
             vec![ExtendedKeyUsagePurpose::ClientAuth],
+            &KeyPair::generate()?,
             validity,
         )
     }
 
-    /// A certificate for a collector: client only, the host's name as common name, no alternative
-    /// names.
+    /// A certificate for a collector: client only, the host's name as common name, for
+    /// `<uuid>.collector`.
     ///
     /// # Errors
     /// [`PkiError::Issue`]
     pub fn issue_collector(
         &self,
+        collector: CollectorId,
         hostname: &str,
         validity: Validity,
     ) -> Result<Identity, PkiError> {
         self.issue(
             hostname,
-            Vec::new(),
+            vec![collector_name(collector)],
             vec![ExtendedKeyUsagePurpose::ClientAuth],
+            &KeyPair::generate()?,
             validity,
         )
     }
@@ -125,13 +161,12 @@ impl CertificateAuthority {
     /// A certificate for the HTTPS side: server only, for these DNS names and IP addresses.
     ///
     /// # Errors
-    /// [`PkiError::Name`] for a name under `.cluster` or without any name, [`PkiError::Issue`] for
-    /// one that is no DNS name.
+    /// [`PkiError::Name`] for a name under `.cluster` or `.collector` or without any name,
+    /// [`PkiError::Issue`] for one that is no DNS name.
     pub fn issue_https(&self, names: &[String], validity: Validity) -> Result<Identity, PkiError> {
         let reserved = |name: &&String| {
-            name.trim_end_matches('.')
-                .to_ascii_lowercase()
-                .ends_with(RESERVED_SUFFIX)
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            name.ends_with(RESERVED_SUFFIX) || name.ends_with(COLLECTOR_SUFFIX)
         };
         if let Some(name) = names.iter().find(reserved) {
             return Err(PkiError::Name { name: name.clone() });
@@ -143,6 +178,7 @@ impl CertificateAuthority {
             first,
             names.to_vec(),
             vec![ExtendedKeyUsagePurpose::ServerAuth],
+            &KeyPair::generate()?,
             validity,
         )
     }
@@ -152,6 +188,7 @@ impl CertificateAuthority {
         common_name: &str,
         names: Vec<String>,
         usages: Vec<ExtendedKeyUsagePurpose>,
+        key: &KeyPair,
         validity: Validity,
     ) -> Result<Identity, PkiError> {
         let mut params = CertificateParams::new(names)?;
@@ -163,8 +200,7 @@ impl CertificateAuthority {
         params.extended_key_usages = usages;
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = validity.bounds();
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
+        let certificate = params.signed_by(key, &self.issuer)?.der().clone();
         Ok(Identity::new(
             certificate,
             PrivatePkcs8KeyDer::from(key.serialize_der()),

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use pga_config::NodeId;
+use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::PkiError;
+use super::validity::CLOCK_SLACK;
 
 /// Suffix of the names that the cluster itself gives out.
 pub(super) const RESERVED_SUFFIX: &str = ".cluster";
+/// Suffix of the names of collectors.
+pub(super) const COLLECTOR_SUFFIX: &str = ".collector";
 
 /// The name in a node's certificate: `node-<id>.cluster`.
 pub fn node_server_name(node: NodeId) -> String {
@@ -20,6 +23,19 @@ pub fn node_server_name(node: NodeId) -> String {
 /// The name in a join certificate: `join-<32 hex digits>.cluster`.
 pub fn join_server_name(token: [u8; 16]) -> String {
     format!("join-{}{RESERVED_SUFFIX}", hex::encode(token))
+}
+
+/// The name in a collector's certificate: `<uuid>.collector`.
+pub fn collector_name(collector: CollectorId) -> String {
+    format!("{collector}{COLLECTOR_SUFFIX}")
+}
+
+/// The collector that a certificate names, if it names one. Says nothing about who signed it.
+pub fn named_collector(certificate: &CertificateDer<'_>) -> Option<CollectorId> {
+    let parsed = EndEntityCert::try_from(certificate).ok()?;
+    let mut names = parsed.valid_dns_names();
+    let id = names.find_map(|name| name.strip_suffix(COLLECTOR_SUFFIX))?;
+    Some(CollectorId::from_external(id))
 }
 
 /// SHA-256 of a certificate's DER: how certificates are named in the replicated state.
@@ -47,28 +63,53 @@ pub fn is_for_name(certificate: &CertificateDer<'_>, name: &str) -> bool {
 /// # Errors
 /// [`PkiError::Malformed`] if it is no certificate.
 pub fn not_after(certificate: &CertificateDer<'_>) -> Result<Timestamp, PkiError> {
-    let malformed = || PkiError::Malformed {
-        what: "certificate",
+    // The verifier tells the end of a certificate when asked about the end of time, and its start
+    // when asked about the start; it looks at both before the (empty) chain.
+    match verdict_at(certificate, u64::MAX / 4)? {
+        webpki::Error::CertExpired { not_after, .. } => timestamp(not_after),
+        _ => Err(malformed()),
+    }
+}
+
+/// When a certificate is to be renewed: when a third of its life is left. The slack before its
+/// start, which is for clocks that differ, is no part of its life.
+///
+/// # Errors
+/// [`PkiError::Malformed`] if it is no certificate.
+pub fn renew_at(certificate: &CertificateDer<'_>) -> Result<Timestamp, PkiError> {
+    let end = not_after(certificate)?.micros();
+    let begin = match verdict_at(certificate, 0)? {
+        webpki::Error::CertNotValidYet { not_before, .. } => timestamp(not_before)?.micros(),
+        _ => return Err(malformed()),
     };
+    let slack = CLOCK_SLACK.as_micros() as i64;
+    let life = end.saturating_sub(begin).saturating_sub(slack).max(0);
+    Ok(Timestamp::from_micros(end.saturating_sub(life / 3)))
+}
+
+/// What the verifier finds wrong with a certificate, asked at a time in seconds since the epoch.
+fn verdict_at(certificate: &CertificateDer<'_>, seconds: u64) -> Result<webpki::Error, PkiError> {
     let parsed = EndEntityCert::try_from(certificate).map_err(|_| malformed())?;
-    // The verifier tells the end of a certificate when asked about the end of time; it looks at it
-    // before the (empty) chain.
-    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX / 4));
     let verdict = parsed.verify_for_usage(
         webpki::ALL_VERIFICATION_ALGS,
         &[],
         &[],
-        end_of_time,
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
         KeyUsage::client_auth(),
         None,
         None,
     );
-    match verdict {
-        Err(webpki::Error::CertExpired { not_after, .. }) => {
-            let seconds = i64::try_from(not_after.as_secs()).map_err(|_| malformed())?;
-            Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
-        }
-        _ => Err(malformed()),
+    verdict.err().ok_or_else(malformed)
+}
+
+fn timestamp(at: UnixTime) -> Result<Timestamp, PkiError> {
+    let seconds = i64::try_from(at.as_secs()).map_err(|_| malformed())?;
+    Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+}
+
+fn malformed() -> PkiError {
+    PkiError::Malformed {
+        what: "certificate",
     }
 }
 

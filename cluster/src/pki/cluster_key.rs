@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::{PkiError, read_private_file, write_private_file};
@@ -41,6 +42,15 @@ impl ClusterKey {
     /// The key bytes: a secret.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Its name, which tells nothing about it: HMAC-SHA256 of a fixed text.
+    pub fn id(&self) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        let tag = hmac::sign(&key, b"pganalytics cluster key id");
+        let mut id = [0; 32];
+        id.copy_from_slice(tag.as_ref());
+        id
     }
 
     /// Reads the key file: 64 hex digits, readable by its owner alone.

@@ -116,6 +116,14 @@ impl Identity {
     pub fn not_after(&self) -> Result<Timestamp, PkiError> {
         certificate::not_after(self.certificate())
     }
+
+    /// When it is to be renewed: see [`certificate::renew_at`].
+    ///
+    /// # Errors
+    /// [`PkiError::Malformed`] if the leaf is no certificate.
+    pub fn renew_at(&self) -> Result<Timestamp, PkiError> {
+        certificate::renew_at(self.certificate())
+    }
 }
 
 impl Clone for Identity {

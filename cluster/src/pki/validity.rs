@@ -6,7 +6,7 @@ use pga_storage::Timestamp;
 use time::OffsetDateTime;
 
 /// How far the start is set back, for nodes whose clocks differ.
-const CLOCK_SLACK: Duration = Duration::from_secs(3_600);
+pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(3_600);
 
 /// From when to when a certificate holds, wall-clock time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Validity of a node's certificate unless configured: one year.
+    /// Validity of certificates of nodes and collectors unless configured: one year.
     pub const NODE: Duration = Duration::from_secs(365 * 86_400);
     /// Validity of the authority: ten years.
     pub const AUTHORITY: Duration = Duration::from_secs(3_650 * 86_400);

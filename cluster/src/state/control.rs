@@ -1,8 +1,11 @@
 //! Changes of the control plane: each goes to its domain; what touches several is here.
 
+use bytes::Bytes;
+
 use super::State;
 use super::domains::{
-    AlertCommand, CollectorCommand, Domains, PeopleCommand, Registration, Sealed, SessionCommand,
+    AlertCommand, ClusterKeyCommand, CollectorCommand, Domains, PeopleCommand, Registration,
+    Sealed, SessionCommand,
 };
 use crate::command::ControlCommand;
 use crate::member::Member;
@@ -64,10 +67,27 @@ impl Domains {
                 let is_known = |id| known.contains_key(&id);
                 self.collector_health.apply(command, is_known)
             }
+            ControlCommand::ClusterKey(command) => self.seal_anew(command),
             // An entry in another: nobody proposes that.
             ControlCommand::Audited { .. } => Err(Refusal::Unknown),
         }
         .map(|()| Reply::Done)
+    }
+
+    /// Whatever of the state is sealed with the cluster key.
+    fn seal_anew(&mut self, command: &ClusterKeyCommand) -> Result<(), Refusal> {
+        let anew = self.cluster_key.change(command)?;
+        let first = self.secrets.sealed_mut().into_iter();
+        let first = first.flat_map(|sealed| [&mut sealed.token_key, &mut sealed.ca_key]);
+        let token_keys = self.token_keys.0.values_mut().map(|key| &mut key.sealed);
+        let channels = self.alerting.channels.values_mut();
+        let channels = channels.map(|channel| &mut channel.settings);
+        for sealed in first.chain(token_keys).chain(channels) {
+            if let Some(is) = anew.get(&*sealed) {
+                *sealed = Bytes::clone(is);
+            }
+        }
+        Ok(())
     }
 
     fn change_nodes(&mut self, command: &ControlCommand) -> Result<(), Refusal> {

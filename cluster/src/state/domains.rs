@@ -8,6 +8,7 @@ pub(crate) mod alerting;
 pub(crate) mod alerts;
 pub(crate) mod api_tokens;
 pub(crate) mod audit;
+pub(crate) mod cluster_key;
 pub(crate) mod collector_book;
 pub(crate) mod collector_config;
 pub(crate) mod collector_health;
@@ -32,6 +33,8 @@ pub(super) use self::api_tokens::ApiTokens;
 pub use self::api_tokens::{ApiToken, ApiTokenCommand};
 pub(super) use self::audit::Audit;
 pub use self::audit::AuditEntry;
+pub(super) use self::cluster_key::ClusterKeyInUse;
+pub use self::cluster_key::{ClusterKeyCommand, KeyInUse, Resealed};
 pub(super) use self::collector_book::CollectorBook;
 pub use self::collector_book::{CollectorCommand, CollectorEntry, DEFAULT_GROUP, Liveness};
 pub(super) use self::collector_config::CollectorConfigs;
@@ -111,4 +114,5 @@ domains! {
     token_keys: TokenKeys,
     alert_routes: AlertRoutes,
     collector_health: CollectorsHealth,
+    cluster_key: ClusterKeyInUse,
 }

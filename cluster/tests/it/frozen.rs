@@ -12,10 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use pga_cluster::{
     Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand, AlertState, AlertingCommand,
-    AuditEntry, Batching, BufferLimits, ClusterNode, ClusterOptions, CollectorHealth,
-    CollectorHealthCommand, Command, ConfigCommand, ConfigTarget, ControlCommand, Decision,
-    FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification, PeopleCommand,
-    PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand, RuleEntry,
+    AuditEntry, Batching, BufferLimits, ClusterKeyCommand, ClusterNode, ClusterOptions,
+    CollectorHealth, CollectorHealthCommand, Command, ConfigCommand, ConfigTarget, ControlCommand,
+    Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification, PeopleCommand,
+    PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand, Resealed, RuleEntry,
     SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
@@ -292,7 +292,19 @@ fn level_6() -> Vec<ControlCommand> {
         by: "ann".into(),
         at: Timestamp::from_micros(5_000_000),
     };
-    vec![ControlCommand::AlertRoute(routes)]
+    let seal = ClusterKeyCommand::Seal {
+        replaces: None,
+        key: [6; 32],
+        secrets: vec![Resealed {
+            was: Bytes::from_static(b"sealed ca"),
+            is: Bytes::from_static(b"sealed ca anew"),
+        }],
+        at: Timestamp::from_micros(6_000_000),
+    };
+    vec![
+        ControlCommand::AlertRoute(routes),
+        ControlCommand::ClusterKey(seal),
+    ]
 }
 
 /// What feature level 6 brought about a collector that is known.
@@ -312,6 +324,8 @@ fn has_level_6(state: &State) {
     assert_eq!((routes.version, &*routes.routes[0].name), (1, "databases"));
     let noted = state.collector_health(CollectorId::from_external("c"));
     assert_eq!(noted.and_then(|noted| noted.ahead_ms), Some(-1_500));
+    assert_eq!(state.cluster_key().map(|key| key.id), Some([6; 32]));
+    assert_eq!(state.ca_key().unwrap().as_ref(), b"sealed ca anew");
 }
 
 /// What a node of feature level 5 or later left.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use pga_cluster::pki::{
     CertificateAuthority, ClusterKey, Identity, JoinAnswer, JoinBundle, JoinRequest, PkiError,
-    Validity, is_for_name, join_server_name, node_server_name, not_after, thumbprint,
+    Validity, is_for_name, join_server_name, named_collector, node_server_name, not_after,
+    renew_at, thumbprint,
 };
 use pga_cluster::{ClusterId, Member};
-use pga_config::NodeId;
+use pga_config::{CollectorId, NodeId};
 
 fn authority(cluster: ClusterId) -> CertificateAuthority {
     CertificateAuthority::create(cluster, Validity::for_next(Validity::AUTHORITY)).unwrap()
@@ -30,7 +31,8 @@ fn names_in_certificates_say_who_is_who() {
     let validity = Validity::for_next(Validity::NODE);
     let node = ca.issue_node(NodeId::new(3), validity).unwrap();
     let join = ca.issue_join([7; 16], validity).unwrap();
-    let collector = ca.issue_collector("node-3.cluster", validity).unwrap();
+    let id = CollectorId::from_external("c");
+    let collector = ca.issue_collector(id, "node-3.cluster", validity).unwrap();
     let https = ca
         .issue_https(&["db1.example".into(), "127.0.0.1".into()], validity)
         .unwrap();
@@ -50,7 +52,14 @@ fn names_in_certificates_say_who_is_who() {
     ] {
         assert!(!is_for_name(other.certificate(), &node_3), "{what}");
     }
-    for reserved in ["node-3.cluster", "NODE-3.CLUSTER", "x.cluster."] {
+    assert_eq!(named_collector(collector.certificate()), Some(id));
+    assert_eq!(named_collector(node.certificate()), None);
+    for reserved in [
+        "node-3.cluster",
+        "NODE-3.CLUSTER",
+        "x.cluster.",
+        "x.Collector",
+    ] {
         let refused = ca.issue_https(&[reserved.into()], validity);
         assert!(matches!(refused, Err(PkiError::Name { .. })), "{reserved}");
     }
@@ -68,6 +77,9 @@ fn a_certificate_tells_when_it_ends() {
         validity.not_after.micros() / 1_000_000
     );
     assert!(not_after(&vec![1, 2, 3].into()).is_err());
+    let renewal = renew_at(node.certificate()).unwrap();
+    assert_eq!((end.micros() - renewal.micros()) / 1_000_000, 1_200);
+    assert!(renew_at(&vec![1, 2, 3].into()).is_err());
 }
 
 #[test]
@@ -80,6 +92,11 @@ fn an_authority_restored_from_its_key_issues_under_the_same_root() {
         .issue_node(NodeId::new(2), Validity::for_next(Validity::NODE))
         .unwrap();
 
+    let longer = Validity::for_next(2 * Validity::NODE);
+    let renewed = restored.renew_node(NodeId::new(2), &leaf, longer).unwrap();
+    assert_eq!(renewed.key_der(), leaf.key_der());
+    assert!(renewed.not_after().unwrap() > leaf.not_after().unwrap());
+
     let mut roots = rustls::RootCertStore::empty();
     roots.add(root.clone()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -88,9 +105,11 @@ fn an_authority_restored_from_its_key_issues_under_the_same_root() {
             .build()
             .unwrap();
     let now = rustls::pki_types::UnixTime::now();
-    verifier
-        .verify_client_cert(leaf.certificate(), &[], now)
-        .unwrap();
+    for good in [&leaf, &renewed] {
+        verifier
+            .verify_client_cert(good.certificate(), &[], now)
+            .unwrap();
+    }
 
     let other = authority(cluster);
     let refused = CertificateAuthority::restore(cluster, root, other.key_der());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pga_cluster::ClusterId;
 use pga_cluster::pki::Validity;
 use pga_cluster::transport::{RefusalReason, RpcKind, Transport, TransportError};
-use pga_config::NodeId;
+use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 
 use crate::transport_harness::{
@@ -133,7 +133,7 @@ async fn an_id_that_is_ours_or_not_in_the_certificate_is_refused() {
             join,
             cluster
                 .ca
-                .issue_collector("node-1.cluster", validity)
+                .issue_collector(CollectorId::FINDINGS, "node-1.cluster", validity)
                 .unwrap(),
         )
     };

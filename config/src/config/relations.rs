@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::member::has_port;
-use crate::{ByteSize, Config, Secret, StoreKind, Violation, duration_text};
+use crate::{ByteSize, ClientCertificates, Config, Secret, StoreKind, Violation, duration_text};
 
 /// Shortest key that may sign tokens, in bytes (RFC 7518, section 3.2).
 const MIN_TOKEN_KEY_BYTES: usize = 32;
 /// Shortest password and registration secret, in characters.
 const MIN_SECRET_CHARS: usize = 12;
+/// How long a certificate may hold: the authority's own ends after ten years.
+const CERTIFICATE_LIFETIMES: RangeInclusive<Duration> =
+    Duration::from_secs(10)..=Duration::from_secs(3_650 * 86_400);
 /// Secrets that the predecessor shipped or documented: everyone knows them.
 const KNOWN_SECRETS: [&str; 5] = [
     "default-insecure-secret",
@@ -27,6 +31,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     sizes(config, &mut found);
     members(config, &mut found);
     exposure(config, &mut found);
+    certificates(config, &mut found);
     store(config, &mut found);
     cache(config, &mut found);
     secrets(config, &mut found);
@@ -364,6 +369,27 @@ fn exposure(config: &Config, found: &mut Found) {
             Some(&listen),
             problem,
             "set http.advertise to a URL",
+        );
+    }
+}
+
+fn certificates(config: &Config, found: &mut Found) {
+    let mode = config.http.client_certificates;
+    if mode == ClientCertificates::Required && !config.has_tls() {
+        found.add(
+            "http.client-certificates",
+            Some(&mode.word()),
+            "no client can show a certificate without TLS",
+            "set http.tls-cert-file and http.tls-key-file, or write \"optional\"",
+        );
+    }
+    let lifetime = config.cluster.certificate_lifetime;
+    if !CERTIFICATE_LIFETIMES.contains(&lifetime) {
+        found.add(
+            "cluster.certificate-lifetime",
+            Some(&duration_text::format(lifetime)),
+            "must be from 10s to 3650d",
+            "set 365d, or less where certificates are to be renewed more often",
         );
     }
 }

@@ -1,5 +1,7 @@
 //! `[cluster]`: how a new cluster starts.
 
+use std::time::Duration;
+
 use crate::Members;
 use crate::section::section;
 
@@ -13,5 +15,8 @@ section! {
         /// Whether this node creates the cluster on its first start. Exactly one of the members has
         /// it.
         bootstrap: bool = "false",
+        /// How long the certificates hold that this node issues, to collectors and for itself
+        /// between nodes. Each is renewed when a third of that is left.
+        certificate_lifetime: Duration = "365d",
     }
 }

@@ -50,6 +50,9 @@ pub enum ClientError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The client's own certificate and key are no pair.
+    #[error("cannot use the client certificate")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer was not the one the contract promises.
     #[error("{endpoint} answered {status}: {body}")]
     Answer {

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::Full;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -26,6 +28,7 @@ pub struct ClientOptions {
     /// How long one request may take, connecting included.
     pub request_timeout: Duration,
     tls: Option<TlsConnector>,
+    roots: Option<Arc<RootCertStore>>,
     address: Option<SocketAddr>,
     bound: Bound,
 }
@@ -37,6 +40,7 @@ impl ClientOptions {
             connect_timeout,
             request_timeout,
             tls: None,
+            roots: None,
             address: None,
             bound: Bound::Whole,
         }
@@ -66,7 +70,7 @@ impl ClientOptions {
             path: path.display().to_string(),
             source,
         };
-        let mut roots = rustls::RootCertStore::empty();
+        let mut roots = RootCertStore::empty();
         let certificates =
             CertificateDer::pem_file_iter(path).map_err(|error| failed(error.into()))?;
         for certificate in certificates {
@@ -78,15 +82,45 @@ impl ClientOptions {
         if roots.is_empty() {
             return Err(failed("no certificate in it".into()));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(error.into()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        self.tls = Some(TlsConnector::from(Arc::new(config)));
+        let roots = Arc::new(roots);
+        let config = tls(&roots).map_err(|error| failed(error.into()))?;
+        self.tls = Some(connector(config.with_no_client_auth()));
+        self.roots = Some(roots);
         Ok(self)
     }
+
+    /// Shows this certificate (PEM, a chain) to `https://` endpoints that ask for one; nothing
+    /// where no CA is believed.
+    ///
+    /// # Errors
+    /// [`ClientError::Certificate`] if the two texts are no pair.
+    pub fn with_certificate(mut self, chain: &str, key: &str) -> Result<Self, ClientError> {
+        let Some(roots) = &self.roots else {
+            return Ok(self);
+        };
+        let failed = ClientError::Certificate;
+        let chain = CertificateDer::pem_slice_iter(chain.as_bytes());
+        let chain = chain.collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|error| failed(error.into()))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
+        let key = key.map_err(|error| failed(error.into()))?;
+        let config = tls(roots).and_then(|config| config.with_client_auth_cert(chain, key));
+        self.tls = Some(connector(config.map_err(|error| failed(error.into()))?));
+        Ok(self)
+    }
+}
+
+type WantsCertificate = ConfigBuilder<ClientConfig, WantsClientCert>;
+
+fn tls(roots: &Arc<RootCertStore>) -> Result<WantsCertificate, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(Arc::clone(roots)))
+}
+
+fn connector(config: ClientConfig) -> TlsConnector {
+    TlsConnector::from(Arc::new(config))
 }
 
 impl Default for ClientOptions {
@@ -147,6 +181,12 @@ impl HttpClient {
             options,
             connection: None,
         }
+    }
+
+    /// Connects with these options from now on; an open connection is given up.
+    pub fn set_options(&mut self, options: Arc<ClientOptions>) {
+        self.options = options;
+        self.connection = None;
     }
 
     /// Whom it speaks to.

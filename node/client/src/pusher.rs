@@ -168,6 +168,13 @@ impl Pusher {
         self.token = token;
     }
 
+    /// Connects with these options from now on.
+    pub fn set_options(&mut self, options: &Arc<ClientOptions>) {
+        for node in &mut self.nodes {
+            node.client.set_options(Arc::clone(options));
+        }
+    }
+
     /// Which node the next push goes to first.
     pub fn current(&self) -> Option<&Endpoint> {
         let node = self.nodes.get(self.current);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::staged::Staged;
 use super::user_request::{Hidden, UserLine, UserRequest};
+use crate::key_rotation::Rotated;
 use crate::reload::Reloaded;
 
 /// What the local operator can ask for.
@@ -33,6 +34,8 @@ pub(crate) enum AdminRequest {
     Snapshot,
     /// Read the configuration again.
     Reload,
+    /// Another cluster key.
+    RotateKey,
     /// Make the files of a backup, and keep them until the connection ends.
     Backup,
     /// Something with users.
@@ -67,6 +70,11 @@ pub(crate) enum AdminAnswer {
     Position {
         /// As text.
         position: String,
+    },
+    /// The cluster has another key.
+    KeyRotated {
+        /// Who has it.
+        rotated: Rotated,
     },
     /// The configuration was read again.
     Reloaded {

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use super::{AdminAnswer, AdminRequest};
 use crate::data_dir::file_error;
 use crate::faults::Faults;
+use crate::key_rotation::rotate;
 use crate::reload::Reloader;
 use crate::secrets::{Secrets, pki};
 use crate::tasks::{self, TaskKind};
@@ -129,6 +130,12 @@ impl AdminServer {
             AdminRequest::Reload => Ok(AdminAnswer::Reloaded {
                 reloaded: self.reloader.reload_and_tell().await?,
             }),
+            AdminRequest::RotateKey => {
+                tracing::info!("operator changes the cluster key");
+                Ok(AdminAnswer::KeyRotated {
+                    rotated: rotate(&self.secrets.key, &self.cluster).await?,
+                })
+            }
             // It has an answer of its own kind.
             AdminRequest::Backup => Err(Error::Internal("not answered here".to_owned())),
             AdminRequest::Users { change } => self.users(change).await,

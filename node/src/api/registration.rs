@@ -1,6 +1,6 @@
 //! Registration of collectors: secret, id, certificate (contract 4.4).
 
-use pga_cluster::pki::Validity;
+use pga_cluster::pki::{Identity, Validity};
 use pga_cluster::{CollectorCommand, ControlCommand, FeatureLevel, Refusal, State};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
@@ -35,6 +35,41 @@ impl NodeApiImpl {
                 retry_after: RETRY_COLLECTORS,
             });
         }
+        let identity = self.issue(collector, &registration.hostname)?;
+        let command =
+            self.registration_command(collector, registration, identity.thumbprint(), secret);
+        match self.control(command, deadline).await {
+            Err(ApiError::Refused(Refusal::BadToken)) => return Err(BAD_SECRET),
+            done => done?,
+        }
+        registered(collector, &identity)
+    }
+
+    pub(super) async fn renew_collector(
+        &self,
+        collector: CollectorId,
+    ) -> Result<Registered, ApiError> {
+        let hostname = self.cluster.with_state(|state| {
+            let known = state.collector(collector)?;
+            let is_current = known.registration.is_some()
+                && state.collector_entry(collector).superseded_by.is_none();
+            is_current.then(|| known.hostname.clone())
+        });
+        let identity = self.issue(
+            collector,
+            &hostname.ok_or(ApiError::NotFound("registration"))?,
+        )?;
+        let command = ControlCommand::Collector(CollectorCommand::RenewCertificate {
+            collector,
+            certificate_sha256: identity.thumbprint(),
+            at: Timestamp::now(),
+        });
+        self.control(command, control_deadline()).await?;
+        tracing::info!(collector_id = %collector, "certificate of a collector renewed");
+        registered(collector, &identity)
+    }
+
+    fn issue(&self, collector: CollectorId, hostname: &str) -> Result<Identity, ApiError> {
         let authority = self.secrets.authority(&self.cluster).map_err(|error| {
             tracing::error!(
                 error = pga_runtime::error_chain(&error),
@@ -42,21 +77,10 @@ impl NodeApiImpl {
             );
             ApiError::Internal
         })?;
-        let validity = Validity::for_next(Validity::NODE);
-        let identity = authority.issue_collector(&registration.hostname, validity);
-        let identity = identity.map_err(|error| {
+        let validity = Validity::for_next(self.config.cluster.certificate_lifetime);
+        let identity = authority.issue_collector(collector, hostname, validity);
+        identity.map_err(|error| {
             ApiError::Invalid(format!("hostname cannot stand in a certificate: {error}"))
-        })?;
-        let command =
-            self.registration_command(collector, registration, identity.thumbprint(), secret);
-        match self.control(command, deadline).await {
-            Err(ApiError::Refused(Refusal::BadToken)) => return Err(BAD_SECRET),
-            done => done?,
-        }
-        Ok(Registered {
-            collector,
-            certificate: identity.chain_pem(),
-            private_key: identity.key_pem(),
         })
     }
 
@@ -112,4 +136,13 @@ impl NodeApiImpl {
             secret,
         })
     }
+}
+
+fn registered(collector: CollectorId, identity: &Identity) -> Result<Registered, ApiError> {
+    Ok(Registered {
+        collector,
+        certificate: identity.chain_pem(),
+        private_key: identity.key_pem(),
+        not_after: identity.not_after().map_err(|_| ApiError::Internal)?,
+    })
 }

@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pga_cluster::pki::ClusterKey;
 use pga_config::Secret;
 use pga_runtime::Instant;
 use pga_storage::query::Row;
@@ -17,6 +16,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, FromRedisValue, RedisResult};
 
 use crate::breaker::Breaker;
+use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 
@@ -34,7 +34,7 @@ const FORMAT: u8 = 1;
 /// The answers of all nodes of a cluster.
 pub(crate) struct SharedAnswers {
     redis: ConnectionManager,
-    key: ClusterKey,
+    keys: Arc<Keyring>,
     prefix: String,
     breaker: Mutex<Breaker>,
     metrics: Metrics,
@@ -67,7 +67,7 @@ impl SharedAnswers {
             client.and_then(|client| ConnectionManager::new_lazy_with_config(client, config));
         Ok(Arc::new(Self {
             redis: redis.map_err(|error| error.category().to_owned())?,
-            key: secrets.key.clone(),
+            keys: Arc::clone(&secrets.key),
             prefix: format!("pganalytics:{}:{FORMAT}:", secrets.cluster),
             breaker: Mutex::default(),
             metrics,
@@ -95,7 +95,9 @@ impl SharedAnswers {
         let name = self.name(question);
         let packed = rmp_serde::to_vec(rows).ok();
         let packed = packed.filter(|packed| packed.len() <= MAX_BYTES);
-        let sealed = packed.and_then(|packed| self.key.seal(&name, &packed).ok());
+        // The first of the keys: while the key is changed, every node has that one still.
+        let key = self.keys.in_use(None).ok();
+        let sealed = packed.and_then(|packed| key?.seal(&name, &packed).ok());
         let Some(sealed) = sealed else {
             return;
         };
@@ -114,7 +116,7 @@ impl SharedAnswers {
     }
 
     fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<Vec<Row>>> {
-        let packed = self.key.open(name, sealed).ok()?;
+        let packed = self.keys.open(name, sealed).ok()?;
         rmp_serde::from_slice(&packed).ok()
     }
 

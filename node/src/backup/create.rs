@@ -6,7 +6,6 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use pga_cluster::pki::ClusterKey;
 use pga_cluster::{FeatureLevel, State};
 use pga_config::Config;
 use pga_storage::store::inspect_copy;
@@ -19,7 +18,7 @@ use super::progress::Progress;
 use super::verify::check;
 use crate::admin::{Staged, Staging};
 use crate::data_dir::file_error;
-use crate::secrets::pki;
+use crate::secrets::opener;
 use crate::{Error, Result, VERSION};
 
 /// What to make.
@@ -100,6 +99,7 @@ fn write(
     let state = State::restored(&bytes, FeatureLevel::CURRENT)
         .map_err(|error| Error::Internal(error.to_string()))?;
     let counts = count(&state);
+    let key = opener(&options.config.cluster_key_file(), &state);
     drop(state);
     let out = create_private(draft).map_err(|error| file_error("create", draft, error))?;
     let mut writer = ArchiveWriter::new(BufWriter::with_capacity(1 << 20, out), &head, cipher)?;
@@ -112,7 +112,7 @@ fn write(
         writer.part(Part::Store, from, |bytes| progress.at(bytes))?;
     }
     if options.passphrase.is_some() {
-        let key = ClusterKey::read(&options.config.cluster_key_file()).map_err(pki)?;
+        let key = key?;
         writer.part(Part::ClusterKey, key.as_bytes().as_slice(), |_| ())?;
     }
     let (manifest, out) = writer.finish(|parts| Manifest {

@@ -26,7 +26,7 @@ use super::progress::Progress;
 use super::verify::{Verified, check};
 use crate::cluster_files::{Issued, NewCluster, node_dir};
 use crate::data_dir::file_error;
-use crate::secrets::{CA_KEY, TOKEN_KEY, pki};
+use crate::secrets::{CA_KEY, TOKEN_KEY, opener, pki};
 use crate::{ArchiveError, Error, Result};
 
 /// What to make of which archive.
@@ -112,7 +112,7 @@ fn find_key(
     state: &State,
 ) -> Result<ClusterKey> {
     let key = match (kept, options.key_file) {
-        (_, Some(file)) => ClusterKey::read(file).map_err(pki)?,
+        (_, Some(file)) => return opener(file, state),
         (Some(kept), None) => {
             let kept = kept.try_into();
             ClusterKey::from_bytes(kept.map_err(|_| Error::Pki("no cluster key".to_owned()))?)

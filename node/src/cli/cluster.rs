@@ -15,6 +15,7 @@ use pga_config::{Config, NodeId, parse_duration};
 pub(super) use self::new_files::NewFiles;
 use crate::admin::{AdminAnswer, AdminRequest, call};
 use crate::data_dir::file_error;
+use crate::key_rotation::Rotated;
 use crate::reload::Reloaded;
 use crate::{Error, Exit, Result};
 
@@ -59,6 +60,11 @@ pub(crate) enum ClusterCommand {
     /// Let the node read its configuration again, as SIGHUP does: it takes what may change while it
     /// runs
     Reload {
+        #[command(flatten)]
+        node: LocalNode,
+    },
+    /// Change the key that seals the cluster's secrets, while its nodes run
+    RotateKey {
         #[command(flatten)]
         node: LocalNode,
     },
@@ -109,6 +115,7 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         ClusterCommand::Remove { node, id } => node.ask(&AdminRequest::Remove { node: id }),
         ClusterCommand::Snapshot { node } => node.ask(&AdminRequest::Snapshot),
         ClusterCommand::Reload { node } => node.ask(&AdminRequest::Reload),
+        ClusterCommand::RotateKey { node } => node.ask(&AdminRequest::RotateKey),
         ClusterCommand::InjectPanic { node, actor } => {
             node.ask(&AdminRequest::InjectPanic { actor })
         }
@@ -118,6 +125,7 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         AdminAnswer::Token { token } => say(&token),
         AdminAnswer::Position { position } => say(&format!("snapshot as of {position}")),
         AdminAnswer::Reloaded { reloaded } => say_reloaded(&reloaded),
+        AdminAnswer::KeyRotated { rotated } => say_rotated(&rotated),
         AdminAnswer::Status { .. }
         | AdminAnswer::Working { .. }
         | AdminAnswer::Staged { .. }
@@ -126,6 +134,24 @@ pub(super) fn run(command: ClusterCommand) -> Result<Exit> {
         | AdminAnswer::Failed { .. } => {
             Err(Error::Internal("unexpected answer of the node".to_owned()))
         }
+    }
+}
+
+fn say_rotated(rotated: &Rotated) -> Result<Exit> {
+    let list = |nodes: &[NodeId]| {
+        let ids: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+        ids.join(", ")
+    };
+    let held = list(&rotated.held);
+    say(&format!(
+        "the cluster has a new key, and these nodes have it on disk: {held}"
+    ))?;
+    match rotated.later.is_empty() {
+        true => Ok(Exit::Ok),
+        false => say(&format!(
+            "these were not reached, and take it when they are back: {}",
+            list(&rotated.later)
+        )),
     }
 }
 

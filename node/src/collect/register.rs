@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::CollectError;
-use super::identity::Identity;
+use super::identity::{Certificate, Identity};
 use super::options::CollectArgs;
 use super::watched::Watched;
 
@@ -19,6 +19,8 @@ use super::watched::Watched;
 struct Registered {
     collector_id: String,
     token: String,
+    certificate: Option<String>,
+    private_key: Option<String>,
 }
 
 /// Registers the collector of a server with a secret, at whichever node answers.
@@ -56,6 +58,12 @@ pub(super) async fn register(
                 return Ok(Identity {
                     collector_id: registered.collector_id,
                     token: registered.token,
+                    certificate: registered.certificate.zip(registered.private_key).map(
+                        |(certificate, private_key)| Certificate {
+                            certificate,
+                            private_key,
+                        },
+                    ),
                 });
             }
             Ok(answer) => failure = CollectError::Registration(answer.text_start()),

@@ -1,24 +1,21 @@
 //! Delivers what waits in the spool, one body at a time, and asks for the configuration in between.
 
 mod configuration;
+mod credentials;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
-use pga_client::{ClientOptions, Endpoint, HttpClient, PushPolicy, Pushed, PushedOutcome, Pusher};
-use pga_runtime::Instant;
-use serde::Deserialize;
+use pga_client::{ClientOptions, Endpoint, PushPolicy, Pushed, PushedOutcome, Pusher};
 use tokio::sync::{Notify, watch};
 
+use self::credentials::Credentials;
 use super::clock::Clock;
 use super::error::CollectError;
-use super::identity::Identity;
 use super::options::CollectArgs;
 use super::pull_timer::PullTimer;
-use super::register::register;
 use super::report::Report;
 use super::settings::Settings;
 use super::spool::Spool;
@@ -28,8 +25,6 @@ use super::watched::Watched;
 const GIVE_UP: Duration = Duration::from_secs(60);
 /// Pause after a refusal that is not about the body.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
-/// How often the token is renewed: it is good for an hour.
-const RENEW_EVERY: Duration = Duration::from_secs(30 * 60);
 
 /// What waits, and a bell for when something is added.
 #[derive(Debug)]
@@ -64,8 +59,7 @@ pub(super) struct Sender {
     nodes: Vec<Endpoint>,
     options: Arc<ClientOptions>,
     state_dir: Option<PathBuf>,
-    token: Option<String>,
-    renewed: Instant,
+    credentials: Credentials,
     clock: Clock,
     timer: PullTimer,
     /// Of the version that was fetched last, also of one that was refused.
@@ -99,8 +93,7 @@ impl Sender {
             nodes: args.nodes.clone(),
             options,
             state_dir: watched.state_dir.clone(),
-            token: None,
-            renewed: pga_runtime::now(),
+            credentials: Credentials::none(pga_runtime::now()),
             clock: Clock::default(),
             timer: PullTimer::new(pga_runtime::now()),
             tag: None,
@@ -109,39 +102,8 @@ impl Sender {
             report,
         };
         sender.take_identity(args, watched).await?;
-        sender.pusher.set_token(sender.token.clone());
         sender.take_kept_settings();
         Ok(sender)
-    }
-
-    async fn take_identity(
-        &mut self,
-        args: &CollectArgs,
-        watched: &Watched,
-    ) -> Result<(), CollectError> {
-        let kept = match &self.state_dir {
-            Some(dir) => {
-                Identity::read(dir).map_err(|error| CollectError::State(dir.clone(), error))?
-            }
-            None => None,
-        };
-        match (kept, &args.token, &args.registration_secret) {
-            (Some(kept), _, _) => {
-                self.collector = kept.collector_id;
-                self.token = Some(kept.token);
-                // It may have ended while the collector was away.
-                self.renew().await;
-            }
-            (None, Some(token), _) => self.token = Some(token.clone()),
-            (None, None, Some(secret)) => {
-                let identity = register(args, watched, &self.options, secret).await?;
-                self.collector = identity.collector_id;
-                self.token = Some(identity.token);
-                self.keep();
-            }
-            (None, None, None) => {}
-        }
-        Ok(())
     }
 
     /// The collector's id, as the cluster knows it.
@@ -158,9 +120,7 @@ impl Sender {
     /// acknowledged, or refused for good.
     pub(super) async fn run(mut self, outgoing: Arc<Outgoing>) {
         loop {
-            if self.renewed.elapsed() >= RENEW_EVERY {
-                self.renew().await;
-            }
+            self.renew_what_ends().await;
             if pga_runtime::now() >= self.timer.due() {
                 self.pull().await;
             }
@@ -199,7 +159,7 @@ impl Sender {
                 true
             }
             PushedOutcome::Refused { status: 401, .. }
-                if self.renewed.elapsed() >= REFUSED_PAUSE && self.renew().await =>
+                if self.may_renew() && self.renew().await =>
             {
                 false
             }
@@ -226,59 +186,6 @@ impl Sender {
             }
         }
     }
-
-    /// Gets a new token for the one at hand. Answers whether there is one now.
-    async fn renew(&mut self) -> bool {
-        // Not again at once, whatever comes of it.
-        self.renewed = pga_runtime::now();
-        let Some(token) = self.token.clone() else {
-            return false;
-        };
-        for node in &self.nodes {
-            let mut client = HttpClient::new(node.clone(), Arc::clone(&self.options));
-            let path = "/api/v1/collectors/refresh-token";
-            let answer = client
-                .send(Method::POST, path, Some(&token), Bytes::new())
-                .await;
-            match answer {
-                Ok(answer) if answer.status.is_success() => {
-                    let Ok(renewed) = serde_json::from_slice::<Renewed>(&answer.body) else {
-                        continue;
-                    };
-                    self.token = Some(renewed.token);
-                    self.pusher.set_token(self.token.clone());
-                    self.keep();
-                    return true;
-                }
-                Ok(answer) if answer.status.is_client_error() => {
-                    tracing::warn!(status = %answer.status, "the cluster gives no new token");
-                    return false;
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-        tracing::debug!("no node renews the token; it is tried again");
-        false
-    }
-
-    /// Keeps the identity for the next start.
-    fn keep(&self) {
-        let (Some(dir), Some(token)) = (&self.state_dir, &self.token) else {
-            return;
-        };
-        let identity = Identity {
-            collector_id: self.collector.clone(),
-            token: token.clone(),
-        };
-        if let Err(error) = identity.write(dir) {
-            tracing::error!(%error, dir = %dir.display(), "the identity cannot be kept");
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Renewed {
-    token: String,
 }
 
 #[cfg(test)]

@@ -240,6 +240,7 @@ mod tests {
         let identity = Identity {
             collector_id: "c".to_owned(),
             token: "t".to_owned(),
+            certificate: None,
         };
         identity.write(dir.path()).unwrap();
         let dirs: Vec<String> = all(dir.path(), &["db1", "db2"])

@@ -33,6 +33,7 @@ fn files(dir: &Path, in_use: Identity) -> Files {
         certificate,
         key,
         in_use,
+        collectors: None,
         failure: None,
     }
 }
@@ -122,7 +123,7 @@ async fn new_connections_see_the_new_certificate_and_open_ones_go_on() {
     let first = issue(&authority);
     let files = files(dir.path(), first.clone());
     let (certificate, key) = (files.certificate.clone(), files.key.clone());
-    let (tls, not_after) = tls_of(&first).unwrap();
+    let (tls, not_after) = tls_of(&first, None).unwrap();
     let sender = watch::Sender::new(tls);
     let live = Live::of(&sender);
     let metrics = HttpsMetrics::register(&Registry::new(), not_after).unwrap();

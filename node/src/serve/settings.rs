@@ -2,10 +2,13 @@
 
 use pga_cluster::transport::QuicLimits;
 use pga_cluster::{Batching, BufferLimits, Member, RaftTimings, SnapshotPolicy};
-use pga_config::Config;
+use pga_config::{ClientCertificates, Config};
 use pga_runtime::Live;
-use pga_web::{WebLimits, WebOptions};
+use pga_web::{CollectorCertificates, WebLimits, WebOptions};
 use rustls::ServerConfig;
+
+use crate::secrets::Secrets;
+use crate::{Error, Result};
 
 /// The members as configured, this node among them.
 pub(super) fn members(config: &Config) -> Vec<Member> {
@@ -59,13 +62,30 @@ pub(super) fn quic(config: &Config) -> QuicLimits {
     }
 }
 
+/// By which certificates collectors show who they are: those of this cluster's authority.
+pub(super) fn collector_certificates(
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<Option<CollectorCertificates>> {
+    let are_required = match config.http.client_certificates {
+        ClientCertificates::Off => return Ok(None),
+        ClientCertificates::Optional => false,
+        ClientCertificates::Required => true,
+    };
+    CollectorCertificates::new(secrets.authority.clone(), are_required)
+        .map(Some)
+        .map_err(|error| Error::Pki(format!("{}: {error}", config.ca_file().display())))
+}
+
 pub(super) fn web(
     config: &Config,
     tls: Option<Live<ServerConfig>>,
+    collector_certificates: Option<CollectorCertificates>,
     limits: Live<WebLimits>,
 ) -> WebOptions {
     WebOptions {
         tls,
+        collector_certificates,
         allow_anonymous_push: config.node.demo,
         open_status: config.node.demo,
         limits,

@@ -6,6 +6,7 @@ use super::route::Access;
 use crate::Principal;
 use crate::auth::{forbidden, pushing_collector, require_user};
 use crate::context::Context;
+use crate::peer::Peer;
 use crate::refusal::Refusal;
 
 /// Who asks, if that is somebody who may.
@@ -14,13 +15,14 @@ pub(super) fn admit(
     method: &str,
     context: &Context,
     headers: &HeaderMap,
+    peer: &Peer,
 ) -> Result<Principal, Refusal> {
     match access {
         Access::Anyone | Access::Credentials => Ok(Principal::Anonymous),
         Access::ViewerUnlessOpen if context.options.open_status => Ok(Principal::Anonymous),
-        Access::Caller => Ok(who_asks(context, method, headers)),
+        Access::Caller => Ok(who_asks(context, method, headers, peer)),
         Access::Collector => {
-            let sender = pushing_collector(context, headers)?;
+            let sender = pushing_collector(context, headers, peer)?;
             Ok(sender.map_or(Principal::Anonymous, Principal::Collector))
         }
         Access::ViewerUnlessOpen | Access::Viewer | Access::User | Access::Admin => {
@@ -34,11 +36,11 @@ pub(super) fn admit(
 }
 
 /// Who asks; nobody if that cannot be told, which is no error here.
-fn who_asks(context: &Context, method: &str, headers: &HeaderMap) -> Principal {
+fn who_asks(context: &Context, method: &str, headers: &HeaderMap, peer: &Peer) -> Principal {
     if let Ok(user) = require_user(context, method, headers) {
         return user;
     }
-    match pushing_collector(context, headers) {
+    match pushing_collector(context, headers, peer) {
         Ok(Some(collector)) => Principal::Collector(collector),
         Ok(None) | Err(_) => Principal::Anonymous,
     }

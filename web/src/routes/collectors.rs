@@ -11,8 +11,9 @@ use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
 use super::small_body::small_json;
-use crate::auth::{Claims, bearer, token_keys};
+use crate::auth::{Claims, renewing_collector, token_keys};
 use crate::body::BodyStream;
+use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::{ApiError, Registration};
@@ -57,13 +58,29 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Credentials,
     )
     .does(
-        "Gives a collector a new token for its old one.",
+        "Gives a collector a new token for its old one, or for its certificate.",
         Handler::Plain(|ask| Box::pin(refresh_token(ask))),
     )
     .answers(Content::Json(Shape::Object(&[
         always("token", Shape::Text),
         always("expires_at", Shape::Time),
-    ]))),
+    ])))
+    .may(&[403]),
+    Route::post(
+        "/api/v1/collectors/renew-certificate",
+        "renew_certificate",
+        Access::Credentials,
+    )
+    .does(
+        "Gives a collector a new certificate; the one it has is good no more.",
+        Handler::Plain(|ask| Box::pin(renew_certificate(ask))),
+    )
+    .answers(Content::Json(Shape::Object(&[
+        always("certificate", Shape::Text),
+        always("private_key", Shape::Text),
+        always("expires_at", Shape::Time),
+    ])))
+    .may(&[403, 404]),
 ];
 
 async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
@@ -109,20 +126,28 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
 }
 
 async fn refresh_token(ask: RequestContext) -> Result<Response, Refusal> {
-    let key = token_keys(&ask.context)?;
-    let token = bearer(&ask.headers)?
-        .ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
-    let claims = Claims::verify_for_refresh(&key, token)?;
-    match claims.collector() {
-        Some(id) if ask.context.api.knows_collector(id) => {
-            let claims = Claims::of_collector(id, claims.hostname);
-            let token = claims.sign(&key)?;
-            Ok(secret_json(
-                &json!({ "token": token, "expires_at": at(claims.exp) }),
-            ))
-        }
-        _ => Err(Refusal::unauthorized("Invalid token")),
-    }
+    let (id, hostname) = renewing_collector(&ask.context, &ask.headers, &ask.peer)?;
+    let hostname = hostname.or_else(|| {
+        let found = view(&*ask.context.api, |state| {
+            Some(state.collector(id)?.hostname.clone())
+        });
+        found.flatten()
+    });
+    let claims = Claims::of_collector(id, hostname);
+    let token = claims.sign(&*token_keys(&ask.context)?)?;
+    Ok(secret_json(
+        &json!({ "token": token, "expires_at": at(claims.exp) }),
+    ))
+}
+
+async fn renew_certificate(ask: RequestContext) -> Result<Response, Refusal> {
+    let (id, _) = renewing_collector(&ask.context, &ask.headers, &ask.peer)?;
+    let renewed = ask.context.api.renew_certificate(id).await?;
+    Ok(secret_json(&json!({
+        "certificate": renewed.certificate,
+        "private_key": renewed.private_key,
+        "expires_at": renewed.not_after.to_string(),
+    })))
 }
 
 fn secret_json(body: &serde_json::Value) -> Response {

@@ -176,7 +176,17 @@ async fn a_collector_pushes_as_itself_only() {
             .status,
         200
     );
+    let renew = "/api/v1/collectors/renew-certificate";
+    let answer = server.post(renew, &bearer(&token), b"").await;
+    assert_eq!(
+        (answer.status, &answer.json()["certificate"]),
+        (200, &"CERT 2".into())
+    );
+    for (name, header) in [("no token", String::new()), ("forged", bearer("x.y.z"))] {
+        assert_eq!(server.post(renew, &header, b"").await.status, 401, "{name}");
+    }
     server.node.revoked.lock().unwrap().insert(id);
+    assert_eq!(server.post(renew, &bearer(&token), b"").await.status, 401);
     assert_eq!(
         server
             .push(&bearer(&token), push_as("c1").as_bytes())

@@ -322,7 +322,31 @@ impl Credentials for FakeNode {
                 collector,
                 certificate: "CERT".into(),
                 private_key: "KEY".into(),
+                not_after: Timestamp::from_micros(9_000_000),
             })
+        }
+        .boxed()
+    }
+
+    fn renew_certificate(
+        &self,
+        collector: CollectorId,
+    ) -> BoxFuture<'_, Result<Registered, ApiError>> {
+        async move {
+            let renew = CollectorCommand::RenewCertificate {
+                collector,
+                certificate_sha256: [8; 32],
+                at: Timestamp::from_micros(2_000_000),
+            };
+            match self.apply(&Command::Control(ControlCommand::Collector(renew))) {
+                Reply::Refused(_) => Err(ApiError::NotFound("registration")),
+                _ => Ok(Registered {
+                    collector,
+                    certificate: "CERT 2".into(),
+                    private_key: "KEY 2".into(),
+                    not_after: Timestamp::from_micros(9_000_000),
+                }),
+            }
         }
         .boxed()
     }

@@ -51,7 +51,8 @@ async fn each_route_lets_in_who_may_and_nobody_else() {
             match (route.access, want) {
                 // The handler checks what the request holds, and an empty one holds nothing.
                 (Access::Credentials, _) => {
-                    let is_renewal = route.name == "refresh_token" && *caller == "collector";
+                    let renews = matches!(route.name, "refresh_token" | "renew_certificate");
+                    let is_renewal = renews && *caller == "collector";
                     assert_eq!(status < 300, is_renewal, "{name}: {status}");
                 }
                 (_, 0) => assert!(!is_refusal, "{name}: {status}"),
@@ -104,6 +105,7 @@ fn the_routes_that_need_no_token_are_these() {
         "/api/v1/auth/setup",
         "/api/v1/collectors/register",
         "/api/v1/collectors/refresh-token",
+        "/api/v1/collectors/renew-certificate",
         "/api/v1/ml/health",
         "/api/v1/ml/circuit-breaker",
     ];

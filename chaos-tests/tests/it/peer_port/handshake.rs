@@ -6,7 +6,7 @@ use anyhow::ensure;
 use pga_chaos_tests::{Cluster, until};
 use pga_cluster::ClusterId;
 use pga_cluster::pki::{CertificateAuthority, Identity, Validity};
-use pga_config::NodeId;
+use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 
 use super::Siege;
@@ -47,7 +47,9 @@ pub(super) async fn certificates(siege: &Siege) -> anyhow::Result<()> {
     for (name, identity) in [
         (
             "collector's",
-            stolen.authority.issue_collector("db1", validity)?,
+            stolen
+                .authority
+                .issue_collector(CollectorId::FINDINGS, "db1", validity)?,
         ),
         (
             "join token's",

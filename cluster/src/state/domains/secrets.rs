@@ -36,6 +36,11 @@ impl Secrets {
         self.0.as_ref()
     }
 
+    /// The same, to seal them anew.
+    pub(in crate::state) const fn sealed_mut(&mut self) -> Option<&mut Sealed> {
+        self.0.as_mut()
+    }
+
     /// Takes the first and only secrets.
     pub(in crate::state) fn begin(&mut self, sealed: Sealed) {
         self.0.get_or_insert(sealed);

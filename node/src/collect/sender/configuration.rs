@@ -56,7 +56,7 @@ impl Sender {
         }
         let question = Question {
             collector: &self.collector,
-            token: self.token.as_deref(),
+            token: self.credentials.token(),
             tag: self.tag.as_deref(),
             runs: self.settings.borrow().version(),
         };

@@ -1,11 +1,13 @@
 //! One of each command that feature level 6 brought.
 
+use bytes::Bytes;
 use pga_config::{CollectorId, NodeId};
 use pga_storage::Timestamp;
 
 use crate::command::{Command, ControlCommand};
 use crate::state::{
-    AlertRoute, AlertRouteCommand, CollectorError, CollectorHealth, CollectorHealthCommand, Matcher,
+    AlertRoute, AlertRouteCommand, ClusterKeyCommand, CollectorError, CollectorHealth,
+    CollectorHealthCommand, Matcher, Resealed,
 };
 
 pub(super) fn samples() -> Vec<(&'static str, Command)> {
@@ -43,8 +45,19 @@ pub(super) fn samples() -> Vec<(&'static str, Command)> {
         },
     };
     let note = Command::Control(ControlCommand::CollectorHealth(note));
+    let seal = ClusterKeyCommand::Seal {
+        replaces: Some([1; 32]),
+        key: [2; 32],
+        secrets: vec![Resealed {
+            was: Bytes::from_static(b"was"),
+            is: Bytes::from_static(b"is"),
+        }],
+        at: Timestamp::from_micros(9),
+    };
+    let seal = Command::Control(ControlCommand::ClusterKey(seal));
     vec![
         ("control-alert-route-replace", replace),
         ("control-collector-health-note", note),
+        ("control-cluster-key-seal", seal),
     ]
 }
