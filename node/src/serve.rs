@@ -107,11 +107,9 @@ impl Running {
         let store = open_store::open(config, data, &secrets).await?;
         let (cluster, transport, identity) =
             start_cluster(config, data, &secrets, &store, &registry).await?;
-        let keepers = [
-            NodeCertificate::new(config, &secrets, &cluster, identity)
-                .watch(Arc::clone(&transport), &registry)?,
-            key_rotation::watch(Arc::clone(&secrets.key), cluster.clone()),
-        ];
+        let certificate = NodeCertificate::new(config, &secrets, &cluster, identity);
+        let certificate = certificate.watch(Arc::clone(&transport), &registry)?;
+        let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -138,11 +136,7 @@ impl Running {
             &data.admin_socket(),
             door(&context, &cluster, &secrets, reloader),
         )?;
-        let bootstrapping = {
-            let (cluster, config) = (cluster.clone(), Arc::clone(config));
-            let run = async move { bootstrap::run(cluster, &config, &secrets).await };
-            tasks::spawn(TaskKind::Effect, run)
-        };
+        let bootstrapping = bootstrapping(&cluster, config, secrets);
         Ok(Self {
             parts: Parts {
                 cluster,
@@ -153,7 +147,7 @@ impl Running {
             },
             given_up: is_given_up,
             bootstrapping,
-            keepers,
+            keepers: [certificate, key],
         })
     }
 
@@ -182,6 +176,16 @@ impl Running {
             }
         }
     }
+}
+
+fn bootstrapping(
+    cluster: &ClusterNode,
+    config: &Arc<Config>,
+    secrets: Secrets,
+) -> JoinHandle<Result<()>> {
+    let (cluster, config) = (cluster.clone(), Arc::clone(config));
+    let run = async move { bootstrap::run(cluster, &config, &secrets).await };
+    tasks::spawn(TaskKind::Effect, run)
 }
 
 /// What the local operator asks.
