@@ -75,8 +75,7 @@ pub async fn serve(
     );
     let end = node.watch(stop).await;
     node.bootstrapping.abort();
-    node.certificate.abort();
-    node.key.abort();
+    node.keepers.iter().for_each(JoinHandle::abort);
     shutdown::run(node.parts, &config, end.is_ok()).await;
     drop(data);
     end
@@ -88,10 +87,8 @@ struct Running {
     /// Becomes `Some` when an actor failed too often.
     given_up: watch::Receiver<Option<String>>,
     bootstrapping: JoinHandle<Result<()>>,
-    /// Keeps the node's certificate.
-    certificate: JoinHandle<()>,
-    /// Keeps the cluster key.
-    key: JoinHandle<()>,
+    /// What keeps the node's certificate, and the cluster key.
+    keepers: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -110,8 +107,8 @@ impl Running {
         let store = open_store::open(config, data, &secrets).await?;
         let (cluster, transport, identity) =
             start_cluster(config, data, &secrets, &store, &registry).await?;
-        let certificate = NodeCertificate::new(config, &secrets, &cluster, identity)
-            .watch(Arc::clone(&transport), &registry)?;
+        let certificate = NodeCertificate::new(config, &secrets, &cluster, identity);
+        let certificate = certificate.watch(Arc::clone(&transport), &registry)?;
         let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
@@ -135,20 +132,11 @@ impl Running {
             given_up,
         };
         let (root, _) = Actor::spawn(None, NodeRoot, args).await.map_err(internal)?;
-        let door = AdminServer {
-            cluster: cluster.clone(),
-            secrets: secrets.clone(),
-            faults: context.faults.clone(),
-            store: Arc::clone(&context.store),
-            backups: Arc::new(Semaphore::new(1)),
-            reloader: Arc::clone(reloader),
-        };
-        admin::serve(&data.admin_socket(), door)?;
-        let bootstrapping = {
-            let (cluster, config) = (cluster.clone(), Arc::clone(config));
-            let run = async move { bootstrap::run(cluster, &config, &secrets).await };
-            tasks::spawn(TaskKind::Effect, run)
-        };
+        admin::serve(
+            &data.admin_socket(),
+            door(&context, &cluster, &secrets, reloader),
+        )?;
+        let bootstrapping = bootstrapping(&cluster, config, secrets);
         Ok(Self {
             parts: Parts {
                 cluster,
@@ -159,8 +147,7 @@ impl Running {
             },
             given_up: is_given_up,
             bootstrapping,
-            certificate,
-            key,
+            keepers: [certificate, key],
         })
     }
 
@@ -188,6 +175,33 @@ impl Running {
                 },
             }
         }
+    }
+}
+
+fn bootstrapping(
+    cluster: &ClusterNode,
+    config: &Arc<Config>,
+    secrets: Secrets,
+) -> JoinHandle<Result<()>> {
+    let (cluster, config) = (cluster.clone(), Arc::clone(config));
+    let run = async move { bootstrap::run(cluster, &config, &secrets).await };
+    tasks::spawn(TaskKind::Effect, run)
+}
+
+/// What the local operator asks.
+fn door(
+    context: &Context,
+    cluster: &ClusterNode,
+    secrets: &Secrets,
+    reloader: &Arc<Reloader>,
+) -> AdminServer {
+    AdminServer {
+        cluster: cluster.clone(),
+        secrets: secrets.clone(),
+        faults: context.faults.clone(),
+        store: Arc::clone(&context.store),
+        backups: Arc::new(Semaphore::new(1)),
+        reloader: Arc::clone(reloader),
     }
 }
 

@@ -126,13 +126,8 @@ fn open(cluster: &Cluster, shows: &Pem) -> anyhow::Result<Vec<HttpClient>> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_is_its_collectors_until_it_is_renewed_or_deleted() -> anyhow::Result<()> {
-    let cluster = Cluster::start(secured(3)).await?;
-    let (a, b) = (
-        register(&cluster, "a").await?,
-        register(&cluster, "b").await?,
-    );
+/// What a push may show, and for whom.
+async fn what_is_let_in(cluster: &Cluster, a: &Registered, b: &Registered) -> anyhow::Result<()> {
     let stranger = {
         let validity = Validity::for_next(Validity::NODE);
         let authority = CertificateAuthority::create(ClusterId::random(), validity)?;
@@ -162,9 +157,21 @@ async fn a_certificate_is_its_collectors_until_it_is_renewed_or_deleted() -> any
         ("of another authority", Some(&stranger), None, &a.id, 401),
         ("that, and a token", Some(&stranger), token_a, &a.id, 200),
     ] {
-        let status = push(&mut client(&cluster, 2, shows)?, token, names).await?;
+        let status = push(&mut client(cluster, 2, shows)?, token, names).await?;
         ensure!(status == want, "{name}: {status}, not {want}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_its_collectors_until_it_is_renewed_or_deleted() -> anyhow::Result<()> {
+    let cluster = Cluster::start(secured(3)).await?;
+    let (a, b) = (
+        register(&cluster, "a").await?,
+        register(&cluster, "b").await?,
+    );
+    what_is_let_in(&cluster, &a, &b).await?;
+    let (own, token_a) = (&a.certificate, Some(a.token.as_str()));
 
     // Renewed by the old one alone, over node 3; the old one is refused everywhere, also over
     // connections that were open.

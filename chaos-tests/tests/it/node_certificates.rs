@@ -98,7 +98,11 @@ async fn nodes_renew_their_certificates_and_no_push_fails() -> anyhow::Result<()
     };
     ensure!(pushes > 100, "{pushes} pushes");
 
-    // New connections go by the new certificates: the old ones are over.
+    restarted(&mut cluster).await
+}
+
+/// New connections go by the new certificates: the old ones are over.
+async fn restarted(cluster: &mut Cluster) -> anyhow::Result<()> {
     cluster.kill(2).await?;
     cluster.restart(2).await?;
     cluster.kill(3).await?;
