@@ -148,7 +148,12 @@ impl Client<'_> {
         self.judge_with(node, path, String::new()).await
     }
 
-    async fn judge_with(&self, node: u64, path: &str, body: String) -> anyhow::Result<Value> {
+    pub(crate) async fn judge_with(
+        &self,
+        node: u64,
+        path: &str,
+        body: String,
+    ) -> anyhow::Result<Value> {
         let path = format!("/api/v1{path}");
         let answer = self
             .cluster
@@ -168,7 +173,9 @@ impl Client<'_> {
     }
 }
 
-async fn feed(cluster: &Cluster) -> anyhow::Result<()> {
+/// A server with a statement that lacks an index since its plan changed, and one that can be
+/// rewritten.
+pub(crate) async fn feed(cluster: &Cluster) -> anyhow::Result<()> {
     let mut metrics: Vec<Value> = (0..=60)
         .map(|minute| statements(minute, 60, (20, 62)))
         .collect();
@@ -412,7 +419,7 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
 
 /// A server whose statement 3 takes four times as long for the last twenty of eight hours, in
 /// samples of a minute.
-fn unusual() -> Vec<Value> {
+pub(crate) fn unusual() -> Vec<Value> {
     let sample = |minute: i64| {
         let rows = (1..=4).map(|hash| {
             let calls = minute * 100;
@@ -434,7 +441,7 @@ fn unusual() -> Vec<Value> {
 }
 
 /// A server whose days are alike, for nine days, in samples of five minutes.
-fn regular() -> Vec<Value> {
+pub(crate) fn regular() -> Vec<Value> {
     let (mut calls, mut total) = (0, 0);
     let mut sample = |five: i64| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
