@@ -326,6 +326,20 @@ async fn health(client: &Client<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Part by part a statement ran as often as in all, and nothing is known of what was not sampled.
+async fn parts(client: &Client<'_>) -> anyhow::Result<()> {
+    for node in client.cluster.ids() {
+        let path = "/collectors/db-1/queries/parts?hashes=-7&hours=2";
+        let told = client.get(node, path).await?;
+        let calls = told["statements"][0]["calls"].as_array();
+        let calls = calls.with_context(|| format!("node {node}: {told}"))?;
+        let sum: f64 = calls.iter().filter_map(Value::as_f64).sum();
+        let is_whole = (sum - 6_000.0).abs() < 0.5 && told["step_seconds"] == 240.0;
+        ensure!(is_whole && calls[0].is_null(), "node {node}: {told}");
+    }
+    Ok(())
+}
+
 async fn compare(client: &Client<'_>) -> anyhow::Result<()> {
     for (name, from, to) in [("before", 3_500, 1_900), ("after", 1_700, 60)] {
         let body = json!({ "name": name, "from": ago(from), "to": ago(to) });
@@ -362,6 +376,31 @@ async fn compare(client: &Client<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// All that is to be done, and what is to be done on one server.
+async fn recommended(client: &Client<'_>) -> anyhow::Result<()> {
+    let done = client.judge(3, "/jobs/rewrites/run").await?;
+    ensure!(done["found"] == 1, "{done}");
+    let all = client.get(2, "/optimization-recommendations").await?;
+    let sources: Vec<_> = all.as_array().into_iter().flatten().collect();
+    ensure!(
+        sources.len() == 1 && sources[0]["source_type"] == "rewrite",
+        "{all}"
+    );
+    for (server, count) in [(&sources[0]["collector_id"], 1), (&json!(OWN), 0)] {
+        let id = server.as_str().unwrap_or_default();
+        let path = format!("/optimization-recommendations?collector_id={id}");
+        let of_server = client.get(1, &path).await?;
+        ensure!(
+            of_server.as_array().map(Vec::len) == Some(count),
+            "{of_server}"
+        );
+    }
+    let path = "/optimization-recommendations?min_position=nonsense";
+    let (status, value) = client.ask(2, Method::GET, path, &Value::Null).await?;
+    ensure!(status == 400, "{path}: {status} {value}");
+    Ok(())
+}
+
 async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     let mut cluster = store.cluster(ClusterOptions::default()).await?;
     feed(&cluster).await?;
@@ -375,17 +414,8 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     plan_regressions(&client).await?;
     health(&client).await?;
     compare(&client).await?;
-    let done = client.judge(3, "/jobs/rewrites/run").await?;
-    ensure!(done["found"] == 1, "{done}");
-    let all = client.get(2, "/optimization-recommendations").await?;
-    let sources: Vec<_> = all.as_array().into_iter().flatten().collect();
-    ensure!(
-        sources.len() == 1 && sources[0]["source_type"] == "rewrite",
-        "{all}"
-    );
-    let path = "/optimization-recommendations?min_position=nonsense";
-    let (status, value) = client.ask(2, Method::GET, path, &Value::Null).await?;
-    ensure!(status == 400, "{path}: {status} {value}");
+    parts(&client).await?;
+    recommended(&client).await?;
     // What the cluster keeps for itself is no server, and nobody pushes as it.
     let servers = client.get(1, "/collectors").await?;
     ensure!(servers["total"] == 1, "{servers}");
