@@ -1,5 +1,5 @@
 // From the first look to the cause: the load over time, the part of it that is chosen, the chain of locks; and the first server.
-import { accessible, enter, problems, register, shot } from "./harness.mjs";
+import { accessible, ask, enter, problems, register, shot } from "./harness.mjs";
 
 const MINUTE = 60_000;
 
@@ -108,6 +108,7 @@ export async function firstServer(browser, cluster) {
   await page.screenshot({ path: shot("first-server"), fullPage: true });
   await page.unroute(/\/api\/v1\/servers\?/);
   await page.getByRole("link", { name: "zz-first" }).waitFor({ timeout: 15_000 });
+  await ask(page, "DELETE", `/api/v1/collectors/${(await answer.json()).collector_id}`);
   await page.context().close();
 }
 

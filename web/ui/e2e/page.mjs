@@ -199,7 +199,8 @@ try {
   await browser.close();
   cluster.child.removeAllListeners("exit");
   cluster.child.kill("SIGINT");
-  await new Promise((resolve) => cluster.child.on("exit", resolve));
+  // What has ended already does not end again, and would hide why.
+  if (cluster.child.exitCode === null && cluster.child.signalCode === null) await new Promise((resolve) => cluster.child.on("exit", resolve));
   rmSync(dir, { recursive: true, force: true });
 }
 if (problems.length > 0) {
