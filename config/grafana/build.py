@@ -18,9 +18,9 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from definitions import activity, fleet, nodes, queries, relations, replication  # noqa: E402
+from definitions import activity, findings, fleet, nodes, queries, relations, replication  # noqa: E402
 
-MODULES = [queries, replication, relations, activity, fleet, nodes]
+MODULES = [queries, replication, relations, activity, findings, fleet, nodes]
 
 
 def files():

@@ -34,6 +34,7 @@ mod plan_regressions;
 mod plans;
 mod push;
 mod push_answer;
+mod query_parts;
 mod query_string;
 mod reads;
 mod recommendations;

@@ -22,7 +22,7 @@ use self::macros::Variables;
 use self::reader::Reader;
 
 /// uids and titles of the v3 dashboards: bookmarks and embedded panels name them.
-const KEPT: [(&str, &str); 8] = [
+const KEPT: [(&str, &str); 9] = [
     (
         "pg-query-performance",
         "PostgreSQL Query Performance Monitoring",
@@ -49,6 +49,7 @@ const KEPT: [(&str, &str); 8] = [
     ),
     ("infrastructure-stats", "Infrastructure Statistics"),
     ("system-metrics-breakdown", "System Metrics Breakdown"),
+    ("advanced-features-analysis", "Advanced Features Analysis"),
 ];
 
 /// Counters that have a column of differences: what they count since whenever is nothing to show.

@@ -19,10 +19,14 @@ CHOSEN = f"$__timeFilter(time) AND {COLLECTOR}"
 CHOSEN_DATABASES = f"{CHOSEN} AND {DATABASE}"
 BUCKET = "$__timeGroup(time, '$__interval')"
 
+# Under this collector the cluster keeps what it finds out: it is no server.
+FINDINGS = "7067616e-616c-8974-8963-7366696e6473"
+
 # The collectors of the time range, and the name of their host if they send it in an element.
-HOSTS = """hosts AS (
+HOSTS = f"""hosts AS (
   SELECT c.collector_id, coalesce(s.hostname, i.hostname, c.collector_id::text) AS host
-  FROM (SELECT DISTINCT collector_id FROM metrics.elements WHERE $__timeFilter(time)) c
+  FROM (SELECT DISTINCT collector_id FROM metrics.elements
+    WHERE $__timeFilter(time) AND collector_id <> '{FINDINGS}') c
   LEFT JOIN LATERAL (
     SELECT e.body::json->>'hostname' AS hostname FROM metrics.elements e
     WHERE e.collector_id = c.collector_id AND e.kind = 'pg_connections'

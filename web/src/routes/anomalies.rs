@@ -66,6 +66,7 @@ pub(super) const ROUTES: &[Route] = &[
             always("severity", Shape::Text),
             always("anomalies", Shape::List(&ANOMALY)),
             always("count", Shape::Integer),
+            always("total", Shape::Integer),
         ]))),
     Route::get(
         "/api/v1/queries/{hash}/anomalies",
@@ -230,8 +231,11 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     rows.retain(|row| {
         (severity == "all" || row["severity"] == severity) && (is_all || row["resolved"] == false)
     });
+    let total = rows.len();
     rows.truncate(limit);
-    let answer = json!({ "severity": severity, "count": rows.len(), "anomalies": rows });
+    let answer = json!({
+        "severity": severity, "count": rows.len(), "total": total, "anomalies": rows,
+    });
     Ok(json(StatusCode::OK, &answer))
 }
 

@@ -89,6 +89,7 @@ pub(super) const ROUTES: &[Route] = &[
     page("/alerts/rules"),
     page("/alerts/channels"),
     page("/alerts/silences"),
+    page("/findings"),
     page("/cluster"),
     page("/collectors"),
     page("/people"),

@@ -59,6 +59,7 @@ pub(super) const ROUTES: &[Route] = &[
         .asks(&[
             maybe("database_name", Shape::Text),
             maybe("pattern_type", Shape::Text),
+            maybe("collector_id", Shape::Text),
             maybe("limit", Shape::Integer),
             MIN_POSITION,
         ])
@@ -140,7 +141,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let min_position = args.position("min_position")?;
     let runs = findings::newest(&*ask.context.api, patterns::KIND, min_position, |_| true).await?;
     let mut rows = rows(&runs);
-    for name in ["database_name", "pattern_type"] {
+    for name in ["database_name", "pattern_type", "collector_id"] {
         if let Some(wanted) = args.text(name) {
             rows.retain(|row| row[name] == wanted);
         }

@@ -61,6 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         maybe("limit", Shape::Integer),
         maybe("min_impact", Shape::Number),
         maybe("source_type", Shape::Text),
+        maybe("collector_id", Shape::Text),
         MIN_POSITION,
     ])
     .answers(Content::Json(Shape::List(&RECOMMENDATION))),
@@ -224,6 +225,9 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
         findings::newest(&*ask.context.api, "none", Some(position), |_| false).await?;
     }
     let mut rows = ranked(&ask, args.text("source_type"), least).await?;
+    if let Some(server) = args.text("collector_id") {
+        rows.retain(|row| row["collector_id"] == server);
+    }
     rows.truncate(limit);
     Ok(json(StatusCode::OK, &Value::Array(rows)))
 }

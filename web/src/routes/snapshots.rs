@@ -12,6 +12,7 @@ use warp::reply::Response;
 
 use super::decision::Note;
 use super::invalid::invalid;
+use super::paging::PAGE;
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
@@ -63,10 +64,11 @@ pub(super) const ROUTES: &[Route] = &[
             "Lists snapshots, the newest first.",
             Handler::Plain(|ask| Box::pin(list(ask))),
         )
-        .asks(&[maybe("limit", Shape::Integer)])
+        .asks(&[maybe("limit", Shape::Integer), PAGE])
         .answers(Content::Json(Shape::Object(&[
             always("snapshots", Shape::List(&SNAPSHOT)),
             always("count", Shape::Integer),
+            always("total", Shape::Integer),
         ]))),
 ];
 
@@ -183,16 +185,18 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
 }
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
-    let limit = QueryString::parse(&ask.query)?.number("limit", 1, 100, 20) as usize;
-    let all = ask.read(|state| {
-        let newest = state.moments().iter().rev().take(limit);
-        newest
-            .map(|(id, moment)| show(*id, moment))
-            .collect::<Vec<_>>()
+    let args = QueryString::parse(&ask.query)?;
+    let limit = args.number("limit", 1, 100, 20) as usize;
+    let page = args.number("page", 1, u32::MAX, 1) as usize;
+    let told = ask.read(|state| {
+        let newest = state.moments().iter().rev();
+        let shown = newest.skip((page - 1).saturating_mul(limit)).take(limit);
+        let shown: Vec<Value> = shown.map(|(id, moment)| show(*id, moment)).collect();
+        (shown, state.moments().len())
     });
-    let all = all.await?;
+    let (all, total) = told.await?;
     Ok(json(
         StatusCode::OK,
-        &json!({ "count": all.len(), "snapshots": all }),
+        &json!({ "count": all.len(), "total": total, "snapshots": all }),
     ))
 }

@@ -8,8 +8,8 @@ use super::{
     alert_routes, alert_rules, alerts, anomalies, api_tokens, audit, auth, cache, channels,
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
     health_report, index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
-    plan_regressions, plans, push, reads, recommendations, registration_secrets, results, rewrites,
-    servers, silences, snapshots, token_keys, users, why,
+    plan_regressions, plans, push, query_parts, reads, recommendations, registration_secrets,
+    results, rewrites, servers, silences, snapshots, token_keys, users, why,
 };
 
 /// The route that tells all routes.
@@ -25,6 +25,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         OPENAPI,
         page::ROUTES,
         reads::ROUTES,
+        query_parts::ROUTES,
         auth::ROUTES,
         users::ROUTES,
         api_tokens::ROUTES,

@@ -136,6 +136,13 @@ async fn real_answers_are_as_the_document_says() {
         ),
         (
             "get",
+            "/api/v1/collectors/{id}/queries/parts",
+            "/api/v1/collectors/c/queries/parts?hashes=-5",
+            &user,
+            b"",
+        ),
+        (
+            "get",
             "/api/v1/queries/{hash}/timeline",
             "/api/v1/queries/-5/timeline",
             &user,

@@ -94,6 +94,18 @@ async fn reads_answer_as_the_contract_has_them() {
             "\"Invalid query hash\"",
         ),
         (
+            "/api/v1/collectors/c/queries/parts?hashes=-5&hours=1",
+            200,
+            "/step_seconds",
+            "120.0",
+        ),
+        (
+            "/api/v1/collectors/c/queries/parts",
+            400,
+            "/error",
+            "\"hashes is \\\"\\\": write 1 to 100 query ids with commas between them\"",
+        ),
+        (
             "/api/v1/collectors/c/metrics?limit=x",
             200,
             "/data/0/a",

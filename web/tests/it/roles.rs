@@ -81,6 +81,7 @@ fn the_routes_that_need_no_token_are_these() {
         "/alerts/rules",
         "/alerts/channels",
         "/alerts/silences",
+        "/findings",
         "/cluster",
         "/collectors",
         "/people",

@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { administration, forgetting, jobs, password } from "./administration.mjs";
 import { leaving, taking } from "./alerts.mjs";
+import { findings } from "./findings.mjs";
 import { accessible, busiest, demo, enter, fresh, login, problems, program, shot, watch } from "./harness.mjs";
 import { longLists, parts, searching, storm } from "./lists.mjs";
+import { drilling, firstLoad, firstServer } from "./load.mjs";
 import { comparing, keyboard, planTree, seen, snapshots } from "./statements.mjs";
 
 async function everyPage(browser, { nodes, admin }, scheme) {
@@ -39,6 +41,7 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     alerts: ["/alerts", "Over"],
     rules: ["/alerts/rules", "lock_blocking"],
     channels: ["/alerts/channels", "New channel"],
+    findings: ["/findings", "What is worth most first"],
     cluster: ["/cluster", "all nodes answer"],
     silences: ["/alerts/silences", "New maintenance window"],
     collectors: ["/collectors", "Make a registration secret"],
@@ -189,14 +192,15 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ planTree, keyboard, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, taking, leaving, everyPage: both, parts, searching, storm, interactions })) {
+  for (const [name, run] of Object.entries({ firstLoad, firstServer, drilling, findings, planTree, keyboard, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, taking, leaving, everyPage: both, parts, searching, storm, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {
   await browser.close();
   cluster.child.removeAllListeners("exit");
   cluster.child.kill("SIGINT");
-  await new Promise((resolve) => cluster.child.on("exit", resolve));
+  // What has ended already does not end again, and would hide why.
+  if (cluster.child.exitCode === null && cluster.child.signalCode === null) await new Promise((resolve) => cluster.child.on("exit", resolve));
   rmSync(dir, { recursive: true, force: true });
 }
 if (problems.length > 0) {

@@ -88,7 +88,7 @@ export async function keyboard(browser, cluster) {
 }
 
 /** Counters of a statement, as pg_stat_statements has them. */
-function counters(hash, text, calls) {
+export function counters(hash, text, calls) {
   const nothing = ["shared_blks_dirtied", "shared_blks_written", "local_blks_hit", "local_blks_read", "local_blks_dirtied", "local_blks_written", "temp_blks_read", "temp_blks_written", "blk_read_time", "blk_write_time", "wal_records", "wal_fpi", "wal_bytes"];
   return {
     hash, text, calls, rows: calls, total_time: calls * 2.5, mean_time: 2.5, min_time: 1, max_time: 9, stddev_time: 1, shared_blks_hit: calls * 9, shared_blks_read: calls,
@@ -143,6 +143,16 @@ export async function comparing(browser, cluster) {
   const row = (text) => page.locator("tbody tr", { hasText: text });
   await row("SELECT steady").locator("td", { hasText: "+ 100 %" }).first().waitFor();
   await row("SELECT new").locator("td", { hasText: "new" }).first().waitFor();
+  // Sixty calls a minute, and so it was all the time.
+  const steady = row("SELECT steady").locator("td");
+  const heads = await page.locator("thead th").allTextContents();
+  const rate = Number(await steady.nth(heads.indexOf("a second")).textContent());
+  if (!(Math.abs(rate - 1) < 0.05)) problems.push(`sixty calls a minute are ${rate} a second`);
+  const line = await row("SELECT steady").locator("svg.spark path").getAttribute("d");
+  const heights = [...line.matchAll(/,([\d.]+)/g)].map((one) => Number(one[1]));
+  // The first part and the last one may hold a sample more or less than the others.
+  const middle = heights.slice(1, -1);
+  if (heights.length < 25 || Math.max(...middle) - Math.min(...middle) > 1) problems.push(`what ran evenly is drawn as ${line}`);
   await row("SELECT steady").getByRole("link").click();
   await page.waitForURL(/queries\/.*compare=day/);
   await page.getByText("a day before (+ 100 %)").first().waitFor();
@@ -182,14 +192,19 @@ export async function comparing(browser, cluster) {
 
 /** Since when a statement is known, and the way back to where it was seen last. */
 export async function seen(browser, cluster) {
-  const page = await enter(browser, cluster, "/");
+  const page = await enter(browser, cluster, "/", {}, /status of (401|503)/);
   const base = cluster.nodes[0].http;
   const { server, began, ended } = await watchedSinceYesterday(page, cluster, "zz-seen");
   const text = (at) => new Date(at).toISOString().replace("T", " ").slice(0, 19);
   const open = (hash) => page.goto(`${base}/servers/${server}/queries/${hash}?zone=utc`);
   await open(NEW);
   await page.getByText(`first seen ${text(began)}, `).waitFor();
+  // A question that fails is asked again.
+  let failed = 0;
+  await page.route(/metrics\?type=pg_query_stats/, (route) => (failed++ === 0 ? route.fulfill({ status: 503, json: { code: 503, message: "Overloaded", error: "Overloaded" } }) : route.continue()));
   await open(STEADY);
+  await page.waitForTimeout(1_000);
+  if (failed !== 1) problems.push(`since when a statement is known was asked ${failed} times at once`);
   await page.getByText("seen as far back as samples are kept").waitFor();
   await open(OLD);
   await page.getByText(`It was last seen ${text(ended)}.`).waitFor();

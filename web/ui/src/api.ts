@@ -94,7 +94,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
 
 /** JSON, whose query ids have 64 bits: more than a number of JavaScript holds, so they become texts. */
 export function parse(text: string): unknown {
-  return JSON.parse(text.replace(/"(query_hash|queryid|query_id)":(-?\d{16,})/g, '"$1":"$2"'));
+  return JSON.parse(text.replace(/"(query_hash|queryid|(?:\w+_)?query_id)":(-?\d{16,})/g, '"$1":"$2"'));
 }
 
 export const get = <T>(path: string) => call<T>("GET", path);

@@ -26,6 +26,8 @@ interface Props {
   before?: { times: number[]; lines: Line[]; name: string };
   /** What happened, as upright lines. */
   marks?: Mark[];
+  /** The part of the range that is spoken of, in milliseconds. */
+  told?: [number, number];
   /** The person dragged over this range, in seconds since 1970. */
   onRange?: (from: number, to: number) => void;
 }
@@ -151,6 +153,12 @@ export function Chart(props: Props) {
             const { left, top, width, height } = chart.bbox;
             const context = chart.ctx;
             context.save();
+            const { told } = latest.current;
+            if (told) {
+              const [begin, end] = told.map((at) => Math.min(Math.max(chart.valToPos(at / 1000, "x", true), left), left + width));
+              context.fillStyle = `${warn}22`;
+              context.fillRect(begin, top, end - begin, height);
+            }
             context.strokeStyle = context.fillStyle = warn;
             context.lineWidth = devicePixelRatio;
             context.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);

@@ -12,6 +12,7 @@ import { Audit } from "./pages/audit";
 import { Channels } from "./pages/channels";
 import { Cluster } from "./pages/cluster";
 import { Collectors, OneCollector } from "./pages/collectors";
+import { Findings } from "./pages/findings";
 import { Fleet } from "./pages/fleet";
 import { Logs } from "./pages/logs";
 import { Account, People } from "./pages/people";
@@ -49,6 +50,7 @@ const PAGES: [string, (args: Record<string, string>) => preact.JSX.Element][] = 
   ["/alerts/rules", () => <Rules />],
   ["/alerts/silences", () => <Silences />],
   ["/alerts/channels", () => <Channels />],
+  ["/findings", () => <Findings />],
   ["/cluster", () => <Cluster />],
   ["/collectors", () => <Collectors />],
   ["/collectors/:id", ({ id }) => <OneCollector id={id} />],
@@ -224,6 +226,7 @@ function App() {
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
           {tab("/alerts", "Alerts", user.value && <Critical />)}
+          {tab("/findings", "Findings")}
           {tab("/cluster", "Cluster")}
           {tab("/collectors", "Collectors")}
           {user.value?.role === "admin" && tab("/people", "People")}

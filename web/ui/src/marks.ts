@@ -1,6 +1,7 @@
 // What happened on a server while its figures changed: marks in charts, and a list below them.
 import { useData } from "./data";
 import { full } from "./format";
+import { type Regression, useRegressions } from "./regressions";
 
 export interface Mark {
   /** In seconds since 1970. */
@@ -17,6 +18,9 @@ interface Server {
 }
 
 interface Told {
+  /** How many alerts there are; those that were told are the newest. */
+  alertsInAll?: number;
+  regressions?: Regression[];
   alerts?: { id: number; rule: string; name: string; severity: string; message: string; fired_at?: string }[];
   anomalies?: { metric_name: string; subject: string; started_at: string }[];
   snapshots?: { name: string; snapshot_type?: string; from?: string; to?: string; created_at: string }[];
@@ -38,6 +42,9 @@ export function marksOf(server: Server, told: Told, from: number, to: number): M
     // The watchdog fires always; a start is said above.
     if (alert.rule !== "N6" && alert.rule !== "A2.planned") add(alert.fired_at, `${alert.severity} ${alert.name}: ${alert.message}`, `/alerts?alert=${alert.id}`);
   }
+  const alerts = told.alerts ?? [];
+  if ((told.alertsInAll ?? 0) > alerts.length) add(alerts.at(-1)?.fired_at, `alerts before this are not marked: there are ${told.alertsInAll}`, `/alerts?server=${encodeURIComponent(server.name)}`);
+  for (const one of told.regressions ?? []) add(one.since, `slower with another plan: ${one.query_text.replace(/\s+/g, " ").slice(0, 80)}`, `/servers/${server.id}/queries/${one.query_hash}`);
   for (const one of told.anomalies ?? []) add(one.started_at, `unusual: ${one.metric_name.replaceAll("_", " ")} of ${one.subject}`, `/servers/${server.id}/unusual`);
   for (const one of told.snapshots ?? []) add(one.to ?? one.created_at, `${one.snapshot_type || "snapshot"} ${one.name}`);
   // A collector sends all settings when it starts, and then those that changed.
@@ -55,9 +62,10 @@ export function marksOf(server: Server, told: Told, from: number, to: number): M
 /** What happened on a server in a range of milliseconds. */
 export function useMarks(server: Server, from: number, to: number): Mark[] {
   const own = encodeURIComponent(server.collector_id);
-  const alerts = useData<{ data: Told["alerts"] }>(`/api/v1/alerts?page_size=100&server=${encodeURIComponent(server.name)}`, 30);
+  const alerts = useData<{ data: Told["alerts"]; total: number }>(`/api/v1/alerts?page_size=100&server=${encodeURIComponent(server.name)}`, 30);
   const anomalies = useData<{ anomalies: Told["anomalies"] }>(`/api/v1/anomalies?severity=all&state=all&limit=100&collector_id=${own}`, 60);
   const snapshots = useData<{ snapshots: Told["snapshots"] }>("/api/v1/snapshots?limit=100", 60);
+  const regressions = useRegressions(server.collector_id);
   const settings = useData<{ data: Told["settings"] }>(`/api/v1/collectors/${own}/metrics?type=pg_setting&order=desc&limit=12`, 60);
-  return marksOf(server, { alerts: alerts.data?.data, anomalies: anomalies.data?.anomalies, snapshots: snapshots.data?.snapshots, settings: settings.data?.data }, from, to);
+  return marksOf(server, { alerts: alerts.data?.data, alertsInAll: alerts.data?.total, regressions: regressions.data?.plan_regressions, anomalies: anomalies.data?.anomalies, snapshots: snapshots.data?.snapshots, settings: settings.data?.data }, from, to);
 }

@@ -14,6 +14,7 @@ export const PLACES: Place[] = [
   { key: "e", name: "Alert rules", path: "/alerts/rules" },
   { key: "i", name: "Silences and maintenance windows", path: "/alerts/silences" },
   { key: "n", name: "Channels and notifications", path: "/alerts/channels" },
+  { key: "k", name: "Findings on all servers", path: "/findings" },
   { key: "c", name: "Cluster", path: "/cluster" },
   { key: "o", name: "Collectors", path: "/collectors" },
   { key: "p", name: "People", path: "/people", isAdmins: true },

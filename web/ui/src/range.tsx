@@ -33,7 +33,17 @@ export function range(now = Date.now()): { from: number; to: number; isLive: boo
 
 export function setRange(from: number, to: number): void {
   const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
-  go(withArgs({ from: iso(from), to: iso(to), hours: null }));
+  go(withArgs({ from: iso(from), to: iso(to), hours: null, minutes: null }));
+}
+
+/** An address of the same server, with the range and what it is compared with. */
+export function ofRange(href: string): string {
+  const args = new URLSearchParams();
+  for (const name of ["hours", "from", "to", "compare"]) {
+    const value = place.value.args.get(name);
+    if (value) args.set(name, value);
+  }
+  return args.size ? `${href}?${args}` : href;
 }
 
 const COMPARED: [string, string, number][] = [

@@ -8,6 +8,10 @@ const HOUR = 3_600_000;
 /** The first sample of a server has no differences, so its statements are told of with a later one. */
 const SAMPLES = 15 * 60_000;
 
+/** Between a question that failed and the same again, in milliseconds: it doubles. */
+const AGAIN = 5_000;
+const LONGEST = 60_000;
+
 /** Points that are read at once. */
 const LIMIT = 1000;
 
@@ -43,11 +47,11 @@ export async function firstSeen(points: Points, oldest: number, last: number, no
   }
 }
 
-/** Asks once for each statement that is looked at; null if it was never seen. */
+/** Asks for each statement that is looked at until it is known; null if it was never seen. */
 export function useSeen(collector: string, hash: string): Seen | null | undefined {
   const [found, set] = useState<Seen | null | undefined>();
   useEffect(() => {
-    let isOver = false;
+    let [isOver, timer, pause] = [false, 0, AGAIN];
     const tell = (seen: Seen | null) => !isOver && set(seen);
     const points: Points = async (from, to, limit) => {
       if (isOver) throw new Error("nobody looks any more");
@@ -66,11 +70,18 @@ export function useSeen(collector: string, hash: string): Seen | null | undefine
       const first = await firstSeen(points, oldest, last, now);
       tell({ last, first, isOlder: first - oldest < SAMPLES });
     };
+    // What cannot be asked for is not said, as the page's own questions tell why; it is asked for again.
+    const ask = () =>
+      search().catch(() => {
+        if (isOver) return;
+        timer = window.setTimeout(ask, pause);
+        pause = Math.min(pause * 2, LONGEST);
+      });
     set(undefined);
-    // What cannot be asked for is not said; the page's own questions tell why.
-    search().catch(() => {});
+    void ask();
     return () => {
       isOver = true;
+      window.clearTimeout(timer);
     };
   }, [collector, hash]);
   return found;

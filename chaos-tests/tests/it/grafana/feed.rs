@@ -1,5 +1,5 @@
 //! Fills a store as collectors do: two stock ones, simulated over three hours, and one of ours that
-//! reads a real server.
+//! reads a real server; and has the nodes find out what there is to find.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::watch;
+
+use crate::insight;
 
 /// Cycles of the simulated collectors, and the time between two.
 const CYCLES: u64 = 18;
@@ -38,7 +40,30 @@ pub(super) async fn fill(cluster: &Cluster, database: &Timescale) -> anyhow::Res
     for (seed, name) in [(1, "stock-1"), (2, "stock-2")] {
         push_stock(cluster, seed, name).await?;
     }
-    collect_from_a_real_server(cluster, database).await
+    collect_from_a_real_server(cluster, database).await?;
+    find_out(cluster).await
+}
+
+/// Has the nodes find something of each kind: anomalies, a plan regression, patterns, an index.
+async fn find_out(cluster: &Cluster) -> anyhow::Result<()> {
+    insight::push_all(cluster, "odd", insight::unusual()).await?;
+    insight::push_all(cluster, "even", insight::regular()).await?;
+    insight::feed(cluster).await?;
+    let client = insight::Client {
+        cluster,
+        token: cluster.login(1).await?,
+    };
+    let nine_days = json!({ "database_name": "even", "lookback_days": 9 });
+    let analyze = "/workload-patterns/analyze";
+    client.judge_with(1, analyze, nine_days.to_string()).await?;
+    for path in [
+        "/anomalies/detect",
+        "/plan-regressions/detect",
+        "/databases/shop/index-recommendations/generate",
+    ] {
+        client.judge(2, path).await?;
+    }
+    Ok(())
 }
 
 /// When `cycle` of [`CYCLES`] is; the last one is now.

@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { call, user } from "../api";
 import { useData } from "../data";
 import { ago, percent } from "../format";
-import { Link, Show, Status } from "../parts";
+import { CutAtLimit } from "../cut";
+import { Copy, Link, Show, Status } from "../parts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Recommendation {
@@ -48,9 +49,12 @@ interface Result {
   collector_id: string;
 }
 
+/** Recommendations, and results, of an answer: the most that the API gives. */
+const LIMIT = 500;
+
 /** What was done, and whether it has helped. */
 function Results({ server }: { server: ServerDetail }) {
-  const found = useData<Result[]>("/api/v1/optimization-results?limit=500", 60);
+  const found = useData<Result[]>(`/api/v1/optimization-results?limit=${LIMIT}`, 60);
   const mine = (found.data ?? []).filter((one) => one.collector_id === server.collector_id || one.collector_id === "");
   if (mine.length === 0) return null;
   const change = (one: Result) => {
@@ -69,7 +73,18 @@ function Results({ server }: { server: ServerDetail }) {
           </li>
         ))}
       </ul>
+      <CutAtLimit shown={found.data?.length ?? 0} limit={LIMIT} order="newest of all servers:" />
     </>
+  );
+}
+
+/** A statement to run, and a button that copies it. */
+function Sql({ text }: { text: string }) {
+  return (
+    <div class="copied">
+      <pre class="sql" tabIndex={0}>{text}</pre>
+      <Copy text={() => text} name="Copy SQL" />
+    </div>
   );
 }
 
@@ -107,12 +122,12 @@ function Card({ id, one, changed }: { id: string; one: Recommendation; changed: 
     <article class="card" aria-label={isIndex ? one.recommendation_text : `Rewrite: ${one.recommendation_text}`}>
       <h2>{one.source_type === "index" ? "Index" : isIndex ? "Setting" : one.recommendation_text}</h2>
       {one.detailed_explanation && <p>{one.detailed_explanation}.</p>}
-      {isIndex && <pre class="sql">{[one.recommendation_text, ...(one.then ?? [])].join("\n")}</pre>}
+      {isIndex && <Sql text={[one.recommendation_text, ...(one.then ?? [])].join("\n")} />}
       {!isIndex && one.original_query && <pre class="sql">{one.original_query}</pre>}
       {!isIndex && one.suggested_rewrite && (
         <>
           <p>may be written as</p>
-          <pre class="sql">{one.suggested_rewrite}</pre>
+          <Sql text={one.suggested_rewrite} />
         </>
       )}
       {one.question && <p>It depends: {one.question}</p>}
@@ -120,7 +135,7 @@ function Card({ id, one, changed }: { id: string; one: Recommendation; changed: 
         {facts.filter(Boolean).join(" · ")}
         {one.query_hash && <> · <Link href={`/servers/${id}/queries/${one.query_hash}`}>The statement</Link></>}
       </p>
-      {one.undo && <details><summary>How to undo it</summary><pre class="sql">{one.undo}</pre></details>}
+      {one.undo && <details><summary>How to undo it</summary><Sql text={one.undo} /></details>}
       {user.value?.role !== "viewer" && (
         <div class="tools">
           <input aria-label="Reason" placeholder="Reason" value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
@@ -136,7 +151,7 @@ function Card({ id, one, changed }: { id: string; one: Recommendation; changed: 
 function Body({ server, id }: { server: ServerDetail; id: string }) {
   const [round, setRound] = useState(0);
   const [said, say] = useState("");
-  const found = useData<Recommendation[]>(`/api/v1/optimization-recommendations?limit=500&min_impact=0&round=${round}`, 60);
+  const found = useData<Recommendation[]>(`/api/v1/optimization-recommendations?limit=${LIMIT}&min_impact=0&collector_id=${server.collector_id}&round=${round}`, 60);
   const jobs = useData<{ jobs: Job[] }>(`/api/v1/jobs?round=${round}`, 60);
   const judge = async () => {
     say("Judging…");
@@ -158,14 +173,16 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
       </div>
       <h2>What is worth most first</h2>
       <Show of={found}>
-        {(all) => {
-          const mine = all.filter((one) => one.collector_id === server.collector_id);
-          return mine.length === 0 ? (
+        {(all) =>
+          all.length === 0 ? (
             <p class="empty">No advice. It needs statements, and the tables and columns that our collector sends.</p>
           ) : (
-            <>{mine.map((one) => <Card key={one.id} id={id} one={one} changed={() => setRound(round + 1)} />)}</>
-          );
-        }}
+            <>
+              {all.map((one) => <Card key={one.id} id={id} one={one} changed={() => setRound(round + 1)} />)}
+              <CutAtLimit shown={all.length} limit={LIMIT} order="first" />
+            </>
+          )
+        }
       </Show>
       <Results server={server} />
     </>

@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
+import { Connect } from "../connect";
 import { MANY, useData, useList } from "../data";
 import { ago, count, full } from "../format";
-import { Link, Once, Show, Status, Sure, useChange, useTitle } from "../parts";
+import { Link, Show, Status, Sure, useChange, useTitle } from "../parts";
 import { go, kept, place, withArgs } from "../router";
 import { Listed, partOf, type Column } from "../table";
 import { Configuration, ofCollector, ofGroup } from "./configuration";
@@ -53,42 +54,6 @@ interface Secret {
   created_by: string;
   expires_at?: string;
   last_used_at?: string;
-  secret?: string;
-}
-
-/** Makes a secret, and shows the command that connects a collector with it. */
-function Connect() {
-  const [made, setMade] = useState("");
-  const [error, change] = useChange();
-  const make = (event: Event) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const expires = new Date(Date.now() + Number(form.get("hours")) * 3_600_000).toISOString();
-    const body = { name: String(form.get("name")), expires_at: expires, max_uses: Number(form.get("uses")) };
-    void change(async () => setMade((await call<{ secret: string }>("POST", "/api/v1/registration-secrets", body)).secret));
-  };
-  return (
-    <form class="card apart" onSubmit={make} aria-label="Connect a server">
-      <h2>Connect a server</h2>
-      <div class="tools">
-        <label>Name <input name="name" required defaultValue={`page ${full(Date.now())}`} /></label>
-        <label>Collectors <input name="uses" type="number" min="1" max="10000" required defaultValue="10" /></label>
-        <label>
-          Good for{" "}
-          <select name="hours">
-            <option value="1">an hour</option>
-            <option value="24" selected>a day</option>
-            <option value="720">30 days</option>
-          </select>
-        </label>
-        <button type="submit">Make a registration secret</button>
-      </div>
-      {error && <p class="error" role="alert">{error}</p>}
-      <Once text={made && `pganalytics collect --nodes ${location.origin} --registration-secret ${made} \\\n  --dsn postgres://monitor@localhost/postgres`}>
-        <p>On the database's host:</p>
-      </Once>
-    </form>
-  );
 }
 
 function Secrets() {
@@ -135,7 +100,7 @@ export function Collectors() {
         </label>
       </div>
       <Listed id="collectors" of={found} columns={COLLECTORS} empty={status ? `None is ${status}.` : "No collector yet: make a registration secret below, and run the command it shows on the database's host."} />
-      {isAdmin && <Connect />}
+      {isAdmin && <Connect title="Connect a server" />}
       {isAdmin && <Secrets />}
       <h2>Configuration by group</h2>
       <div class="tools">

@@ -1,8 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { user } from "../api";
+import { Connect } from "../connect";
 import { MANY, useData, useList } from "../data";
 import { ago, count, percent } from "../format";
 import { Link, Show, Status } from "../parts";
 import { ofSteps, type Point } from "../rates";
+import { Spark } from "../spark";
 import { Pager, partOf, Table, type Column } from "../table";
 import { type Alert, isWatchdog } from "./alerts";
 
@@ -52,16 +55,14 @@ function Hour({ id }: { id: number }) {
   if (!data) return <span class="muted">…</span>;
   const rates = ofSteps(sum(data, "xact_commit_delta"), data.step_seconds, Date.parse(data.end_time) / 1000);
   if (rates.length === 0) return <span class="muted">no figures yet</span>;
-  const most = Math.max(...rates.map((one) => one.value), 1e-9);
-  const x = (time: string) => 120 * (1 - (minute - Date.parse(time)) / 3_600_000);
-  const points = rates.map((one) => `${x(one.time).toFixed(1)},${(19 - (17 * one.value) / most).toFixed(1)}`).join(" ");
+  const step = data.step_seconds * 1000;
+  const values: (number | null)[] = Array.from({ length: Math.ceil(3_600_000 / step) }, () => null);
+  for (const one of rates) values[Math.floor((Date.parse(one.time) - minute + 3_600_000) / step)] = one.value;
   const [hits, reads] = [sum(data, "blks_hit_delta").at(-1)?.value ?? 0, sum(data, "blks_read_delta").at(-1)?.value ?? 0];
   const newest = rates[rates.length - 1].value;
   return (
     <>
-      <svg class="spark" viewBox="0 0 120 20" width="120" height="20" role="img" aria-label={`${count(newest)} transactions a second`}>
-        <polyline points={points} fill="none" stroke="currentColor" stroke-width="1.5" />
-      </svg>{" "}
+      <Spark values={values} label={`${count(newest)} transactions a second`} />{" "}
       {count(newest)} tx/s · {count(Math.round(sum(data, "numbackends").at(-1)?.value ?? 0))} connections · {percent(hits / (hits + reads))} from cache
     </>
   );
@@ -118,6 +119,7 @@ export function Fleet() {
   const alerts = useList<Alert>("/api/v1/alerts?state=firing", 1, { seconds: 5, pages: MANY });
   // The list has the worst first.
   const firing = (row: ServerRow) => alerts.data?.data.filter((one) => one.labels.server === row.name && !isWatchdog(one));
+  const isAdmin = user.value?.role === "admin";
   const rank = (row: ServerRow) => ORDER.indexOf(row.status === "active" ? (firing(row)?.[0]?.severity ?? row.status) : row.status);
   return (
     <Show of={servers}>
@@ -138,12 +140,11 @@ export function Fleet() {
             </div>
             {alerts.error && <p class="error" role="alert">What fires is not known: {alerts.error.message}</p>}
             {total === 0 ? (
-              <section class="card">
-                <h2>Connect the first server</h2>
-                <p>Make a registration secret (<Link href="/collectors">Collectors</Link>), and on the database's host run:</p>
-                <pre class="sql" tabIndex={0}>{`pganalytics collect --nodes ${location.origin} --registration-secret SECRET \\
-  --dsn postgres://monitor@localhost/postgres`}</pre>
-              </section>
+              <>
+                <p class="empty">No server yet. {!isAdmin && "An admin connects the first one here."}</p>
+                {isAdmin && <Connect title="Connect the first server" />}
+                {isAdmin && <p class="muted">The role monitor needs pg_monitor: pganalytics collect check --dsn … says what it cannot read, and how to grant it. Once it pushes, the server stands here.</p>}
+              </>
             ) : (
               <>
                 {data.length > 0 && <Table id="fleet" rows={[...data].sort((a, b) => rank(a) - rank(b))} columns={columns(firing)} empty="No server." total={total} />}

@@ -2,8 +2,8 @@ import { useEffect, useState } from "preact/hooks";
 import { get } from "../api";
 import { Chart } from "../chart";
 import { useData } from "../data";
-import { clock, count, millis } from "../format";
-import { Link, Show, Status } from "../parts";
+import { clock, count, csv, millis } from "../format";
+import { Copy, Link, Show, Status } from "../parts";
 import { range, setRange, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
 import { type ServerDetail, ServerHead } from "./server-head";
@@ -54,6 +54,9 @@ function Histogram({ summary, from, to }: { summary: Summary; from: number; to: 
   });
   return <Chart title={`Lines in ${step >= 3600 ? `${step / 3600} h` : `${Math.round(step / 60)} min`}, by class`} times={times} lines={lines} stacked unit={count} onRange={setRange} />;
 }
+
+const HEAD = ["time", "severity", "class", "message", "detail", "statement", "milliseconds", "database", "user", "application", "query id"];
+const cells = (line: Line) => [line.time, line.severity, line.class, line.message, line.detail, line.query, line.duration_ms, line.database, line.user_name, line.application_name, line.query_hash];
 
 const set = (name: string, value: string) => go(withArgs({ [name]: value || null }), true);
 
@@ -144,7 +147,10 @@ function Body({ id }: { server: ServerDetail; id: string }) {
                 <thead><tr><th>Time</th><th>Class</th><th>Message</th><th class="number">Took</th><th>Who</th><th>See</th></tr></thead>
                 <tbody>{[...page.lines, ...older].map((line, place) => <Row key={`${line.time}${place}`} id={id} line={line} />)}</tbody>
               </table></div></div>
-              {next && <button type="button" onClick={() => void more()}>Older lines</button>}
+              <div class="tools apart">
+                {next && <button type="button" onClick={() => void more()}>Older lines</button>}
+                <Copy text={() => csv(HEAD, [...page.lines, ...older].map(cells))} name="Copy CSV" />
+              </div>
               {error && <p class="error" role="alert">{error}</p>}
             </>
           )

@@ -1,3 +1,4 @@
+import { CutAtLimit } from "../cut";
 import type { Loaded } from "../data";
 import { clock, count, millis, percent } from "../format";
 import { Copy, Show } from "../parts";
@@ -104,7 +105,9 @@ function Choice({ name, plans, value, none }: { name: string; plans: Plan[]; val
 }
 
 /** The address of a statement's plans. */
-export const plansOf = (hash: string) => `/api/v1/queries/${hash}/explain/history?limit=20`;
+export const plansOf = (hash: string) => `/api/v1/queries/${hash}/explain/history?limit=${PLANS}`;
+/** Plans of an answer: the most that the API gives. */
+const PLANS = 50;
 
 /** The plans of a statement: the newest or the chosen one, and another beside it. */
 export function Plans({ found }: { found: Loaded<{ plans: Plan[] }> }) {
@@ -134,6 +137,7 @@ export function Plans({ found }: { found: Loaded<{ plans: Plan[] }> }) {
                   <span class="muted">{structures === 1 ? "All of them have the same structure." : `${structures} structures: the plan changed.`}</span>
                 </div>
               )}
+              <CutAtLimit shown={plans.length} limit={PLANS} order="newest" />
               <div class={beside ? "grid" : ""}>
                 <Tree plan={shown} />
                 {beside && <Tree plan={beside} />}

@@ -1,8 +1,10 @@
+import { useMemo } from "preact/hooks";
 import { useData } from "../data";
 import { bytes, change, count, millis, percent } from "../format";
 import { Link, Show } from "../parts";
-import { Compare, compared, pace, windowOf } from "../range";
+import { Compare, compared, ofRange, pace, range, windowOf } from "../range";
 import { go, place, withArgs } from "../router";
+import { Spark } from "../spark";
 import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -43,12 +45,31 @@ interface Then {
   name: string;
 }
 
-function columns(id: string, total: number, then: Then | null): Column<Stats>[] {
-  const kept = new URLSearchParams();
-  for (const name of ["hours", "from", "to", "compare"]) {
-    const value = place.value.args.get(name);
-    if (value) kept.set(name, value);
-  }
+/** What the statements did in parts of the range. */
+interface Parts {
+  to: string;
+  step_seconds: number;
+  is_cut: boolean;
+  statements: { query_hash: string | number; database_name: string; total_time: (number | null)[] }[];
+}
+
+/** Sessions that ran each statement, part by part; the part that is not over yet would look like a collapse. */
+function loads(parts: Parts | undefined): Map<string, (number | null)[]> {
+  const isOver = Date.parse(parts?.to ?? "") <= Date.now();
+  return new Map((parts?.statements ?? []).map((one) => {
+    const values = one.total_time.map((time) => time === null ? null : time / 1000 / (parts?.step_seconds ?? 1));
+    return [`${one.query_hash} ${one.database_name}`, isOver ? values : values.slice(0, -1)];
+  }));
+}
+
+/** Calls a second, while the server was sampled. */
+function rate(row: Stats): number | null {
+  const { from, to } = range();
+  const seconds = ((to - from) / 1000) * (row.coverage ?? 0);
+  return seconds > 0 ? row.calls / seconds : null;
+}
+
+function columns(id: string, total: number, then: Then | null, load: Map<string, (number | null)[]>): Column<Stats>[] {
   const delta = (name: string, of: (row: Stats) => number): Column<Stats>[] => {
     if (!then) return [];
     const was = (row: Stats) => then.rows.get(keyOf(row));
@@ -84,14 +105,24 @@ function columns(id: string, total: number, then: Then | null): Column<Stats>[] 
       name: "Statement",
       value: (row) => row.query_text,
       show: (row) => (
-        <Link href={`/servers/${id}/queries/${row.query_hash}${kept.size ? `?${kept}` : ""}`}>
+        <Link href={ofRange(`/servers/${id}/queries/${row.query_hash}`)}>
           <code class="sql">{row.query_text}</code>
         </Link>
       ),
     },
+    {
+      name: "Over the range",
+      show: (row) => {
+        const values = load.get(`${row.query_hash} ${row.database_name}`);
+        if (!values) return <span class="muted">…</span>;
+        const most = Math.max(...values.map((value) => value ?? 0));
+        return <Spark values={values} label={`sessions that run it, at most ${count(most)}`} />;
+      },
+    },
     { name: "Total", number: true, value: (row) => row.total_time, show: (row) => millis(row.total_time) },
     ...delta("Δ total", (row) => row.total_time),
     { name: "Calls", number: true, value: (row) => row.calls, show: (row) => count(row.calls) },
+    { name: "a second", number: true, value: rate, show: (row) => count(rate(row)) },
     ...delta("Δ calls", (row) => row.calls),
     { name: "Mean", number: true, value: (row) => row.mean_time, show: (row) => millis(row.mean_time) },
     ...delta("Δ mean", (row) => row.mean_time),
@@ -110,6 +141,9 @@ function Body({ server }: { server: ServerDetail }) {
   const found = useData<{ queries: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, pace());
   const earlier = useData<{ queries: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
   const old = earlier.data?.queries;
+  const hashes = [...new Set((found.data?.queries ?? []).map((row) => row.query_hash))].sort().join();
+  const parts = useData<Parts>(hashes ? `/api/v1/collectors/${server.collector_id}/queries/parts?hashes=${hashes}&${windowOf(["from", "to"])}` : null, pace(60));
+  const load = useMemo(() => loads(parts.data), [parts.data]);
   return (
     <>
       <div class="tools">
@@ -129,11 +163,13 @@ function Body({ server }: { server: ServerDetail }) {
           const compared = then && old && old.length > 0 ? { rows: new Map(old.map((row) => [keyOf(row), row])), isCut: old.length >= LIMIT, name: then.name } : null;
           return (
             <>
+              {parts.error && <p class="error" role="alert">How they went over the range is not known: {parts.error.message}</p>}
+              {parts.data?.is_cut && <p class="muted">More statements ran in this range than are drawn: a shorter one shows all of them.</p>}
               {queries.length >= LIMIT && <p class="muted">The first {LIMIT} by this order; shares are of these.</p>}
               <Table
                 id="queries"
                 rows={queries}
-                columns={columns(String(server.id), total, compared)}
+                columns={columns(String(server.id), total, compared, load)}
                 empty="No statement ran in this range. If some should have: collect check tells whether pg_stat_statements is there and readable."
               />
             </>

@@ -10,6 +10,7 @@ import { perSecond } from "../rates";
 import { type Seen, SeenText, useSeen } from "../seen";
 import { Plans, plansOf } from "./plans";
 import type { Stats } from "./queries";
+import { OfStatement } from "./regressions";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 /** Points of a timeline: the most that the API gives. */
@@ -103,7 +104,7 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
               <span class="grow" />
               <Compare />
             </div>
-            <SeenText of={seen} />
+            <SeenText of={seen && { ...seen, last: Math.max(seen.last, ...times.slice(-1).map((time) => time * 1000)) }} />
             <Cut times={times.map((time) => time * 1000)} limit={POINTS} />
             {then && earlier.data && old.length === 0 && <p class="muted">Nothing is known of it {then.name}: it did not run, or was not watched yet.</p>}
             <div class="cards">
@@ -152,6 +153,7 @@ function Page({ server, id, hash }: { server: ServerDetail; id: string; hash: st
   return (
     <>
       <Body server={server} hash={hash} plans={plans.data?.plans ?? []} />
+      <OfStatement hash={hash} collector={server.collector_id} />
       <Found id={id} hash={hash} />
       <Plans found={plans} />
     </>

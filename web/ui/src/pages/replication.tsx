@@ -4,6 +4,7 @@ import { bytes, count, full } from "../format";
 import { useMarks } from "../marks";
 import { Show } from "../parts";
 import { Cut, pace, range, setRange, windowOf } from "../range";
+import { perSecond } from "../rates";
 import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -74,8 +75,7 @@ interface Part<T> {
   nothing: string;
   columns: Column<T>[];
   name: (row: T) => string;
-  chart: string;
-  value: (row: T) => number | null;
+  charts: { title: string; value: (row: T) => number | null; unit: (value: number) => string }[];
 }
 
 /** Samples of an answer: the most that the API gives. */
@@ -102,7 +102,11 @@ function Part<T>({ server, part }: { server: ServerDetail; part: Part<T> }) {
               {isOld && <p class="error">The last that was told is of {full(newest.timestamp)}: since then there is none, or nobody told.</p>}
               <Table id={part.id} rows={newest.rows} columns={part.columns} empty={part.nothing} />
               <Cut times={data.map((one) => Date.parse(one.timestamp))} limit={SAMPLES} />
-              <Chart title={part.chart} {...linesOf(data, part.name, part.value)} unit={bytes} marks={marks} onRange={setRange} />
+              <div class="grid apart">
+                {part.charts.map(({ title, value, unit }) => (
+                  <Chart key={title} title={title} {...linesOf(data, part.name, value)} unit={unit} marks={marks} onRange={setRange} />
+                ))}
+              </div>
             </>
           );
         }}
@@ -113,13 +117,45 @@ function Part<T>({ server, part }: { server: ServerDetail; part: Part<T> }) {
 
 const STANDBYS: Part<Sender> = {
   kind: "pg_sender", id: "senders", title: "Standbys", nothing: "No standby", columns: STANDBY_COLUMNS,
-  name: (row) => row.application || row.address || "local", chart: "How far standbys are behind", value: (row) => row.replay_distance_bytes,
+  name: (row) => row.application || row.address || "local",
+  charts: [
+    { title: "How far standbys are behind", value: (row) => row.replay_distance_bytes, unit: bytes },
+    { title: "How long standbys are behind", value: (row) => row.replay_lag_seconds, unit: (value) => `${value.toFixed(1)} s` },
+  ],
 };
 
 const SLOTS: Part<Slot> = {
   kind: "pg_slot", id: "slots", title: "Slots", nothing: "No slot", columns: SLOT_COLUMNS,
-  name: (row) => row.slot_name, chart: "WAL that slots hold back", value: (row) => row.retained_bytes,
+  name: (row) => row.slot_name, charts: [{ title: "WAL that slots hold back", value: (row) => row.retained_bytes, unit: bytes }],
 };
+
+/** How much log the server writes. */
+function Written({ server }: { server: ServerDetail }) {
+  const { from, to } = range();
+  const path = `/api/v1/collectors/${server.collector_id}/metrics?type=pg_wal&order=desc&limit=${SAMPLES}&${windowOf(["from", "to"])}`;
+  const found = useData<{ data: { timestamp: string; lsn_bytes: number | null }[] }>(path, pace(10));
+  const marks = useMarks(server, from, to);
+  return (
+    <Show of={found}>
+      {({ data }) => {
+        if (data.length < 2) return <p class="empty">The collector told of no log in this range, or once only.</p>;
+        const ordered = [...data].reverse();
+        const times = ordered.map((one) => Date.parse(one.timestamp) / 1000);
+        // Of the first sample it is not known what was written before it, nor across a restore.
+        const written = ordered.map((one, at) => {
+          const before = ordered[at - 1]?.lsn_bytes;
+          return before === undefined || before === null || one.lsn_bytes === null || one.lsn_bytes < before ? null : one.lsn_bytes - before;
+        });
+        return (
+          <>
+            <Cut times={data.map((one) => Date.parse(one.timestamp))} limit={SAMPLES} />
+            <Chart title="Log per second, written or on a standby replayed" times={times} lines={[{ label: "WAL", values: perSecond(times, written) }]} unit={bytes} marks={marks} onRange={setRange} />
+          </>
+        );
+      }}
+    </Show>
+  );
+}
 
 export function Replication({ id }: { id: string }) {
   return (
@@ -128,6 +164,8 @@ export function Replication({ id }: { id: string }) {
         <>
           <Part server={server} part={STANDBYS} />
           <Part server={server} part={SLOTS} />
+          <h2>Log (WAL)</h2>
+          <Written server={server} />
         </>
       )}
     </ServerHead>

@@ -4,7 +4,7 @@ import { useData } from "../data";
 import { ago } from "../format";
 import { Link, Show, Status, useTitle } from "../parts";
 import { OF_SERVER } from "../places";
-import { Ranges } from "../range";
+import { ofRange, Ranges } from "../range";
 import { place } from "../router";
 import { serverZone } from "../zone";
 import { type Alert, isWatchdog } from "./alerts";
@@ -14,10 +14,13 @@ export interface ServerDetail extends ServerRow {
   instances: { postmaster_start_time?: string; databases: { name: string; size_bytes?: number; connections?: number }[] }[];
 }
 
+/** Alerts above a page: more would push the page away. */
+const FIRING = 20;
+
 /** What fires on a server, the worst first. */
 function Firing({ server }: { server: string }) {
-  const path = `/api/v1/alerts?state=firing&page_size=20&server=${encodeURIComponent(server)}`;
-  const found = useData<{ data: Alert[] }>(path, 10);
+  const path = `/api/v1/alerts?state=firing&page_size=${FIRING}&server=${encodeURIComponent(server)}`;
+  const found = useData<{ data: Alert[]; total: number }>(path, 10);
   const shown = found.data?.data.filter((alert) => !isWatchdog(alert) && alert.quiet !== "hidden") ?? [];
   return (
     <>
@@ -27,6 +30,9 @@ function Firing({ server }: { server: string }) {
           <Status of={alert.severity} /> <Link href={`/alerts?alert=${alert.id}`}>{alert.name}</Link>: {alert.message} <span class="muted">began {ago(alert.fired_at ?? alert.created_at)}</span>
         </p>
       ))}
+      {found.data && found.data.total > found.data.data.length && (
+        <p class="firing"><Link href={`/alerts?server=${encodeURIComponent(server)}`}>All {found.data.total} that fire here</Link></p>
+      )}
     </>
   );
 }
@@ -40,14 +46,8 @@ export function ServerHead({ id, isOfNow, children }: { id: string; isOfNow?: bo
   useEffect(() => {
     serverZone.value = told;
   }, [told]);
-  const kept = new URLSearchParams();
-  for (const name of ["hours", "from", "to", "compare"]) {
-    const value = place.value.args.get(name);
-    if (value) kept.set(name, value);
-  }
   const page = OF_SERVER.find(({ path }) => path !== "" && place.value.path.startsWith(`/servers/${id}${path}`)) ?? OF_SERVER[0];
   useTitle(server.data && `${server.data.name}: ${page.name}`);
-  const args = kept.size ? `?${kept}` : "";
   return (
     <Show of={server}>
       {(found) => (
@@ -60,7 +60,7 @@ export function ServerHead({ id, isOfNow, children }: { id: string; isOfNow?: bo
             {!isOfNow && <Ranges />}
           </div>
           <nav class="tabs" aria-label="Of this server">
-            {OF_SERVER.map((one) => <Link key={one.path} href={`/servers/${id}${one.path}${args}`} class={one === page ? "here" : ""}>{one.name}</Link>)}
+            {OF_SERVER.map((one) => <Link key={one.path} href={ofRange(`/servers/${id}${one.path}`)} class={one === page ? "here" : ""}>{one.name}</Link>)}
           </nav>
           <Firing server={found.name} />
           {children(found)}

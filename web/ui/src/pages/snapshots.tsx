@@ -4,7 +4,7 @@ import { change, count, full, millis } from "../format";
 import { Link, Show, Status, useChange } from "../parts";
 import { range } from "../range";
 import { go, place, withArgs } from "../router";
-import { Table, type Column } from "../table";
+import { Pager, partOf, Table, type Column } from "../table";
 import { useTexts } from "../texts";
 import { type ServerDetail, ServerHead } from "./server-head";
 
@@ -82,7 +82,7 @@ function Comparison({ server, before, after }: { server: ServerDetail; before: s
           <div class="cards">
             {COUNTS.map(([key, name]) => <div class="card" key={key}><b>{count(answer[key] as number)}</b>{name}</div>)}
           </div>
-          <Table id="compared" rows={answer.comparisons} columns={columns(String(server.id), texts)} empty="No statement ran in either window on this server." />
+          <Table id="compared" rows={answer.comparisons} total={answer.count} columns={columns(String(server.id), texts)} empty="No statement ran in either window on this server." />
         </>
       )}
     </Show>
@@ -120,7 +120,8 @@ function Take() {
 function Body({ server }: { server: ServerDetail }) {
   const { args } = place.value;
   const [before, after] = [args.get("before") ?? "", args.get("after") ?? ""];
-  const found = useData<{ snapshots: Snapshot[] }>(`/api/v1/snapshots?limit=${LIMIT}`, 30);
+  const page = partOf("snapshots");
+  const found = useData<{ snapshots: Snapshot[]; total: number }>(`/api/v1/snapshots?limit=${LIMIT}&page=${page}`, 30);
   const list: Column<Snapshot>[] = [
     { name: "Snapshot", value: (row) => row.name, show: (row) => row.name },
     { name: "Kind", value: (row) => row.snapshot_type, show: (row) => row.snapshot_type },
@@ -141,10 +142,10 @@ function Body({ server }: { server: ServerDetail }) {
       {before && after && before !== after && <Comparison server={server} before={before} after={after} />}
       <h2>Snapshots</h2>
       <Show of={found}>
-        {({ snapshots }) => (
+        {({ snapshots, total }) => (
           <>
-            <Table id="snapshots" rows={snapshots} columns={list} empty="None yet. Name a window before a change and one after it, and see which statements became slower." />
-            {snapshots.length >= LIMIT && <p class="muted">The newest {LIMIT}; the API tells no others.</p>}
+            <Table id="snapshots" rows={snapshots} columns={list} total={total} empty="None yet. Name a window before a change and one after it, and see which statements became slower." />
+            <Pager id="snapshots" of={{ data: snapshots, total, page, size: LIMIT }} />
           </>
         )}
       </Show>

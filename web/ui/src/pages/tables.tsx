@@ -1,8 +1,10 @@
+import { CutAtLimit } from "../cut";
 import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
 import { Show } from "../parts";
 import { Table, type Column } from "../table";
 import { type ServerDetail, ServerHead } from "./server-head";
+import { Frozen, Vacuum, Wasted } from "./vacuum";
 
 interface TableRow {
   database_name: string;
@@ -24,15 +26,6 @@ interface IndexRow {
   index_name: string;
   pg_relation_size?: number;
   idx_scan?: number;
-}
-
-interface FreezeRow {
-  database: string;
-  schema: string;
-  name: string;
-  xid_age: number;
-  mxid_age: number;
-  freeze_max_age: number;
 }
 
 const dead = (row: TableRow) => (row.n_dead_tup ?? 0) / Math.max(1, (row.n_live_tup ?? 0) + (row.n_dead_tup ?? 0));
@@ -58,47 +51,28 @@ const INDEXES: Column<IndexRow>[] = [
   { name: "Scans", number: true, value: (row) => row.idx_scan, show: (row) => (row.idx_scan === 0 ? <span class="warn">never</span> : count(row.idx_scan)) },
 ];
 
-/** Transactions after which a server stops taking commands: 2³¹ less three million. */
-const STOP = 2 ** 31 - 3_000_000;
-
-/** The oldest tables of all databases that are shown. */
-const OLDEST = 20;
-
-const FREEZE: Column<FreezeRow>[] = [
-  { name: "Database", value: (row) => row.database, show: (row) => row.database },
-  { name: "Table", value: (row) => `${row.schema}.${row.name}`, show: (row) => `${row.schema}.${row.name}` },
-  { name: "Age", number: true, value: (row) => row.xid_age, show: (row) => count(row.xid_age) },
-  { name: "of what autovacuum waits for", number: true, value: (row) => row.xid_age / row.freeze_max_age, show: (row) => percent(row.xid_age / row.freeze_max_age) },
-  { name: "of what the server can do", number: true, value: (row) => row.xid_age / STOP, show: (row) => <span class={row.xid_age / STOP > 0.5 ? "error" : ""}>{percent(row.xid_age / STOP)}</span> },
-  { name: "Multixact age", number: true, value: (row) => row.mxid_age, show: (row) => count(row.mxid_age) },
-];
-
+/** Tables and indexes of an answer: the most that the API gives. */
+const LIMIT = 5000;
 function Body({ server }: { server: ServerDetail }) {
   const base = `/api/v1/collectors/${server.collector_id}`;
-  const tables = useData<{ data: { table?: TableRow[]; index?: IndexRow[] } }>(`${base}/databases?limit=5000`, 30);
-  const freeze = useData<{ data: { database: string; rows: Omit<FreezeRow, "database">[] }[] }>(`${base}/metrics?type=pg_freeze&order=desc&limit=50`, 60);
+  const tables = useData<{ data: { table?: TableRow[]; index?: IndexRow[] } }>(`${base}/databases?limit=${LIMIT}`, 30);
   return (
     <>
       <Show of={tables}>
         {({ data }) => (
           <>
             <Table id="tables" rows={data.table ?? []} columns={TABLES} empty="No table was seen in the last day." />
+            <CutAtLimit shown={data.table?.length ?? 0} limit={LIMIT} order="first" />
             <h2>Indexes</h2>
             <p class="muted">Scans are counted since the server's statistics were reset, on this server only: a standby may use an index that is never used here, and one that keeps rows unique has its use.</p>
             <Table id="indexes" rows={data.index ?? []} columns={INDEXES} empty="No index was seen in the last day." />
+            <CutAtLimit shown={data.index?.length ?? 0} limit={LIMIT} order="first" />
           </>
         )}
       </Show>
-      <h2>How far transaction ids are used up</h2>
-      <Show of={freeze}>
-        {({ data }) => {
-          const seen = new Set<string>();
-          const newest = data.filter((one) => !seen.has(one.database) && seen.add(one.database));
-          const rows = newest.flatMap((one) => one.rows.map((row) => ({ ...row, database: one.database })));
-          const oldest = rows.sort((one, other) => other.xid_age - one.xid_age).slice(0, OLDEST);
-          return <Table id="freeze" rows={oldest} columns={FREEZE} empty="This collector sends no ages: pganalytics collect --dsn … does." />;
-        }}
-      </Show>
+      <Vacuum collector={server.collector_id} />
+      <Wasted collector={server.collector_id} />
+      <Frozen collector={server.collector_id} />
     </>
   );
 }

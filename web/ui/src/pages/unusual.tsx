@@ -1,8 +1,12 @@
 import { useState } from "preact/hooks";
 import { call, user } from "../api";
+import { CutAt, CutAtLimit } from "../cut";
 import { useData } from "../data";
 import { ago, clock, count, percent } from "../format";
 import { Link, Show, Status } from "../parts";
+import { useRegressions } from "../regressions";
+import { Spark } from "../spark";
+import { Regressions } from "./regressions";
 import { type ServerDetail, ServerHead } from "./server-head";
 
 interface Anomaly {
@@ -40,21 +44,6 @@ const COMPARED: Record<string, string> = {
   recent: "the last six hours",
 };
 
-/** The last half hour, with what is usual as a line. */
-function Spark({ of }: { of: Anomaly }) {
-  const values = of.raw_metrics_json.values;
-  const most = Math.max(of.baseline_value, ...values.map((value) => value ?? 0), 1e-9);
-  const y = (value: number) => 38 - (36 * value) / most;
-  const x = (place: number) => (200 * place) / Math.max(1, values.length - 1);
-  const points = values.map((value, place) => (value === null ? null : `${x(place).toFixed(1)},${y(value).toFixed(1)}`));
-  return (
-    <svg class="spark" viewBox="0 0 200 40" width="200" height="40" role="img" aria-label={`${of.metric_name}: ${count(of.metric_value)}, usually ${count(of.baseline_value)}`}>
-      <line x1="0" x2="200" y1={y(of.baseline_value)} y2={y(of.baseline_value)} stroke="currentColor" stroke-dasharray="3 3" opacity="0.5" />
-      <polyline points={points.filter(Boolean).join(" ")} fill="none" stroke="currentColor" stroke-width="1.5" />
-    </svg>
-  );
-}
-
 const name = (one: Anomaly) => one.metric_name.replaceAll("_", " ");
 
 /** What is not usual, and what else happened. */
@@ -86,7 +75,8 @@ function Card({ id, one, changed }: { id: string; one: Anomaly; changed: () => v
       <p>
         {isStatement ? <Link href={`/servers/${id}/queries/${one.query_hash}`}>Statement {String(one.query_hash)}</Link> : one.subject}
       </p>
-      <Spark of={one} />
+      {/* The last half hour. */}
+      <Spark values={raw.values} usual={one.baseline_value} width={200} height={40} label={`${one.metric_name}: ${count(one.metric_value)}, usually ${count(one.baseline_value)}`} />
       {raw.causes.length === 0 ? <p class="muted">Nothing else was seen to happen at that time.</p> : <ul>{raw.causes.map((cause) => <li key={cause.text}>{cause.text}.</li>)}</ul>}
       {one.members.length > 0 && (
         <details>
@@ -105,13 +95,17 @@ function Card({ id, one, changed }: { id: string; one: Anomaly; changed: () => v
   );
 }
 
+/** Patterns of an answer: the most that the API gives. */
+const PATTERNS = 1000;
+
 function Body({ server, id }: { server: ServerDetail; id: string }) {
   const [round, setRound] = useState(0);
   const [isAll, setAll] = useState(false);
   const own = encodeURIComponent(server.collector_id);
   const state = isAll ? "&state=all" : "";
-  const found = useData<{ anomalies: Anomaly[] }>(`/api/v1/anomalies?severity=all&limit=100&collector_id=${own}${state}&round=${round}`, 30);
-  const patterns = useData<Pattern[]>("/api/v1/workload-patterns?limit=1000", 300);
+  const found = useData<{ anomalies: Anomaly[]; total: number }>(`/api/v1/anomalies?severity=all&limit=100&collector_id=${own}${state}&round=${round}`, 30);
+  const patterns = useData<Pattern[]>(`/api/v1/workload-patterns?limit=${PATTERNS}&collector_id=${own}`, 300);
+  const regressions = useRegressions(server.collector_id);
   return (
     <>
       <div class="tools">
@@ -119,23 +113,27 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
       </div>
       <h2>What is not usual</h2>
       <Show of={found}>
-        {({ anomalies }) =>
+        {({ anomalies, total }) =>
           anomalies.length === 0 ? (
             <p class="empty">Nothing. Statements that take most time, databases and waits are compared with what is usual, once there are six hours of samples.</p>
           ) : (
-            <>{anomalies.map((one) => <Card key={one.id} id={id} one={one} changed={() => setRound(round + 1)} />)}</>
+            <>
+              {anomalies.map((one) => <Card key={one.id} id={id} one={one} changed={() => setRound(round + 1)} />)}
+              <CutAt shown={anomalies.length} total={total} order="newest" />
+            </>
           )
         }
       </Show>
+      <Regressions of={regressions} server={server.id} />
       <h2>What comes back</h2>
       <Show of={patterns}>
-        {(all) => {
-          const mine = all.filter((one) => one.collector_id === server.collector_id);
-          return mine.length === 0 ? (
+        {(all) =>
+          all.length === 0 ? (
             <p class="empty">No pattern yet. It is looked for once a day, and needs a week.</p>
           ) : (
+            <>
             <ul>
-              {mine.map((one) => (
+              {all.map((one) => (
                 <li key={one.id}>
                   {one.description} <span class="muted">
                     {one.database_name} · confidence {percent(one.pattern_metadata.confidence)}
@@ -144,8 +142,10 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
                 </li>
               ))}
             </ul>
-          );
-        }}
+            <CutAtLimit shown={all.length} limit={PATTERNS} order="surest" />
+            </>
+          )
+        }
       </Show>
     </>
   );
