@@ -1,6 +1,10 @@
 //! Servers, with their instance and its databases, as collectors report them (contract 1.8 and
 //! appendix A). Each collector watches one server.
 
+mod end_of_life;
+mod instance;
+mod told;
+
 use http::StatusCode;
 use pga_cluster::{Collector, CollectorEntry, Liveness};
 use pga_config::CollectorId;
@@ -10,6 +14,8 @@ use pga_storage::store::catalogue::{ColumnType, Table, tables_of};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
+use self::instance::INSTANCE;
+use self::told::Reader;
 use super::collector_state::{Wanted, newest_of};
 use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
@@ -45,7 +51,7 @@ const SERVER: Shape = Shape::Object(&[
     maybe("last_seen", Shape::Time),
     always("created_at", Shape::Time),
     always("updated_at", Shape::Time),
-    maybe("instances", Shape::List(&Shape::Map(&Shape::Any))),
+    maybe("instances", Shape::List(&INSTANCE)),
 ]);
 
 pub(super) const ROUTES: &[Route] = &[
@@ -58,7 +64,8 @@ pub(super) const ROUTES: &[Route] = &[
         .answers(paginated!(SERVER)),
     Route::get("/api/v1/servers/{id}", "server", Access::Viewer)
         .does(
-            "Shows a server, its instance, and the instance's databases.",
+            "Shows a server, its instance with version, end of life, role, uptime and settings, and \
+             the instance's databases with their extensions.",
             Handler::Plain(|ask| Box::pin(get(ask))),
         )
         .asks(&[MIN_POSITION])
@@ -188,13 +195,16 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let server = find(&ask)?;
     let args = QueryString::parse(&ask.query)?;
     let to = Timestamp::now();
+    // Inventories come hourly, and a collector may have been away for a while.
+    let from = Timestamp::from_micros(to.micros() - 25 * HOUR_MICROS);
+    let min_position = args.position("min_position")?;
     let wanted = Wanted {
         collector: server.collector,
         database: None,
-        from: Timestamp::from_micros(to.micros() - 25 * HOUR_MICROS),
+        from,
         to,
         limit: 1_000,
-        min_position: args.position("min_position")?,
+        min_position,
     };
     let (mut stats, position) = newest_of(&ask, "pg_stats", wanted).await?;
     let mut shown = server.show(to);
@@ -202,53 +212,17 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
         Some(Value::Array(rows)) => rows,
         _ => Vec::new(),
     };
-    shown["instances"] = match rows.is_empty() {
-        true => json!([]),
-        false => json!([instance(&server, &rows)]),
+    let reader = Reader {
+        ask: &ask,
+        collector: server.collector,
+        from,
+        to,
+        min_position,
     };
+    let of = (server.entry.server_id, server.known.hostname.as_str());
+    let instance = instance::show(of, &rows, &reader.told().await?, to);
+    shown["instances"] = instance.into_iter().collect();
     Ok(at_position(json(StatusCode::OK, &shown), position, &ask))
-}
-
-/// The instance whose databases these are.
-fn instance(server: &Server, rows: &[Value]) -> Value {
-    let id = server.entry.server_id;
-    let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-    let started = rows
-        .iter()
-        .filter_map(|row| text(row, "postmaster_start_time"))
-        .max();
-    let seen = rows.iter().filter_map(|row| text(row, "time")).max();
-    let databases: Vec<Value> = rows
-        .iter()
-        .zip(1..)
-        .map(|(row, number)| {
-            let mut shown = json!({
-                "id": number,
-                "instance_id": id,
-                "name": text(row, "database_name"),
-                "is_template": false,
-                "is_active": true,
-                "connections": row.get("numbackends"),
-                "updated_at": text(row, "time"),
-            });
-            if let Some(size) = row.get("database_size") {
-                shown["size_bytes"] = size.clone();
-            }
-            shown
-        })
-        .collect();
-    let mut shown = json!({
-        "id": id,
-        "server_id": id,
-        "name": server.known.hostname,
-        "is_active": true,
-        "last_connected": seen,
-        "databases": databases,
-    });
-    if let Some(started) = started {
-        shown["postmaster_start_time"] = json!(started);
-    }
-    shown
 }
 
 /// How the values of a step become one, as asked for.
