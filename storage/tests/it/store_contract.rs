@@ -43,7 +43,10 @@ pub(crate) use self::{
         newest_first_is_the_same_backwards, odd_documents_are_kept_whole,
         pages_are_complete_and_ordered, plain_samples_read_back, windows_and_kinds_filter,
     },
-    upkeep::{a_copy_replaces_another_store, retention_drops_what_is_old},
+    upkeep::{
+        a_copy_replaces_another_store, bytes_are_told_by_table_and_day,
+        retention_drops_what_is_old, types_have_a_retention_of_their_own,
+    },
 };
 
 /// A store that holds nothing.
@@ -93,6 +96,8 @@ macro_rules! store_contract_tests {
             equal_ids_of_two_databases_are_two_rows,
             differences_are_those_of_the_model,
             retention_drops_what_is_old,
+            types_have_a_retention_of_their_own,
+            bytes_are_told_by_table_and_day,
             a_copy_replaces_another_store,
         );
     };
