@@ -29,6 +29,7 @@ mod flush_plan;
 mod flush_read;
 mod https_files;
 mod join_service;
+mod log_files;
 mod logging;
 mod metrics;
 mod ml_service;
