@@ -16,6 +16,7 @@ pub mod query_rollup;
 mod read;
 mod retention;
 pub mod series;
+pub(crate) mod series_rollup;
 mod timescale;
 mod writer;
 

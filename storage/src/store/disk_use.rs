@@ -15,9 +15,9 @@ pub struct TableUse {
     pub kind: Option<String>,
     /// Bytes on disk, with its indexes.
     pub bytes: u64,
-    /// The same by day (UTC) of what is stored, for tables of what has a time. In the embedded store
-    /// a table's bytes are divided by the size of each day's rows; in TimescaleDB a chunk's evenly
-    /// among its days up to today.
+    /// The same by day (UTC) of what is stored, for tables of what has a time. In the embedded
+    /// store a table's bytes are divided by the size of each day's rows; in TimescaleDB a chunk's
+    /// evenly among its days up to today.
     pub days: BTreeMap<Day, u64>,
 }
 

@@ -31,6 +31,7 @@ mod sample_run;
 mod schema;
 mod select;
 mod series_ids;
+mod series_rollups;
 mod transfer;
 mod upgrade;
 mod values;

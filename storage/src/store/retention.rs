@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue;
+use super::series_rollup::HOUR;
 use crate::Timestamp;
 
 /// What is older than this goes, by the type of its elements.
@@ -51,9 +51,16 @@ impl Retention {
         self.of.values().copied().fold(self.usual, Timestamp::min)
     }
 
-    /// Sums of statements are kept as long as statements are, and at least as long as usual.
-    pub(crate) fn sums(&self) -> Timestamp {
-        let statements = catalogue::statements().map(|id| self.before(id.table().kind));
-        statements.unwrap_or(self.usual).min(self.usual)
+    /// Sums over rows of `kind` are kept as long as the rows are, and at least as long as usual.
+    pub(crate) fn sums_of(&self, kind: &str) -> Timestamp {
+        self.before(kind).min(self.usual)
+    }
+
+    /// The first hour of which no row of `kind` is dropped, in Unix seconds.
+    pub(crate) fn frozen(&self, kind: &str) -> i64 {
+        let hour = HOUR.saturating_mul(1_000_000);
+        let before = self.before(kind).micros();
+        let hours = before.div_euclid(hour) + i64::from(before.rem_euclid(hour) > 0);
+        hours.saturating_mul(HOUR)
     }
 }

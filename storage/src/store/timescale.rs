@@ -28,6 +28,7 @@ mod retention;
 mod rollups;
 mod select;
 mod series;
+mod series_rollups;
 mod session;
 mod table_copy;
 mod watermark;

@@ -5,6 +5,7 @@
 //! long as it does.
 
 mod answers;
+mod charts;
 mod data;
 mod exactly_once;
 mod model;
@@ -25,6 +26,7 @@ pub(crate) use self::{
         equal_ids_of_two_databases_are_two_rows, late_samples_take_their_part,
         top_queries_count_the_window_only,
     },
+    charts::{a_chart_of_sealed_hours_reads_no_rows, charts_of_hours_are_those_of_their_rows},
     data::{batch, collector, document, many_cycles, one_cycle, sample},
     exactly_once::{
         a_batch_elsewhere_is_fenced_and_stores_nothing, a_failed_flush_leaves_no_trace,
@@ -86,6 +88,8 @@ macro_rules! store_contract_tests {
             the_newest_row_of_each_thing_is_found,
             series_are_the_sums_and_means_of_steps,
             types_of_elements_are_counted,
+            charts_of_hours_are_those_of_their_rows,
+            a_chart_of_sealed_hours_reads_no_rows,
             samples_of_statements_are_told_with_their_interval,
             sealed_spans_tell_their_columns,
             top_queries_count_the_window_only,

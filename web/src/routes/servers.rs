@@ -10,7 +10,7 @@ use pga_cluster::{Collector, CollectorEntry, Liveness};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use pga_storage::query::{Aggregate, Measure, Series};
-use pga_storage::store::catalogue::{ColumnType, Table, tables_of};
+use pga_storage::store::catalogue::{Table, tables_of};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
@@ -242,7 +242,7 @@ fn aggregation(args: &QueryString) -> Result<(Aggregate, &'static str), Refusal>
 fn step(args: &QueryString, from: Timestamp, to: Timestamp) -> Result<i64, Refusal> {
     let range = (to.micros() - from.micros()) / 1_000_000;
     let step = match args.text("step") {
-        None => (range / POINTS).max(60),
+        None => whole((range / POINTS).max(60)),
         Some(text) => text
             .parse::<i64>()
             .ok()
@@ -259,32 +259,24 @@ fn step(args: &QueryString, from: Timestamp, to: Timestamp) -> Result<i64, Refus
     Ok(step)
 }
 
-/// The columns of a table that are drawn: differences, and numbers that are no counters.
-fn measures(table: &'static Table, aggregate: Aggregate) -> Vec<Measure> {
-    let is_number = |ty| {
-        matches!(
-            ty,
-            ColumnType::Bigint | ColumnType::Int | ColumnType::Float8
-        )
+/// A step of half an hour or more is made one of whole hours or days: there are sums of these.
+const fn whole(step: i64) -> i64 {
+    let unit = match step {
+        ..1_800 => return step,
+        1_800..43_200 => 3_600,
+        _ => 86_400,
     };
-    let identities = [
-        "log_index",
-        "ordinal",
-        "missing_counters",
-        "interval_seconds",
-    ];
-    let columns = table.columns().filter(|column| {
-        is_number(column.ty)
-            && !identities.contains(&column.name)
-            && table.position(&format!("{}_delta", column.name)).is_none()
-            && !column.name.ends_with("_oid")
-            && !column.name.ends_with("pid")
-    });
+    (step + unit - 1) / unit * unit
+}
+
+/// The columns of a table that are drawn.
+fn measures(table: &'static Table, aggregate: Aggregate) -> Vec<Measure> {
+    let columns = table.charted_columns();
     columns
         .map(|column| Measure {
-            column: column.name,
+            column,
             // What happened in a step is the sum of the differences in it.
-            aggregate: match column.name.ends_with("_delta") {
+            aggregate: match column.ends_with("_delta") {
                 true => Aggregate::Sum,
                 false => aggregate,
             },
@@ -315,7 +307,7 @@ async fn metrics(ask: RequestContext) -> Result<Response, Refusal> {
     };
     let (mut series, mut position) = (Vec::new(), None);
     // Of tables with a row for each relation or statement, a mean over all says nothing.
-    for table in tables.into_iter().filter(|table| is_of_a_database(table)) {
+    for table in tables.into_iter().filter(|table| table.is_charted()) {
         let question = Series {
             table,
             measures: measures(table, aggregate),
@@ -344,20 +336,6 @@ async fn metrics(ask: RequestContext) -> Result<Response, Refusal> {
         position.unwrap_or_default(),
         &ask,
     ))
-}
-
-/// Whether a table has one row for a server, or one for each database, at a time.
-fn is_of_a_database(table: &Table) -> bool {
-    let of_parts = [
-        "table_name",
-        "index_name",
-        "query_hash",
-        "pid",
-        "device",
-        "slot_name",
-        "message",
-    ];
-    of_parts.iter().all(|name| table.position(name).is_none())
 }
 
 fn as_series(question: &Series, points: &[pga_storage::query::Point], name: &str) -> Vec<Value> {
@@ -403,7 +381,10 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         for (query, range, want) in [
             ("", 3_600, Some(60)),
-            ("", 30 * 86_400, Some(8_640)),
+            ("", 86_400, Some(288)),
+            ("", 7 * 86_400, Some(3_600)),
+            ("", 30 * 86_400, Some(10_800)),
+            ("", 365 * 86_400, Some(172_800)),
             ("step=10", 3_600, Some(10)),
             ("step=1", 86_400, None),
             ("step=0", 3_600, None),

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::rollups;
 use super::values::failed;
 use super::writer::Writer;
+use super::{rollups, series_rollups};
 use crate::store::{Retention, catalogue};
 use crate::{Element, Result};
 
@@ -26,6 +26,7 @@ impl Writer {
     pub(super) fn retain(&mut self, retention: &Retention, budget: u32) -> Result<Deleted> {
         let db = self.db()?;
         let tx = db.transaction().map_err(failed("retain in"))?;
+        series_rollups::freeze(&tx, retention).map_err(failed("retain in"))?;
         let deleted = delete(&tx, retention, budget).map_err(failed("retain in"))?;
         tx.commit().map_err(failed("retain in"))?;
         Ok(deleted)
@@ -38,7 +39,9 @@ impl Writer {
         let ended = "DELETE FROM rate_state WHERE time < ?1";
         db.execute(ended, [retention.oldest().micros()])
             .map_err(failed("retain in"))?;
-        rollups::drop_before(db, retention.sums())?;
+        let statements = catalogue::statements().map_or("", |id| id.table().kind);
+        rollups::drop_before(db, retention.sums_of(statements))?;
+        series_rollups::drop_old(db, retention)?;
         let sql = "DELETE FROM inventory WHERE NOT EXISTS
             (SELECT 1 FROM elements WHERE elements.inventory = inventory.hash)";
         db.execute(sql, []).map_err(failed("retain in"))?;

@@ -4,12 +4,16 @@ use tokio_postgres::Client;
 
 use super::failure;
 use super::pg_time::PgTime;
+use super::series_rollups;
 use crate::store::{Retention, catalogue};
 use crate::{Element, Error, Result};
 
 /// Drops the chunks that end too early, elements whose type is kept for less long than others in
 /// their chunk, then what nothing refers to any more; returns how many chunks and rows.
 pub(super) async fn drop_old(client: &Client, retention: &Retention) -> Result<u64> {
+    series_rollups::freeze(client, retention)
+        .await
+        .map_err(failed)?;
     let typed = catalogue::tables().map(|id| {
         let table = id.table();
         (table.qualified(), retention.before(table.kind))
@@ -52,8 +56,12 @@ pub(super) async fn drop_old(client: &Client, retention: &Retention) -> Result<u
         .await
         .map_err(failed)?;
     let sql = "DELETE FROM metrics.query_rollups WHERE to_timestamp(start + seconds) <= $1";
-    let spans = client.execute(sql, &[&PgTime(retention.sums())]).await;
+    let statements = catalogue::statements().map_or("", |id| id.table().kind);
+    let before = PgTime(retention.sums_of(statements));
+    let spans = client.execute(sql, &[&before]).await;
     dropped += spans.map_err(failed)?;
+    let sums = series_rollups::drop_old(client, retention).await;
+    dropped += sums.map_err(failed)?;
     Ok(dropped)
 }
 
