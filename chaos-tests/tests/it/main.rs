@@ -37,4 +37,6 @@ mod raw_http;
 mod readiness;
 mod reload;
 mod secrets;
+mod server_facts;
+mod soak;
 mod stores;
