@@ -12,6 +12,7 @@ mod collector_id;
 pub mod collector_toml;
 mod config;
 mod duration_text;
+mod durations_by_type;
 mod member;
 mod node_id;
 mod reference;
@@ -27,6 +28,7 @@ pub use self::{
     collector_id::CollectorId,
     config::Config,
     duration_text::{format as format_duration, parse as parse_duration},
+    durations_by_type::DurationsByType,
     member::{Member, Members},
     node_id::NodeId,
     reference::reference,

@@ -15,6 +15,7 @@ use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, S
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
 use pga_runtime::{Instant, Live};
+use pga_storage::store::TableUse;
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
     AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, ControlPlane, Credentials,
@@ -284,6 +285,19 @@ impl Operations for NodeApiImpl {
             let status = self.cluster.status(STATUS_TIMEOUT).await;
             let json = serde_json::to_vec(&status).map_err(|_| ApiError::Internal)?;
             Ok(json.into())
+        })
+    }
+
+    fn disk_use(&self) -> BoxFuture<'_, Result<Vec<TableUse>, ApiError>> {
+        Box::pin(async move {
+            self.written.disk_use().await.map_err(|error| {
+                let error = pga_runtime::error_chain(&error);
+                tracing::warn!(error, "the store does not tell its size");
+                ApiError::Unavailable {
+                    reason: "store",
+                    retry_after: RETRY,
+                }
+            })
         })
     }
 

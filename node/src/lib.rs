@@ -31,6 +31,7 @@ mod https_files;
 mod join_service;
 mod key_rotation;
 mod keyring;
+mod log_files;
 mod logging;
 mod metrics;
 mod ml_service;

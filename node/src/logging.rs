@@ -1,52 +1,62 @@
-//! Structured logs: text or JSON, to standard error or to rolling files with a limit on their
-//! number.
+//! Structured logs: text or JSON, to standard error or to files.
 
 use std::fmt;
 use std::sync::Arc;
 
-use pga_config::{LogFormat, LogRotation, Logging};
-use tracing_appender::non_blocking::WorkerGuard;
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use pga_config::{LogFormat, Logging};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::reload;
 
 use crate::data_dir::make_private_dir;
+use crate::log_files::{LogBounds, LogFiles, Reopen};
 use crate::{Error, Result};
 
 /// Keeps the writer of the log files alive; what is buffered is written when it is dropped.
 #[derive(Debug)]
 pub struct LogGuard {
     _writer: Option<WorkerGuard>,
-    level: LogLevel,
+    control: LogControl,
 }
 
 impl LogGuard {
-    /// Changes the level.
-    pub(crate) fn level(&self) -> LogLevel {
-        self.level.clone()
+    /// What may change while the log is written.
+    pub(crate) fn control(&self) -> LogControl {
+        self.control.clone()
     }
 }
 
-/// Changes the level of the process's log.
-#[derive(Clone)]
-pub(crate) struct LogLevel(
-    Arc<dyn Fn(EnvFilter) -> std::result::Result<(), reload::Error> + Send + Sync>,
-);
+type SetLevel = Arc<dyn Fn(EnvFilter) -> std::result::Result<(), reload::Error> + Send + Sync>;
 
-impl LogLevel {
+/// Changes the level of the process's log, and opens its file anew.
+#[derive(Clone)]
+pub(crate) struct LogControl {
+    level: SetLevel,
+    reopen: Option<Reopen>,
+}
+
+impl LogControl {
     /// Logs what `level` lets through from now on.
     ///
     /// # Errors
     /// `Refused` for a level that is none; the one before holds.
-    pub(crate) fn set(&self, level: &str) -> Result<()> {
-        (self.0)(filter(level)?).map_err(|error| Error::Internal(error.to_string()))
+    pub(crate) fn set_level(&self, level: &str) -> Result<()> {
+        (self.level)(filter(level)?).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// The next line goes into the file that has the log's name then, or a new one: the other may
+    /// have been moved away.
+    pub(crate) fn reopen(&self) {
+        if let Some(reopen) = &self.reopen {
+            reopen.ask();
+        }
     }
 }
 
-impl fmt::Debug for LogLevel {
+impl fmt::Debug for LogControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogLevel").finish_non_exhaustive()
+        f.debug_struct("LogControl").finish_non_exhaustive()
     }
 }
 
@@ -66,34 +76,39 @@ pub(crate) fn filter(level: &str) -> Result<EnvFilter> {
 pub fn start(settings: &Logging) -> Result<LogGuard> {
     let filter = filter(&settings.level)?;
     let Some(dir) = &settings.dir else {
-        let level = install(settings.format, filter, std::io::stderr)?;
-        let _writer = None;
-        return Ok(LogGuard { _writer, level });
+        return Ok(LogGuard {
+            _writer: None,
+            control: LogControl {
+                level: install(settings.format, filter, std::io::stderr)?,
+                reopen: None,
+            },
+        });
     };
     make_private_dir(dir)?;
-    let files = RollingFileAppender::builder()
-        .rotation(match settings.rotation {
-            LogRotation::Hourly => Rotation::HOURLY,
-            LogRotation::Daily => Rotation::DAILY,
-            LogRotation::Never => Rotation::NEVER,
-        })
-        .filename_prefix("pganalytics")
-        .filename_suffix("log")
-        .max_log_files(usize::try_from(settings.max_files).unwrap_or(usize::MAX))
-        .build(dir)
-        .map_err(|error| Error::File {
-            action: "open the log files in",
-            path: dir.clone(),
-            source: std::io::Error::other(error),
-        })?;
-    let (writer, guard) = tracing_appender::non_blocking(files);
+    let bounds = LogBounds {
+        max_bytes: settings.max_size.bytes(),
+        max_files: settings.max_files,
+        rotation: settings.rotation,
+    };
+    let reopen = Reopen::default();
+    let files = LogFiles::open(dir, bounds, reopen.clone()).map_err(|source| Error::File {
+        action: "open the log files in",
+        path: dir.clone(),
+        source,
+    })?;
+    // A full queue makes those that log wait: no line is left out.
+    let writer = NonBlockingBuilder::default().lossy(false);
+    let (writer, guard) = writer.finish(files);
     Ok(LogGuard {
         _writer: Some(guard),
-        level: install(settings.format, filter, writer)?,
+        control: LogControl {
+            level: install(settings.format, filter, writer)?,
+            reopen: Some(reopen),
+        },
     })
 }
 
-fn install<W>(format: LogFormat, filter: EnvFilter, writer: W) -> Result<LogLevel>
+fn install<W>(format: LogFormat, filter: EnvFilter, writer: W) -> Result<SetLevel>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -115,6 +130,6 @@ where
     Ok(level)
 }
 
-fn level_of<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> LogLevel {
-    LogLevel(Arc::new(move |filter| handle.reload(filter)))
+fn level_of<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> SetLevel {
+    Arc::new(move |filter| handle.reload(filter))
 }

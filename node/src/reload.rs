@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::logging::{self, LogLevel};
+use crate::logging::{self, LogControl};
 use crate::serve::settings;
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Result};
@@ -19,8 +19,8 @@ use crate::{Error, Result};
 pub struct ConfigSource {
     /// Reads it, as at the start.
     pub load: Box<dyn Fn() -> Result<Config> + Send + Sync>,
-    /// Changes the level of the log.
-    pub(crate) level: LogLevel,
+    /// Changes the log.
+    pub(crate) log: LogControl,
 }
 
 impl fmt::Debug for ConfigSource {
@@ -80,7 +80,7 @@ impl Reloader {
         // Whether the level is one, the configuration does not know.
         logging::filter(&config.logging.level)?;
         if config.logging.level != self.config.borrow().logging.level {
-            self.source.level.set(&config.logging.level)?;
+            self.source.log.set_level(&config.logging.level)?;
         }
         self.limits
             .send_replace(Arc::new(settings::web_limits(&config)));
@@ -113,7 +113,7 @@ impl Reloader {
         reloaded
     }
 
-    /// Reloads at each SIGHUP.
+    /// Opens the log file anew and reloads, at each SIGHUP.
     pub(crate) fn at_hangup(self: &Arc<Self>) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else {
             tracing::warn!("SIGHUP cannot be watched");
@@ -122,6 +122,7 @@ impl Reloader {
         let this = Arc::clone(self);
         drop(tasks::spawn(TaskKind::Watch, async move {
             while hangup.recv().await.is_some() {
+                this.source.log.reopen();
                 drop(this.reload_and_tell().await);
             }
         }));

@@ -8,19 +8,24 @@
 mod batch;
 pub mod catalogue;
 pub mod counter_deltas;
+mod disk_use;
 mod embedded;
 pub mod inventory;
 pub mod mapper;
 pub mod query_rollup;
 mod read;
+mod retention;
 pub mod series;
+pub(crate) mod series_rollup;
 mod timescale;
 mod writer;
 
 pub use self::{
     batch::{FlushBatch, FlushElement, FlushReport, Watermark},
+    disk_use::{Day, TableUse},
     embedded::{CopySummary, EmbeddedOptions, EmbeddedStore, hand_copy_over, inspect_copy},
     read::ReadStore,
+    retention::Retention,
     timescale::{Holding, StoreOwner, TimescaleOptions, TimescaleStore},
     writer::StoreWriter,
 };

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use pga_cluster::Channel;
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
+use pga_storage::store::TableUse;
 use pga_storage::{Element, Idempotency, Position, ReadStore, Timestamp};
 
 use crate::admission::AdmissionPermit;
@@ -228,6 +229,12 @@ pub trait Credentials: Debug + Send + Sync + 'static {
 pub trait Operations: Debug + Send + Sync + 'static {
     /// The cluster status document (`GET /api/v1/cluster/status`), as JSON.
     fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>>;
+
+    /// What the store of this node, or the one that all share, takes on disk.
+    ///
+    /// # Errors
+    /// `Unavailable` if the store does not answer in time.
+    fn disk_use(&self) -> BoxFuture<'_, Result<Vec<TableUse>, ApiError>>;
 
     /// Health: whether this node can serve, and whether its store answers.
     fn health(&self) -> BoxFuture<'_, Health>;

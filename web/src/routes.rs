@@ -49,6 +49,7 @@ mod shape;
 mod silences;
 mod small_body;
 mod snapshots;
+mod store_use;
 mod table;
 mod token_keys;
 mod users;

@@ -1,11 +1,13 @@
 //! Any node takes a push, and any node reads it back as it was sent.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
-use pga_chaos_tests::ClusterOptions;
+use pga_chaos_tests::{Cluster, ClusterOptions};
 use serde_json::json;
 
 use crate::bodies::{
-    elements, from_new_collector, many_cycles, one_cycle, position, same_elements,
+    elements, from_new_collector, many_cycles, one_cycle, position, same_elements, samples,
 };
 use crate::stores::{Store, on_both_stores};
 
@@ -31,8 +33,8 @@ async fn real_pushes_read_back_on_every_node_as_they_were_sent(store: Store) -> 
             ensure!(answer["status"] == "success", "{what}");
             ensure!(answer["collector_id"] == json!(collector), "{what}");
             ensure!(answer["bytes_received"] == json!(body.len()), "{what}");
-            ensure!(answer["next_config_version"] == json!(1), "{what}");
-            ensure!(answer["next_check_in_seconds"] == json!(300), "{what}");
+            ensure!(answer["next_config_version"] == json!(0), "{what}");
+            ensure!(answer["next_check_in_seconds"] == json!(60), "{what}");
             let stored = answer["metrics_inserted"].as_u64().unwrap_or_default();
             let repeated = answer["metrics_repeated"].as_u64().unwrap_or_default();
             ensure!(stored + repeated == count as u64, "{what}");
@@ -94,5 +96,28 @@ async fn queries_are_rates_on_every_node(store: Store) -> anyhow::Result<()> {
             "node {id}: {timeline}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_is_told_how_often_it_pushes() -> anyhow::Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    // Who leads has applied a push when it answers; the others may a moment later.
+    let leader = cluster.leader().await?;
+    let mut told = Vec::new();
+    for value in 0..3 {
+        // Two seconds and a bit apart: the next whole second is told.
+        let body = samples("told", [value]).to_string();
+        let answer = cluster.push_ok(leader, body).await?;
+        told.push(
+            answer["next_check_in_seconds"]
+                .as_u64()
+                .context("no number")?,
+        );
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+    }
+    ensure!(told[0] == 60, "the first push says nothing: {told:?}");
+    let of_late = told[1..].iter().all(|seconds| (3..30).contains(seconds));
+    ensure!(of_late, "pushes are some two seconds apart: {told:?}");
     Ok(())
 }

@@ -16,6 +16,7 @@ use anyhow::{Context, ensure};
 use pga_chaos_tests::{Cluster, ClusterOptions};
 use serde_json::Value;
 
+pub(crate) use self::frames::frame_of;
 use self::probe::Probe;
 use crate::peer_port;
 use crate::raw_http::exchange;

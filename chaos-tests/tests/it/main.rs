@@ -40,5 +40,7 @@ mod raw_http;
 mod readiness;
 mod reload;
 mod secrets;
+mod server_facts;
 mod shared_answers;
+mod soak;
 mod stores;

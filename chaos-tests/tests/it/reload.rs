@@ -73,6 +73,38 @@ async fn settings_that_may_change_are_taken_and_others_named() -> anyhow::Result
 }
 
 /// Waits until node 1 has logged a text.
+/// As external rotation does it: the file is moved away, and the node told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_file_that_was_moved_away_is_let_go_at_sighup() -> anyhow::Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let logs = cluster.node(1)?.data.join("logs");
+    let (current, moved) = (logs.join("pganalytics.log"), logs.join("moved.1"));
+    std::fs::rename(&current, &moved)?;
+    cluster.hang_up(1)?;
+    until("the new file is written", LIMIT, async || {
+        let text = std::fs::read_to_string(&current)?;
+        ensure!(text.contains("configuration read again"), "{text}");
+        Ok(())
+    })
+    .await?;
+    let before = std::fs::metadata(&moved)?.len();
+    cluster.hang_up(1)?;
+    until("it is written on", LIMIT, async || {
+        let text = std::fs::read_to_string(&current)?;
+        ensure!(
+            text.matches("configuration read again").count() == 2,
+            "{text}"
+        );
+        Ok(())
+    })
+    .await?;
+    ensure!(
+        before > 0 && std::fs::metadata(&moved)?.len() == before,
+        "the old one was written"
+    );
+    Ok(())
+}
+
 async fn logged(cluster: &Cluster, text: &str) -> anyhow::Result<()> {
     let what = format!("{text:?} in the log");
     until(&what, LIMIT, async || match log(cluster) {

@@ -188,7 +188,7 @@ fn durations(config: &Config) -> [(&'static str, Duration); 14] {
 }
 
 /// Sizes with their least and greatest value.
-fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize); 9] {
+fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize); 10] {
     let mib = |n: u64| ByteSize::new(n << 20);
     let limits = &config.limits;
     [
@@ -233,6 +233,12 @@ fn byte_bounds(config: &Config) -> [(&'static str, ByteSize, ByteSize, ByteSize)
             limits.max_push_body,
             mib(1),
             mib(64),
+        ),
+        (
+            "logging.max-size",
+            config.logging.max_size,
+            ByteSize::new(64 << 10),
+            ByteSize::new(u64::MAX),
         ),
         ("limits.max-decoded", limits.max_decoded, mib(1), mib(256)),
         (

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::ByteSize;
 use crate::section::section;
 use crate::setting::words;
 
@@ -16,7 +17,7 @@ words! {
 }
 
 words! {
-    /// How often a new log file is begun.
+    /// How often a new log file is begun, however small the last one is.
     LogRotation {
         /// Every hour.
         Hourly = "hourly",
@@ -35,11 +36,14 @@ section! {
         level @ live: String = "info",
         /// `text` or `json`.
         format: LogFormat = "text",
-        /// Directory of the log files; without it the log goes to standard error.
+        /// Directory of the log files, of which `pganalytics.log` is written; without it the log
+        /// goes to standard error. `SIGHUP` opens the file anew, for external rotation.
         dir: Option<PathBuf>,
         /// `hourly`, `daily` or `never`.
         rotation: LogRotation = "daily",
-        /// Log files kept; older ones are deleted.
+        /// Size of one log file; the next line begins a new one.
+        max_size: ByteSize = "64MiB",
+        /// Log files kept, the current one among them; older ones are deleted.
         max_files: u64 = "7",
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::ByteSize;
 use crate::section::section;
 use crate::setting::words;
+use crate::{ByteSize, DurationsByType};
 
 words! {
     /// Which store holds the elements.
@@ -32,8 +32,11 @@ section! {
         flush_size: ByteSize = "1MiB",
         /// Longest time that an acknowledged push waits for a flush to begin.
         flush_interval: Duration = "200ms",
-        /// How long samples are kept.
-        retention: Duration = "30d",
+        /// How long elements are kept, and what is made of them.
+        retention @ live: Duration = "30d",
+        /// The same for some types of elements: `{ pg_log = "7d", pg_query_stats = "90d" }`, in the
+        /// environment `pg_log=7d,pg_query_stats=90d`; plain samples are `samples`.
+        retention_of @ live: DurationsByType = "",
     }
     secrets {
         /// Connection URL of TimescaleDB: `postgres://user:password@host:5432/database`, with what

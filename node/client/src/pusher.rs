@@ -56,8 +56,6 @@ pub struct Next {
     /// The version of the configuration that it is to have, 0 for none; `None` if the node does not
     /// say, as older ones do for the first version.
     pub config_version: Option<u64>,
-    /// When it is to ask for its configuration at the latest.
-    pub check_in: Option<Duration>,
 }
 
 /// How a push ended.
@@ -96,7 +94,6 @@ struct PushAnswer {
     #[serde(default)]
     metrics_repeated: u64,
     next_config_version: Option<u64>,
-    next_check_in_seconds: Option<u64>,
 }
 
 enum Attempt {
@@ -311,7 +308,6 @@ fn judge(answer: Result<Answer, ClientError>, is_first: bool) -> Attempt {
                 repeated: ack.metrics_repeated,
                 next: Next {
                     config_version: config_version(&answer, ack.next_config_version),
-                    check_in: ack.next_check_in_seconds.map(Duration::from_secs),
                 },
             }),
             // Not the answer the contract promises: nothing is known to be durable.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pga_storage::Timestamp;
+use pga_storage::store::Retention;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::context::Context;
@@ -74,12 +75,12 @@ impl Actor for Maintenance {
 }
 
 async fn drop_old(context: Arc<Context>) {
-    let before = retention_start(Timestamp::now(), context.config.store.retention);
-    match context.store.drop_before(before).await {
+    let retention = retention(Timestamp::now(), &context.live.now().store);
+    match context.store.drop_old(retention).await {
         Ok(0) => {}
         Ok(dropped) => {
             context.metrics.retained_drops.inc_by(dropped);
-            tracing::info!(dropped, %before, "old samples dropped");
+            tracing::info!(dropped, "old samples dropped");
         }
         Err(error) => tracing::warn!(
             error = pga_runtime::error_chain(&error),
@@ -88,8 +89,43 @@ async fn drop_old(context: Arc<Context>) {
     }
 }
 
+/// What is too old at `now`.
+fn retention(now: Timestamp, store: &pga_config::Store) -> Retention {
+    let all = Retention::all(start(now, store.retention));
+    let of = store.retention_of.iter();
+    of.fold(all, |retention, (kind, kept)| {
+        retention.with(kind, start(now, kept))
+    })
+}
+
 /// What is older than this goes.
-fn retention_start(now: Timestamp, retention: Duration) -> Timestamp {
+fn start(now: Timestamp, retention: Duration) -> Timestamp {
     let retention = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(now.micros().saturating_sub(retention))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_kept_for_as_long_as_the_settings_say() {
+        let mut values = pga_config::Values::default();
+        for (key, value) in [
+            ("node.id", "1"),
+            ("node.data-dir", "/nowhere"),
+            ("store.retention", "10d"),
+            ("store.retention-of", "pg_log=2d,samples=90d"),
+        ] {
+            values.add_flag(key, value);
+        }
+        let config = pga_config::Config::try_from(values).unwrap();
+        let day = 86_400_000_000;
+        let now = Timestamp::from_micros(1_000 * day);
+        let retention = retention(now, &config.store);
+        for (kind, days) in [("pg_log", 2), ("samples", 90), ("pg_stats", 10)] {
+            let want = Timestamp::from_micros((1_000 - days) * day);
+            assert_eq!(retention.before(kind), want, "{kind}");
+        }
+    }
 }

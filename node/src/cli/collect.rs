@@ -18,6 +18,7 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
         format: LogFormat::Text,
         dir: None,
         rotation: pga_config::LogRotation::Never,
+        max_size: pga_config::ByteSize::new(u64::MAX),
         max_files: 1,
     })?;
     let outcome = runtime(1)?.block_on(async {

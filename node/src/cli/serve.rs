@@ -38,7 +38,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     let again = args.config.clone();
     let source = ConfigSource {
         load: Box::new(move || again.load()),
-        level: logs.level(),
+        log: logs.control(),
     };
     let runtime = runtime(config.node.worker_threads)?;
     let outcome = runtime.block_on(async {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pga_client::Next;
 use pga_runtime::{Backoff, Instant};
 
-/// How often it is asked for where neither the configuration nor a node says so.
+/// How often it is asked for where the configuration does not say so.
 const EVERY: Duration = Duration::from_secs(300);
 /// Two pulls are at least so far apart, whatever the nodes say.
 const APART: Duration = Duration::from_secs(5);
@@ -24,8 +24,6 @@ const NONE: u64 = 0;
 pub(super) struct PullTimer {
     /// From the configuration.
     every: Option<Duration>,
-    /// From the nodes.
-    check_in: Option<Duration>,
     last: Option<Instant>,
     due: Instant,
     failures: u32,
@@ -40,7 +38,6 @@ impl PullTimer {
     pub(super) const fn new(now: Instant) -> Self {
         Self {
             every: None,
-            check_in: None,
             last: None,
             due: now,
             failures: 0,
@@ -54,14 +51,13 @@ impl PullTimer {
         self.due
     }
 
-    /// Asks so often from now on; `None` for as the nodes say.
+    /// Asks so often from now on; `None` for the usual.
     pub(super) const fn set_every(&mut self, every: Option<Duration>) {
         self.every = every;
     }
 
     /// A push's answer said what is next.
     pub(super) fn told(&mut self, next: Next, now: Instant) {
-        self.check_in = next.check_in;
         let Some(version) = next.config_version else {
             return;
         };
@@ -78,7 +74,7 @@ impl PullTimer {
     pub(super) fn answered(&mut self, version: Option<u64>, now: Instant) {
         self.found = Some(version.unwrap_or(NONE));
         self.failures = 0;
-        let every = self.every.or(self.check_in).unwrap_or(EVERY).max(APART);
+        let every = self.every.unwrap_or(EVERY).max(APART);
         self.last = Some(now);
         self.due = now + every;
     }
@@ -98,7 +94,6 @@ mod tests {
     fn next(version: u64) -> Next {
         Next {
             config_version: Some(version),
-            check_in: Some(Duration::from_secs(300)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The settings of the parts, from the configuration.
 
+use std::time::Duration;
+
 use pga_cluster::transport::QuicLimits;
 use pga_cluster::{Batching, BufferLimits, Member, RaftTimings, SnapshotPolicy};
 use pga_config::{ClientCertificates, Config};
@@ -92,6 +94,12 @@ pub(super) fn web(
     }
 }
 
+/// How long anything is kept.
+fn longest_retention(store: &pga_config::Store) -> Duration {
+    let of_types = store.retention_of.iter().map(|(_, kept)| kept);
+    of_types.fold(store.retention, Duration::max)
+}
+
 /// The bounds of the HTTP front.
 pub(crate) fn web_limits(config: &Config) -> WebLimits {
     let limits = &config.limits;
@@ -104,7 +112,7 @@ pub(crate) fn web_limits(config: &Config) -> WebLimits {
         max_pushes: count(limits.max_pushes),
         max_push_wait: limits.max_push_wait,
         max_elements: count(limits.max_elements),
-        max_age: Some(config.store.retention),
+        max_age: Some(longest_retention(&config.store)),
         header_timeout: limits.header_timeout,
         body_timeout: limits.body_timeout,
         idle_timeout: limits.idle_timeout,

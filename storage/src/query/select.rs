@@ -10,7 +10,7 @@ const ELEMENTS: &str = "(SELECT c.uuid AS collector_id, e.time, e.log_index, e.o
     CASE WHEN e.inventory IS NOT NULL THEN e.body END AS sent_timestamp \
     FROM elements e JOIN collectors c ON c.id = e.collector) AS elements";
 /// What stands for a mark in PostgreSQL and in SQLite.
-const MARKS: [(&str, &str, &str); 7] = [
+const MARKS: [(&str, &str, &str); 9] = [
     ("elements", "metrics.elements", ELEMENTS),
     (
         "inventory content",
@@ -28,6 +28,12 @@ const MARKS: [(&str, &str, &str); 7] = [
         "query_rollup_marks",
         "metrics.query_rollup_marks",
         "query_rollup_marks",
+    ),
+    ("series_rollups", "metrics.series_rollups", "series_rollups"),
+    (
+        "series_rollup_marks",
+        "metrics.series_rollup_marks",
+        "series_rollup_marks",
     ),
     ("rollup collector", "collector_id", "collector"),
     (

@@ -1,10 +1,21 @@
 //! Columns of a typed table over time, in buckets.
+//!
+//! Buckets of whole hours are read from the sums that the store keeps of them
+//! ([`crate::store::series_rollup`]), but for what is not sealed at the ends of the window.
+
+mod pieces;
+mod reads;
+
+use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
 
-use super::{OneSelect, Row, Select};
-use crate::store::catalogue::{ColumnType, Table};
-use crate::store::mapper::Value;
+use self::pieces::Pieces;
+use super::questions::{Question, rows};
+use super::{Read, Row};
+use crate::store::ReadStore;
+use crate::store::catalogue::Table;
+use crate::store::series_rollup::HOUR;
 use crate::{Result, Timestamp};
 
 /// How the values of a bucket become one.
@@ -18,17 +29,6 @@ pub enum Aggregate {
     Max,
     /// Their sum: of differences, what happened in the bucket.
     Sum,
-}
-
-impl Aggregate {
-    const fn sql(self) -> &'static str {
-        match self {
-            Self::Avg => "avg",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Sum => "sum",
-        }
-    }
 }
 
 /// One column and what becomes of it.
@@ -74,63 +74,99 @@ pub struct Point {
     pub values: Vec<Option<f64>>,
 }
 
-const DATABASE: &str = "database_name";
+impl Series {
+    /// The points of all pieces, those of one bucket together.
+    fn points(&self, found: Vec<Vec<Row>>) -> Vec<Point> {
+        let mut buckets: BTreeMap<(i64, String), Bucket> = BTreeMap::new();
+        for row in found.iter().flatten() {
+            let bucket = row.int(0).unwrap_or_default();
+            let database = row.text(1).unwrap_or_default().to_owned();
+            let of = buckets.entry((bucket, database)).or_insert_with(|| Bucket {
+                samples: 0,
+                values: vec![Summary::default(); self.measures.len()],
+            });
+            of.samples += row.int(2).unwrap_or_default();
+            for (measure, summary) in of.values.iter_mut().enumerate() {
+                summary.add(row, 3 + 4 * measure);
+            }
+        }
+        let excess = buckets.len().saturating_sub(self.limit as usize);
+        let step = self.step_micros.max(1);
+        let points = buckets.into_iter().skip(excess);
+        points
+            .map(|((bucket, database), of)| Point {
+                time: Timestamp::from_micros(bucket.saturating_mul(step)),
+                database,
+                samples: of.samples,
+                values: of
+                    .values
+                    .iter()
+                    .zip(&self.measures)
+                    .map(|(summary, measure)| summary.value(measure.aggregate))
+                    .collect(),
+            })
+            .collect()
+    }
+}
 
-impl OneSelect for Series {
+impl Question for Series {
     /// Oldest first.
     type Answer = Vec<Point>;
 
-    fn select(&self) -> Select {
-        let has_database = self.table.position(DATABASE).is_some();
-        let (database, group) = match has_database {
-            true => (DATABASE, ", database_name"),
-            false => ("''", ""),
-        };
-        let mut types = vec![ColumnType::Bigint, ColumnType::Text, ColumnType::Bigint];
-        types.extend(self.measures.iter().map(|_| ColumnType::Float8));
-        let measures: String = self
-            .measures
-            .iter()
-            .map(|measure| {
-                let (function, column) = (measure.aggregate.sql(), measure.column);
-                format!(", CAST({function}({column}) AS double precision)")
-            })
-            .collect();
-        let mut select = Select::new("", types);
-        let collector = select.bind(Value::Uuid(self.collector.get()));
-        let from = select.bind(Value::Time(self.from));
-        let to = select.bind(Value::Time(self.to));
-        let only = match &self.database {
-            Some(name) if has_database => {
-                let name = select.bind(Value::Text(name.clone()));
-                format!(" AND {DATABASE} = {name}")
+    async fn ask(&self, store: &dyn ReadStore) -> Result<Vec<Point>> {
+        let is_of_hours = self.step_micros > 0 && self.step_micros % (HOUR * 1_000_000) == 0;
+        let sealed = match is_of_hours && self.table.is_charted() {
+            true => {
+                let marks = rows(store, self.mark()).await?;
+                marks
+                    .first()
+                    .and_then(|row| Some((row.int(0)?, row.int(1)?)))
             }
-            _ => String::new(),
+            false => None,
         };
-        let limit = select.bind(Value::Int(i64::from(self.limit)));
-        select.push(&format!(
-            "SELECT [bucket {step}] AS bucket, {database}, count(*){measures} FROM [{table}] \
-             WHERE collector_id = {collector} AND time >= {from} AND time < {to}{only} \
-             GROUP BY 1{group} ORDER BY 1 DESC{group} LIMIT {limit}",
-            step = self.step_micros.max(1),
-            table = self.table.name,
-        ));
-        select
+        let pieces = Pieces::new(self, sealed);
+        let raw = pieces.raw.iter().map(|range| self.raw(*range));
+        let spans = pieces.spans.iter();
+        let spans = spans.map(|(seconds, range)| self.sealed(*seconds, *range));
+        let reads = raw.chain(spans).map(Read::Select).collect();
+        Ok(self.points(store.read(reads).await?))
+    }
+}
+
+/// What one bucket of one database holds.
+struct Bucket {
+    samples: i64,
+    values: Vec<Summary>,
+}
+
+/// Values of one column.
+#[derive(Clone, Copy, Debug, Default)]
+struct Summary {
+    count: i64,
+    total: f64,
+    least: Option<f64>,
+    most: Option<f64>,
+}
+
+impl Summary {
+    /// With the four columns of `row` from `at` on.
+    fn add(&mut self, row: &Row, at: usize) {
+        self.count += row.int(at).unwrap_or_default();
+        self.total += row.float(at + 1).unwrap_or_default();
+        let (least, most) = (row.float(at + 2), row.float(at + 3));
+        self.least = [self.least, least].into_iter().flatten().reduce(f64::min);
+        self.most = [self.most, most].into_iter().flatten().reduce(f64::max);
     }
 
-    fn answer(&self, rows: Vec<Row>) -> Result<Self::Answer> {
-        let point = |row: &Row| {
-            let bucket = row.int(0).unwrap_or_default();
-            let values = (0..self.measures.len()).map(|measure| row.float(3 + measure));
-            Point {
-                time: Timestamp::from_micros(bucket.saturating_mul(self.step_micros.max(1))),
-                database: row.text(1).unwrap_or_default().to_owned(),
-                samples: row.int(2).unwrap_or_default(),
-                values: values.collect(),
-            }
-        };
-        let mut points: Vec<Point> = rows.iter().map(point).collect();
-        points.sort_by(|a, b| (a.time, &a.database).cmp(&(b.time, &b.database)));
-        Ok(points)
+    fn value(&self, aggregate: Aggregate) -> Option<f64> {
+        if self.count == 0 {
+            return None;
+        }
+        match aggregate {
+            Aggregate::Avg => Some(self.total / self.count as f64),
+            Aggregate::Min => self.least,
+            Aggregate::Max => self.most,
+            Aggregate::Sum => Some(self.total),
+        }
     }
 }

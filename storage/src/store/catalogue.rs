@@ -80,8 +80,6 @@ pub struct Table {
     /// Column lists of the indexes beside `(collector_id, time DESC)`, as SQL that both databases
     /// take.
     pub indexes: &'static [&'static str],
-    /// How long rows are kept, in days.
-    pub retention_days: u32,
     /// Time range of one chunk, in days.
     pub chunk_days: u32,
 }

@@ -15,6 +15,7 @@
 
 mod copy;
 mod deltas;
+mod disk_use;
 mod files;
 mod flush;
 mod ids;
@@ -30,6 +31,7 @@ mod sample_run;
 mod schema;
 mod select;
 mod series_ids;
+mod series_rollups;
 mod transfer;
 mod upgrade;
 mod values;
@@ -47,13 +49,13 @@ pub use self::options::EmbeddedOptions;
 use self::readers::Readers;
 pub use self::transfer::{CopySummary, hand_copy_over, inspect_copy};
 use self::writer::{Job, Writer};
-use super::{FlushBatch, FlushReport, ReadStore, StoreWriter, Watermark};
+use super::{FlushBatch, FlushReport, ReadStore, Retention, StoreWriter, TableUse, Watermark};
 use crate::query::{Read, Row};
-use crate::{Error, Result, Timestamp};
+use crate::{Error, Result};
 
 /// Jobs that may wait for the writer.
 const WAITING_JOBS: usize = 16;
-/// Rows that one step of [`StoreWriter::drop_before`] deletes at most, so that flushes get in
+/// Rows that one step of [`StoreWriter::drop_old`] deletes at most, so that flushes get in
 /// between.
 const RETAIN_STEP_ROWS: u32 = 20_000;
 
@@ -130,15 +132,18 @@ impl StoreWriter for EmbeddedStore {
         self.write(move |writer| writer.flush(&batch)).boxed()
     }
 
-    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+    fn drop_old(&self, retention: Retention) -> BoxFuture<'_, Result<u64>> {
         async move {
+            let retention = Arc::new(retention);
             let mut dropped = 0;
             loop {
-                let step = move |writer: &mut Writer| writer.retain(before, RETAIN_STEP_ROWS);
+                let of = Arc::clone(&retention);
+                let step = move |writer: &mut Writer| writer.retain(&of, RETAIN_STEP_ROWS);
                 let step = self.write(step).await?;
                 dropped += step.rows;
                 if step.is_all {
-                    self.write(move |writer| writer.drop_unused(before)).await?;
+                    let unused = move |writer: &mut Writer| writer.drop_unused(&retention);
+                    self.write(unused).await?;
                     return Ok(dropped);
                 }
             }
@@ -148,6 +153,10 @@ impl StoreWriter for EmbeddedStore {
 
     fn size_bytes(&self) -> BoxFuture<'_, Result<u64>> {
         async { Ok(files::size_bytes(&self.path)) }.boxed()
+    }
+
+    fn disk_use(&self) -> BoxFuture<'_, Result<Vec<TableUse>>> {
+        Readers::read(&self.readers, disk_use::disk_use).boxed()
     }
 
     fn copy_to<'a>(&'a self, target: &'a Path) -> BoxFuture<'a, Result<Option<Watermark>>> {

@@ -11,6 +11,7 @@
 
 mod copy;
 mod deltas;
+mod disk_use;
 mod failure;
 mod flusher;
 mod hand_over;
@@ -27,6 +28,7 @@ mod retention;
 mod rollups;
 mod select;
 mod series;
+mod series_rollups;
 mod session;
 mod table_copy;
 mod watermark;
@@ -42,7 +44,7 @@ pub use self::options::{StoreOwner, TimescaleOptions};
 use self::flusher::Flusher;
 use self::readers::Readers;
 use self::session::Connector;
-use super::{FlushBatch, FlushReport, ReadStore, StoreWriter, Watermark};
+use super::{FlushBatch, FlushReport, ReadStore, Retention, StoreWriter, TableUse, Watermark};
 use crate::query::{Read, Row};
 use crate::{Result, Timestamp};
 
@@ -105,14 +107,19 @@ impl StoreWriter for TimescaleStore {
         Box::pin(async move { self.flusher.flush(&batch).await })
     }
 
-    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
-        let clean = async move |client: &_| retention::drop_before(client, before).await;
+    fn drop_old(&self, retention: Retention) -> BoxFuture<'_, Result<u64>> {
+        let clean = async move |client: &_| retention::drop_old(client, &retention).await;
         Box::pin(self.readers.run("clean up", clean))
     }
 
     fn size_bytes(&self) -> BoxFuture<'_, Result<u64>> {
         let read = async move |client: &_| retention::size_bytes(client).await;
         Box::pin(self.readers.run("read from", read))
+    }
+
+    fn disk_use(&self) -> BoxFuture<'_, Result<Vec<TableUse>>> {
+        let read = async move |client: &_| disk_use::disk_use(client, Timestamp::now()).await;
+        Box::pin(self.readers.run("read sizes from", read))
     }
 
     fn copy_to<'a>(&'a self, _target: &'a Path) -> BoxFuture<'a, Result<Option<Watermark>>> {

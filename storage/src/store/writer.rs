@@ -5,8 +5,8 @@ use std::path::Path;
 
 use futures::future::BoxFuture;
 
-use super::{FlushBatch, FlushReport, Watermark};
-use crate::{Result, Timestamp};
+use super::{FlushBatch, FlushReport, Retention, TableUse, Watermark};
+use crate::Result;
 
 /// Where elements end up (design D5).
 ///
@@ -48,12 +48,18 @@ pub trait StoreWriter: Debug + Send + Sync + 'static {
     /// stored. `Unavailable`: unknown, read the watermark.
     fn flush(&self, batch: FlushBatch) -> BoxFuture<'_, Result<FlushReport>>;
 
-    /// Drops what is older than `before` and may be dropped whole; returns how many rows or chunks
-    /// went.
-    fn drop_before(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;
+    /// Drops what is too old; returns how many rows or chunks went. A shared store may keep what is
+    /// in a chunk with something newer.
+    fn drop_old(&self, retention: Retention) -> BoxFuture<'_, Result<u64>>;
 
     /// Bytes the store takes on disk, if it can tell cheaply.
     fn size_bytes(&self) -> BoxFuture<'_, Result<u64>>;
+
+    /// Bytes by table and day. It reads much: not for every minute.
+    ///
+    /// # Errors
+    /// `Unavailable`: the database cannot be reached, or does not answer in time.
+    fn disk_use(&self) -> BoxFuture<'_, Result<Vec<TableUse>>>;
 
     /// Writes a consistent copy of a store of this node to `target` and returns the watermark the
     /// copy holds; `None` for a shared store, which needs no copy in a snapshot.

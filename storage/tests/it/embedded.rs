@@ -111,6 +111,8 @@ fn as_version_4(db: &Connection) {
     let others = "ALTER TABLE metrics_pg_stats_database DROP COLUMN system_identifier;
         ALTER TABLE metrics_pg_stats_database DROP COLUMN timeline;
         ALTER TABLE metrics_pg_stats_database DROP COLUMN server_address;
+        DROP TABLE series_rollups;
+        DROP TABLE series_rollup_marks;
         UPDATE meta SET value = '4' WHERE key = 'schema_version';";
     db.execute_batch(others).unwrap();
 }

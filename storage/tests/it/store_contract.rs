@@ -5,6 +5,7 @@
 //! long as it does.
 
 mod answers;
+mod charts;
 mod data;
 mod exactly_once;
 mod model;
@@ -25,6 +26,7 @@ pub(crate) use self::{
         equal_ids_of_two_databases_are_two_rows, late_samples_take_their_part,
         top_queries_count_the_window_only,
     },
+    charts::{a_chart_of_sealed_hours_reads_no_rows, charts_of_hours_are_those_of_their_rows},
     data::{batch, collector, document, many_cycles, one_cycle, sample},
     exactly_once::{
         a_batch_elsewhere_is_fenced_and_stores_nothing, a_failed_flush_leaves_no_trace,
@@ -43,7 +45,10 @@ pub(crate) use self::{
         newest_first_is_the_same_backwards, odd_documents_are_kept_whole,
         pages_are_complete_and_ordered, plain_samples_read_back, windows_and_kinds_filter,
     },
-    upkeep::{a_copy_replaces_another_store, retention_drops_what_is_old},
+    upkeep::{
+        a_copy_replaces_another_store, bytes_are_told_by_table_and_day,
+        retention_drops_what_is_old, types_have_a_retention_of_their_own,
+    },
 };
 
 /// A store that holds nothing.
@@ -83,6 +88,8 @@ macro_rules! store_contract_tests {
             the_newest_row_of_each_thing_is_found,
             series_are_the_sums_and_means_of_steps,
             types_of_elements_are_counted,
+            charts_of_hours_are_those_of_their_rows,
+            a_chart_of_sealed_hours_reads_no_rows,
             samples_of_statements_are_told_with_their_interval,
             sealed_spans_tell_their_columns,
             top_queries_count_the_window_only,
@@ -93,6 +100,8 @@ macro_rules! store_contract_tests {
             equal_ids_of_two_databases_are_two_rows,
             differences_are_those_of_the_model,
             retention_drops_what_is_old,
+            types_have_a_retention_of_their_own,
+            bytes_are_told_by_table_and_day,
             a_copy_replaces_another_store,
         );
     };

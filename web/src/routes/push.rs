@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use pga_cluster::CollectorEntry;
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use pga_storage::{ContentKey, Element, Idempotency};
@@ -223,7 +224,7 @@ fn acknowledge(
     elements
         .with_label_values(&["repeated"])
         .inc_by(ack.repeated);
-    let version = config_version(ask, CollectorId::from_external(id));
+    let (version, interval) = expected(ask, CollectorId::from_external(id));
     let answer = PushAnswer {
         status: "success",
         collector_id: id,
@@ -232,8 +233,8 @@ fn acknowledge(
         rejected,
         bytes_received: bytes,
         processing_time_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        next_config_version: version.unwrap_or(1),
-        next_check_in_seconds: 300,
+        next_config_version: version,
+        next_check_in_seconds: interval.as_secs() + u64::from(interval.subsec_nanos() > 0),
         position: ack.position.into(),
     };
     let mut response = json(StatusCode::OK, &answer);
@@ -241,15 +242,21 @@ fn acknowledge(
     let encodings = HeaderValue::from_static("zstd, gzip, deflate");
     let headers = response.headers_mut();
     headers.insert(ACCEPT_ENCODING, encodings);
-    // The body has 1 also while there is none, as the original answers.
-    headers.insert(CONFIG_VERSION, HeaderValue::from(version.unwrap_or(0)));
+    headers.insert(CONFIG_VERSION, HeaderValue::from(version));
     response
 }
 
-/// The version of the configuration that the collector is to have.
-fn config_version(ask: &RequestContext, collector: CollectorId) -> Option<u64> {
-    let version = ask.read_here(|state| state.config_of(collector).map(|config| config.version));
-    version.ok().flatten()
+/// The version of the configuration that the collector is to have, 0 for none, and when its next
+/// push is expected: how often it pushes, as all nodes have seen it.
+fn expected(ask: &RequestContext, collector: CollectorId) -> (u64, Duration) {
+    let known = ask.read_here(|state| {
+        let version = state.config_of(collector).map(|config| config.version);
+        (version, state.collector_entry(collector).interval_ms())
+    });
+    // A node that has no state takes no pushes.
+    let (version, interval_ms) =
+        known.unwrap_or_else(|_| (None, CollectorEntry::default().interval_ms()));
+    (version.unwrap_or(0), Duration::from_millis(interval_ms))
 }
 
 /// Decodes here, or on a blocking thread where it may take long.

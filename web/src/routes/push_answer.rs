@@ -51,7 +51,7 @@ pub(super) struct PushAnswer<'a> {
     pub(super) bytes_received: u64,
     pub(super) processing_time_ms: u64,
     pub(super) next_config_version: u64,
-    pub(super) next_check_in_seconds: u32,
+    pub(super) next_check_in_seconds: u64,
     pub(super) position: PositionAnswer,
 }
 

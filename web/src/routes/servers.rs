@@ -1,15 +1,21 @@
 //! Servers, with their instance and its databases, as collectors report them (contract 1.8 and
 //! appendix A). Each collector watches one server.
 
+mod end_of_life;
+mod instance;
+mod told;
+
 use http::StatusCode;
 use pga_cluster::{Collector, CollectorEntry, Liveness};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use pga_storage::query::{Aggregate, Measure, Series};
-use pga_storage::store::catalogue::{ColumnType, Table, tables_of};
+use pga_storage::store::catalogue::{Table, tables_of};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
+use self::instance::INSTANCE;
+use self::told::Reader;
 use super::collector_state::{Wanted, newest_of};
 use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
@@ -45,7 +51,7 @@ const SERVER: Shape = Shape::Object(&[
     maybe("last_seen", Shape::Time),
     always("created_at", Shape::Time),
     always("updated_at", Shape::Time),
-    maybe("instances", Shape::List(&Shape::Map(&Shape::Any))),
+    maybe("instances", Shape::List(&INSTANCE)),
 ]);
 
 pub(super) const ROUTES: &[Route] = &[
@@ -58,7 +64,8 @@ pub(super) const ROUTES: &[Route] = &[
         .answers(paginated!(SERVER)),
     Route::get("/api/v1/servers/{id}", "server", Access::Viewer)
         .does(
-            "Shows a server, its instance, and the instance's databases.",
+            "Shows a server, its instance with version, end of life, role, uptime and settings, and \
+             the instance's databases with their extensions.",
             Handler::Plain(|ask| Box::pin(get(ask))),
         )
         .asks(&[MIN_POSITION])
@@ -188,13 +195,16 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
     let server = find(&ask)?;
     let args = QueryString::parse(&ask.query)?;
     let to = Timestamp::now();
+    // Inventories come hourly, and a collector may have been away for a while.
+    let from = Timestamp::from_micros(to.micros() - 25 * HOUR_MICROS);
+    let min_position = args.position("min_position")?;
     let wanted = Wanted {
         collector: server.collector,
         database: None,
-        from: Timestamp::from_micros(to.micros() - 25 * HOUR_MICROS),
+        from,
         to,
         limit: 1_000,
-        min_position: args.position("min_position")?,
+        min_position,
     };
     let (mut stats, position) = newest_of(&ask, "pg_stats", wanted).await?;
     let mut shown = server.show(to);
@@ -202,53 +212,17 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
         Some(Value::Array(rows)) => rows,
         _ => Vec::new(),
     };
-    shown["instances"] = match rows.is_empty() {
-        true => json!([]),
-        false => json!([instance(&server, &rows)]),
+    let reader = Reader {
+        ask: &ask,
+        collector: server.collector,
+        from,
+        to,
+        min_position,
     };
+    let of = (server.entry.server_id, server.known.hostname.as_str());
+    let instance = instance::show(of, &rows, &reader.told().await?, to);
+    shown["instances"] = instance.into_iter().collect();
     Ok(at_position(json(StatusCode::OK, &shown), position, &ask))
-}
-
-/// The instance whose databases these are.
-fn instance(server: &Server, rows: &[Value]) -> Value {
-    let id = server.entry.server_id;
-    let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-    let started = rows
-        .iter()
-        .filter_map(|row| text(row, "postmaster_start_time"))
-        .max();
-    let seen = rows.iter().filter_map(|row| text(row, "time")).max();
-    let databases: Vec<Value> = rows
-        .iter()
-        .zip(1..)
-        .map(|(row, number)| {
-            let mut shown = json!({
-                "id": number,
-                "instance_id": id,
-                "name": text(row, "database_name"),
-                "is_template": false,
-                "is_active": true,
-                "connections": row.get("numbackends"),
-                "updated_at": text(row, "time"),
-            });
-            if let Some(size) = row.get("database_size") {
-                shown["size_bytes"] = size.clone();
-            }
-            shown
-        })
-        .collect();
-    let mut shown = json!({
-        "id": id,
-        "server_id": id,
-        "name": server.known.hostname,
-        "is_active": true,
-        "last_connected": seen,
-        "databases": databases,
-    });
-    if let Some(started) = started {
-        shown["postmaster_start_time"] = json!(started);
-    }
-    shown
 }
 
 /// How the values of a step become one, as asked for.
@@ -268,7 +242,7 @@ fn aggregation(args: &QueryString) -> Result<(Aggregate, &'static str), Refusal>
 fn step(args: &QueryString, from: Timestamp, to: Timestamp) -> Result<i64, Refusal> {
     let range = (to.micros() - from.micros()) / 1_000_000;
     let step = match args.text("step") {
-        None => (range / POINTS).max(60),
+        None => whole((range / POINTS).max(60)),
         Some(text) => text
             .parse::<i64>()
             .ok()
@@ -285,32 +259,24 @@ fn step(args: &QueryString, from: Timestamp, to: Timestamp) -> Result<i64, Refus
     Ok(step)
 }
 
-/// The columns of a table that are drawn: differences, and numbers that are no counters.
-fn measures(table: &'static Table, aggregate: Aggregate) -> Vec<Measure> {
-    let is_number = |ty| {
-        matches!(
-            ty,
-            ColumnType::Bigint | ColumnType::Int | ColumnType::Float8
-        )
+/// A step of half an hour or more is made one of whole hours or days: there are sums of these.
+const fn whole(step: i64) -> i64 {
+    let unit = match step {
+        ..1_800 => return step,
+        1_800..43_200 => 3_600,
+        _ => 86_400,
     };
-    let identities = [
-        "log_index",
-        "ordinal",
-        "missing_counters",
-        "interval_seconds",
-    ];
-    let columns = table.columns().filter(|column| {
-        is_number(column.ty)
-            && !identities.contains(&column.name)
-            && table.position(&format!("{}_delta", column.name)).is_none()
-            && !column.name.ends_with("_oid")
-            && !column.name.ends_with("pid")
-    });
+    (step + unit - 1) / unit * unit
+}
+
+/// The columns of a table that are drawn.
+fn measures(table: &'static Table, aggregate: Aggregate) -> Vec<Measure> {
+    let columns = table.charted_columns();
     columns
         .map(|column| Measure {
-            column: column.name,
+            column,
             // What happened in a step is the sum of the differences in it.
-            aggregate: match column.name.ends_with("_delta") {
+            aggregate: match column.ends_with("_delta") {
                 true => Aggregate::Sum,
                 false => aggregate,
             },
@@ -341,7 +307,7 @@ async fn metrics(ask: RequestContext) -> Result<Response, Refusal> {
     };
     let (mut series, mut position) = (Vec::new(), None);
     // Of tables with a row for each relation or statement, a mean over all says nothing.
-    for table in tables.into_iter().filter(|table| is_of_a_database(table)) {
+    for table in tables.into_iter().filter(|table| table.is_charted()) {
         let question = Series {
             table,
             measures: measures(table, aggregate),
@@ -370,20 +336,6 @@ async fn metrics(ask: RequestContext) -> Result<Response, Refusal> {
         position.unwrap_or_default(),
         &ask,
     ))
-}
-
-/// Whether a table has one row for a server, or one for each database, at a time.
-fn is_of_a_database(table: &Table) -> bool {
-    let of_parts = [
-        "table_name",
-        "index_name",
-        "query_hash",
-        "pid",
-        "device",
-        "slot_name",
-        "message",
-    ];
-    of_parts.iter().all(|name| table.position(name).is_none())
 }
 
 fn as_series(question: &Series, points: &[pga_storage::query::Point], name: &str) -> Vec<Value> {
@@ -429,7 +381,10 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         for (query, range, want) in [
             ("", 3_600, Some(60)),
-            ("", 30 * 86_400, Some(8_640)),
+            ("", 86_400, Some(288)),
+            ("", 7 * 86_400, Some(3_600)),
+            ("", 30 * 86_400, Some(10_800)),
+            ("", 365 * 86_400, Some(172_800)),
             ("step=10", 3_600, Some(10)),
             ("step=1", 86_400, None),
             ("step=0", 3_600, None),

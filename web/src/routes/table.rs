@@ -9,7 +9,7 @@ use super::{
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
     health_report, index_advice, jobs, logs, ml, openapi, operations, page, parameters, patterns,
     plan_regressions, plans, push, query_parts, reads, recommendations, registration_secrets,
-    results, rewrites, servers, silences, snapshots, token_keys, users, why,
+    results, rewrites, servers, silences, snapshots, store_use, token_keys, users, why,
 };
 
 /// The route that tells all routes.
@@ -60,6 +60,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         results::ROUTES,
         index_advice::ROUTES,
         cache::ROUTES,
+        store_use::ROUTES,
     ];
     families.into_iter().flatten()
 }

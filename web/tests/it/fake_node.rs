@@ -16,6 +16,7 @@ use pga_cluster::{
 };
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
+use pga_storage::store::{Day, TableUse};
 use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::{
     AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
@@ -269,6 +270,17 @@ impl Reads for FakeNode {
 impl Operations for FakeNode {
     fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {
         async { Ok(Bytes::from_static(b"{\"nodes\":[]}")) }.boxed()
+    }
+
+    fn disk_use(&self) -> BoxFuture<'_, Result<Vec<TableUse>, ApiError>> {
+        let day = Day::of(Timestamp::from_micros(1_764_460_800_000_000));
+        let table = TableUse {
+            table: "elements".to_owned(),
+            kind: Some("pg_log".to_owned()),
+            bytes: 4_096,
+            days: [(day, 4_096)].into(),
+        };
+        async move { Ok(vec![table]) }.boxed()
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {

@@ -75,8 +75,8 @@ async fn every_encoding_of_real_clients_is_taken_for_what_it_is() {
             "metrics_repeated": 0,
             "bytes_received": body.len(),
             "processing_time_ms": null,
-            "next_config_version": 1,
-            "next_check_in_seconds": 300,
+            "next_config_version": 0,
+            "next_check_in_seconds": 60,
             "position": { "group": 0, "term": 3, "index": 17 },
         });
         assert_eq!(json, want, "{name}");

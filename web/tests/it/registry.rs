@@ -266,7 +266,7 @@ async fn an_answer_to_a_push_tells_the_configurations_version() {
         let header = answer.header("x-config-version").unwrap().to_owned();
         (answer.json()["next_config_version"].clone(), header)
     };
-    assert_eq!(told().await, (json!(1), "0".to_owned()), "none");
+    assert_eq!(told().await, (json!(0), "0".to_owned()), "none");
     put(&server, PULL, &admin, TOML).await;
     assert_eq!(told().await, (json!(1), "1".to_owned()), "the first");
     for _ in 0..2 {

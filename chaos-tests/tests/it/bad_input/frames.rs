@@ -28,7 +28,7 @@ fn good() -> anyhow::Result<Vec<u8>> {
 }
 
 /// A frame around this payload.
-fn frame_of(payload: &[u8], compression: u8) -> Vec<u8> {
+pub(crate) fn frame_of(payload: &[u8], compression: u8) -> Vec<u8> {
     let mut frame = vec![0xef, 0xbe, 0xad, 0xde, 1, 0, 0, 0, 1, 0, 0, 0];
     frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     let mut crc = flate2::Crc::new();

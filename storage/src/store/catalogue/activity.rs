@@ -8,7 +8,6 @@ const fn table(
     name: &'static str,
     kind: &'static str,
     part: &'static str,
-    retention_days: u32,
     own: &'static [Column],
 ) -> Table {
     Table {
@@ -21,7 +20,6 @@ const fn table(
         unfilled: &[],
         rate_key: &[],
         indexes: &[],
-        retention_days,
         chunk_days: 7,
     }
 }
@@ -33,7 +31,6 @@ pub(super) static LOCKS: Table = table(
     "metrics_pg_locks",
     "pg_locks",
     "active_locks",
-    30,
     &[
         DATABASE_NAME,
         int("pid"),
@@ -61,7 +58,6 @@ pub(super) static LOCK_WAITS: Table = table(
     "metrics_pg_lock_waits",
     "pg_locks",
     "lock_wait_chains",
-    30,
     &[
         DATABASE_NAME,
         int("blocked_pid"),
@@ -80,7 +76,6 @@ pub(super) static BLOCKING: Table = table(
     "metrics_pg_blocking_queries",
     "pg_locks",
     "blocking_queries",
-    30,
     &[
         DATABASE_NAME,
         int("pid"),
@@ -101,7 +96,6 @@ pub(super) static BLOAT_TABLES: Table = table(
     "metrics_pg_bloat_tables",
     "pg_bloat",
     "table_bloat",
-    90,
     &[
         DATABASE_NAME,
         SCHEMA_NAME,
@@ -122,7 +116,6 @@ pub(super) static BLOAT_INDEXES: Table = table(
     "metrics_pg_bloat_indexes",
     "pg_bloat",
     "index_bloat",
-    90,
     &[
         DATABASE_NAME,
         SCHEMA_NAME,
@@ -141,7 +134,6 @@ pub(super) static CACHE_TABLES: Table = table(
     "metrics_pg_cache_tables",
     "pg_cache",
     "table_cache_hit",
-    90,
     &[
         DATABASE_NAME,
         SCHEMA_NAME,
@@ -165,7 +157,6 @@ pub(super) static CACHE_INDEXES: Table = table(
     "metrics_pg_cache_indexes",
     "pg_cache",
     "index_cache_hit",
-    90,
     &[
         DATABASE_NAME,
         SCHEMA_NAME,
@@ -182,7 +173,6 @@ pub(super) static CONNECTIONS: Table = table(
     "metrics_pg_connections_summary",
     "pg_connections",
     "connection_stats.by_state",
-    30,
     &[
         DATABASE_NAME,
         text("session_database").from("database"),
@@ -199,7 +189,6 @@ pub(super) static CONNECTION_TOTALS: Table = Table {
         "metrics_pg_connections_total",
         "pg_connections",
         "",
-        30,
         &[
             DATABASE_NAME,
             bigint("total_connections").from("connection_stats.total_connections"),
@@ -211,7 +200,6 @@ pub(super) static LONG_TRANSACTIONS: Table = table(
     "metrics_pg_long_running_transactions",
     "pg_connections",
     "long_running_transactions",
-    30,
     &[
         DATABASE_NAME,
         int("pid"),
@@ -231,7 +219,6 @@ pub(super) static IDLE_TRANSACTIONS: Table = table(
     "metrics_pg_idle_transactions",
     "pg_connections",
     "idle_transactions",
-    30,
     &[
         DATABASE_NAME,
         int("pid"),

@@ -52,7 +52,6 @@ pub(super) static SYSSTAT: Table = Table {
     ],
     rate_key: &[],
     indexes: &[],
-    retention_days: 7,
     chunk_days: 7,
 };
 
@@ -76,7 +75,6 @@ pub(super) static DISK_IO: Table = Table {
     unfilled: &[("server_id", ColumnType::Int)],
     rate_key: &[],
     indexes: &[],
-    retention_days: 7,
     chunk_days: 7,
 };
 
@@ -104,7 +102,6 @@ pub(super) static DISK_USAGE: Table = Table {
     ],
     rate_key: &[],
     indexes: &[],
-    retention_days: 30,
     chunk_days: 7,
 };
 
@@ -139,7 +136,6 @@ pub(super) static LOG: Table = Table {
     ],
     rate_key: &[],
     indexes: &["severity, time DESC"],
-    retention_days: 7,
     chunk_days: 7,
 };
 
@@ -171,6 +167,5 @@ pub(super) static HOST_INVENTORY: Table = Table {
     unfilled: &[],
     rate_key: &[],
     indexes: &[],
-    retention_days: 365,
     chunk_days: 30,
 };

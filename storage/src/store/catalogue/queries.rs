@@ -80,6 +80,5 @@ pub(super) static QUERY: Table = Table {
     unfilled: &[],
     rate_key: &["database_name", "user_name", "query_hash", "toplevel"],
     indexes: &["query_hash, time DESC"],
-    retention_days: 30,
     chunk_days: 1,
 };

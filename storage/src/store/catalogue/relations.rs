@@ -58,7 +58,6 @@ pub(super) static DATABASE: Table = Table {
     unfilled: UNFILLED,
     rate_key: &["database_name"],
     indexes: &[],
-    retention_days: 7,
     chunk_days: 7,
 };
 
@@ -102,7 +101,6 @@ pub(super) static TABLE: Table = Table {
     unfilled: UNFILLED,
     rate_key: &[],
     indexes: &[],
-    retention_days: 7,
     chunk_days: 7,
 };
 
@@ -129,6 +127,5 @@ pub(super) static INDEX: Table = Table {
     unfilled: UNFILLED,
     rate_key: &[],
     indexes: &[],
-    retention_days: 7,
     chunk_days: 7,
 };

@@ -19,7 +19,6 @@ const fn table(
         unfilled: &[],
         rate_key: &[],
         indexes: &[],
-        retention_days: 90,
         chunk_days: 7,
     }
 }
@@ -36,7 +35,6 @@ pub(super) static REPLICATION: Table = Table {
         ("replay_lag_bytes", ColumnType::Bigint),
         ("reply_time", ColumnType::Timestamptz),
     ],
-    retention_days: 7,
     ..table(
         "metrics_replication",
         "pg_replication",

@@ -14,7 +14,6 @@ const fn table(name: &'static str, part: &'static str, own: &'static [Column]) -
         unfilled: &[],
         rate_key: &[],
         indexes: &[],
-        retention_days: 90,
         chunk_days: 30,
     }
 }

@@ -12,12 +12,14 @@ use super::packing::pack;
 use super::rollups;
 use super::sample_run::{RunKey, RunSample, RunWriter};
 use super::schema;
+use super::series_rollups;
 use super::values::{failed, signed};
 use super::writer::Writer;
-use crate::store::catalogue::{self};
+use crate::store::catalogue::{self, TableId};
 use crate::store::inventory::{self, SplitBody};
 use crate::store::mapper::{self, Inventory, Mapped, Rows};
 use crate::store::query_rollup::{self, Changes};
+use crate::store::series_rollup::{Touched, touched};
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Document, Element, Error, Result, Timestamp};
 
@@ -36,7 +38,10 @@ impl Writer {
             .map_err(failed("begin a flush of"))?;
         let stored = move_watermark(&tx, batch)
             .and_then(|()| store(&tx, &mut self.ids, batch).map_err(failed("flush into")))
-            .and_then(|(report, changes)| rollups::seal(&tx, &changes).map(|()| report))
+            .and_then(|(report, changes, touched)| {
+                rollups::seal(&tx, &changes)?;
+                series_rollups::seal(&tx, &touched).map(|()| report)
+            })
             .and_then(|report| tx.commit().map(|()| report).map_err(failed("commit to")));
         match stored {
             Ok(_) => self.ids.commit(),
@@ -72,8 +77,12 @@ fn move_watermark(tx: &Transaction<'_>, batch: &FlushBatch) -> Result<()> {
     })
 }
 
-/// What was stored, and which statements it changed.
-type Stored = (FlushReport, BTreeMap<Uuid, Changes>);
+/// What was stored, which statements it changed, and which charted tables.
+type Stored = (
+    FlushReport,
+    BTreeMap<Uuid, Changes>,
+    BTreeMap<(Uuid, TableId), Touched>,
+);
 
 fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::Result<Stored> {
     let mut report = FlushReport::default();
@@ -113,7 +122,8 @@ fn store(tx: &Transaction<'_>, ids: &mut Ids, batch: &FlushBatch) -> rusqlite::R
         insert(tx, id, rows.iter())?;
     }
     report.rows += rows.len() as u64;
-    Ok((report, query_rollup::changes(&rows, &filled.replaced)))
+    let changes = query_rollup::changes(&rows, &filled.replaced);
+    Ok((report, changes, touched(&rows, &filled.replaced)))
 }
 
 /// Stores a document whole, or as a reference to its inventory.

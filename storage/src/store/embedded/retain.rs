@@ -3,11 +3,11 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::rollups;
 use super::values::failed;
 use super::writer::Writer;
-use crate::store::catalogue;
-use crate::{Result, Timestamp};
+use super::{rollups, series_rollups};
+use crate::store::{Retention, catalogue};
+use crate::{Element, Result};
 
 /// A run of samples takes about as long to delete as so many other rows.
 const RUN_WEIGHT: u32 = 16;
@@ -22,23 +22,26 @@ pub(super) struct Deleted {
 }
 
 impl Writer {
-    /// Deletes about `budget` rows older than `before` at most.
-    pub(super) fn retain(&mut self, before: Timestamp, budget: u32) -> Result<Deleted> {
+    /// Deletes about `budget` rows that are too old at most.
+    pub(super) fn retain(&mut self, retention: &Retention, budget: u32) -> Result<Deleted> {
         let db = self.db()?;
         let tx = db.transaction().map_err(failed("retain in"))?;
-        let deleted = delete(&tx, before.micros(), budget).map_err(failed("retain in"))?;
+        series_rollups::freeze(&tx, retention).map_err(failed("retain in"))?;
+        let deleted = delete(&tx, retention, budget).map_err(failed("retain in"))?;
         tx.commit().map_err(failed("retain in"))?;
         Ok(deleted)
     }
 
     /// Deletes what no element needs any more: inventory contents without a reference, and the last
-    /// samples of counter series that ended before `before`.
-    pub(super) fn drop_unused(&mut self, before: Timestamp) -> Result<()> {
+    /// samples of counter series that ended before all that is kept.
+    pub(super) fn drop_unused(&mut self, retention: &Retention) -> Result<()> {
         let db = self.db()?;
         let ended = "DELETE FROM rate_state WHERE time < ?1";
-        db.execute(ended, [before.micros()])
+        db.execute(ended, [retention.oldest().micros()])
             .map_err(failed("retain in"))?;
-        rollups::drop_before(db, before)?;
+        let statements = catalogue::statements().map_or("", |id| id.table().kind);
+        rollups::drop_before(db, retention.sums_of(statements))?;
+        series_rollups::drop_old(db, retention)?;
         let sql = "DELETE FROM inventory WHERE NOT EXISTS
             (SELECT 1 FROM elements WHERE elements.inventory = inventory.hash)";
         db.execute(sql, []).map_err(failed("retain in"))?;
@@ -46,27 +49,28 @@ impl Writer {
     }
 }
 
-fn delete(db: &Connection, before: i64, budget: u32) -> rusqlite::Result<Deleted> {
+fn delete(db: &Connection, retention: &Retention, budget: u32) -> rusqlite::Result<Deleted> {
     let (mut rows, mut left) = (0, budget);
     for (collector, uuid) in collectors(db)? {
+        let before = retention.before(Element::SAMPLES).micros();
         let (runs, samples) = delete_runs(db, collector, before, left.div_ceil(RUN_WEIGHT))?;
         left = left.saturating_sub(runs.saturating_mul(RUN_WEIGHT));
         rows += samples;
-        let elements = "DELETE FROM elements WHERE rowid IN
-            (SELECT rowid FROM elements WHERE collector = ?1 AND time < ?2 LIMIT ?3)";
-        let deleted = db
-            .prepare_cached(elements)?
-            .execute(params![collector, before, left])?;
-        left = left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
-        rows += deleted as u64;
+        let deleted = delete_elements(db, collector, retention, left)?;
+        left = left.saturating_sub(deleted);
+        rows += u64::from(deleted);
         for id in catalogue::tables() {
-            let name = id.table().name;
+            let (name, kind) = (id.table().name, id.table().kind);
             let sql = format!(
                 "DELETE FROM {name} WHERE rowid IN
                 (SELECT rowid FROM {name} WHERE collector_id = ?1 AND time < ?2 LIMIT ?3)"
             );
             let mut delete = db.prepare_cached(&sql)?;
-            let deleted = delete.execute(params![uuid.as_bytes(), before, left])?;
+            let deleted = delete.execute(params![
+                uuid.as_bytes(),
+                retention.before(kind).micros(),
+                left
+            ])?;
             left = left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
             rows += deleted as u64;
         }
@@ -78,6 +82,31 @@ fn delete(db: &Connection, before: i64, budget: u32) -> rusqlite::Result<Deleted
         rows,
         is_all: left > 0,
     })
+}
+
+/// Deletes at most `limit` elements; how many.
+fn delete_elements(
+    db: &Connection,
+    collector: i64,
+    retention: &Retention,
+    limit: u32,
+) -> rusqlite::Result<u32> {
+    const OF_KIND: &str = "DELETE FROM elements WHERE rowid IN (SELECT rowid FROM elements
+        WHERE collector = ?1 AND time < ?2 AND kind = ?4 LIMIT ?3)";
+    const OF_OTHERS: &str = "DELETE FROM elements WHERE rowid IN (SELECT rowid FROM elements
+        WHERE collector = ?1 AND time < ?2 AND kind NOT IN (SELECT value FROM json_each(?4)) LIMIT ?3)";
+    let mut left = limit;
+    for (kind, before) in retention.exceptions() {
+        let mut delete = db.prepare_cached(OF_KIND)?;
+        let deleted = delete.execute(params![collector, before.micros(), left, kind])?;
+        left = left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
+    }
+    let kinds: Vec<&str> = retention.exceptions().map(|(kind, _)| kind).collect();
+    let kinds = serde_json::Value::from(kinds).to_string();
+    let mut delete = db.prepare_cached(OF_OTHERS)?;
+    let deleted = delete.execute(params![collector, retention.usual().micros(), left, kinds])?;
+    left = left.saturating_sub(u32::try_from(deleted).unwrap_or(u32::MAX));
+    Ok(limit - left)
 }
 
 /// Deletes at most `limit` runs; how many, and the samples in them.

@@ -3,7 +3,8 @@
 //! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds
 //! documents whole, `inventory` the contents that elements refer to, `series` and `sample_runs` the
 //! plain samples, `rate_state` the last sample of each counter series, `query_rollups` sums of
-//! statements over spans of time; the typed tables are those of the catalogue.
+//! statements over spans of time, `series_rollups` those of charted tables; the typed tables are
+//! those of the catalogue.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use uuid::Uuid;
 
 use super::sample_run::SAMPLE_RUNS;
 use super::values::{failed, unsigned};
-use super::{rollups, upgrade};
+use super::{rollups, series_rollups, upgrade};
 use crate::store::Watermark;
 use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 5;
+const SCHEMA_VERSION: u32 = 6;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
@@ -119,7 +120,11 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
                 tx.execute_batch(rollups::TABLES)
                     .map_err(failed("migrate"))?;
             }
-            tx.execute_batch(WHOSE_STATEMENTS)
+            if found < 5 {
+                tx.execute_batch(WHOSE_STATEMENTS)
+                    .map_err(failed("migrate"))?;
+            }
+            tx.execute_batch(series_rollups::TABLES)
                 .map_err(failed("migrate"))?;
             let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
             tx.execute(sql, [SCHEMA_VERSION.to_string()])
@@ -134,6 +139,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
             tx.execute_batch(&id.table().sqlite_ddl())?;
         }
         tx.execute_batch(rollups::TABLES)?;
+        tx.execute_batch(series_rollups::TABLES)?;
         let insert = "INSERT INTO meta VALUES ('schema_version', ?1), ('cluster_id', ?2)";
         tx.execute(
             insert,

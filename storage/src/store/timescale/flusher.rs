@@ -12,9 +12,11 @@ use tokio_postgres::Client;
 use super::failure::{Failure, Refusal};
 use super::plan::{Memory, Plan, sample_json};
 use super::rollups;
+use super::series_rollups;
 use super::session::{Connector, Purpose, Session, within};
 use super::watermark;
 use crate::store::query_rollup;
+use crate::store::series_rollup::touched;
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Element, Result};
 
@@ -130,6 +132,8 @@ impl Flusher {
         }
         let changes = query_rollup::changes(&plan.rows, &plan.filled.replaced);
         rollups::seal(client, &changes).await?;
+        let touched = touched(&plan.rows, &plan.filled.replaced);
+        series_rollups::seal(client, &touched).await?;
         if !watermark::advance(client, self.connector.options().owner, batch).await? {
             client.batch_execute("ROLLBACK").await?;
             return Ok(Attempt::Moved);

@@ -15,7 +15,7 @@ use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
@@ -42,7 +42,7 @@ const UPGRADE: &str = "ALTER TABLE public.metrics_pg_stats_query \
     ADD COLUMN IF NOT EXISTS server_address text";
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// Since version 3.
+/// Since version 3; those of charted tables since version 5.
 const ROLLUPS: &str = include_str!("rollups.sql");
 const VIEWS: &str = include_str!("views.sql");
 

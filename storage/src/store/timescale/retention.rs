@@ -4,16 +4,27 @@ use tokio_postgres::Client;
 
 use super::failure;
 use super::pg_time::PgTime;
-use crate::store::catalogue;
-use crate::{Error, Result, Timestamp};
+use super::series_rollups;
+use crate::store::{Retention, catalogue};
+use crate::{Element, Error, Result};
 
-/// Drops the chunks that end before `before`, then what nothing refers to any more; returns how
-/// many chunks and rows.
-pub(super) async fn drop_before(client: &Client, before: Timestamp) -> Result<u64> {
-    let typed = catalogue::tables().map(|id| id.table().qualified());
-    let own = ["metrics.samples", "metrics.elements"].map(str::to_owned);
+/// Drops the chunks that end too early, elements whose type is kept for less long than others in
+/// their chunk, then what nothing refers to any more; returns how many chunks and rows.
+pub(super) async fn drop_old(client: &Client, retention: &Retention) -> Result<u64> {
+    series_rollups::freeze(client, retention)
+        .await
+        .map_err(failed)?;
+    let typed = catalogue::tables().map(|id| {
+        let table = id.table();
+        (table.qualified(), retention.before(table.kind))
+    });
+    let own = [
+        ("metrics.samples", retention.before(Element::SAMPLES)),
+        ("metrics.elements", retention.oldest()),
+    ];
+    let own = own.map(|(table, before)| (table.to_owned(), before));
     let mut dropped = 0;
-    for table in typed.chain(own) {
+    for (table, before) in typed.chain(own) {
         let chunks = client
             .query(
                 "SELECT drop_chunks($1::text::regclass, older_than => $2::timestamptz)",
@@ -23,6 +34,8 @@ pub(super) async fn drop_before(client: &Client, before: Timestamp) -> Result<u6
             .map_err(failed)?;
         dropped += chunks.len() as u64;
     }
+    dropped += drop_elements(client, retention).await?;
+    let before = retention.oldest();
     // Series stay: an id must not go while a flush may use it, and they are few.
     dropped += client
         .execute(
@@ -43,8 +56,32 @@ pub(super) async fn drop_before(client: &Client, before: Timestamp) -> Result<u6
         .await
         .map_err(failed)?;
     let sql = "DELETE FROM metrics.query_rollups WHERE to_timestamp(start + seconds) <= $1";
-    let spans = client.execute(sql, &[&PgTime(before)]).await;
+    let statements = catalogue::statements().map_or("", |id| id.table().kind);
+    let before = PgTime(retention.sums_of(statements));
+    let spans = client.execute(sql, &[&before]).await;
     dropped += spans.map_err(failed)?;
+    let sums = series_rollups::drop_old(client, retention).await;
+    dropped += sums.map_err(failed)?;
+    Ok(dropped)
+}
+
+/// Deletes elements of types that are kept for less long than another: all types share a chunk.
+async fn drop_elements(client: &Client, retention: &Retention) -> Result<u64> {
+    let mut dropped = 0;
+    for (kind, before) in retention.exceptions() {
+        if before > retention.oldest() {
+            let sql = "DELETE FROM metrics.elements WHERE time < $1 AND kind = $2";
+            let gone = client.execute(sql, &[&PgTime(before), &kind]).await;
+            dropped += gone.map_err(failed)?;
+        }
+    }
+    if retention.usual() > retention.oldest() {
+        let kinds: Vec<&str> = retention.exceptions().map(|(kind, _)| kind).collect();
+        let sql = "DELETE FROM metrics.elements WHERE time < $1 AND kind <> ALL ($2)";
+        let before = PgTime(retention.usual());
+        let gone = client.execute(sql, &[&before, &kinds]).await;
+        dropped += gone.map_err(failed)?;
+    }
     Ok(dropped)
 }
 

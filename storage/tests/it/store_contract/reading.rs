@@ -2,7 +2,7 @@
 
 use pga_config::CollectorId;
 use pga_storage::query::{ElementOrder, ElementPage, Elements, Question};
-use pga_storage::store::Store;
+use pga_storage::store::{Retention, Store};
 use pga_storage::{Element, Sample, SampleForm, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -224,7 +224,7 @@ pub(crate) async fn a_large_push_is_paged(store: &dyn Store, _other: &dyn Store)
         assert_eq!(pages, whole, "limit {limit}");
     }
     let at = Timestamp::from_micros(1_000_000_000_000_000);
-    assert!(store.drop_before(at).await.unwrap() > 0);
+    assert!(store.drop_old(Retention::all(at)).await.unwrap() > 0);
     assert!(read(store, all()).await.is_empty());
 }
 

@@ -62,7 +62,8 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
         DROP COLUMN usual_seconds, DROP COLUMN minmax_stats_since; \
         ALTER TABLE metrics.metrics_pg_stats_database DROP COLUMN system_identifier, \
         DROP COLUMN timeline, DROP COLUMN server_address; \
-        DROP TABLE metrics.query_rollups, metrics.query_rollup_marks; \
+        DROP TABLE metrics.query_rollups, metrics.query_rollup_marks, \
+        metrics.series_rollups, metrics.series_rollup_marks; \
         DROP INDEX public.metrics_pg_stats_query_long; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
@@ -70,7 +71,7 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     let versions = "SELECT sum(version) FROM pganalytics.schema_version";
-    assert_eq!(database.number(versions).await, 1 + 4);
+    assert_eq!(database.number(versions).await, 1 + 5);
     let column = "SELECT count(*) FROM information_schema.columns WHERE column_name IN ('stats_since', 'system_identifier')";
     assert_eq!(database.number(column).await, 3);
 }
