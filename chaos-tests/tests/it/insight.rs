@@ -409,12 +409,12 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
         cluster: &cluster,
         token,
     };
+    parts(&client).await?;
     indexes(&client).await?;
     rewrites(&client).await?;
     plan_regressions(&client).await?;
     health(&client).await?;
     compare(&client).await?;
-    parts(&client).await?;
     recommended(&client).await?;
     // What the cluster keeps for itself is no server, and nobody pushes as it.
     let servers = client.get(1, "/collectors").await?;
