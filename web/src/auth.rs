@@ -39,6 +39,9 @@ pub(crate) const ROLES: [&str; 3] = ["viewer", "user", "admin"];
 /// How often the use of an API token is noted, in microseconds.
 const NOTE_USE_EVERY_MICROS: i64 = 3_600_000_000;
 
+/// A token is new for so long: what it names may not be known on every node yet.
+const NEW_SECONDS: u64 = 10;
+
 /// Longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 8 << 10;
 /// Cookie with the access token of a browser that logged in.
@@ -99,6 +102,17 @@ pub(crate) fn require_user(
             session_user(context, &claims)
         }
     }
+}
+
+/// Whether a token is shown that this cluster signed within the last ten seconds.
+pub(crate) fn is_new_token(context: &Context, headers: &HeaderMap) -> bool {
+    let token = bearer(headers).ok().flatten();
+    let token = token.or_else(|| cookie(headers, COOKIE_NAME));
+    let claims = token.and_then(|token| Claims::verify(&*token_keys(context).ok()?, token).ok());
+    let oldest = pga_runtime::unix_time()
+        .as_secs()
+        .saturating_sub(NEW_SECONDS);
+    claims.is_some_and(|claims| claims.iat >= oldest)
 }
 
 fn access_claims(context: &Context, token: &str) -> Result<Claims, Refusal> {

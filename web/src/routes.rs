@@ -147,14 +147,7 @@ async fn run(route: &Route, mut ask: RequestContext, body: BodyStream) -> Outcom
             "Not implemented yet",
         ));
     }
-    let admitted = admission::admit(
-        route.access,
-        route.method,
-        &ask.context,
-        &ask.headers,
-        &ask.peer,
-    );
-    match (admitted, route.handler) {
+    match (admission::admit(route, &ask).await, route.handler) {
         (Ok(caller), Handler::Plain(handler)) => {
             ask.caller = caller;
             let outcome = handler(ask).await;

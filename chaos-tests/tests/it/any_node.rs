@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use http::Method;
 use pga_chaos_tests::{Cluster, ClusterOptions};
 use serde_json::json;
 
@@ -119,5 +120,27 @@ async fn a_collector_is_told_how_often_it_pushes() -> anyhow::Result<()> {
     ensure!(told[0] == 60, "the first push says nothing: {told:?}");
     let of_late = told[1..].iter().all(|seconds| (3..30).contains(seconds));
     ensure!(of_late, "pushes are some two seconds apart: {told:?}");
+    Ok(())
+}
+
+/// A load balancer sends what follows a login, or a registration, to any node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_new_at_one_node_is_known_at_the_others_at_once() -> anyhow::Result<()> {
+    let options = ClusterOptions::default().with("node.demo", "false");
+    let cluster = Cluster::start(options).await?;
+    for round in 0..10 {
+        let (first, then) = (1 + round % 3, 1 + (round + 1) % 3);
+        let token = cluster.login(first).await?;
+        let path = "/api/v1/users";
+        let asked = cluster.send(then, Method::GET, path, Some(&token), String::new());
+        let asked = asked.await?;
+        ensure!(asked.status == 200, "{round}: {}", asked.text_start());
+        let name = format!("new-{round}");
+        let token = cluster.register_collector(first, &name).await?;
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let pushed = cluster.push(then, "no JSON", &headers).await?;
+        ensure!(pushed.status == 400, "{round}: {}", pushed.text_start());
+    }
     Ok(())
 }

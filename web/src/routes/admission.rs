@@ -1,16 +1,43 @@
 //! Whether who asks may: one place, by the table.
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
-use super::route::Access;
+use super::request_context::RequestContext;
+use super::route::{Access, Route};
 use crate::Principal;
-use crate::auth::{forbidden, pushing_collector, require_user};
+use crate::auth::{forbidden, is_new_token, pushing_collector, require_user};
 use crate::context::Context;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 
 /// Who asks, if that is somebody who may.
-pub(super) fn admit(
+///
+/// A session or a collector that another node has just made may not be known here yet. Whoever
+/// shows its token waits until this node knows what the cluster does, rather than be sent away.
+pub(super) async fn admit(route: &Route, ask: &RequestContext) -> Result<Principal, Refusal> {
+    let admit = || {
+        admit_known(
+            route.access,
+            route.method,
+            &ask.context,
+            &ask.headers,
+            &ask.peer,
+        )
+    };
+    match admit() {
+        Err(refusal)
+            if refusal.status == StatusCode::UNAUTHORIZED
+                && is_new_token(&ask.context, &ask.headers) =>
+        {
+            ask.context.api.linearize().await?;
+            admit()
+        }
+        admitted => admitted,
+    }
+}
+
+/// Who asks, if this node knows that it is somebody who may.
+fn admit_known(
     access: Access,
     method: &str,
     context: &Context,
