@@ -37,7 +37,7 @@ pub fn tls_config(
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    // All that are offered are strong; the strongest is taken, not the one that a client names first.
+    // All that are offered are strong; the strongest is taken, whatever a client names first.
     config.ignore_client_order = true;
     Ok(Arc::new(config))
 }
