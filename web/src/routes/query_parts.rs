@@ -201,7 +201,7 @@ mod tests {
             (61, 3_661, 30, 120, 31),
             (0, 60, 30, 60, 1),
             (59, 61, 30, 60, 2),
-            (0, 86_400, 7, 12_343, 7),
+            (0, 86_400, 7, 12_342, 7),
         ] {
             let parts = Parts::of((at(from), at(to)), wanted);
             let about = format!("{from} to {to} in {wanted}");
