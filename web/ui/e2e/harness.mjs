@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+export const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const program = process.env.PGANALYTICS_TEST_PROGRAM ?? join(root, "target/debug/pganalytics");
 const shots = join(root, "target/ui");
 const axe = readFileSync(join(root, "web/ui/node_modules/axe-core/axe.min.js"), "utf8");
@@ -19,11 +19,11 @@ export const shot = (name) => join(shots, `${name}.png`);
 const anyPort = () => 20_000 + Math.floor(Math.random() * 12_000);
 
 /** Three nodes with a simulated collector, and how they are reached; with other ports if some are taken. */
-export async function demo(dir) {
+export async function demo(dir, more = []) {
   const fixed = Number(process.env.PGANALYTICS_TEST_PORT);
   for (let tries = 1; ; tries++) {
     try {
-      return await start(join(dir, String(tries)), fixed || anyPort());
+      return await start(join(dir, String(tries)), fixed || anyPort(), more);
     } catch (error) {
       if (fixed || tries === 3) throw error;
       console.error(`${error.message}, it is tried again`);
@@ -31,8 +31,8 @@ export async function demo(dir) {
   }
 }
 
-async function start(dir, port) {
-  const args = ["demo", "--json", "--dir", dir, "--http-base-port", String(port), "--quic-base-port", String(port + 10)];
+async function start(dir, port, more) {
+  const args = ["demo", "--json", "--dir", dir, "--http-base-port", String(port), "--quic-base-port", String(port + 10), ...more];
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const line = await new Promise((resolve, reject) => {
     let text = "";

@@ -12,6 +12,7 @@ import { accessible, busiest, demo, enter, fresh, login, problems, program, shot
 import { longLists, parts, searching, storm } from "./lists.mjs";
 import { drilling, firstLoad, firstServer } from "./load.mjs";
 import { comparing, keyboard, planTree, seen, snapshots } from "./statements.mjs";
+import { storeAway } from "./store.mjs";
 
 async function everyPage(browser, { nodes, admin }, scheme) {
   const base = nodes[0].http;
@@ -192,7 +193,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 });
 try {
-  for (const [name, run] of Object.entries({ firstLoad, firstServer, drilling, findings, planTree, keyboard, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, taking, leaving, everyPage: both, parts, searching, storm, interactions })) {
+  for (const [name, run] of Object.entries({ firstLoad, firstServer, drilling, findings, planTree, keyboard, comparing, seen, longLists, stale, polling, snapshots, administration, password, forgetting, jobs, taking, leaving, everyPage: both, parts, searching, storm, storeAway, interactions })) {
     if (wanted.length === 0 || wanted.includes(name)) await run(browser, cluster);
   }
 } finally {

@@ -20,14 +20,14 @@ export interface ServerRow {
   last_seen?: string;
 }
 
-interface Metrics {
+export interface Metrics {
   end_time: string;
   step_seconds: number;
   series: { column: string; database?: string; points: Point[] }[];
 }
 
 /** The same column of all databases, added up by time. */
-function sum(metrics: Metrics, column: string): Point[] {
+export function sum(metrics: Metrics, column: string): Point[] {
   const sums = new Map<string, number>();
   for (const one of metrics.series) {
     if (one.column === column) for (const { time, value } of one.points) sums.set(time, (sums.get(time) ?? 0) + value);

@@ -8,6 +8,7 @@ import { useRegressions } from "../regressions";
 import { Spark } from "../spark";
 import { Regressions } from "./regressions";
 import { type ServerDetail, ServerHead } from "./server-head";
+import { Week } from "./week";
 
 interface Anomaly {
   id: number;
@@ -147,6 +148,7 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
           )
         }
       </Show>
+      <Week id={id} />
     </>
   );
 }
