@@ -1,6 +1,7 @@
 //! The command line.
 
 mod backup;
+mod channel;
 mod check_config;
 mod cluster;
 mod collect;
@@ -61,6 +62,9 @@ enum Command {
     /// Add users, and look after them
     #[command(subcommand)]
     User(user::UserCommand),
+    /// List channels of notifications, and try one
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
     /// Back a running cluster up into a file, through a node on this machine; or verify such a file
     Backup(backup::BackupArgs),
     /// Make the files of a new cluster that begins with a backup
@@ -111,6 +115,7 @@ impl Cli {
             Command::CheckConfig(args) => check_config::run(&args),
             Command::Cluster(command) => cluster::run(command),
             Command::User(command) => user::run(command),
+            Command::Channel(command) => channel::run(&command),
             Command::Backup(args) => backup::run(&args),
             Command::Restore(args) => restore::run(&args),
             Command::Collect(args) => collect::run(*args),

@@ -117,6 +117,16 @@ impl Reader {
         Err(last)
     }
 
+    /// Posts to a route of the node that it is at, without a body. What that did, no other node is
+    /// asked to do again.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub async fn post(&mut self, path: &str) -> Result<Value, ReadError> {
+        let answer = self.send(Method::POST, path, Bytes::new()).await?;
+        self.checked(path, &answer)
+    }
+
     async fn try_get(&mut self, path: &str) -> Result<Reading, ReadError> {
         let mut answer = self.send(Method::GET, path, Bytes::new()).await?;
         if answer.status == StatusCode::UNAUTHORIZED && self.session.take().is_some() {

@@ -110,6 +110,7 @@ fn every_command_that_reads_has_the_three_forms() {
     for name in [
         "cluster-status",
         "user-list",
+        "channel-list",
         "why",
         "explain",
         "backup-verify",
