@@ -90,15 +90,7 @@ impl CertificateAuthority {
     /// # Errors
     /// [`PkiError::Issue`]
     pub fn issue_node(&self, node: NodeId, validity: Validity) -> Result<Identity, PkiError> {
-        let name = node_server_name(node);
-        let key = KeyPair::generate()?;
-        self.issue(
-            &name,
-            vec![name.clone()],
-            NODE_USAGES.to_vec(),
-            &key,
-            validity,
-        )
+        self.of_node(node, &KeyPair::generate()?, validity)
     }
 
     /// Another certificate for a node, of the key that it has: one file changes, so that no crash
@@ -112,15 +104,18 @@ impl CertificateAuthority {
         held: &Identity,
         validity: Validity,
     ) -> Result<Identity, PkiError> {
+        self.of_node(node, &KeyPair::try_from(held.key_der())?, validity)
+    }
+
+    fn of_node(
+        &self,
+        node: NodeId,
+        key: &KeyPair,
+        validity: Validity,
+    ) -> Result<Identity, PkiError> {
         let name = node_server_name(node);
-        let key = KeyPair::try_from(held.key_der())?;
-        self.issue(
-            &name,
-            vec![name.clone()],
-            NODE_USAGES.to_vec(),
-            &key,
-            validity,
-        )
+        let names = vec![name.clone()];
+        self.issue(&name, names, NODE_USAGES.to_vec(), key, validity)
     }
 
     /// A certificate that proves a join token: client only, for `join-<hex>.cluster`.
