@@ -20,8 +20,8 @@ mod validity;
 pub use self::{
     authority::CertificateAuthority,
     certificate::{
-        ExpiryWarning, collector_name, expiry_warning, is_for_name, join_server_name,
-        named_collector, node_server_name, not_after, renew_at, thumbprint,
+        ExpiryWarning, collector_name, dns_names, expiry_warning, is_for_name, is_of_authority,
+        join_server_name, named_collector, node_server_name, not_after, renew_at, thumbprint,
     },
     cluster_key::ClusterKey,
     error::PkiError,

@@ -126,17 +126,23 @@ fn issue(authority: &CertificateAuthority, member: &Member, dir: &Path) -> Resul
     identity
         .write(&dir.join("node.pem"), &dir.join("node.key"))
         .map_err(pki)?;
-    let Some(host) = https_host(&member.http) else {
+    let names = https_names(&member.http);
+    if names.is_empty() {
         return Ok(());
-    };
-    let mut names = vec![host];
-    if names.iter().any(|name| name == "127.0.0.1") {
-        names.push("localhost".to_owned());
     }
     let identity = authority.issue_https(&names, validity).map_err(pki)?;
     identity
         .write(&dir.join("https.pem"), &dir.join("https.key"))
         .map_err(pki)
+}
+
+/// The names of a certificate for an `https` URL; none for another one.
+pub(crate) fn https_names(url: &str) -> Vec<String> {
+    let mut names: Vec<String> = https_host(url).into_iter().collect();
+    if names.iter().any(|name| name == "127.0.0.1") {
+        names.push("localhost".to_owned());
+    }
+    names
 }
 
 /// The host of an `https` URL.

@@ -19,17 +19,15 @@ use pga_cluster::pki::{
 };
 use pga_cluster::transport::QuicTransport;
 use pga_config::{Config, NodeId};
-use pga_runtime::Instant;
 use pga_storage::Timestamp;
 use prometheus::{PullingGauge, Registry};
 use tokio::task::JoinHandle;
 
+use crate::renewal_failures::{LOOK, RenewalFailures};
 use crate::secrets::{Secrets, pki};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Result};
 
-/// How often its files and its end are looked at.
-const LOOK: Duration = Duration::from_secs(2);
 const NAME: &str = "pganalytics_certificate_expiry_seconds";
 const HELP: &str = "Seconds until the certificate this node runs with ends; without a new one its peers refuse it then";
 
@@ -94,7 +92,7 @@ impl NodeCertificate {
 
     async fn follow(mut self, transport: Arc<QuicTransport>, end: Arc<AtomicI64>) {
         let mut pause = tokio::time::interval(LOOK);
-        let mut failures = Failures::default();
+        let mut failures = RenewalFailures::new("the node's certificate");
         // The start has warned already.
         let mut warned = expiry_warning(Timestamp::from_micros(end.load(Ordering::Relaxed)));
         loop {
@@ -172,69 +170,5 @@ fn warn(warning: Option<ExpiryWarning>) {
         }
         Some(warning) => tracing::warn!(?warning, "the node's certificate expires soon"),
         None => {}
-    }
-}
-
-/// Failures are told at their second look, as two files are not replaced at once, and once each.
-/// Between two tries to renew there is an hour at most.
-#[derive(Debug, Default)]
-struct Failures {
-    last: Option<String>,
-    /// How often in a row.
-    count: u32,
-    again: Option<Instant>,
-}
-
-impl Failures {
-    fn may_try(&self) -> bool {
-        self.again.is_none_or(|again| pga_runtime::now() >= again)
-    }
-
-    fn over(&mut self) {
-        // A look in between, which tried nothing, is no success.
-        if self.may_try() {
-            *self = Self::default();
-        }
-    }
-
-    fn tell(&mut self, why: String) {
-        self.count = match &self.last {
-            Some(last) if *last == why => self.count.saturating_add(1),
-            _ => 1,
-        };
-        if self.count == 2 {
-            tracing::warn!(
-                error = why,
-                "this node's certificate cannot be renewed or replaced: the one before is kept"
-            );
-        }
-        let pause = LOOK * 2_u32.saturating_pow(self.count.saturating_sub(1).min(11));
-        self.again = Some(pga_runtime::now() + pause.min(Duration::from_secs(3_600)));
-        self.last = Some(why);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn tries_become_fewer_and_begin_anew_after_a_success() {
-        let mut failures = Failures::default();
-        for want in [2, 4, 8, 16] {
-            assert!(failures.may_try());
-            failures.tell("no authority".to_owned());
-            failures.over();
-            assert!(!failures.may_try());
-            tokio::time::advance(Duration::from_secs(want)).await;
-        }
-        failures.over();
-        failures.tell("another".to_owned());
-        assert_eq!(failures.count, 1);
-        for _ in 0..20 {
-            failures.tell("another".to_owned());
-        }
-        tokio::time::advance(Duration::from_secs(3_600)).await;
-        assert!(failures.may_try());
     }
 }

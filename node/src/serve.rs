@@ -50,7 +50,7 @@ use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, https_files};
+use crate::{Error, Result, bootstrap, https_files, https_renewal};
 
 /// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
 /// read again at SIGHUP.
@@ -87,8 +87,8 @@ struct Running {
     /// Becomes `Some` when an actor failed too often.
     given_up: watch::Receiver<Option<String>>,
     bootstrapping: JoinHandle<Result<()>>,
-    /// What keeps the node's certificate, and the cluster key.
-    keepers: [JoinHandle<()>; 2],
+    /// What keeps the node's certificates, and the cluster key.
+    keepers: Vec<JoinHandle<()>>,
 }
 
 impl Running {
@@ -110,6 +110,7 @@ impl Running {
         let certificate = NodeCertificate::new(config, &secrets, &cluster, identity);
         let certificate = certificate.watch(Arc::clone(&transport), &registry)?;
         let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
+        let https = https_renewal::watch(config, &secrets, &cluster);
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -147,7 +148,7 @@ impl Running {
             },
             given_up: is_given_up,
             bootstrapping,
-            keepers: [certificate, key],
+            keepers: [certificate, key].into_iter().chain(https).collect(),
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use pga_chaos_tests::{Cluster, ClusterOptions, until};
-use pga_cluster::pki::{Identity, Validity};
+use pga_cluster::pki::{CertificateAuthority, Identity, Validity};
 use pga_config::NodeId;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -19,17 +19,44 @@ use crate::peer_port::Stolen;
 const LIFETIME: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn files(cluster: &Cluster, node: u64) -> anyhow::Result<(PathBuf, PathBuf)> {
+/// Name of the files, and the metric that tells the end: of the peers' port, and of HTTPS.
+const BOTH: [(&str, &str); 2] = [
+    ("node", "pganalytics_certificate_expiry_seconds "),
+    ("https", "pganalytics_https_certificate_expiry_seconds "),
+];
+
+fn files(cluster: &Cluster, node: u64, name: &str) -> anyhow::Result<(PathBuf, PathBuf)> {
     let pki = cluster.node(node)?.data.join("pki");
-    Ok((pki.join("node.pem"), pki.join("node.key")))
+    Ok((
+        pki.join(name).with_extension("pem"),
+        pki.join(name).with_extension("key"),
+    ))
 }
 
 /// Seconds that the certificate holds which a node runs with.
-async fn left(cluster: &Cluster, node: u64) -> anyhow::Result<f64> {
+async fn left(cluster: &Cluster, node: u64, metric: &str) -> anyhow::Result<f64> {
     let metrics = cluster.metrics(node).await?;
-    let name = "pganalytics_certificate_expiry_seconds ";
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    let line = metrics.lines().find_map(|line| line.strip_prefix(metric));
     Ok(line.context("no such metric")?.parse()?)
+}
+
+/// Writes files of certificates that end soon.
+fn shorten(
+    cluster: &Cluster,
+    authority: &CertificateAuthority,
+    id: u64,
+) -> anyhow::Result<[Identity; 2]> {
+    let validity = Validity::for_next(LIFETIME);
+    let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let both = [
+        authority.issue_node(NodeId::new(id), validity)?,
+        authority.issue_https(&names, validity)?,
+    ];
+    for ((name, _), identity) in BOTH.iter().zip(&both) {
+        let (certificate, key) = files(cluster, id, name)?;
+        identity.write(&certificate, &key)?;
+    }
+    Ok(both)
 }
 
 /// Pushes to the nodes by turns until it is told to stop; how many pushes there were.
@@ -47,7 +74,11 @@ async fn push_always(cluster: &Cluster, stop: &AtomicBool) -> anyhow::Result<u32
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_renew_their_certificates_and_no_push_fails() -> anyhow::Result<()> {
     let lifetime = format!("{}s", LIFETIME.as_secs());
-    let options = ClusterOptions::default().with("cluster.certificate-lifetime", &lifetime);
+    let options = ClusterOptions {
+        tls: true,
+        ..ClusterOptions::default()
+    };
+    let options = options.with("cluster.certificate-lifetime", &lifetime);
     let mut cluster = Cluster::start(options).await?;
     let authority = Stolen::from(&cluster)?.authority;
     let stop = Arc::new(AtomicBool::new(false));
@@ -56,31 +87,21 @@ async fn nodes_renew_their_certificates_and_no_push_fails() -> anyhow::Result<()
             let mut short = Vec::new();
             // Somebody writes other files: they are taken without a restart.
             for id in cluster.ids() {
-                let validity = Validity::for_next(LIFETIME);
-                let identity = authority.issue_node(NodeId::new(id), validity)?;
-                let (certificate, key) = files(&cluster, id)?;
-                identity.write(&certificate, &key)?;
-                short.push(identity);
+                short.push(shorten(&cluster, &authority, id)?);
             }
             for (id, first) in cluster.ids().into_iter().zip(&short) {
-                until("the files are taken", LIMIT, async || {
-                    let left = left(&cluster, id)
-                        .await
-                        .map_err(|error| format!("{error:#}"))?;
-                    if left < 1_000.0 {
-                        Ok(())
-                    } else {
-                        Err(format!("{left} s left"))
-                    }
-                })
-                .await?;
-                renewed(&cluster, id, first).await?;
+                for (kind, first) in BOTH.into_iter().zip(first) {
+                    taken(&cluster, id, kind.1).await?;
+                    renewed(&cluster, id, kind.0, first).await?;
+                }
             }
             // Until the first ones have ended, and what is in use holds still.
             tokio::time::sleep(LIFETIME).await;
             for id in cluster.ids() {
-                let left = left(&cluster, id).await?;
-                ensure!(left > 0.0, "node {id}: {left} s left");
+                for (name, metric) in BOTH {
+                    let left = left(&cluster, id, metric).await?;
+                    ensure!(left > 0.0, "node {id}, {name}: {left} s left");
+                }
             }
             stop.store(true, Ordering::Relaxed);
             anyhow::Ok(())
@@ -114,9 +135,21 @@ async fn restarted(cluster: &mut Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits until a node runs with files that end soon.
+async fn taken(cluster: &Cluster, id: u64, metric: &str) -> anyhow::Result<()> {
+    until("the files are taken", LIMIT, async || {
+        let left = left(cluster, id, metric).await;
+        match left.map_err(|error| format!("{error:#}"))? {
+            left if left < 1_000.0 => Ok(()),
+            left => Err(format!("{left} s left")),
+        }
+    })
+    .await
+}
+
 /// Waits until a node has issued itself another certificate, for the key that it had.
-async fn renewed(cluster: &Cluster, id: u64, first: &Identity) -> anyhow::Result<()> {
-    let (certificate, key) = files(cluster, id)?;
+async fn renewed(cluster: &Cluster, id: u64, name: &str, first: &Identity) -> anyhow::Result<()> {
+    let (certificate, key) = files(cluster, id, name)?;
     until("it is renewed", LIMIT, async || {
         let found =
             CertificateDer::from_pem_file(&certificate).map_err(|error| error.to_string())?;

@@ -159,6 +159,28 @@ impl CertificateAuthority {
     /// [`PkiError::Name`] for a name under `.cluster` or `.collector` or without any name,
     /// [`PkiError::Issue`] for one that is no DNS name.
     pub fn issue_https(&self, names: &[String], validity: Validity) -> Result<Identity, PkiError> {
+        self.of_https(names, &KeyPair::generate()?, validity)
+    }
+
+    /// Another certificate for the HTTPS side, of the key that it has.
+    ///
+    /// # Errors
+    /// As [`CertificateAuthority::issue_https`].
+    pub fn renew_https(
+        &self,
+        names: &[String],
+        held: &Identity,
+        validity: Validity,
+    ) -> Result<Identity, PkiError> {
+        self.of_https(names, &KeyPair::try_from(held.key_der())?, validity)
+    }
+
+    fn of_https(
+        &self,
+        names: &[String],
+        key: &KeyPair,
+        validity: Validity,
+    ) -> Result<Identity, PkiError> {
         let reserved = |name: &&String| {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             name.ends_with(RESERVED_SUFFIX) || name.ends_with(COLLECTOR_SUFFIX)
@@ -169,13 +191,8 @@ impl CertificateAuthority {
         let first = names.first().ok_or_else(|| PkiError::Name {
             name: String::new(),
         })?;
-        self.issue(
-            first,
-            names.to_vec(),
-            vec![ExtendedKeyUsagePurpose::ServerAuth],
-            &KeyPair::generate()?,
-            validity,
-        )
+        let usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(first, names.to_vec(), usages, key, validity)
     }
 
     fn issue(

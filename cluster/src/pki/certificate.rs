@@ -58,6 +58,38 @@ pub fn is_for_name(certificate: &CertificateDer<'_>, name: &str) -> bool {
     parsed.verify_is_valid_for_subject_name(&name).is_ok()
 }
 
+/// The DNS names of a certificate. Says nothing about who signed it.
+pub fn dns_names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    match EndEntityCert::try_from(certificate) {
+        Ok(parsed) => parsed.valid_dns_names().map(str::to_owned).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Whether `authority` signed the certificate of a server, which may have ended since.
+pub fn is_of_authority(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>) -> bool {
+    let (Ok(parsed), Ok(anchor), Ok(end)) = (
+        EndEntityCert::try_from(certificate),
+        webpki::anchor_from_trusted_cert(authority),
+        not_after(certificate),
+    ) else {
+        return false;
+    };
+    let anchors = [anchor];
+    let last_second = (end.micros() / 1_000_000).saturating_sub(1);
+    let at = Duration::from_secs(u64::try_from(last_second).unwrap_or(0));
+    let verdict = parsed.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &anchors,
+        &[],
+        UnixTime::since_unix_epoch(at),
+        KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    verdict.is_ok()
+}
+
 /// When a certificate ends.
 ///
 /// # Errors
