@@ -235,8 +235,8 @@ impl ControlCommand {
             | Self::Session(_)
             | Self::ApiToken(_)
             | Self::RegistrationSecret(_)
-            | Self::Collector(_)
-            | Self::CollectorConfig(_) => FeatureLevel::PEOPLE,
+            | Self::Collector(_) => FeatureLevel::PEOPLE,
+            Self::CollectorConfig(command) => command.needs(),
         }
     }
 }

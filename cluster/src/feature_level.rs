@@ -18,6 +18,7 @@
 //! | 4 | 3.0.0 | decisions about findings, moments to compare |
 //! | 5 | 3.0.0 | further keys that sign tokens |
 //! | 6 | 3.0.0 | routes of alerts, what nodes notice about collectors, another cluster key in place of the first |
+//! | 7 | 3.0.0 | configurations of collectors that are sealed |
 
 use std::fmt;
 
@@ -27,7 +28,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 6] = ["3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0"];
+const SINCE: [&str; 7] = [
+    "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0",
+];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
 #[derive(
@@ -56,6 +59,8 @@ impl FeatureLevel {
     pub const COLLECTOR_HEALTH: Self = Self(6);
     /// Another cluster key in place of the first.
     pub const CLUSTER_KEY: Self = Self(6);
+    /// Configurations of collectors that are sealed.
+    pub const SEALED_CONFIGS: Self = Self(7);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

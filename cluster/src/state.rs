@@ -33,11 +33,11 @@ pub use self::{
         AlertRoutes, AlertState, AlertingCommand, ApiToken, ApiTokenCommand, Attempt,
         AttemptRecord, AttemptStep, AuditEntry, Channel, ClusterKeyCommand, Collector,
         CollectorCommand, CollectorEntry, CollectorError, CollectorHealth, CollectorHealthCommand,
-        Comment, ConfigCommand, ConfigTarget, ConfigVersion, DEFAULT_GROUP, Decision, GroupState,
-        InsightCommand, KeyInUse, Liveness, Matcher, Moment, NO_PASSWORD, NewUser, Notification,
-        NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
-        RegistrationSecretCommand, Resealed, RuleEntry, Session, SessionCommand, Silence, TokenKey,
-        TokenKeyCommand, User, Weekly,
+        Comment, ConfigCommand, ConfigTarget, ConfigText, ConfigVersion, DEFAULT_GROUP, Decision,
+        GroupState, InsightCommand, KeyInUse, Liveness, Matcher, Moment, NO_PASSWORD, NewUser,
+        Notification, NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
+        RegistrationSecretCommand, Resealed, RuleEntry, SealedConfig, Session, SessionCommand,
+        Silence, TokenKey, TokenKeyCommand, User, Weekly,
     },
     image_error::ImageError,
     limits::StateLimits,
@@ -261,6 +261,11 @@ impl State {
     /// The versions of a configuration of collectors, oldest first.
     pub fn config_versions(&self, target: &ConfigTarget) -> &[ConfigVersion] {
         self.domains.collector_configs.versions(target)
+    }
+
+    /// All versions of all configurations of collectors.
+    pub fn all_configs(&self) -> impl Iterator<Item = (&ConfigTarget, &ConfigVersion)> {
+        self.domains.collector_configs.all()
     }
 
     /// The configuration that a collector is to have: its own, else its group's.

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pga_cluster::{Channel, ClusterNode, Command, ControlCommand, ProposeError, State};
+use pga_cluster::{
+    Channel, ClusterNode, Command, ConfigText, ControlCommand, FeatureLevel, ProposeError, State,
+};
 use pga_config::{CollectorId, Config};
 use pga_insight::prediction::Answer;
 use pga_runtime::{Instant, Live};
 use pga_storage::store::TableUse;
 use pga_storage::{Position, ReadStore, StoreWriter};
 use pga_web::{
-    AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, ControlPlane, Credentials,
-    Health, Ingest, Operations, Predictor, Push, PushAck, PushNote, ReadScope, Reads, Registered,
-    Registration, TokenKeys,
+    AdmissionPermit, ApiError, CacheFigures, ChannelTest, Channels, Configurations, ControlPlane,
+    Credentials, Health, Ingest, Operations, Predictor, Push, PushAck, PushNote, ReadScope, Reads,
+    Registered, Registration, TokenKeys,
 };
 
 pub(crate) use self::query_cache::QueryCache;
@@ -40,6 +42,11 @@ const CONTROL_TIMEOUT: Duration = Duration::from_millis(2_200);
 const STATUS_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long a health check waits for the store.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// While the others have a key that this node asks them for.
+const NO_KEY: ApiError = ApiError::Unavailable {
+    reason: "no_cluster_key",
+    retry_after: Duration::from_secs(5),
+};
 /// When a client should come back.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -201,6 +208,27 @@ impl Predictor for NodeApiImpl {
                 Some(service) => service.is_healthy().await,
                 None => false,
             }
+        })
+    }
+}
+
+impl Configurations for NodeApiImpl {
+    fn seal_config(&self, toml: &str) -> Result<ConfigText, ApiError> {
+        let level = self.cluster.with_state(State::feature_level);
+        if level < FeatureLevel::SEALED_CONFIGS {
+            return Ok(ConfigText::plain(toml));
+        }
+        let in_use = self.cluster.with_state(State::cluster_key);
+        let key = self.secrets.key.in_use(in_use);
+        let key = key.map_err(|_| NO_KEY)?;
+        ConfigText::sealed(&key, toml).map_err(|_| ApiError::Internal)
+    }
+
+    fn open_config(&self, text: &ConfigText) -> Result<String, ApiError> {
+        let opened = text.open(|context, sealed| self.secrets.key.open(context, sealed));
+        opened.map_err(|error| {
+            tracing::warn!(%error, "a collector's configuration does not open with this node's cluster key");
+            NO_KEY
         })
     }
 }

@@ -8,11 +8,13 @@
 //! 3. A node that finds a key named that it has not got, as it was down, asks the others for it.
 //! 4. What was sealed with the key before while the entry was on its way, the leader seals anew.
 //!    The key before goes an hour after nothing needs it.
+//! 5. Configurations of collectors, of which there may be many, the leader seals some at a time.
 //!
 //! A crash before the entry is committed leaves a key in some files that nobody uses; a crash after
 //! it leaves a majority that holds the key. The log and the key are each on a majority: as long as
 //! there is a quorum, one of its nodes has both.
 
+mod configurations;
 mod exchange;
 mod reseal;
 mod rotate;

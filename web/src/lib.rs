@@ -43,9 +43,9 @@ pub use self::{
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,
     node_api::{
-        CacheFigures, ChannelTest, Channels, Credentials, Health, Ingest, NodeApi, Operations,
-        Predictor, Principal, Push, PushAck, PushNote, PushProblem, ReadScope, Reads, Registered,
-        Registration, StoreAt, Via,
+        CacheFigures, ChannelTest, Channels, Configurations, Credentials, Health, Ingest, NodeApi,
+        Operations, Predictor, Principal, Push, PushAck, PushNote, PushProblem, ReadScope, Reads,
+        Registered, Registration, StoreAt, Via,
     },
     options::{WebLimits, WebOptions},
     routes::{Access, Route, routes},

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pga_cluster::Channel;
+use pga_cluster::{Channel, ConfigText};
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
 use pga_storage::store::TableUse;
@@ -240,6 +240,22 @@ pub trait Operations: Debug + Send + Sync + 'static {
     fn health(&self) -> BoxFuture<'_, Health>;
 }
 
+/// Configurations of collectors, which the replicated state holds sealed.
+pub trait Configurations: Debug + Send + Sync + 'static {
+    /// Seals a configuration; as long as some member is of a version that opens none, it stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// `Unavailable` if this node has not got the key in use yet, `Internal`.
+    fn seal_config(&self, toml: &str) -> Result<ConfigText, ApiError>;
+
+    /// The TOML of a configuration.
+    ///
+    /// # Errors
+    /// `Unavailable` if this node has not got the key that sealed it.
+    fn open_config(&self, text: &ConfigText) -> Result<String, ApiError>;
+}
+
 /// Channels of notifications.
 pub trait Channels: Debug + Send + Sync + 'static {
     /// Seals the settings of a channel, so that the replicated state may hold them.
@@ -282,12 +298,19 @@ pub struct ChannelTest {
 
 /// What the node offers to the web layer. Implemented by `pga-node`, and by fakes in tests.
 pub trait NodeApi:
-    ControlPlane + Ingest + Reads + Credentials + Operations + Channels + Predictor
+    ControlPlane + Ingest + Reads + Credentials + Operations + Configurations + Channels + Predictor
 {
 }
 
 impl<T> NodeApi for T where
-    T: ControlPlane + Ingest + Reads + Credentials + Operations + Channels + Predictor
+    T: ControlPlane
+        + Ingest
+        + Reads
+        + Credentials
+        + Operations
+        + Configurations
+        + Channels
+        + Predictor
 {
 }
 

@@ -10,6 +10,8 @@ use serde_json::json;
 use tokio::process::Command;
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// In the configuration of the collectors.
+const CONFIG_PASSWORD: &str = "a-password-in-a-configuration";
 
 /// The keys in a node's file.
 fn keys(cluster: &Cluster, node: u64) -> anyhow::Result<Vec<String>> {
@@ -33,6 +35,16 @@ async fn opens_all(cluster: &Cluster, node: u64, session: &str) -> anyhow::Resul
     let tested = cluster
         .send(node, Method::POST, path, Some(session), "")
         .await?;
+    let path = "/api/v1/config-groups/default";
+    let config = cluster
+        .send(node, Method::GET, path, Some(session), "")
+        .await?;
+    ensure!(
+        config.status == 200 && config.text_start().contains(CONFIG_PASSWORD),
+        "{} {}",
+        config.status,
+        config.text_start()
+    );
     // Nobody listens there: that the settings opened shows in that it was tried.
     let told = tested.text_start();
     ensure!(
@@ -75,6 +87,12 @@ async fn with_channel(options: ClusterOptions) -> anyhow::Result<(Cluster, Strin
             .await?;
         ensure!(made.status.is_success(), "{path}: {}", made.text_start());
     }
+    let toml = format!("[postgres]\npassword = \"{CONFIG_PASSWORD}\"\n");
+    let path = "/api/v1/config-groups/default";
+    let stored = cluster
+        .send(1, Method::PUT, path, Some(&session), toml)
+        .await?;
+    ensure!(stored.status == 200, "{}", stored.text_start());
     Ok((cluster, session))
 }
 

@@ -13,10 +13,11 @@ use bytes::Bytes;
 use pga_cluster::{
     Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand, AlertState, AlertingCommand,
     AuditEntry, Batching, BufferLimits, ClusterKeyCommand, ClusterNode, ClusterOptions,
-    CollectorHealth, CollectorHealthCommand, Command, ConfigCommand, ConfigTarget, ControlCommand,
-    Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification, PeopleCommand,
-    PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand, Resealed, RuleEntry,
-    SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand, UploadId,
+    CollectorHealth, CollectorHealthCommand, Command, ConfigCommand, ConfigTarget, ConfigText,
+    ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification,
+    PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand,
+    Resealed, RuleEntry, SealedConfig, SessionCommand, SnapshotPolicy, State, StateLimits,
+    TokenKey, TokenKeyCommand, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::StoreWriter;
@@ -148,7 +149,7 @@ fn level_2() -> Vec<ControlCommand> {
     let store = ConfigCommand::Store {
         target: ConfigTarget::Group("default".into()),
         base: None,
-        text: "[tls]\nverify = true\n".into(),
+        text: ConfigText::plain("[tls]\nverify = true\n"),
         author: "admin".into(),
         comment: String::new(),
         at,
@@ -318,6 +319,28 @@ fn health() -> ControlCommand {
     })
 }
 
+/// What feature level 7 brought.
+fn level_7() -> Vec<ControlCommand> {
+    let seal = ConfigCommand::Seal {
+        texts: vec![SealedConfig {
+            target: ConfigTarget::Group("default".into()),
+            version: 1,
+            at: Timestamp::from_micros(2_000_000),
+            text: ConfigText::plain("sealed:0102030405060708:AAAA"),
+        }],
+    };
+    vec![ControlCommand::CollectorConfig(seal)]
+}
+
+/// What a node of feature level 7 or later left.
+fn has_level_7(state: &State) {
+    let is_sealed: Vec<_> = state
+        .all_configs()
+        .map(|(_, one)| one.text.is_sealed())
+        .collect();
+    assert_eq!(is_sealed, [true]);
+}
+
 /// What a node of feature level 6 or later left.
 fn has_level_6(state: &State) {
     let routes = state.alert_routes();
@@ -384,7 +407,14 @@ async fn freeze(dir: &Path) {
     for command in first {
         control(&node, command).await;
     }
-    let later = [level_2(), level_3(), level_4(), level_5(), level_6()];
+    let later = [
+        level_2(),
+        level_3(),
+        level_4(),
+        level_5(),
+        level_6(),
+        level_7(),
+    ];
     for command in later.concat() {
         control(&node, command).await;
     }
@@ -482,6 +512,7 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 (4, has_level_4),
                 (5, has_level_5),
                 (6, has_level_6),
+                (7, has_level_7),
             ];
             for (_, check) in checks.into_iter().filter(|(since, _)| *since <= level) {
                 check(state);

@@ -8,6 +8,7 @@ use pga_cluster::{ClusterKeyCommand, ClusterNode, Command, ControlCommand, KeyIn
 use pga_storage::Timestamp;
 use tokio::task::JoinHandle;
 
+use super::configurations;
 use super::exchange::{blocking, fetch};
 use super::reseal::{Sealed, reseal, sealed};
 use crate::keyring::Keyring;
@@ -43,7 +44,7 @@ pub(crate) fn watch(keys: Arc<Keyring>, cluster: ClusterNode) -> JoinHandle<()> 
 
 async fn step(keys: &Arc<Keyring>, cluster: &ClusterNode) -> Result<()> {
     let Some(in_use) = cluster.with_state(State::cluster_key) else {
-        return Ok(());
+        return configurations::seal(keys, cluster).await.map(drop);
     };
     let Some(key) = keys.get(&in_use.id) else {
         let key = fetch(cluster, in_use.id).await?;
@@ -59,8 +60,9 @@ async fn step(keys: &Arc<Keyring>, cluster: &ClusterNode) -> Result<()> {
     if !older.is_empty() {
         return seal_anew(keys, cluster, in_use, older).await;
     }
+    let are_sealed = configurations::seal(keys, cluster).await?;
     let age = Timestamp::now().micros() - in_use.at.micros();
-    if age < KEEP.as_micros() as i64 {
+    if !are_sealed || age < KEEP.as_micros() as i64 {
         return Ok(());
     }
     blocking(keys, move |keys| keys.forget_before(&in_use.id)).await

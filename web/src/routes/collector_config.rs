@@ -262,9 +262,10 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
         Principal::User { role, .. } => role == "admin",
         Principal::Collector(_) | Principal::Anonymous => true,
     };
+    let text = ask.context.api.open_config(&config.text)?;
     let text = match may_see_passwords {
-        true => config.text.clone(),
-        false => versions::masked(&config.text),
+        true => text,
+        false => versions::masked(&text),
     };
     Ok(configuration(&ask, config.version, text))
 }
@@ -353,8 +354,11 @@ async fn store(
     text: String,
     comment: String,
 ) -> Result<Response, Refusal> {
-    let before = versions(ask, &target).await?.pop();
-    let diff = unified(before.as_ref().map_or("", |before| &before.text), &text);
+    let before = match versions(ask, &target).await?.last() {
+        None => String::new(),
+        Some(before) => ask.context.api.open_config(&before.text)?,
+    };
+    let diff = unified(&before, &text);
     let note = Note::new("collector-config.store", label(&target));
     // Passwords may stand in it: only how many lines changed is written down.
     let changed = |sign| diff.lines().filter(|line| line.starts_with(sign)).count();
@@ -362,7 +366,7 @@ async fn store(
     let command = ConfigCommand::Store {
         target: target.clone(),
         base,
-        text,
+        text: ask.context.api.seal_config(&text)?,
         author: ask.actor(),
         comment,
         at: Timestamp::now(),

@@ -10,18 +10,19 @@ use argon2::password_hash::{PasswordHasher, SaltString};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use pga_cluster::pki::ClusterKey;
 use pga_cluster::{
-    Channel, CollectorCommand, Command, ControlCommand, FeatureLevel, NewUser, PeopleCommand,
-    ProposalId, Reply, State, StateLimits,
+    Channel, CollectorCommand, Command, ConfigText, ControlCommand, FeatureLevel, NewUser,
+    PeopleCommand, ProposalId, Reply, State, StateLimits,
 };
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
 use pga_storage::store::{Day, TableUse};
 use pga_storage::{Position, ReadStore, Timestamp};
 use pga_web::{
-    AdmissionPermit, ApiError, ChannelTest, Channels, ControlPlane, Credentials, Health, Ingest,
-    Operations, Predictor, Push, PushAck, PushNote, ReadScope, Reads, Registered, Registration,
-    TokenKey, TokenKeys,
+    AdmissionPermit, ApiError, ChannelTest, Channels, Configurations, ControlPlane, Credentials,
+    Health, Ingest, Operations, Predictor, Push, PushAck, PushNote, ReadScope, Reads, Registered,
+    Registration, TokenKey, TokenKeys,
 };
 use serde_json::Value;
 
@@ -183,6 +184,19 @@ fn not_ahead(min_position: Option<Position>) -> Result<(), ApiError> {
             wanted,
             committed: position(),
         }),
+    }
+}
+
+impl Configurations for FakeNode {
+    fn seal_config(&self, toml: &str) -> Result<ConfigText, ApiError> {
+        let key = ClusterKey::from_bytes([7; 32]);
+        ConfigText::sealed(&key, toml).map_err(|_| ApiError::Internal)
+    }
+
+    fn open_config(&self, text: &ConfigText) -> Result<String, ApiError> {
+        let key = ClusterKey::from_bytes([7; 32]);
+        let opened = text.open(|context, sealed| key.open(context, sealed));
+        opened.map_err(|_| ApiError::Internal)
     }
 }
 

@@ -144,13 +144,8 @@ impl Findings {
             if is_log {
                 lines += text.iter().filter(|byte| **byte == b'\n').count();
             }
-            // A configuration is replicated as it was written; people's and receivers' secrets are
-            // hashed or sealed.
-            self.look(
-                &path.display().to_string(),
-                &text,
-                is_log.then_some(&secret),
-            );
+            // Secrets are hashed or sealed on disk, those in a collector's configuration too.
+            self.look(&path.display().to_string(), &text, Some(&secret));
         }
         ensure!(
             lines > 100,

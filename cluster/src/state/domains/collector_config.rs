@@ -6,6 +6,7 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::config_text::ConfigText;
 use crate::feature_level::FeatureLevel;
 use crate::outcome::Refusal;
 use crate::state::image_error::ImageError;
@@ -30,8 +31,8 @@ pub enum ConfigTarget {
 pub struct ConfigVersion {
     /// From 1, one more each time.
     pub version: u64,
-    /// TOML.
-    pub text: String,
+    /// TOML, sealed or not.
+    pub text: ConfigText,
     /// Who wrote it.
     pub author: String,
     /// Why.
@@ -49,8 +50,8 @@ pub enum ConfigCommand {
         target: ConfigTarget,
         /// The version it was made from; refused if there is a later one. `None` takes any.
         base: Option<u64>,
-        /// TOML, already checked.
-        text: String,
+        /// TOML, already checked; sealed from [`FeatureLevel::SEALED_CONFIGS`] on.
+        text: ConfigText,
         /// Who wrote it.
         author: String,
         /// Why.
@@ -63,6 +64,35 @@ pub enum ConfigCommand {
         /// Which.
         target: ConfigTarget,
     },
+    /// Puts texts in place of the same that are not sealed, or sealed with another key.
+    Seal {
+        /// Which; what is not there any more is left out.
+        texts: Vec<SealedConfig>,
+    },
+}
+
+/// A version of a configuration, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedConfig {
+    /// Of what.
+    pub target: ConfigTarget,
+    /// Which version.
+    pub version: u64,
+    /// When that was written: after a deletion another one may have the number.
+    pub at: Timestamp,
+    /// The same TOML, sealed.
+    pub text: ConfigText,
+}
+
+impl ConfigCommand {
+    /// The feature level that the cluster must be at.
+    pub(crate) fn needs(&self) -> FeatureLevel {
+        match self {
+            Self::Store { text, .. } if text.is_sealed() => FeatureLevel::SEALED_CONFIGS,
+            Self::Store { .. } | Self::Delete { .. } => FeatureLevel::PEOPLE,
+            Self::Seal { .. } => FeatureLevel::SEALED_CONFIGS,
+        }
+    }
 }
 
 /// All configurations.
@@ -73,6 +103,12 @@ impl CollectorConfigs {
     /// The versions of a configuration, oldest first; empty if there is none.
     pub(in crate::state) fn versions(&self, target: &ConfigTarget) -> &[ConfigVersion] {
         self.0.get(target).map_or(&[], Vec::as_slice)
+    }
+
+    /// All versions of all configurations.
+    pub(in crate::state) fn all(&self) -> impl Iterator<Item = (&ConfigTarget, &ConfigVersion)> {
+        let all = self.0.iter();
+        all.flat_map(|(target, versions)| versions.iter().map(move |version| (target, version)))
     }
 
     /// The groups that have a configuration.
@@ -121,6 +157,17 @@ impl CollectorConfigs {
         versions.drain(..surplus);
         Ok(())
     }
+
+    fn seal(&mut self, texts: &[SealedConfig]) {
+        for sealed in texts {
+            let versions = self.0.get_mut(&sealed.target).into_iter().flatten();
+            for version in versions {
+                if (version.version, version.at) == (sealed.version, sealed.at) {
+                    version.text.clone_from(&sealed.text);
+                }
+            }
+        }
+    }
 }
 
 impl CollectorConfigs {
@@ -130,6 +177,10 @@ impl CollectorConfigs {
             ConfigCommand::Store { .. } => self.store(command),
             ConfigCommand::Delete { target } => {
                 self.0.remove(target).map(drop).ok_or(Refusal::NotFound)
+            }
+            ConfigCommand::Seal { texts } => {
+                self.seal(texts);
+                Ok(())
             }
         }
     }
@@ -159,7 +210,7 @@ mod tests {
         ConfigCommand::Store {
             target: ConfigTarget::Group("web".into()),
             base,
-            text: text.into(),
+            text: ConfigText::plain(text),
             author: "ann".into(),
             comment: String::new(),
             at: Timestamp::from_micros(1),
@@ -183,6 +234,34 @@ mod tests {
         let versions = configs.versions(&ConfigTarget::Group("web".into()));
         let versions: Vec<u64> = versions.iter().map(|version| version.version).collect();
         assert_eq!(versions, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_version_is_sealed_in_its_place_and_no_other_is() {
+        let key = crate::pki::ClusterKey::from_bytes([1; 32]);
+        let mut configs = CollectorConfigs::default();
+        for text in ["a = 1", "a = 2"] {
+            configs.apply(&store(None, text)).unwrap();
+        }
+        let target = ConfigTarget::Group("web".into());
+        let sealed = |target: &ConfigTarget, version, at| SealedConfig {
+            target: target.clone(),
+            version,
+            at: Timestamp::from_micros(at),
+            text: ConfigText::sealed(&key, "a = 1").unwrap(),
+        };
+        let gone = ConfigTarget::Group("gone".into());
+        let texts = vec![
+            sealed(&target, 1, 1),
+            sealed(&target, 2, 7),
+            sealed(&gone, 1, 1),
+        ];
+        let command = ConfigCommand::Seal { texts };
+        assert_eq!(command.needs(), FeatureLevel::SEALED_CONFIGS);
+        configs.apply(&command).unwrap();
+        let is_sealed: Vec<bool> = configs.all().map(|(_, one)| one.text.is_sealed()).collect();
+        assert_eq!(is_sealed, [true, false]);
+        assert_eq!(configs.versions(&gone), []);
     }
 
     #[test]

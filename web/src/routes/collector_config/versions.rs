@@ -20,16 +20,17 @@ pub(super) async fn history(ask: RequestContext, of: Of) -> Result<Response, Ref
     let versions = versions(&ask, &target).await?;
     // A password is for the collector and for those who may set it.
     let is_admin = matches!(&ask.caller, Principal::User { role, .. } if role == "admin");
-    let show = |version: &ConfigVersion| {
-        json!({
+    let show = |version: &ConfigVersion| -> Result<Value, Refusal> {
+        let text = ask.context.api.open_config(&version.text)?;
+        Ok(json!({
             "version": version.version,
             "author": version.author,
             "comment": version.comment,
             "created_at": version.at.to_string(),
-            "config": if is_admin { version.text.clone() } else { masked(&version.text) },
-        })
+            "config": if is_admin { text } else { masked(&text) },
+        }))
     };
-    let data: Vec<Value> = versions.iter().rev().map(show).collect();
+    let data: Vec<Value> = versions.iter().rev().map(show).collect::<Result<_, _>>()?;
     let body = json!({ "count": data.len(), "data": data });
     Ok(json(StatusCode::OK, &body))
 }
@@ -61,7 +62,7 @@ pub(super) async fn diff(ask: RequestContext, of: Of) -> Result<Response, Refusa
     let from: u64 = number("from", to.saturating_sub(1))?;
     let text = |wanted: u64| match versions.iter().find(|version| version.version == wanted) {
         _ if wanted == 0 => Ok(String::new()),
-        Some(version) => Ok(masked(&version.text)),
+        Some(version) => Ok(masked(&ask.context.api.open_config(&version.text)?)),
         None => Err(no_version(wanted)),
     };
     let diff = unified(&text(from)?, &text(to)?);
@@ -101,7 +102,8 @@ pub(super) async fn rollback(
         .find(|version| version.version == given.version);
     let wanted = wanted.ok_or_else(|| no_version(given.version))?;
     let comment = format!("back to version {}", given.version);
-    store(&ask, target, newest, wanted.text, comment).await
+    let text = ask.context.api.open_config(&wanted.text)?;
+    store(&ask, target, newest, text, comment).await
 }
 
 #[cfg(test)]

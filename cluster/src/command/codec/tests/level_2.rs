@@ -7,7 +7,8 @@ use crate::command::{Command, ControlCommand};
 use crate::state::NewUser;
 use crate::state::{
     ApiToken, ApiTokenCommand, AuditEntry, CollectorCommand, ConfigCommand, ConfigTarget,
-    PeopleCommand, Registration, RegistrationSecret, RegistrationSecretCommand, SessionCommand,
+    ConfigText, PeopleCommand, Registration, RegistrationSecret, RegistrationSecretCommand,
+    SessionCommand,
 };
 
 const AT: Timestamp = Timestamp::from_micros(9);
@@ -222,7 +223,7 @@ fn configs() -> Vec<(&'static str, ControlCommand)> {
     let store = ConfigCommand::Store {
         target: ConfigTarget::Group("web".into()),
         base: Some(0),
-        text: "[tls]\nverify = true\n".into(),
+        text: ConfigText::plain("[tls]\nverify = true\n"),
         author: "ann".into(),
         comment: "first".into(),
         at: AT,
