@@ -62,15 +62,31 @@ impl Admission {
     }
 }
 
+/// Whether a push has a share of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It has it now.
+    Now,
+    /// It had it before.
+    Before,
+    /// There is none.
+    Full,
+}
+
 impl AdmissionPermit {
-    /// Adds one of `limit`; whether one was free.
-    pub fn take_one(&self, limit: &Arc<Semaphore>) -> bool {
+    /// Adds one of `limit`, once.
+    pub fn take_one(&self, limit: &Arc<Semaphore>) -> Taken {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_held = |share: &OwnedSemaphorePermit| Arc::ptr_eq(share.semaphore(), limit);
+        if shares.iter().any(is_held) {
+            return Taken::Before;
+        }
         match Arc::clone(limit).try_acquire_owned() {
             Ok(share) => {
-                self.add(share);
-                true
+                shares.push(share);
+                Taken::Now
             }
-            Err(_) => false,
+            Err(_) => Taken::Full,
         }
     }
 

@@ -35,7 +35,7 @@ mod timestamps;
 mod tls;
 
 pub use self::{
-    admission::AdmissionPermit,
+    admission::{AdmissionPermit, Taken},
     analyses::{jobs::run_due_jobs, watch::Watch},
     api_error::ApiError,
     auth::{TokenKey, TokenKeys, hash_password},

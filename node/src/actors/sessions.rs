@@ -2,10 +2,10 @@
 //!
 //! Role: opens one [`CollectorSession`] per collector seen here, at most as many as configured, and
 //! ends idle ones. Owner: the node's root. Failure: its sessions end with it, and open again with
-//! their next push.
+//! their next push; what their collectors have used stays.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pga_config::CollectorId;
@@ -14,7 +14,7 @@ use pga_web::{ApiError, PushAck, PushNote};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
-use super::collector_session::{CollectorSession, SessionArgs, SessionMsg};
+use super::collector_session::{CollectorSession, SessionArgs, SessionMsg, Standing};
 use crate::admitted_push::AdmittedPush;
 use crate::collector_limit::{COLLECTORS_FULL, RETRY_COLLECTORS};
 use crate::context::Context;
@@ -67,64 +67,91 @@ pub(crate) struct SessionsArgs {
     pub(crate) table: Arc<SessionTable>,
 }
 
+/// A collector that was seen here lately.
 #[derive(Debug)]
-struct Open {
-    actor: ActorRef<SessionMsg>,
+struct Seat {
+    /// Its session, if it is open.
+    actor: Option<ActorRef<SessionMsg>>,
+    standing: Arc<Mutex<Standing>>,
     last_seen: Instant,
 }
 
-/// The open sessions: written by the supervisor, read by every push.
+#[derive(Debug, Default)]
+struct Seats {
+    of: HashMap<CollectorId, Seat>,
+    /// How many have a session.
+    open: usize,
+}
+
+/// The collectors and their sessions: written by the supervisor, read by every push.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTable {
-    open: Mutex<HashMap<CollectorId, Open>>,
+    seats: Mutex<Seats>,
     supervisor: Mutex<Option<ActorRef<SessionsMsg>>>,
 }
 
 impl SessionTable {
-    fn find(&self, collector: CollectorId) -> Option<ActorRef<SessionMsg>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = open.get_mut(&collector)?;
-        entry.last_seen = pga_runtime::now();
-        Some(entry.actor.clone())
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn find(&self, collector: CollectorId) -> Option<ActorRef<SessionMsg>> {
+        let mut seats = self.seats();
+        let seat = seats.of.get_mut(&collector)?;
+        seat.last_seen = pga_runtime::now();
+        seat.actor.clone()
+    }
+
+    /// What a collector has used, which lasts from session to session.
+    fn standing(&self, collector: CollectorId, context: &Context) -> Arc<Mutex<Standing>> {
+        let mut seats = self.seats();
+        let seat = seats.of.entry(collector).or_insert_with(|| Seat {
+            actor: None,
+            standing: Arc::new(Mutex::new(Standing::new(context))),
+            last_seen: pga_runtime::now(),
+        });
+        Arc::clone(&seat.standing)
+    }
+
+    /// Opens a session; how many are open then.
     fn put(&self, collector: CollectorId, actor: ActorRef<SessionMsg>) -> usize {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let last_seen = pga_runtime::now();
-        open.insert(collector, Open { actor, last_seen });
-        open.len()
+        let mut seats = self.seats();
+        if let Some(seat) = seats.of.get_mut(&collector) {
+            seat.last_seen = pga_runtime::now();
+            let before = seat.actor.replace(actor);
+            seats.open += usize::from(before.is_none());
+        }
+        seats.open
     }
 
     fn len(&self) -> usize {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.seats().open
     }
 
     /// Forgets the session of `actor`, if it is still the collector's.
     fn forget(&self, collector: CollectorId, actor: ActorId) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open
-            .get(&collector)
-            .is_some_and(|entry| entry.actor.get_id() == actor)
-        {
-            open.remove(&collector);
-        }
+        let mut seats = self.seats();
+        let seat = seats.of.get_mut(&collector);
+        let was = seat.and_then(|seat| seat.actor.take_if(|open| open.get_id() == actor));
+        seats.open -= usize::from(was.is_some());
     }
 
-    /// Takes out the sessions not used since `before`.
+    /// Takes out the collectors that were not seen since `before`.
     fn take_idle(&self, before: Instant) -> Vec<ActorRef<SessionMsg>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = open.extract_if(|_, entry| entry.last_seen < before);
-        idle.map(|(_, entry)| entry.actor).collect()
+        let mut seats = self.seats();
+        let idle = seats.of.extract_if(|_, seat| seat.last_seen < before);
+        let idle: Vec<_> = idle.filter_map(|(_, seat)| seat.actor).collect();
+        seats.open -= idle.len();
+        idle
     }
 
+    /// Forgets all sessions.
     fn clear(&self) {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let mut seats = self.seats();
+        seats.open = 0;
+        for seat in seats.of.values_mut() {
+            seat.actor = None;
+        }
     }
 
     fn set_supervisor(&self, actor: ActorRef<SessionsMsg>) {
@@ -340,6 +367,7 @@ impl SessionsState {
         let args = SessionArgs {
             collector,
             context: Arc::clone(&self.context),
+            standing: self.table.standing(collector, &self.context),
         };
         let spawned = Actor::spawn_linked(None, CollectorSession, args, myself.get_cell()).await;
         let (session, _join) = spawned.map_err(|_| unavailable("session_failing"))?;

@@ -12,7 +12,7 @@ use pga_runtime::Instant;
 use pga_storage::query::{Elements, Question};
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore};
 use pga_storage::{Element, Position, PushRecord, Sample, SampleForm, StoreWriter, Timestamp};
-use pga_web::{AdmissionPermit, ApiError, Push};
+use pga_web::{AdmissionPermit, ApiError, Push, Taken};
 use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
@@ -281,13 +281,40 @@ async fn a_panicking_session_is_counted_and_its_push_is_acknowledged_all_the_sam
     assert_eq!(restarts.with_label_values(&["session"]).get(), 1);
 }
 
+/// Of a bucket of 60 elements 20 are left, whoever dies in between.
+#[tokio::test]
+async fn what_a_collector_has_used_outlives_its_session_() {
+    let node = node(&[("limits.max-elements-per-second", "1")]).await;
+    let first = node.sessions.push(push("c", "a", 40)).await.unwrap();
+    assert_eq!(first.accepted, 40);
+    node.context.faults.arm("session");
+    let refused = node.sessions.push(push("c", "b", 30)).await.unwrap_err();
+    let is_refused = |error: &ApiError| {
+        matches!(
+            error,
+            ApiError::TooMany {
+                reason: "elements_rate",
+                ..
+            }
+        )
+    };
+    assert!(is_refused(&refused), "{refused:?}");
+    let restarts = &node.context.metrics.restarts;
+    assert_eq!(restarts.with_label_values(&["session"]).get(), 1);
+    node.sessions.push(push("c", "c", 15)).await.unwrap();
+    let refused = node.sessions.push(push("c", "d", 15)).await.unwrap_err();
+    assert!(is_refused(&refused), "{refused:?}");
+    node.sessions.push(push("other", "a", 60)).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_a_push_took_is_free_once_its_outcome_is_known_and_not_before() {
     let node = node(&[("sessions.max-in-flight", "1")]).await;
     let share = Arc::new(Semaphore::new(1));
     let admitted = |series| {
         let admitted = push("c", series, 1);
-        assert!(admitted.permit.take_one(&share), "{series}: still taken");
+        let taken = admitted.permit.take_one(&share);
+        assert_eq!(taken, Taken::Now, "{series}: still taken");
         admitted
     };
     // A client goes away: its push goes on, and holds what it took.

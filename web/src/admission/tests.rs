@@ -18,14 +18,15 @@ async fn all_that_a_push_took_is_free_when_its_permit_is_dropped() {
         let mut lease = admission.lease();
         lease.hold(4 << 10).unwrap();
         let first = admission.turn(lease).await.unwrap();
-        assert!(first.take_one(&of_collector));
+        assert_eq!(first.take_one(&of_collector), Taken::Now);
+        assert_eq!(first.take_one(&of_collector), Taken::Before);
         // Another push gets none of it, and takes nothing where it is refused.
         let mut lease = admission.lease();
         assert_eq!(lease.hold(1).unwrap_err().reason, "inflight_bytes");
         let refused = admission.turn(lease).await.unwrap_err();
         assert_eq!(refused.reason, "queue_wait");
         let of_the_node = AdmissionPermit::default();
-        assert!(!of_the_node.take_one(&of_collector));
+        assert_eq!(of_the_node.take_one(&of_collector), Taken::Full);
         assert_eq!(bytes.get(), 4 << 10);
         drop(first);
         assert_eq!((bytes.get(), of_collector.available_permits()), (0, 1));
