@@ -36,6 +36,7 @@ mod series;
 mod statement_parts;
 mod statement_seconds;
 mod statement_spans;
+mod statement_steps;
 mod timeline;
 mod top_queries;
 
@@ -53,6 +54,7 @@ pub use self::{
     statement_parts::{StatementPart, StatementParts},
     statement_seconds::{StatementSecond, StatementSeconds},
     statement_spans::{StatementSpan, StatementSpans},
+    statement_steps::StatementSteps,
     timeline::Timeline,
     top_queries::{QueryOrder, TopQueries},
 };

@@ -11,11 +11,11 @@
 
 mod cover;
 mod ranking;
-mod reads;
+pub(super) mod reads;
 
 use pga_config::CollectorId;
 
-use self::cover::Cover;
+pub(super) use self::cover::Cover;
 pub use self::ranking::QueryOrder;
 use self::ranking::rank;
 use super::questions::{on_a_blocking_thread, rows};
@@ -101,8 +101,8 @@ impl Found {
     ) -> Result<Self> {
         let mut wanted = vec![reads::mark(collector)];
         let ends = cover.rows.iter();
-        wanted.extend(ends.map(|span| reads::differences(collector, *span)));
-        wanted.push(reads::long_differences(collector, window));
+        wanted.extend(ends.map(|span| reads::differences(collector, *span, None)));
+        wanted.push(reads::long_differences(collector, window, None));
         let spans = cover.spans.iter();
         wanted.extend(spans.map(|spans| reads::spans(collector, *spans)));
         let wanted = wanted.into_iter().map(Read::Select).collect();
@@ -126,7 +126,7 @@ impl Found {
             }
         }
         for row in self.spans.into_iter().flatten() {
-            rollup.merge(row.bytes(0).unwrap_or_default())?;
+            rollup.merge(row.bytes(1).unwrap_or_default())?;
         }
         Ok(rollup)
     }

@@ -72,15 +72,30 @@ impl Rollup {
     /// # Errors
     /// `Damaged` if the bytes are none of [`Self::encode`]'s.
     pub fn merge(&mut self, encoded: &[u8]) -> Result<()> {
+        self.merge_if(encoded, |_| true)
+    }
+
+    /// Adds what `encoded` says about one statement.
+    ///
+    /// # Errors
+    /// As [`Self::merge`].
+    pub fn merge_statement(&mut self, encoded: &[u8], hash: i64) -> Result<()> {
+        self.merge_if(encoded, |one| one == hash)
+    }
+
+    fn merge_if(&mut self, encoded: &[u8], is_wanted: impl Fn(i64) -> bool) -> Result<()> {
         let columns = Columns::decode(encoded)?;
         let places: Vec<u32> = columns.names().map(|name| self.place(name)).collect();
         let place = |at: Option<usize>| {
             let place = at.and_then(|at| places.get(at)).copied();
             place.ok_or_else(damaged)
         };
+        let wanted: Vec<usize> = (0..columns.len())
+            .filter(|row| is_wanted(columns.hash(*row)))
+            .collect();
         self.sums
-            .reserve(columns.len().saturating_sub(self.sums.len()));
-        for row in 0..columns.len() {
+            .reserve(wanted.len().saturating_sub(self.sums.len()));
+        for row in wanted {
             let [database, user] = columns.places(row);
             let (database, user) = (place(database)?, place(user)?);
             let key = (columns.hash(row), database, user, columns.level(row));

@@ -36,8 +36,8 @@ pub(crate) use self::{
     model_check::differences_are_those_of_the_model,
     questions::{
         samples_of_statements_are_told_with_their_interval, sealed_spans_tell_their_columns,
-        series_are_the_sums_and_means_of_steps, the_newest_row_of_each_thing_is_found,
-        types_of_elements_are_counted,
+        series_are_the_sums_and_means_of_steps, steps_of_a_statement_are_sums_of_its_rows,
+        the_newest_row_of_each_thing_is_found, types_of_elements_are_counted,
     },
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
@@ -92,6 +92,7 @@ macro_rules! store_contract_tests {
             a_chart_of_sealed_hours_reads_no_rows,
             samples_of_statements_are_told_with_their_interval,
             sealed_spans_tell_their_columns,
+            steps_of_a_statement_are_sums_of_its_rows,
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
             late_samples_take_their_part,

@@ -3,7 +3,9 @@
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use pga_config::CollectorId;
-use pga_storage::query::{ElementOrder, Elements, QueryOrder, Question, Timeline, TopQueries};
+use pga_storage::query::{
+    ElementOrder, Elements, QueryOrder, Question, StatementSteps, Timeline, TopQueries,
+};
 use pga_storage::{Position, Timestamp};
 use serde_json::json;
 use warp::reply::Response;
@@ -86,7 +88,9 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Viewer,
     )
     .does(
-        "Tells what a statement did between each two samples.",
+        "Tells what a statement did between each two samples, or in each step of `step` seconds: \
+         300, 3600 or 86400, which begins at the time that is told; 0 for samples. Without it a \
+         window of one collector that is longer than a day has steps.",
         Handler::Plain(|ask| Box::pin(timeline(ask))),
     )
     .asks(&[
@@ -95,11 +99,13 @@ pub(super) const ROUTES: &[Route] = &[
         maybe("database", Shape::Text),
         maybe("from", Shape::Text),
         maybe("to", Shape::Text),
+        maybe("step", Shape::Integer),
         maybe("limit", Shape::Integer),
         MIN_POSITION,
     ])
     .answers(Content::Json(Shape::Object(&[
         always("query_hash", Shape::Integer),
+        maybe("step_seconds", Shape::Integer),
         always("data", Shape::List(&QUERY_STATS)),
     ]))),
 ];
@@ -240,22 +246,83 @@ async fn timeline(ask: RequestContext) -> Result<Response, Refusal> {
         .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
     let args = QueryString::parse(&ask.query)?;
     let (from, to) = window(&args, args.number("hours", 1, 720, 24))?;
-    let query = Timeline {
-        query_hash,
-        collector: args.text("collector_id").map(CollectorId::from_external),
-        database: args.text("database").map(str::to_owned),
-        from,
-        to,
-        limit: args.number("limit", 1, POINTS.1, POINTS.0),
-    };
-    let min_position = args.position("min_position")?;
+    let collector = args.text("collector_id").map(CollectorId::from_external);
+    let database = args.text("database").map(str::to_owned);
+    let limit = args.number("limit", 1, POINTS.1, POINTS.0);
     let scope = ReadScope {
-        collector: query.collector,
-        min_position,
+        collector,
+        min_position: args.position("min_position")?,
     };
-    let (data, position) = ask.question(&query, scope).await?;
-    let body = json!({ "query_hash": query_hash, "data": data });
+    let steps = timeline_step(&args, collector, to.micros() - from.micros(), limit)?;
+    let (body, position) = match steps {
+        Some((collector, seconds)) => {
+            let steps = StatementSteps {
+                query_hash,
+                collector,
+                database,
+                from,
+                to,
+                seconds,
+                limit,
+            };
+            let (data, position) = ask.question(&steps, scope).await?;
+            let step = json!(seconds);
+            (
+                json!({ "query_hash": query_hash, "step_seconds": step, "data": data }),
+                position,
+            )
+        }
+        None => {
+            let rows = Timeline {
+                query_hash,
+                collector,
+                database,
+                from,
+                to,
+                limit,
+            };
+            let (data, position) = ask.question(&rows, scope).await?;
+            (json!({ "query_hash": query_hash, "data": data }), position)
+        }
+    };
     Ok(at_position(json(StatusCode::OK, &body), position, &ask))
+}
+
+/// Whose steps of how many seconds a timeline has; `None` for one of samples.
+fn timeline_step(
+    args: &QueryString,
+    collector: Option<CollectorId>,
+    window_micros: i64,
+    limit: u32,
+) -> Result<Option<(CollectorId, i64)>, Refusal> {
+    const DAY_MICROS: i64 = 24 * HOUR_MICROS;
+    let steps = StatementSteps::SECONDS;
+    let wanted = match args.text("step") {
+        None if window_micros <= DAY_MICROS => return Ok(None),
+        None => steps.into_iter().find(|step| {
+            // A window may begin and end in the middle of a step.
+            window_micros / (step * 1_000_000) + 2 <= i64::from(limit)
+        }),
+        Some("0") => return Ok(None),
+        Some(text) => {
+            let step = steps.into_iter().find(|step| step.to_string() == text);
+            let known = || {
+                let text = format!("step is {text:?}: write 300, 3600 or 86400, or 0 for samples");
+                Refusal::bad("argument", text)
+            };
+            Some(step.ok_or_else(known)?)
+        }
+    };
+    match (collector, args.text("step")) {
+        (Some(collector), _) => Ok(wanted
+            .or(steps.last().copied())
+            .map(|step| (collector, step))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            let text = "step needs collector_id: sums are kept for each collector";
+            Err(Refusal::bad("argument", text))
+        }
+    }
 }
 
 impl RequestContext {

@@ -18,6 +18,14 @@ export function perSecond(times: number[], counts: (number | null)[]): (number |
   });
 }
 
+/** What was counted in steps, a second of which something is known; of less than a hundredth of a step too little is. */
+export function perCovered(step: number, points: { coverage?: number }[], counts: number[]): (number | null)[] {
+  return counts.map((value, at) => {
+    const covered = points[at].coverage ?? 1;
+    return covered < 0.01 ? null : value / (covered * step);
+  });
+}
+
 /**
  * The times, with one more in the middle of each gap, for which nothing is known: a line ends there
  * instead of going on as if somebody had looked. Three times the usual step is a gap.

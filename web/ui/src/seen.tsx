@@ -56,7 +56,7 @@ export function useSeen(collector: string, hash: string): Seen | null | undefine
     const points: Points = async (from, to, limit) => {
       if (isOver) throw new Error("nobody looks any more");
       const window = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
-      const { data } = await get<{ data: { time: string }[] }>(`/api/v1/queries/${hash}/timeline?collector_id=${collector}&limit=${limit}&${window}`);
+      const { data } = await get<{ data: { time: string }[] }>(`/api/v1/queries/${hash}/timeline?collector_id=${collector}&step=0&limit=${limit}&${window}`);
       return data.map((point) => Date.parse(point.time));
     };
     const search = async () => {

@@ -4,17 +4,17 @@ use crate::store::query_rollup::{LEVELS, Span};
 
 /// How a window is read, where the spans before `sealed` are sealed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Cover {
+pub(in crate::query) struct Cover {
     /// Windows of which rows are read.
-    pub(super) rows: Vec<Span>,
+    pub(in crate::query) rows: Vec<Span>,
     /// Seconds of the spans, begin of the first one, begin of the first that is not read: in Unix
     /// seconds.
-    pub(super) spans: Vec<(i64, i64, i64)>,
+    pub(in crate::query) spans: Vec<(i64, i64, i64)>,
 }
 
 impl Cover {
     /// The cover of `window`; `sealed` in Unix seconds.
-    pub(super) fn new(window: Span, sealed: Option<i64>) -> Self {
+    pub(in crate::query) fn new(window: Span, sealed: Option<i64>) -> Self {
         let [least, ..] = LEVELS;
         let least_micros = least * 1_000_000;
         let begin = -(-window.begin.micros()).div_euclid(least_micros) * least;

@@ -1,4 +1,4 @@
-//! What is read for a list of statements.
+//! What is read for a list of statements, and for the steps of one.
 
 use pga_config::CollectorId;
 
@@ -12,7 +12,7 @@ use crate::store::query_rollup::{
 };
 
 /// Before which moment all is sealed, in Unix seconds; no row if nothing is.
-pub(super) fn mark(collector: CollectorId) -> Select {
+pub(in crate::query) fn mark(collector: CollectorId) -> Select {
     let mut select = Select::new("", vec![ColumnType::Bigint]);
     let collector = select.bind(Value::Uuid(collector.get()));
     select.push(&format!(
@@ -21,22 +21,32 @@ pub(super) fn mark(collector: CollectorId) -> Select {
     select
 }
 
-/// The sealed spans of a level, from a begin on to before another, in Unix seconds.
-pub(super) fn spans(collector: CollectorId, (seconds, from, to): (i64, i64, i64)) -> Select {
-    let mut select = Select::new("", vec![ColumnType::Bytea]);
+/// The sealed spans of a level, from a begin on to before another, in Unix seconds: begin and
+/// content.
+pub(in crate::query) fn spans(
+    collector: CollectorId,
+    (seconds, from, to): (i64, i64, i64),
+) -> Select {
+    let types = vec![ColumnType::Bigint, ColumnType::Bytea];
+    let mut select = Select::new("", types);
     let collector = select.bind(Value::Uuid(collector.get()));
     let seconds = select.bind(Value::Int(seconds));
     let from = select.bind(Value::Int(from));
     let to = select.bind(Value::Int(to));
     select.push(&format!(
-        "SELECT content FROM [query_rollups] WHERE [rollup collector] = {collector} \
+        "SELECT CAST(start AS bigint), content FROM [query_rollups] WHERE [rollup collector] = {collector} \
          AND seconds = {seconds} AND start >= {from} AND start < {to} ORDER BY start"
     ));
     select
 }
 
-/// The differences that reach into a span, but for the long ones.
-pub(super) fn differences(collector: CollectorId, span: Span) -> Select {
+/// The differences that reach into a span, but for the long ones; of one statement if `hash` is
+/// given.
+pub(in crate::query) fn differences(
+    collector: CollectorId,
+    span: Span,
+    hash: Option<i64>,
+) -> Select {
     let mut select = Select::new("", difference_types());
     let collector = select.bind(Value::Uuid(collector.get()));
     let begin = select.bind(Value::Time(span.begin));
@@ -50,11 +60,16 @@ pub(super) fn differences(collector: CollectorId, span: Span) -> Select {
          AND (time <= {end} OR [interval begin] < {end})",
         difference_columns()
     ));
+    of_statement(&mut select, hash);
     select
 }
 
 /// The differences over more than [`LONGEST_SECONDS`], which are in no span.
-pub(super) fn long_differences(collector: CollectorId, window: Span) -> Select {
+pub(in crate::query) fn long_differences(
+    collector: CollectorId,
+    window: Span,
+    hash: Option<i64>,
+) -> Select {
     let mut select = Select::new("", difference_types());
     let collector = select.bind(Value::Uuid(collector.get()));
     let begin = select.bind(Value::Time(window.begin));
@@ -65,11 +80,19 @@ pub(super) fn long_differences(collector: CollectorId, window: Span) -> Select {
          AND interval_seconds > {LONGEST_SECONDS} AND [interval begin] < {end}",
         difference_columns()
     ));
+    of_statement(&mut select, hash);
     select
 }
 
+fn of_statement(select: &mut Select, hash: Option<i64>) {
+    if let Some(hash) = hash {
+        let hash = select.bind(Value::Int(hash));
+        select.push(&format!(" AND query_hash = {hash}"));
+    }
+}
+
 /// The newest text of each statement, in their order: number and text.
-pub(super) fn texts(collector: CollectorId, statements: &[QueryStats]) -> Select {
+pub(in crate::query) fn texts(collector: CollectorId, statements: &[QueryStats]) -> Select {
     let mut select = Select::new("", vec![ColumnType::Bigint, ColumnType::Text]);
     let collector = select.bind(Value::Uuid(collector.get()));
     let listed: Vec<String> = statements
@@ -115,7 +138,7 @@ fn difference_types() -> Vec<ColumnType> {
 }
 
 /// The difference that a row holds.
-pub(super) fn difference(row: &Row, into: &mut Difference) {
+pub(in crate::query) fn difference(row: &Row, into: &mut Difference) {
     into.time = row.time(0).unwrap_or_default();
     into.interval = row.float(1).unwrap_or_default();
     for (name, at) in into.names.iter_mut().zip(2..) {

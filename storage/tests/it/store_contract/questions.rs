@@ -3,7 +3,7 @@
 use pga_storage::Timestamp;
 use pga_storage::query::{
     Aggregate, Kinds, Latest, Measure, Question, Series, StatementSecond, StatementSeconds,
-    StatementSpans,
+    StatementSpans, StatementSteps,
 };
 use pga_storage::store::Store;
 use pga_storage::store::catalogue::{Table, tables_of};
@@ -265,4 +265,64 @@ pub(crate) async fn sealed_spans_tell_their_columns(store: &dyn Store, _other: &
     told.sort_by_key(|(_, hash, ..)| *hash);
     let want = [(at(600), 1, "shop", 90.0), (at(600), 2, "shop", 90.0)];
     assert_eq!(told, want);
+}
+
+/// The same whether nothing is sealed, and all is made of rows, or the spans are.
+pub(crate) async fn steps_of_a_statement_are_sums_of_its_rows(
+    store: &dyn Store,
+    _other: &dyn Store,
+) {
+    sample(store).await;
+    let steps = async |seconds: i64, database: Option<&str>, limit| {
+        let question = StatementSteps {
+            query_hash: 2,
+            collector: collector(),
+            database: database.map(str::to_owned),
+            from: at(650),
+            to: at(4_100),
+            seconds,
+            limit,
+        };
+        let points = question.ask(store).await.unwrap();
+        let told = points.into_iter().map(|one| {
+            let covered = (one.coverage.unwrap() * seconds as f64).round();
+            (one.time, one.calls, one.total_time, covered, one.query_text)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let by_row = steps(300, None, 9).await;
+    let [(begin, calls, total, covered, text)] = &by_row[..] else {
+        panic!("{by_row:?}");
+    };
+    assert_eq!(
+        (*begin, *calls, *total, *covered),
+        (at(600), 90, 180.0, 180.0)
+    );
+    assert!(!text.is_empty());
+    let hours = steps(3_600, Some("shop"), 9).await;
+    assert_eq!(hours[0].0, at(0));
+    assert_eq!(hours[0].1, 90);
+    assert_eq!(steps(300, Some("bank"), 9).await, []);
+
+    // What comes later seals the five minutes.
+    let late = |hash: i64, calls: i64| {
+        document(json!({
+            "type": "pg_query_stats", "timestamp": 3_900, "database": "shop",
+            "queries": [{ "hash": hash, "text": "q", "calls": calls, "total_time": calls * 2 }],
+        }))
+    };
+    let after = store.watermark().await.unwrap().position.index;
+    let sealing = batch(after, after + 1, vec![late(9, 1)]);
+    store.flush(sealing).await.unwrap();
+    assert_eq!(steps(300, None, 9).await, by_row);
+    assert_eq!(steps(3_600, None, 9).await, hours);
+
+    // A difference over 52 minutes is in no span, and has its share in each step.
+    let long = batch(after + 1, after + 2, vec![late(2, 1_000)]);
+    store.flush(long).await.unwrap();
+    let all = steps(300, None, 99).await;
+    let calls: Vec<_> = all.iter().map(|one| one.1).collect();
+    let rest = [87; 10];
+    assert_eq!((calls[0], &calls[1..]), (90 + 35, &rest[..]), "{all:?}");
+    assert_eq!(steps(300, None, 2).await, all[9..]);
 }

@@ -6,7 +6,7 @@ import { type Mark, useMarks } from "../marks";
 import { Copy, Link, Show } from "../parts";
 import type { Plan } from "../plan";
 import { Compare, compared, Cut, pace, range, setRange, windowOf } from "../range";
-import { perSecond } from "../rates";
+import { perCovered, perSecond } from "../rates";
 import { type Seen, SeenText, useSeen } from "../seen";
 import { Plans, plansOf } from "./plans";
 import type { Stats } from "./queries";
@@ -17,6 +17,12 @@ import { type ServerDetail, ServerHead } from "./server-head";
 const POINTS = 10_000;
 /** Bytes of a block. */
 const BLOCK = 8192;
+
+interface Timeline {
+  data: Stats[];
+  /** Of a long range: points are steps of so many seconds. */
+  step_seconds?: number;
+}
 
 interface Sums {
   calls: number;
@@ -67,13 +73,13 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
   const { from, to } = range();
   const then = compared();
   const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=${POINTS}`;
-  const found = useData<{ data: Stats[] }>(`${path}&${windowOf(["from", "to"])}`, pace());
-  const earlier = useData<{ data: Stats[] }>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
+  const found = useData<Timeline>(`${path}&${windowOf(["from", "to"])}`, pace());
+  const earlier = useData<Timeline>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
   const seen = useSeen(server.collector_id, hash);
   const marks = [...useMarks(server, from, to), ...planChanges(plans)];
   return (
     <Show of={found}>
-      {({ data }) => {
+      {({ data, step_seconds: step }) => {
         const old = earlier.data?.data ?? [];
         const any = data.at(-1) ?? old.at(-1);
         if (!any) {
@@ -81,7 +87,8 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
         }
         const times = data.map((point) => Math.round(Date.parse(point.time) / 1000));
         const oldTimes = old.map((point) => Math.round((Date.parse(point.time) + (then?.shift ?? 0)) / 1000));
-        const rate = (times: number[], points: Stats[], value: (point: Stats) => number) => perSecond(times, points.map(value));
+        const rate = (times: number[], points: Stats[], value: (point: Stats) => number) =>
+          step ? perCovered(step, points, points.map(value)) : perSecond(times, points.map(value));
         const chart = (title: string, label: string, values: (times: number[], points: Stats[]) => (number | null)[], unit: (value: number) => string) => (
           <Chart
             title={title}
