@@ -12,6 +12,7 @@ mod analyses;
 mod api_error;
 mod auth;
 mod body;
+mod cache_outcome;
 mod connection;
 mod context;
 mod control_plane;
@@ -39,6 +40,7 @@ pub use self::{
     analyses::{jobs::run_due_jobs, watch::Watch},
     api_error::ApiError,
     auth::{TokenKey, TokenKeys, hash_password},
+    cache_outcome::note_cache,
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},
     metrics::WebMetrics,

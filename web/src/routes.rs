@@ -75,6 +75,7 @@ pub use self::table::routes;
 use self::table::{Found, allowed, find};
 use crate::Principal;
 use crate::body::{self, BodyStream};
+use crate::cache_outcome;
 use crate::context::Context;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
@@ -94,7 +95,8 @@ pub(crate) fn filter(context: Arc<Context>) -> BoxedFilter<(Response,)> {
         .and(ask(Arc::clone(&context)))
         .and(warp::body::stream().map(body::boxed))
         .then(async |path: FullPath, method: Method, ask, body| {
-            dispatch(&method, path.as_str(), ask, body).await
+            let answer = dispatch(&method, path.as_str(), ask, body);
+            cache_outcome::told(answer).await
         })
         .recover(move |rejection| rejected(Arc::clone(&context), rejection))
         .unify()

@@ -152,6 +152,7 @@ impl ReadStore for CachedStore {
             let key = xxh3_128(key.as_bytes());
             if let Some(rows) = self.cache.answers.get(&key).await {
                 self.cache.metrics.cache_hits.inc();
+                pga_web::note_cache(true);
                 return Ok(Vec::clone(&rows));
             }
             self.cache.metrics.cache_misses.inc();
@@ -160,6 +161,7 @@ impl ReadStore for CachedStore {
                 Some(shared) => shared.get(key).await,
                 None => None,
             };
+            pga_web::note_cache(found.is_some());
             let rows = match found {
                 Some(rows) => rows,
                 None => {
