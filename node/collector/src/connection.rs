@@ -66,6 +66,26 @@ pub(crate) struct Read {
     pub(crate) bytes: usize,
 }
 
+/// How a server plans a statement without its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Explain {
+    /// `EXPLAIN (GENERIC_PLAN)`: PostgreSQL 16 and later.
+    Generic,
+    /// `EXPLAIN EXECUTE` of a prepared statement whose generic plan is forced.
+    Prepared,
+}
+
+impl Explain {
+    /// How a server of this version does it (`server_version_num`).
+    pub(crate) const fn of(version: i32) -> Self {
+        if version >= 160_000 {
+            Self::Generic
+        } else {
+            Self::Prepared
+        }
+    }
+}
+
 /// A session; it ends with its value.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -120,24 +140,65 @@ impl Connection {
         tag: &str,
         sql: &str,
         search_path: &str,
+        how: Explain,
     ) -> Result<String, ReadError> {
         let path = "SELECT /* pganalytics:path */ set_config('search_path', $1, true)";
-        let sql = format!(
-            "EXPLAIN /* pganalytics:{tag} */ (GENERIC_PLAN, VERBOSE, SETTINGS, FORMAT JSON) {sql}"
-        );
         let explain = async {
             self.client.batch_execute(SHORT).await?;
             let parameters: &[(&(dyn ToSql + Sync), Type)] = &[(&search_path, Type::TEXT)];
             self.client.query_typed(path, parameters).await?;
-            let mut lines = Vec::new();
-            for message in self.client.simple_query(&sql).await? {
-                if let SimpleQueryMessage::Row(row) = message {
-                    lines.extend(row.try_get(0)?.map(str::to_owned));
+            match how {
+                Explain::Generic => {
+                    let options = "GENERIC_PLAN, VERBOSE, SETTINGS, FORMAT JSON";
+                    let sql = format!("EXPLAIN /* pganalytics:{tag} */ ({options}) {sql}");
+                    self.lines(&sql).await
                 }
+                Explain::Prepared => self.explain_prepared(tag, sql).await,
             }
-            Ok(lines.join("\n"))
         };
         self.in_transaction(explain).await
+    }
+
+    /// Within a transaction, which a pooler leaves on one session. What an earlier one that failed
+    /// may have left in the session goes first: prepared statements outlive transactions.
+    async fn explain_prepared(&self, tag: &str, sql: &str) -> Result<String, ReadError> {
+        const NAME: &str = "pganalytics_plan";
+        let known = format!(
+            "SELECT /* pganalytics:prepared */ cardinality(parameter_types), \
+             set_config('plan_cache_mode', 'force_generic_plan', true) \
+             FROM pg_prepared_statements WHERE name = '{NAME}'"
+        );
+        let forget = format!("DEALLOCATE {NAME}");
+        if !self.client.query_typed(&known, &[]).await?.is_empty() {
+            self.client.batch_execute(&forget).await?;
+        }
+        let prepare = format!("PREPARE {NAME} AS {sql}");
+        self.client.batch_execute(&prepare).await?;
+        let found = self.client.query_typed(&known, &[]).await?;
+        let count: i32 = match found.first() {
+            Some(row) => row.try_get(0)?,
+            None => return Err(ReadError::Odd("it is not prepared".to_owned())),
+        };
+        let values = match usize::try_from(count).unwrap_or(0) {
+            0 => String::new(),
+            count => format!("({})", vec!["NULL"; count].join(", ")),
+        };
+        let options = "VERBOSE, SETTINGS, FORMAT JSON";
+        let explain = format!("EXPLAIN /* pganalytics:{tag} */ ({options}) EXECUTE {NAME}{values}");
+        let lines = self.lines(&explain).await?;
+        self.client.batch_execute(&forget).await?;
+        Ok(lines)
+    }
+
+    /// The lines of an answer by the simple protocol.
+    async fn lines(&self, sql: &str) -> Result<String, ReadError> {
+        let mut lines = Vec::new();
+        for message in self.client.simple_query(sql).await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                lines.extend(row.try_get(0)?.map(str::to_owned));
+            }
+        }
+        Ok(lines.join("\n"))
     }
 
     /// Runs `work` between the start and the end of a transaction, within a time.

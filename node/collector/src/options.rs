@@ -22,7 +22,7 @@ pub struct Options {
     pub max_cadence: Option<Duration>,
     /// The server's log is read, if they are there.
     pub log: Option<LogOptions>,
-    /// The statements that cost most are explained (16 and later).
+    /// The statements that cost most are explained, without being run.
     pub explains: bool,
 }
 

@@ -59,7 +59,7 @@ pub struct CollectArgs {
     /// Leave the server's log out
     #[arg(long, conflicts_with = "log_dir")]
     pub no_log: bool,
-    /// Explain no statement (EXPLAIN (GENERIC_PLAN), which runs nothing; PostgreSQL 16 and later)
+    /// Explain no statement (generic plans, which run nothing)
     #[arg(long)]
     pub no_explain: bool,
     /// Read everything at least this often, for tests

@@ -1,5 +1,5 @@
-//! EXPLAIN (GENERIC_PLAN) of the statements that cost most: planned, never run (PostgreSQL 16 and
-//! later).
+//! Generic plans of the statements that cost most: planned, never run. PostgreSQL 16 and later have
+//! EXPLAIN (GENERIC_PLAN), earlier ones explain a prepared statement.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use pga_server_log::{is_one_statement, plan_without_values, statement_without_va
 use serde_json::Value;
 
 use super::{Plans, Source, TAG};
-use crate::connection::{Connection, ReadError};
+use crate::connection::{Connection, Explain, ReadError};
 use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::schedule::Due;
@@ -24,8 +24,6 @@ const AGAIN: Duration = Duration::from_secs(24 * 3_600);
 const MAX_KNOWN: usize = 20_000;
 /// Longer statements are left out, in bytes.
 const MAX_STATEMENT: usize = 100_000;
-/// First version that has it.
-const SINCE: i32 = 160_000;
 /// What can be explained.
 const VERBS: [&str; 6] = ["select", "insert", "update", "delete", "merge", "with"];
 /// Types whose literals have the form `type 'text'`, which no parameter can take.
@@ -39,6 +37,7 @@ pub(crate) struct Candidate {
     id: i64,
     text: String,
     search_path: String,
+    how: Explain,
 }
 
 /// Explains statements, each once a day.
@@ -59,7 +58,7 @@ impl GenericPlans {
         wants: impl Fn(&str, i64) -> bool,
         now: Instant,
     ) -> Result<Vec<Candidate>, ReadError> {
-        let Some(schema) = facts.statements().filter(|_| facts.version >= SINCE) else {
+        let Some(schema) = facts.statements() else {
             return Ok(Vec::new());
         };
         if !self.due.is_due(now) {
@@ -73,6 +72,7 @@ impl GenericPlans {
                 id: row.try_get(1)?,
                 text: row.try_get(2)?,
                 search_path: row.try_get(3)?,
+                how: Explain::of(facts.version),
             };
             if wants(&candidate.database, candidate.id)
                 && can_be_explained(&candidate.text)
@@ -114,11 +114,12 @@ impl GenericPlans {
             id,
             text,
             search_path,
+            how,
         } = candidate;
-        let mut explained = connection.explain(TAG, text, search_path).await;
+        let mut explained = connection.explain(TAG, text, search_path, *how).await;
         if explained.as_ref().is_err_and(is_syntax) {
             let text = with_casts(text);
-            explained = connection.explain(TAG, &text, search_path).await;
+            explained = connection.explain(TAG, &text, search_path, *how).await;
         }
         let document = match explained {
             Ok(document) => document,
@@ -151,8 +152,13 @@ fn is_syntax(error: &ReadError) -> bool {
 
 /// The plan of EXPLAIN's answer, without values: a view or a function may have brought some.
 fn plan(document: &str) -> Option<Value> {
-    let document: Value = serde_json::from_str(document).ok()?;
-    serde_json::from_str(&plan_without_values(&document.get(0)?.to_string())).ok()
+    let mut document: Value = serde_json::from_str(document).ok()?;
+    let plan = document.get_mut(0)?;
+    // How it was asked for is no setting of the server's.
+    if let Some(settings) = plan.get_mut("Settings").and_then(Value::as_object_mut) {
+        settings.remove("plan_cache_mode");
+    }
+    serde_json::from_str(&plan_without_values(&plan.to_string())).ok()
 }
 
 /// The statements with the most time, and the search path of their role in their database.
