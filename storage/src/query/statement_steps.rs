@@ -118,7 +118,8 @@ impl StatementSteps {
             of_step.sort_by(|a, b| {
                 (&a.database_name, &a.user_name).cmp(&(&b.database_name, &b.user_name))
             });
-            points.extend(of_step.into_iter().map(|stats| (step.begin, stats)));
+            let of_step = of_step.into_iter().map(QueryStats::with_mean);
+            points.extend(of_step.map(|stats| (step.begin, stats)));
         }
         points.drain(..points.len().saturating_sub(self.limit as usize));
         Ok(points)

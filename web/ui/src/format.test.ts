@@ -8,6 +8,7 @@ import { stack } from "./stack";
 
 describe("figures for people", () => {
   it("has few digits and a unit", () => {
+    expect([count(0.00312), count(0.000123), count(0.5), count(-0.02), count(0)]).toEqual(["0.0031", "0.00012", "0.50", "-0.02", "0"]);
     expect([count(7), count(1234.5), count(2_500_000), count(null)]).toEqual(["7", "1234.5", "2.5 M", "–"]);
     expect([bytes(512), bytes(1536), bytes(3 * 2 ** 30)]).toEqual(["512 B", "1.5 KiB", "3.0 GiB"]);
     expect([millis(0.5), millis(1500), millis(7_200_000)]).toEqual(["0.50 ms", "1.50 s", "2.0 h"]);

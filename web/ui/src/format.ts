@@ -7,7 +7,9 @@ export function count(value: number | null | undefined): string {
   if (size >= 1e9) return `${(value / 1e9).toFixed(1)} G`;
   if (size >= 1e6) return `${(value / 1e6).toFixed(1)} M`;
   if (size >= 1e4) return `${(value / 1e3).toFixed(1)} k`;
-  return Number.isInteger(value) ? String(value) : value.toFixed(size < 10 ? 2 : 1);
+  if (Number.isInteger(value)) return String(value);
+  // Of small ones two digits that count, or a scale of them would read 0.00 all along.
+  return size < 0.1 ? String(Number(value.toPrecision(2))) : value.toFixed(size < 10 ? 2 : 1);
 }
 
 export function bytes(value: number | null | undefined): string {

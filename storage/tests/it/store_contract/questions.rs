@@ -286,6 +286,7 @@ pub(crate) async fn steps_of_a_statement_are_sums_of_its_rows(
         let points = question.ask(store).await.unwrap();
         let told = points.into_iter().map(|one| {
             let covered = (one.coverage.unwrap() * seconds as f64).round();
+            assert_eq!(one.mean_time, one.total_time / one.calls as f64);
             (one.time, one.calls, one.total_time, covered, one.query_text)
         });
         told.collect::<Vec<_>>()

@@ -121,7 +121,7 @@ export function Plans({ found }: { found: Loaded<{ plans: Plan[] }> }) {
             return (
               <p class="empty">
                 No plan of this statement is known. Load auto_explain (auto_explain.log_min_duration, in the text or JSON format) and let the collector read the server's
-                log; from PostgreSQL 16 on the collector also asks for the plans of what costs most.
+                log. Of what costs most the collector also asks for the plan, once a day, if it may read the tables.
               </p>
             );
           }

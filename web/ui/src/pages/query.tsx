@@ -13,8 +13,10 @@ import type { Stats } from "./queries";
 import { OfStatement } from "./regressions";
 import { type ServerDetail, ServerHead } from "./server-head";
 
-/** Points of a timeline: the most that the API gives. */
-const POINTS = 10_000;
+/** Points of a timeline: of samples the most that the API gives; of a range that has steps, as many as can be told apart. */
+const [POINTS, STEPS] = [10_000, 1_000];
+/** From here on a range has steps, in milliseconds. */
+const LONG = 86_400_000;
 /** Bytes of a block. */
 const BLOCK = 8192;
 
@@ -72,7 +74,8 @@ function Absent({ seen }: { seen: Seen | null | undefined }) {
 function Body({ server, hash, plans }: { server: ServerDetail; hash: string; plans: Plan[] }) {
   const { from, to } = range();
   const then = compared();
-  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=${POINTS}`;
+  const limit = to - from > LONG ? STEPS : POINTS;
+  const path = `/api/v1/queries/${hash}/timeline?collector_id=${server.collector_id}&limit=${limit}`;
   const found = useData<Timeline>(`${path}&${windowOf(["from", "to"])}`, pace());
   const earlier = useData<Timeline>(then ? `${path}&${windowOf(["from", "to"], then.shift)}` : null, 300);
   const seen = useSeen(server.collector_id, hash);
@@ -112,7 +115,7 @@ function Body({ server, hash, plans }: { server: ServerDetail; hash: string; pla
               <Compare />
             </div>
             <SeenText of={seen && { ...seen, last: Math.max(seen.last, ...times.slice(-1).map((time) => time * 1000)) }} />
-            <Cut times={times.map((time) => time * 1000)} limit={POINTS} />
+            <Cut times={times.map((time) => time * 1000)} limit={limit} />
             {then && earlier.data && old.length === 0 && <p class="muted">Nothing is known of it {then.name}: it did not run, or was not watched yet.</p>}
             <div class="cards">
               <Figure value={count(now.calls)} name="calls" was={told(count(was.calls), change(now.calls, was.calls))} />
