@@ -81,6 +81,20 @@ PY
     touch "$dir/ready"
 }
 
+# Hypothetical indexes for the server of major 15: Debian's package of the same major fits it.
+hypopg() {
+    local native=$ROOT/15/native
+    [ -e "$native/share/postgresql/extension/hypopg.control" ] && return
+    local dir
+    dir=$(mktemp -d)
+    { cd "$dir" && { apt-get download postgresql-15-hypopg || { apt-get update && apt-get download postgresql-15-hypopg; }; }; } >&2
+    dpkg-deb -x "$dir"/postgresql-15-hypopg_*.deb "$dir/files"
+    cp "$dir"/files/usr/lib/postgresql/15/lib/hypopg.so "$native/lib/postgresql/"
+    cp "$dir"/files/usr/share/postgresql/15/extension/hypopg* "$native/share/postgresql/extension/"
+    chmod -R a+rX "$native/lib/postgresql" "$native/share/postgresql"
+    rm -rf "$dir"
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
@@ -109,7 +123,10 @@ case ${1:-} in
     prepare)
         shift
         [ $# -gt 0 ] || set -- 13 14 15 16 17 18
-        for major in "$@"; do prepare_one "$major"; done
+        for major in "$@"; do
+            prepare_one "$major"
+            if [ "$major" = 15 ]; then (hypopg); fi
+        done
         ;;
     start)
         shift

@@ -18,6 +18,7 @@ mod error;
 mod fake_node;
 mod health;
 mod identity;
+mod index_candidates;
 mod init;
 mod metrics;
 mod once;

@@ -7,6 +7,7 @@ pub(crate) mod anomalies;
 mod call_patterns;
 pub(crate) mod comparison;
 pub(crate) mod findings;
+mod index_checks;
 pub(crate) mod indexes;
 mod inventory;
 pub(crate) mod jobs;

@@ -20,6 +20,7 @@ mod decision;
 mod fingerprints;
 mod health_report;
 mod index_advice;
+mod index_candidates;
 mod invalid;
 mod jobs;
 mod logs;

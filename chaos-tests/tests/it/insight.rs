@@ -203,6 +203,7 @@ async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
         let whole = listed["total"] == 1 && listed["truncated"] == false;
         ensure!(whole, "node {node}: {listed}");
     }
+    tried(client, path).await?;
     let id = client.get(2, path).await?["recommendations"][0]["id"].clone();
     let dismiss = format!("/index-recommendations/{id}/dismiss");
     client
@@ -226,6 +227,28 @@ async fn indexes(client: &Client<'_>) -> anyhow::Result<()> {
         let (status, value) = client.ask(1, Method::POST, path, &Value::Null).await?;
         ensure!(status == wanted, "{path}: {status} {value}");
     }
+    Ok(())
+}
+
+/// A collector is told what to try, and what it tells makes the advice surer.
+async fn tried(client: &Client<'_>, path: &str) -> anyhow::Result<()> {
+    let told = client.get(3, "/collectors/db-1/index-candidates").await?;
+    let one = &told["data"][0];
+    ensure!(told["count"] == 1 && one["query_hashes"][0] == -7, "{told}");
+    let check = json!({ "type": "pg_index_check", "timestamp": ago(0), "database": "shop",
+        "create_statement": one["create_statement"], "size_bytes": 1,
+        "rows": [{ "query_hash": -7, "cost_before": 30_000.0, "cost_after": 8.0, "is_used": true }] });
+    let push = json!({ "collector_id": "db-1", "hostname": "db-1", "version": "3.0.0",
+        "timestamp": ago(0), "metrics_count": 1, "metrics": [check] });
+    let answer = client.cluster.push_ok(2, push.to_string()).await?;
+    let position = position(&answer)?;
+    client.cluster.elements(1, "db-1", Some(&position)).await?;
+    client.judge(1, &format!("{path}/generate")).await?;
+    let listed = client.get(1, path).await?;
+    let advice = &listed["recommendations"][0];
+    let evidence = advice["evidence"].to_string();
+    ensure!(advice["confidence_score"] == 0.9, "{listed}");
+    ensure!(evidence.contains("falls from 30000 to 8"), "{listed}");
     Ok(())
 }
 

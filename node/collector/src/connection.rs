@@ -86,6 +86,30 @@ impl Explain {
     }
 }
 
+/// A statement to plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Statement<'a> {
+    /// One statement, with parameters for values.
+    pub(crate) sql: &'a str,
+    /// Where its names are looked for.
+    pub(crate) search_path: &'a str,
+    /// How its server plans it.
+    pub(crate) how: Explain,
+}
+
+/// What a statement costs without and with an index, in plans as JSON.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    /// The plan without it.
+    pub(crate) before: String,
+    /// The plan with it.
+    pub(crate) after: String,
+    /// How a plan names the index.
+    pub(crate) name: String,
+    /// How large HypoPG takes it to be, in bytes.
+    pub(crate) bytes: i64,
+}
+
 /// A session; it ends with its value.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -138,25 +162,72 @@ impl Connection {
     pub(crate) async fn explain(
         &self,
         tag: &str,
-        sql: &str,
-        search_path: &str,
-        how: Explain,
+        statement: &Statement<'_>,
     ) -> Result<String, ReadError> {
-        let path = "SELECT /* pganalytics:path */ set_config('search_path', $1, true)";
         let explain = async {
-            self.client.batch_execute(SHORT).await?;
-            let parameters: &[(&(dyn ToSql + Sync), Type)] = &[(&search_path, Type::TEXT)];
-            self.client.query_typed(path, parameters).await?;
-            match how {
-                Explain::Generic => {
-                    let options = "GENERIC_PLAN, VERBOSE, SETTINGS, FORMAT JSON";
-                    let sql = format!("EXPLAIN /* pganalytics:{tag} */ ({options}) {sql}");
-                    self.lines(&sql).await
-                }
-                Explain::Prepared => self.explain_prepared(tag, sql).await,
-            }
+            self.look_in(statement.search_path).await?;
+            self.planned(tag, statement.sql, statement.how).await
         };
         self.in_transaction(explain).await
+    }
+
+    /// What a statement costs without an index and with it, which is not built. `hypopg` is the
+    /// schema of HypoPG, whose indexes outlive transactions: whatever an earlier try that failed
+    /// left goes first.
+    pub(crate) async fn try_index(
+        &self,
+        tag: &str,
+        statement: &Statement<'_>,
+        create_index: &str,
+        hypopg: &str,
+    ) -> Result<Tried, ReadError> {
+        let forget = format!("SELECT /* pganalytics:{tag} */ {hypopg}.hypopg_reset()");
+        let create = format!(
+            "SELECT /* pganalytics:{tag} */ indexname, {hypopg}.hypopg_relation_size(indexrelid) \
+             FROM {hypopg}.hypopg_create_index($1)"
+        );
+        let trying = async {
+            self.look_in(statement.search_path).await?;
+            self.client.query_typed(&forget, &[]).await?;
+            let planned = || self.planned(tag, statement.sql, statement.how);
+            let before = planned().await?;
+            let ddl: &[(&(dyn ToSql + Sync), Type)] = &[(&create_index, Type::TEXT)];
+            let made = self.client.query_typed(&create, ddl).await?;
+            let made = made
+                .first()
+                .ok_or_else(|| ReadError::Odd("no index was made".to_owned()))?;
+            let (name, bytes) = (made.try_get(0)?, made.try_get(1)?);
+            let after = planned().await?;
+            self.client.query_typed(&forget, &[]).await?;
+            Ok(Tried {
+                before,
+                after,
+                name,
+                bytes,
+            })
+        };
+        self.in_transaction(trying).await
+    }
+
+    /// Within a transaction: what follows is short, and names are looked for in this path.
+    async fn look_in(&self, search_path: &str) -> Result<(), ReadError> {
+        let path = "SELECT /* pganalytics:path */ set_config('search_path', $1, true)";
+        self.client.batch_execute(SHORT).await?;
+        let parameters: &[(&(dyn ToSql + Sync), Type)] = &[(&search_path, Type::TEXT)];
+        self.client.query_typed(path, parameters).await?;
+        Ok(())
+    }
+
+    /// Within a transaction: what EXPLAIN says of a statement.
+    async fn planned(&self, tag: &str, sql: &str, how: Explain) -> Result<String, ReadError> {
+        match how {
+            Explain::Generic => {
+                let options = "GENERIC_PLAN, VERBOSE, SETTINGS, FORMAT JSON";
+                let sql = format!("EXPLAIN /* pganalytics:{tag} */ ({options}) {sql}");
+                self.lines(&sql).await
+            }
+            Explain::Prepared => self.explain_prepared(tag, sql).await,
+        }
     }
 
     /// Within a transaction, which a pooler leaves on one session. What an earlier one that failed

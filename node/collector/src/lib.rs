@@ -38,5 +38,6 @@ pub use self::gap::Gap;
 pub use self::host::Host;
 pub use self::log::{LogHealth, LogOptions, LogPosition};
 pub use self::options::Options;
+pub use self::plan::IndexCandidate;
 pub use self::server::{CollectError, Server, SourceCost, kinds};
 pub use self::simulated::SimulatedServer;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::log::LogOptions;
+use crate::plan::IndexCandidate;
 
 /// What is read of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub struct Options {
     pub log: Option<LogOptions>,
     /// The statements that cost most are explained, without being run.
     pub explains: bool,
+    /// Advised indexes, which the planner is asked about where HypoPG is installed; never without
+    /// `explains`.
+    pub index_candidates: Vec<IndexCandidate>,
 }
 
 impl Options {

@@ -1,6 +1,7 @@
 //! Plans of statements, from the server's log and from EXPLAIN.
 
 mod generic;
+pub(crate) mod hypothetical;
 mod names;
 
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use pga_runtime::Instant;
 use serde_json::{Value, json};
 
 pub(crate) use self::generic::GenericPlans;
+pub use self::hypothetical::IndexCandidate;
+pub(crate) use self::hypothetical::IndexChecks;
 pub(crate) use self::names::Names;
 
 /// Source of gaps, and tag of the statements.

@@ -2,6 +2,7 @@
 
 mod changes;
 mod elements;
+mod index_checks;
 mod log;
 mod plans;
 mod settings;
@@ -22,7 +23,7 @@ use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::log::{Log, LogPosition};
 use crate::options::Options;
-use crate::plan::{GenericPlans, Names};
+use crate::plan::{GenericPlans, IndexChecks, Names};
 use crate::schedule::Due;
 use crate::source::{SOURCES, Scope, Shape, Source};
 
@@ -77,6 +78,7 @@ pub struct Server {
     /// How far the log was read before it was left out.
     log_left_at: Option<LogPosition>,
     plans: GenericPlans,
+    index_checks: IndexChecks,
     names: Names,
 }
 
@@ -93,6 +95,7 @@ impl Server {
             log,
             log_left_at: None,
             plans: GenericPlans::default(),
+            index_checks: IndexChecks::default(),
             names: Names::default(),
             target,
             options,
@@ -149,6 +152,7 @@ impl Server {
         }
         self.read_log(now, at, &mut elements).await;
         self.read_plans(now, at, &mut elements).await;
+        self.check_indexes(now, at, &mut elements).await;
         self.tell_self(now, at, &mut elements);
         elements
     }

@@ -147,7 +147,7 @@ fn read(answer: &Answer) -> Pulled {
 }
 
 /// An id as a part of a path (RFC 3986, 2.1).
-fn encoded(id: &str) -> String {
+pub(super) fn encoded(id: &str) -> String {
     let mut out = String::new();
     for byte in id.bytes() {
         match byte {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use pga_collector::{LogOptions, Options};
+use pga_collector::{IndexCandidate, LogOptions, Options};
 use pga_config::collector_toml;
 use toml::Value;
 
@@ -40,6 +40,8 @@ pub(super) struct Settings {
     version: Option<u64>,
     used: BTreeMap<(String, String), Value>,
     unused: Vec<String>,
+    /// Advised indexes to try: the cluster says them beside its configuration.
+    pub(super) index_candidates: Vec<IndexCandidate>,
 }
 
 impl Settings {
@@ -123,6 +125,7 @@ impl Settings {
             max_relations: self
                 .number("collector", "max_relations")
                 .and_then(|most| usize::try_from(most).ok()),
+            index_candidates: self.index_candidates.clone(),
             ..Options::default()
         };
         if options.include.is_empty() {

@@ -9,6 +9,7 @@ use pga_insight::plan::Plan;
 use serde_json::{Value, json};
 
 use super::findings::{Run, finding_id, keep};
+use super::index_checks::Checks;
 use super::workload::{Statement, Window, plans, statements};
 use super::{Done, Order, collectors, databases, inventory};
 use crate::{ApiError, NodeApi};
@@ -55,7 +56,9 @@ pub(crate) async fn generate(
         let (catalog, load) = (inventory.catalog(), Load::of(&statements));
         let workload = workload(statements, plans);
         let advised = pga_runtime::spawn_blocking(move || advise(&workload, &catalog));
-        let answer = advised.await.map_err(|_| ApiError::Internal)?;
+        let mut answer = advised.await.map_err(|_| ApiError::Internal)?;
+        let checks = Checks::read(api, collector, database, order.at).await?;
+        checks.tell(&mut answer);
         let subject = (collector, database);
         let run = Run {
             kind: KIND,

@@ -138,7 +138,7 @@ async fn generate(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
 
 /// All advice of the newest runs that are `wanted`, what was withheld, and whether a run found more
 /// than is kept.
-async fn kept(
+pub(super) async fn kept(
     ask: &RequestContext,
     min_position: Option<pga_storage::Position>,
     wanted: impl Fn(&Value) -> bool,

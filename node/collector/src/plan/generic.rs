@@ -7,15 +7,18 @@ use std::time::Duration;
 use pga_runtime::Instant;
 use pga_server_log::{is_one_statement, plan_without_values, statement_without_values};
 use serde_json::Value;
+use tokio_postgres::Row;
 
 use super::{Plans, Source, TAG};
-use crate::connection::{Connection, Explain, ReadError};
+use crate::connection::{Connection, Explain, ReadError, Statement};
 use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::schedule::Due;
 
 /// How often statements are looked for.
 const EVERY: Duration = Duration::from_secs(60);
+/// Statements that are looked at.
+const MOST: usize = 50;
 /// Statements that are explained at each look.
 const AT_ONCE: usize = 5;
 /// A statement is explained again after this time, whatever came of it.
@@ -38,6 +41,38 @@ pub(crate) struct Candidate {
     text: String,
     search_path: String,
     how: Explain,
+}
+
+impl Candidate {
+    /// A row of [`statements`].
+    pub(crate) fn read(row: &Row, how: Explain) -> Result<Self, ReadError> {
+        Ok(Self {
+            database: row.try_get(0)?,
+            id: row.try_get(1)?,
+            text: row.try_get(2)?,
+            search_path: row.try_get(3)?,
+            how,
+        })
+    }
+
+    /// Its number in `pg_stat_statements`.
+    pub(crate) const fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Its text, with parameters for values.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The statement, or the same in other words, as a session is asked about it.
+    pub(crate) fn asked<'a>(&'a self, sql: &'a str) -> Statement<'a> {
+        Statement {
+            sql,
+            search_path: &self.search_path,
+            how: self.how,
+        }
+    }
 }
 
 /// Explains statements, each once a day.
@@ -66,14 +101,8 @@ impl GenericPlans {
         }
         self.due.read(now, EVERY);
         let mut found = Vec::new();
-        for row in main.rows(TAG, &most_time(&schema)).await? {
-            let candidate = Candidate {
-                database: row.try_get(0)?,
-                id: row.try_get(1)?,
-                text: row.try_get(2)?,
-                search_path: row.try_get(3)?,
-                how: Explain::of(facts.version),
-            };
+        for row in main.rows(TAG, &statements(&schema, "true", MOST)).await? {
+            let candidate = Candidate::read(&row, Explain::of(facts.version))?;
             if wants(&candidate.database, candidate.id)
                 && can_be_explained(&candidate.text)
                 && self.is_new(&candidate, now)
@@ -110,16 +139,12 @@ impl GenericPlans {
         at: &str,
     ) -> Result<Option<Value>, Gap> {
         let Candidate {
-            database,
-            id,
-            text,
-            search_path,
-            how,
+            database, id, text, ..
         } = candidate;
-        let mut explained = connection.explain(TAG, text, search_path, *how).await;
+        let mut explained = connection.explain(TAG, &candidate.asked(text)).await;
         if explained.as_ref().is_err_and(is_syntax) {
             let text = with_casts(text);
-            explained = connection.explain(TAG, &text, search_path, *how).await;
+            explained = connection.explain(TAG, &candidate.asked(&text)).await;
         }
         let document = match explained {
             Ok(document) => document,
@@ -161,8 +186,9 @@ fn plan(document: &str) -> Option<Value> {
     serde_json::from_str(&plan_without_values(&plan.to_string())).ok()
 }
 
-/// The statements with the most time, and the search path of their role in their database.
-fn most_time(schema: &str) -> String {
+/// The statements that are `wanted` with the most time, at most so many, and the search path of
+/// their role in their database.
+pub(super) fn statements(schema: &str, wanted: &str, most: usize) -> String {
     format!(
         "SELECT d.datname::text, s.queryid, s.query, replace(coalesce(\
             (SELECT substr(c, 13) FROM pg_db_role_setting x, unnest(x.setconfig) c \
@@ -174,13 +200,13 @@ fn most_time(schema: &str) -> String {
          FROM {schema}.pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid \
          JOIN pg_roles r ON r.oid = s.userid \
          WHERE s.queryid IS NOT NULL AND s.query !~ '^[A-Z]+ /\\* pganalytics:' \
-         AND length(s.query) < {MAX_STATEMENT} \
-         ORDER BY s.total_exec_time DESC, s.queryid LIMIT 50"
+         AND length(s.query) < {MAX_STATEMENT} AND {wanted} \
+         ORDER BY s.total_exec_time DESC, s.queryid LIMIT {most}"
     )
 }
 
 /// Whether a text is one statement of a kind that has a plan.
-fn can_be_explained(text: &str) -> bool {
+pub(super) fn can_be_explained(text: &str) -> bool {
     let bare = statement_without_values(text);
     let verb: String = bare
         .trim_start()
@@ -192,7 +218,7 @@ fn can_be_explained(text: &str) -> bool {
 
 /// The statement with `$1::interval` for `interval $1`, and a field for that of `extract($1 from`,
 /// which changes no cost.
-fn with_casts(sql: &str) -> String {
+pub(super) fn with_casts(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some(at) = rest.find('$') {

@@ -9,6 +9,7 @@
 )]
 
 mod blocking;
+mod hypothetical;
 mod large;
 mod logs;
 mod own_statements;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use pga_client::Endpoint;
+
 use super::Sender;
+use crate::collect::index_candidates;
 use crate::collect::pull::{Fetched, Pulled, Question};
 use crate::collect::settings::Settings;
 
@@ -45,15 +48,36 @@ impl Sender {
             }
         }
         self.denied = None;
+        self.look_for_indexes().await;
     }
 
-    /// Asks the node that took the last push first.
-    async fn ask(&mut self) -> Pulled {
+    /// Asks which advised indexes are to be tried; what was told before goes on where no node says.
+    async fn look_for_indexes(&mut self) {
+        let nodes = self.nodes_by_turn();
+        let token = self.credentials.token();
+        let found = index_candidates::fetch(&self.collector, token, &nodes, &self.options).await;
+        let Some(found) = found else {
+            return;
+        };
+        if self.settings.borrow().index_candidates != found {
+            let mut settings = Settings::clone(&self.settings.borrow());
+            settings.index_candidates = found;
+            self.settings.send_replace(Arc::new(settings));
+        }
+    }
+
+    /// All nodes, the one that took the last push first.
+    fn nodes_by_turn(&self) -> Vec<Endpoint> {
         let first = self.pusher.current();
         let mut nodes = self.nodes.clone();
         if let Some(at) = nodes.iter().position(|node| Some(node) == first) {
             nodes.rotate_left(at);
         }
+        nodes
+    }
+
+    async fn ask(&mut self) -> Pulled {
+        let nodes = self.nodes_by_turn();
         let question = Question {
             collector: &self.collector,
             token: self.credentials.token(),
@@ -98,7 +122,10 @@ impl Sender {
         true
     }
 
-    fn follow(&mut self, settings: Settings) {
+    fn follow(&mut self, mut settings: Settings) {
+        settings
+            .index_candidates
+            .clone_from(&self.settings.borrow().index_candidates);
         self.timer.set_every(settings.pull_every());
         self.report.config(settings.version());
         self.settings.send_replace(Arc::new(settings));
