@@ -129,10 +129,18 @@ fn session_user(context: &Context, claims: &Claims) -> Result<Principal, Refusal
     let id = claims.user_id.ok_or_else(invalid)?;
     let Some(session) = claims.session()? else {
         // From before there were sessions: such a token ends by itself, a quarter of an hour later.
+        let is_short = claims.exp.saturating_sub(claims.iat) <= ACCESS_LIFETIME.as_secs();
+        let user = view(&*context.api, |state| {
+            let user = state.user_by_id(id)?;
+            let is_active = !state.person(id).is_disabled;
+            (is_short && is_active).then(|| (user.username.clone(), user.role.clone()))
+        });
+        let (username, role) = user.flatten().ok_or_else(invalid)?;
+        let claimed = claims.role.as_deref().unwrap_or_default();
         return Ok(Principal::User {
             id,
-            username: claims.username.clone().unwrap_or_default(),
-            role: claims.role.clone().unwrap_or_default(),
+            username,
+            role: lower_role(claimed, &role).to_owned(),
             via: Via::Session(None),
         });
     };
@@ -289,9 +297,12 @@ fn id_mismatch() -> Refusal {
 
 /// The keys that sign tokens; until this node has them, nobody can be told whether a token is good.
 pub(crate) fn token_keys(context: &Context) -> Result<Arc<TokenKeys>, Refusal> {
-    context.api.token_keys().ok_or_else(|| {
-        Refusal::unavailable("starting", "Temporarily unavailable: this node is starting")
-    })
+    context.api.token_keys().ok_or_else(starting)
+}
+
+/// This node does not know yet what it takes to judge a secret.
+pub(crate) fn starting() -> Refusal {
+    Refusal::unavailable("starting", "Temporarily unavailable: this node is starting")
 }
 
 pub(crate) fn forbidden(text: &str) -> Refusal {

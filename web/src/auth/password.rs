@@ -15,6 +15,11 @@ use crate::refusal::Refusal;
 
 /// Checks that wait at a time, for each that runs.
 const WAITING_PER_THREAD: usize = 16;
+/// Dearer hashes are not taken over: each check of one would keep a thread for minutes.
+const MAX_BCRYPT_COST: u32 = 14;
+/// Memory of one check, in KiB.
+const MAX_ARGON2_KIB: u32 = 256 << 10;
+const MAX_ARGON2_PASSES: u32 = 16;
 /// How much nicer than the node the threads are (nice(2)).
 const NICE: i32 = 10;
 
@@ -160,7 +165,20 @@ pub(crate) fn is_hash(text: &str) -> bool {
         && ["$2a$", "$2b$", "$2y$"]
             .iter()
             .any(|kind| text.starts_with(kind));
-    is_bcrypt || (text.starts_with("$argon2") && PasswordHash::new(text).is_ok())
+    let cost = || text.get(4..6).and_then(|cost| cost.parse::<u32>().ok());
+    let is_affordable = || cost().is_some_and(|cost| cost <= MAX_BCRYPT_COST);
+    match is_bcrypt {
+        true => is_affordable(),
+        false => is_argon2(text),
+    }
+}
+
+fn is_argon2(text: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(text) else {
+        return false;
+    };
+    let least = |name: &str, most: u32| hash.params.get_decimal(name).unwrap_or(0) <= most;
+    text.starts_with("$argon2") && least("m", MAX_ARGON2_KIB) && least("t", MAX_ARGON2_PASSES)
 }
 
 #[cfg(test)]
@@ -191,6 +209,15 @@ mod tests {
             let found = passwords.check(hash, password.to_owned()).await.unwrap();
             assert_eq!(found, want, "{name}");
         }
+    }
+
+    #[test]
+    fn hashes_that_nobody_can_afford_are_not_taken() {
+        let dear = BCRYPT.replace("$06$", "$31$");
+        let argon =
+            |m: u32| format!("$argon2id$v=19$m={m},t=2,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA");
+        assert!(is_hash(BCRYPT) && !is_hash(&dear));
+        assert!(is_hash(&argon(19_456)) && !is_hash(&argon(4 << 20)));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::small_body::{SMALL_BODY, small_body, small_json};
 use super::users::{USER, user_json};
 use crate::auth::{
     ACCESS_LIFETIME, COOKIE_NAME, CSRF_COOKIE, Claims, Kind, Match, REFRESH_COOKIE,
-    REFRESH_LIFETIME, SessionRef, Use, bearer, cookie, same_csrf, token_keys,
+    REFRESH_LIFETIME, SessionRef, Use, bearer, cookie, same_csrf, starting, token_keys,
 };
 use crate::body::BodyStream;
 use crate::control_plane::view;
@@ -136,13 +136,14 @@ pub(super) const ROUTES: &[Route] = &[
 async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
-    context.failures.check(address, pga_runtime::now())?;
     let login: Login = small_json(&ask, body).await?;
     if login.username.is_empty() || login.password.is_empty() {
         return Err(Refusal::bad("json", "Invalid request")
             .with_details("username and password must not be empty"));
     }
     check_length(&login.password).map_err(invalid)?;
+    let what = format!("password of {}", login.username);
+    context.failures.check(address, &what, pga_runtime::now())?;
     let found = ask.read(|state| state.user(&login.username).map(|user| user_of(state, user)));
     let found = found.await?;
     let hash = found.as_ref().map(|(user, _)| user.password_hash.clone());
@@ -153,7 +154,11 @@ async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
     let (user, person) = match found {
         Some(found) if matched != Match::No => found,
         _ => {
-            context.failures.failed(address, pga_runtime::now());
+            // A cluster that is just being made knows nobody yet.
+            if ask.read_here(|state| state.users().is_empty())? {
+                return Err(starting());
+            }
+            context.failures.failed(address, &what, pga_runtime::now());
             return Err(Refusal::unauthorized("Invalid credentials"));
         }
     };
@@ -400,7 +405,10 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
         ));
     };
     let address = ask.peer.addr.ip();
-    ask.context.failures.check(address, pga_runtime::now())?;
+    let what = format!("password of user {id}");
+    ask.context
+        .failures
+        .check(address, &what, pga_runtime::now())?;
     let change: ChangePassword = small_json(&ask, body).await?;
     check_length(&change.current_password).map_err(invalid)?;
     check_password(&change.new_password).map_err(invalid)?;
@@ -409,7 +417,9 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
     let passwords = &ask.context.passwords;
     let hash = Some(user.password_hash);
     if passwords.check(hash, change.current_password).await? == Match::No {
-        ask.context.failures.failed(address, pga_runtime::now());
+        ask.context
+            .failures
+            .failed(address, &what, pga_runtime::now());
         return Err(crate::auth::forbidden("The current password is another"));
     }
     let set = PeopleCommand::SetPassword {

@@ -11,7 +11,7 @@ use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
 use super::small_body::small_json;
-use crate::auth::{Claims, renewing_collector, token_keys};
+use crate::auth::{Claims, renewing_collector, starting, token_keys};
 use crate::body::BodyStream;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
@@ -86,10 +86,12 @@ pub(super) const ROUTES: &[Route] = &[
 async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
-    context.failures.check(address, pga_runtime::now())?;
+    context
+        .failures
+        .check(address, SECRET, pga_runtime::now())?;
     let register: Register = small_json(&ask, body).await?;
-    if register.name.is_empty() || register.hostname.is_empty() {
-        return Err(Refusal::bad("json", "Invalid request"));
+    for (key, value) in [("name", &register.name), ("hostname", &register.hostname)] {
+        check_name(key, value)?;
     }
     let secret = ask
         .headers
@@ -106,7 +108,11 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
     let registered = match context.api.register(registration).await {
         Ok(registered) => registered,
         Err(ApiError::Unauthorized(_)) => {
-            context.failures.failed(address, pga_runtime::now());
+            // A cluster that is just being made knows no secret yet.
+            if ask.read_here(|state| state.users().is_empty())? {
+                return Err(starting());
+            }
+            context.failures.failed(address, SECRET, pga_runtime::now());
             return Err(Refusal::unauthorized(
                 "Invalid or missing registration secret",
             ));
@@ -125,7 +131,27 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
     Ok(secret_json(&body))
 }
 
+/// What is guessed at by a registration.
+const SECRET: &str = "registration secret";
+/// Longest name and host, in characters (contract 5.1).
+const MAX_NAME: usize = 255;
+
+/// Refuses what is no name of a collector or a host.
+fn check_name(key: &str, value: &str) -> Result<(), Refusal> {
+    if value.trim().is_empty() {
+        return Err(Refusal::bad("json", "Invalid request").with_details(format!("{key} is empty")));
+    }
+    if value.chars().count() > MAX_NAME || value.chars().any(char::is_control) {
+        let text = format!("{key} has control characters, or more than {MAX_NAME} characters");
+        return Err(Refusal::bad("json", "Invalid request").with_details(text));
+    }
+    Ok(())
+}
+
+/// Needs a quorum: a node that is cut off may not know that the collector was deleted.
 async fn refresh_token(ask: RequestContext) -> Result<Response, Refusal> {
+    renewing_collector(&ask.context, &ask.headers, &ask.peer)?;
+    ask.context.api.linearize().await?;
     let (id, hostname) = renewing_collector(&ask.context, &ask.headers, &ask.peer)?;
     let hostname = hostname.or_else(|| {
         let found = view(&*ask.context.api, |state| {

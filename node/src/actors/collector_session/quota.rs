@@ -50,6 +50,9 @@ impl Quota {
         let came = now.duration_since(self.at).as_secs_f64() * self.per_second;
         self.left = (self.left + came).min(self.size);
         self.at = now;
+        if wanted == 0 {
+            return Ok(());
+        }
         let wanted = wanted as f64;
         let missing = wanted.min(self.size) - self.left;
         if missing > 0.0 {
@@ -81,6 +84,7 @@ mod tests {
         assert_eq!(quota.take(1_200, at(3_601)), Err(Duration::from_secs(59)));
         assert_eq!(quota.take(1_200, at(3_660)), Ok(()));
         assert_eq!(quota.take(10, at(3_660)), Err(Duration::from_secs(61)));
+        assert_eq!(quota.take(0, at(3_660)), Ok(()), "nothing takes nothing");
     }
 
     #[test]
