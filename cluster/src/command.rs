@@ -234,8 +234,8 @@ impl ControlCommand {
             Self::People(_)
             | Self::Session(_)
             | Self::ApiToken(_)
-            | Self::RegistrationSecret(_)
-            | Self::Collector(_) => FeatureLevel::PEOPLE,
+            | Self::RegistrationSecret(_) => FeatureLevel::PEOPLE,
+            Self::Collector(command) => command.needs(),
             Self::CollectorConfig(command) => command.needs(),
         }
     }

@@ -18,7 +18,7 @@
 //! | 4 | 3.0.0 | decisions about findings, moments to compare |
 //! | 5 | 3.0.0 | further keys that sign tokens |
 //! | 6 | 3.0.0 | routes of alerts, what nodes notice about collectors, another cluster key in place of the first |
-//! | 7 | 3.0.0 | configurations of collectors that are sealed |
+//! | 7 | 3.0.0 | configurations of collectors that are sealed, and whose versions count up over all of them; how often a collector pushes, and who supersedes whom, by steadier rules |
 
 use std::fmt;
 
@@ -61,6 +61,10 @@ impl FeatureLevel {
     pub const CLUSTER_KEY: Self = Self(6);
     /// Configurations of collectors that are sealed.
     pub const SEALED_CONFIGS: Self = Self(7);
+    /// Versions of configurations that count up over all of them, also over deletions.
+    pub const CONFIG_VERSIONS: Self = Self(7);
+    /// How often a collector pushes, and who supersedes whom, by steadier rules.
+    pub const COLLECTOR_RHYTHM: Self = Self(7);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

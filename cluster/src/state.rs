@@ -270,12 +270,12 @@ impl State {
 
     /// The configuration that a collector is to have: its own, else its group's.
     pub fn config_of(&self, collector: CollectorId) -> Option<&ConfigVersion> {
-        let own = self.config_versions(&ConfigTarget::Collector(collector));
-        own.last().or_else(|| {
+        let configs = &self.domains.collector_configs;
+        let own = configs.current(&ConfigTarget::Collector(collector));
+        own.or_else(|| {
             let entry = self.domains.collector_book.entries.get(&collector);
             let group = entry.map_or(DEFAULT_GROUP, CollectorEntry::group);
-            self.config_versions(&ConfigTarget::Group(group.to_owned()))
-                .last()
+            configs.current(&ConfigTarget::Group(group.to_owned()))
         })
     }
 

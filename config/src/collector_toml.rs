@@ -147,6 +147,12 @@ pub fn check(text: &str) -> Vec<Fault> {
         }
     };
     let mut faults = subset(text);
+    if text.starts_with('\u{feff}') {
+        faults.push(fault(
+            Some(1),
+            "collectors skip a line that begins with a byte order mark",
+        ));
+    }
     for (section, value) in &table {
         let line = find_line(text, None, section);
         match (value, keys_of(section)) {
@@ -188,16 +194,17 @@ fn check_section(
             continue;
         };
         let wanted = match (kind, value) {
-            (Kind::Text | Kind::List, Value::String(_)) | (Kind::Flag, Value::Boolean(_)) => {
-                continue;
-            }
-            (Kind::Number, Value::Integer(number)) if *number > 0 => continue,
+            (Kind::Text, Value::String(text)) if key != "url" || is_url(text) => continue,
+            (Kind::List, Value::String(_)) | (Kind::Flag, Value::Boolean(_)) => continue,
+            (Kind::Number, Value::Integer(number)) if (1..=most(key)).contains(number) => continue,
+            (Kind::Text, Value::String(_)) if key == "url" => "a URL such as https://10.0.0.1:8080",
             (Kind::Text, _) => "a text in quotes",
             (Kind::List, _) => {
                 "one text with commas, such as \"postgres,app\": quotes around items stay in them"
             }
             (Kind::Flag, _) => "true or false",
-            (Kind::Number, _) => "a whole number above 0",
+            (Kind::Number, _) if key == "port" => "a port, 1 to 65535",
+            (Kind::Number, _) => "a whole number above 0, at most 2147483647",
         };
         let is = match key.as_str() {
             "password" => value.type_str().to_owned(),
@@ -207,6 +214,29 @@ fn check_section(
         faults.push(fault(line, text));
     }
     faults
+}
+
+/// The largest number that a key may have: what the original's reader holds (an `int`).
+fn most(key: &str) -> i64 {
+    match key {
+        "port" => i64::from(u16::MAX),
+        _ => i64::from(i32::MAX),
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+}
+
+/// Which collector a configuration says it is of: its id and its host, as far as it says so.
+pub fn identity(text: &str) -> (Option<String>, Option<String>) {
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let collector = table.get("collector");
+    let said = |key| Some(collector?.get(key)?.as_str()?.to_owned());
+    (said("id"), said("hostname"))
 }
 
 /// What TOML allows and the original's reader does not understand.
@@ -219,6 +249,11 @@ fn subset(text: &str) -> Vec<Fault> {
             faults.push(fault(at, "collectors read no texts of several lines"));
         } else if line.starts_with("[[") || (line.starts_with('[') && line.contains('.')) {
             faults.push(fault(at, "collectors read no nested tables"));
+        } else if line.starts_with("[ ") || line.starts_with('[') && line.contains(" ]") {
+            faults.push(fault(
+                at,
+                "collectors read no section with blanks in its brackets",
+            ));
         } else if !line.starts_with('#') && has_comment(line) {
             let text = "collectors take a comment behind a value for a part of it: give it a line of its own";
             faults.push(fault(at, text));
@@ -230,7 +265,13 @@ fn subset(text: &str) -> Vec<Fault> {
             if key.contains(['.', '"', '\'']) {
                 faults.push(fault(at, "collectors read no keys with quotes or dots"));
             }
-            if value.trim_start().starts_with('{') {
+            let value = value.trim();
+            if value.starts_with(|c: char| c.is_ascii_digit() || c == '+')
+                && value.contains(|c: char| "_xobXOB+".contains(c))
+            {
+                faults.push(fault(at, "collectors read a number up to what is no digit"));
+            }
+            if value.starts_with('{') {
                 faults.push(fault(at, "collectors read no tables in braces"));
             }
         }
@@ -347,6 +388,13 @@ mod tests {
             ("[collector]\nid = x", 2, ""),
             ("[a.b]\nc = 1", 1, "no nested tables"),
             ("[tls]\nverify = \"yes\"", 2, "true or false"),
+            ("[collector]\npush_interval = 1_000", 2, "no digit"),
+            ("[collector]\ninterval = 0x10", 2, "no digit"),
+            ("[collector]\ninterval = 9223372036854775807", 2, "at most"),
+            ("[postgres]\nport = 99999", 2, "1 to 65535"),
+            ("[backend]\nurl = \"not a url\"", 2, "a URL such as"),
+            ("[ collector ]\ninterval = 1", 1, "blanks"),
+            ("\u{feff}[collector]\ninterval = 1", 1, "byte order mark"),
         ] {
             let faults = check(text);
             let fault = faults.first().unwrap_or_else(|| panic!("{text}: no fault"));

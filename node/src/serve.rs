@@ -50,7 +50,7 @@ use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, https_files, https_renewal};
+use crate::{Error, Result, bootstrap, https_files, https_renewal, superseding};
 
 /// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
 /// read again at SIGHUP.
@@ -81,13 +81,30 @@ pub async fn serve(
     end
 }
 
+/// Starts what looks after the node's certificates, the cluster key, and collectors that are gone.
+fn keepers(
+    config: &Config,
+    secrets: &Secrets,
+    cluster: &ClusterNode,
+    (transport, identity): (&Arc<QuicTransport>, Identity),
+    registry: &Registry,
+) -> Result<Vec<JoinHandle<()>>> {
+    let certificate = NodeCertificate::new(config, secrets, cluster, identity);
+    let certificate = certificate.watch(Arc::clone(transport), registry)?;
+    let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
+    let superseding = superseding::watch(cluster.clone());
+    let https = https_renewal::watch(config, secrets, cluster);
+    let all = [certificate, key, superseding].into_iter();
+    Ok(all.chain(https).collect())
+}
+
 /// A node that runs.
 struct Running {
     parts: Parts,
     /// Becomes `Some` when an actor failed too often.
     given_up: watch::Receiver<Option<String>>,
     bootstrapping: JoinHandle<Result<()>>,
-    /// What keeps the node's certificates, and the cluster key.
+    /// See [`keepers`].
     keepers: Vec<JoinHandle<()>>,
 }
 
@@ -107,10 +124,8 @@ impl Running {
         let store = open_store::open(config, data, &secrets).await?;
         let (cluster, transport, identity) =
             start_cluster(config, data, &secrets, &store, &registry).await?;
-        let certificate = NodeCertificate::new(config, &secrets, &cluster, identity);
-        let certificate = certificate.watch(Arc::clone(&transport), &registry)?;
-        let key = key_rotation::watch(Arc::clone(&secrets.key), cluster.clone());
-        let https = https_renewal::watch(config, &secrets, &cluster);
+        let own = (&transport, identity);
+        let keepers = keepers(config, &secrets, &cluster, own, &registry)?;
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -148,7 +163,7 @@ impl Running {
             },
             given_up: is_given_up,
             bootstrapping,
-            keepers: [certificate, key].into_iter().chain(https).collect(),
+            keepers,
         })
     }
 

@@ -8,28 +8,29 @@ use super::domains::{
     Sealed, SessionCommand,
 };
 use crate::command::ControlCommand;
+use crate::feature_level::FeatureLevel;
 use crate::member::Member;
 use crate::outcome::{Refusal, Reply};
 
 impl State {
     pub(super) fn control(&mut self, command: &ControlCommand) -> super::Applied {
-        let domains = &mut self.domains;
+        let (level, domains) = (self.level.level, &mut self.domains);
         let done = match command {
             ControlCommand::Audited { change, entry } => {
-                let done = domains.change(change);
+                let done = domains.change(level, change);
                 if done.is_ok() {
                     domains.audit.note(entry);
                 }
                 done
             }
-            change => domains.change(change),
+            change => domains.change(level, change),
         };
         super::Applied::reply(done.unwrap_or_else(Reply::Refused))
     }
 }
 
 impl Domains {
-    fn change(&mut self, command: &ControlCommand) -> Result<Reply, Refusal> {
+    fn change(&mut self, level: FeatureLevel, command: &ControlCommand) -> Result<Reply, Refusal> {
         match command {
             ControlCommand::UseJoinToken {
                 certificate_sha256,
@@ -55,8 +56,10 @@ impl Domains {
             ControlCommand::Session(command) => self.change_session(command),
             ControlCommand::ApiToken(command) => self.api_tokens.apply(command),
             ControlCommand::RegistrationSecret(command) => self.registration_secrets.apply(command),
-            ControlCommand::Collector(command) => self.change_collector(command),
-            ControlCommand::CollectorConfig(command) => self.collector_configs.apply(command),
+            ControlCommand::Collector(command) => self.change_collector(level, command),
+            ControlCommand::CollectorConfig(command) => {
+                self.collector_configs.apply(level, command)
+            }
             ControlCommand::Alert(command) => self.change_alerts(command),
             ControlCommand::Alerting(command) => self.alerting.apply(command),
             ControlCommand::Insight(command) => self.insight.apply(command),
@@ -169,7 +172,11 @@ impl Domains {
         Ok(())
     }
 
-    fn change_collector(&mut self, command: &CollectorCommand) -> Result<(), Refusal> {
+    fn change_collector(
+        &mut self,
+        level: FeatureLevel,
+        command: &CollectorCommand,
+    ) -> Result<(), Refusal> {
         if let CollectorCommand::Register {
             collector,
             registration,
@@ -183,7 +190,8 @@ impl Domains {
             let used = self.registration_secrets.use_once(*secret, registration.at);
             used.map_err(|_| Refusal::BadToken)?;
         }
-        self.collector_book.change(&mut self.collectors, command)?;
+        let book = &mut self.collector_book;
+        book.change(level, &mut self.collectors, command)?;
         if let CollectorCommand::Delete { collector } = command {
             self.collector_configs.forget(*collector);
         }

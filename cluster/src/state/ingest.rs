@@ -74,8 +74,9 @@ impl State {
         if self.level.level >= FeatureLevel::PEOPLE {
             let known = self.domains.collectors.known.get(&head.collector);
             let before = known.map(|known| known.last_seen).unwrap_or_default();
-            let book = &mut self.domains.collector_book;
-            book.pushed(head.collector, before, head.received_at, accepted);
+            let (level, book) = (self.level.level, &mut self.domains.collector_book);
+            let times = (before, head.received_at);
+            book.pushed(level, head.collector, times, accepted);
         }
         let counts = (accepted, repeated);
         self.domains.collectors.pushed(position, head, counts);

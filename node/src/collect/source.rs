@@ -17,7 +17,7 @@ pub(super) enum Source {
     /// A real server, and the machine this runs on, if that is its host.
     Real {
         server: Box<Server>,
-        host: Option<Host>,
+        host: Option<Box<Host>>,
     },
     /// A server that does not exist, and the number of the next cycle.
     Simulated {
@@ -52,7 +52,7 @@ impl Source {
         }
         let mut source = Self::Real {
             server,
-            host: watched.reads_host.then(Host::default),
+            host: watched.reads_host.then(Box::default),
         };
         source.follow(args, watched, settings);
         Ok(source)

@@ -29,7 +29,7 @@ fn open(keys: &Keyring, key: &ClusterKey, state: &State) -> Vec<(SealedConfig, S
     };
     state
         .all_configs()
-        .filter(|(_, config)| !config.text.is_sealed_with(key))
+        .filter(|(_, config)| !config.text.is_sealed_with(key) && !config.text.is_deleted())
         .filter_map(|(target, config)| Some((shown(target, config), text(config)?)))
         .take(BATCH)
         .collect()

@@ -5,7 +5,10 @@ mod versions;
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
-use pga_cluster::{CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand};
+use pga_cluster::{
+    CollectorCommand, ConfigCommand, ConfigTarget, ConfigVersion, ControlCommand, FeatureLevel,
+    State,
+};
 use pga_config::CollectorId;
 use pga_config::collector_toml::{self, MAX_BYTES};
 use pga_storage::Timestamp;
@@ -335,6 +338,7 @@ async fn push(ask: RequestContext, body: BodyStream, of: Of) -> Result<Response,
     }
     let args = QueryString::parse(&ask.query)?;
     let target = target(&ask, of).await?;
+    check_identity(&target, text)?;
     let base = match args.text("base_version") {
         None => None,
         Some(text) => Some(text.parse().map_err(|_| {
@@ -345,6 +349,24 @@ async fn push(ask: RequestContext, body: BodyStream, of: Of) -> Result<Response,
     };
     let comment = args.text("comment").unwrap_or_default().to_owned();
     store(&ask, target, base, text.to_owned(), comment).await
+}
+
+/// A collector that takes another's id pushes in that one's name, which is refused for good.
+fn check_identity(target: &ConfigTarget, text: &str) -> Result<(), Refusal> {
+    match (target, collector_toml::identity(text)) {
+        (ConfigTarget::Group(_), (Some(_), _) | (_, Some(_))) => Err(invalid(
+            "collector.id and collector.hostname stand in the configuration of one collector only: a \
+             group has several",
+        )),
+        (ConfigTarget::Collector(own), (Some(id), _))
+            if CollectorId::from_external(&id) != *own =>
+        {
+            Err(invalid(format!(
+                "collector.id is {id:?}, and this is the configuration of {own}"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn store(
@@ -402,7 +424,15 @@ async fn versions(
 async fn delete(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
     let target = target(&ask, of).await?;
     let note = Note::new("collector-config.delete", label(&target));
-    let delete = ConfigCommand::Delete { target };
+    let level = ask.read_here(State::feature_level)?;
+    let delete = match level < FeatureLevel::CONFIG_VERSIONS {
+        true => ConfigCommand::Delete { target },
+        false => ConfigCommand::Remove {
+            target,
+            author: ask.actor(),
+            at: Timestamp::now(),
+        },
+    };
     ask.decide(ControlCommand::CollectorConfig(delete), note)
         .await?;
     Ok(json(

@@ -152,7 +152,7 @@ impl<'a> Known<'a> {
 
     fn show(&self, state: &State, now: Timestamp) -> Value {
         let (known, entry) = (self.collector, &self.entry);
-        let config = state.config_of(self.id).map_or(1, |config| config.version);
+        let config = state.config_of(self.id).map_or(0, |config| config.version);
         let changed = entry.updated_at.max(known.first_seen).max(known.last_seen);
         let mut shown = json!({
             "id": self.id.to_string(),

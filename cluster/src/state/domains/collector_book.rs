@@ -26,6 +26,9 @@ const FIRST_INTERVAL_MS: u64 = 60_000;
 /// more an outage.
 const INTERVALS_MS: std::ops::RangeInclusive<u64> = 500..=3_600_000;
 
+/// A collector that has not pushed for so long after its registration never will.
+const UNBORN_MICROS: i64 = 600_000_000;
+
 /// What the cluster knows about a collector beyond [`super::Collector`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectorEntry {
@@ -130,10 +133,13 @@ impl CollectorEntry {
             .sum()
     }
 
-    fn pushed(&mut self, before: Timestamp, at: Timestamp, accepted: u32) {
+    fn pushed(&mut self, level: FeatureLevel, (before, at): (Timestamp, Timestamp), accepted: u32) {
         let gap = u64::try_from((at.micros() - before.micros()) / 1_000).unwrap_or(0);
         if before.micros() > 0 && INTERVALS_MS.contains(&gap) {
             self.interval_ms = match self.interval_ms {
+                _ if level >= FeatureLevel::COLLECTOR_RHYTHM => {
+                    next_interval(self.interval_ms(), gap)
+                }
                 0 => gap,
                 mean => (mean * 7 + gap) / 8,
             };
@@ -146,6 +152,21 @@ impl CollectorEntry {
         let newest = self.accepted_by_hour.iter().map(|(hour, _)| *hour).max();
         let oldest = newest.unwrap_or(hour) - HOURS;
         self.accepted_by_hour.retain(|(hour, _)| *hour > oldest);
+    }
+}
+
+/// How often a collector pushes, in milliseconds, after one more gap. Pushes that come in bursts
+/// say little about that, and an outage is no rhythm: short gaps weigh less, and a long one counts
+/// for four of those before at most. A slower rhythm is taken on within a few pushes, since one who
+/// is believed to be faster than he is seems to be gone.
+const fn next_interval(mean: u64, gap: u64) -> u64 {
+    if gap >= mean * 2 {
+        let gap = if gap > mean * 4 { mean * 4 } else { gap };
+        (mean + gap) / 2
+    } else if gap < mean / 4 {
+        (mean * 31 + gap) / 32
+    } else {
+        (mean * 7 + gap) / 8
     }
 }
 
@@ -204,6 +225,25 @@ pub enum CollectorCommand {
         /// When.
         at: Timestamp,
     },
+    /// A collector that is offline, in whose place another of the same name and host pushes.
+    Supersede {
+        /// Which.
+        collector: CollectorId,
+        /// Who took its place.
+        by: CollectorId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl CollectorCommand {
+    /// The feature level that the cluster must be at.
+    pub(crate) const fn needs(&self) -> FeatureLevel {
+        match self {
+            Self::Supersede { .. } => FeatureLevel::COLLECTOR_RHYTHM,
+            _ => FeatureLevel::PEOPLE,
+        }
+    }
 }
 
 /// The book of all collectors.
@@ -226,20 +266,21 @@ impl CollectorBook {
         })
     }
 
-    /// Notes a stored push; `before` is when the one before it arrived.
+    /// Notes a stored push; `times` are when the one before it arrived, and when it did.
     pub(in crate::state) fn pushed(
         &mut self,
+        level: FeatureLevel,
         id: CollectorId,
-        before: Timestamp,
-        at: Timestamp,
+        times: (Timestamp, Timestamp),
         accepted: u32,
     ) {
-        self.entry(id).pushed(before, at, accepted);
+        self.entry(id).pushed(level, times, accepted);
     }
 
     /// Applies a change, but for what other domains say to a registration.
     pub(in crate::state) fn change(
         &mut self,
+        level: FeatureLevel,
         collectors: &mut Collectors,
         command: &CollectorCommand,
     ) -> Result<(), Refusal> {
@@ -254,7 +295,7 @@ impl CollectorBook {
                 if !collectors.admits(*collector) {
                     return Err(Refusal::CollectorsFull);
                 }
-                self.supersede(collectors, *collector, hostname, registration);
+                self.supersede(level, collectors, *collector, hostname, registration);
                 collectors.register(
                     *collector,
                     hostname,
@@ -293,7 +334,28 @@ impl CollectorBook {
                 registration.ok_or(Refusal::NotFound)?.certificate_sha256 = *certificate_sha256;
                 Ok(())
             }
+            CollectorCommand::Supersede { collector, by, at } => {
+                let old = collectors.known.get(collector).ok_or(Refusal::NotFound)?;
+                collectors.known.get(by).ok_or(Refusal::NotFound)?;
+                self.superseded(*collector, old.last_seen, (*by, *at))
+            }
         }
+    }
+
+    /// Nothing if it has come back since somebody looked.
+    fn superseded(
+        &mut self,
+        collector: CollectorId,
+        last_seen: Timestamp,
+        (by, at): (CollectorId, Timestamp),
+    ) -> Result<(), Refusal> {
+        let entry = self.entry(collector);
+        if entry.liveness(last_seen, at) != Liveness::Offline {
+            return Err(Refusal::Conflict("it pushes again".to_owned()));
+        }
+        entry.superseded_by = Some(by);
+        entry.updated_at = at;
+        Ok(())
     }
 
     fn update(&mut self, command: &CollectorCommand) {
@@ -324,9 +386,11 @@ impl CollectorBook {
         entry.updated_at = *at;
     }
 
-    /// Nobody is to find orphans of one host in the list.
+    /// Nobody is to find orphans of one host in the list. One that has registered a moment ago is
+    /// none: it may be another of the same name that is about to push.
     fn supersede(
         &mut self,
+        level: FeatureLevel,
         collectors: &mut Collectors,
         new: CollectorId,
         hostname: &str,
@@ -343,7 +407,10 @@ impl CollectorBook {
                 continue;
             }
             let entry = self.entry(*id);
+            let age = registration.at.micros() - other.first_seen.micros();
+            let is_young = level >= FeatureLevel::COLLECTOR_RHYTHM && age < UNBORN_MICROS;
             match entry.liveness(other.last_seen, registration.at) {
+                Liveness::Registered if is_young => {}
                 Liveness::Registered => unborn.push(*id),
                 Liveness::Offline => entry.superseded_by = Some(new),
                 Liveness::Active | Liveness::Late => {}
@@ -385,7 +452,7 @@ mod tests {
     fn liveness_follows_the_collectors_own_interval() {
         let mut slow = CollectorEntry::default();
         for when in [1_000, 1_300, 1_600] {
-            slow.pushed(at(when - 300), at(when), 1);
+            slow.pushed(FeatureLevel::PEOPLE, (at(when - 300), at(when)), 1);
         }
         assert_eq!(slow.interval_ms(), 300_000);
         let fast = CollectorEntry {
@@ -411,7 +478,7 @@ mod tests {
     fn the_last_24_hours_are_counted() {
         let mut entry = CollectorEntry::default();
         for hour in 0..40 {
-            entry.pushed(at(0), at(hour * 3_600), 10);
+            entry.pushed(FeatureLevel::CURRENT, (at(0), at(hour * 3_600)), 10);
         }
         assert_eq!(entry.accepted_by_hour.len(), 24);
         assert_eq!(entry.accepted_24h(at(39 * 3_600)), 240);
@@ -421,19 +488,83 @@ mod tests {
     #[test]
     fn the_same_host_twice_leaves_no_orphan() {
         let (mut book, mut collectors) = (CollectorBook::default(), Collectors::default());
-        book.change(&mut collectors, &register("a", 10)).unwrap();
-        book.change(&mut collectors, &register("b", 20)).unwrap();
+        book.change(FeatureLevel::PEOPLE, &mut collectors, &register("a", 10))
+            .unwrap();
+        book.change(FeatureLevel::PEOPLE, &mut collectors, &register("b", 20))
+            .unwrap();
         let ids: Vec<_> = collectors.known.keys().copied().collect();
         let b = CollectorId::from_external("b");
         assert_eq!(ids, [b], "a never pushed");
         let known = collectors.known.get_mut(&b).unwrap();
         (known.last_seen, known.pushes) = (at(30), 1);
-        book.change(&mut collectors, &register("c", 9_000)).unwrap();
+        book.change(FeatureLevel::PEOPLE, &mut collectors, &register("c", 9_000))
+            .unwrap();
         let c = CollectorId::from_external("c");
         assert_eq!(book.entries[&b].superseded_by, Some(c));
         assert_eq!(
             book.entries[&c].server_id, 3,
             "a number is never given twice"
         );
+    }
+
+    #[test]
+    fn a_rhythm_is_found_through_bursts_and_outages() {
+        let rhythm = |gaps: &[(i64, usize)]| {
+            let (mut entry, mut now) = (CollectorEntry::default(), 1_000);
+            for (gap, times) in gaps {
+                for _ in 0..*times {
+                    entry.pushed(FeatureLevel::CURRENT, (at(now), at(now + gap)), 1);
+                    now += gap;
+                }
+            }
+            entry.interval_ms() / 1_000
+        };
+        for (name, gaps, least, most) in [
+            ("a resend, then each minute", &[(3, 1), (60, 1)][..], 57, 60),
+            (
+                "a burst within a minute",
+                &[(60, 5), (1, 10), (60, 1)],
+                44,
+                60,
+            ),
+            ("each 10 s", &[(10, 60)], 10, 12),
+            ("each 5 min", &[(300, 5)], 240, 300),
+            ("an outage", &[(10, 60), (1_800, 1)], 10, 30),
+            ("after an outage", &[(10, 60), (1_800, 1), (10, 10)], 10, 16),
+        ] {
+            let found = rhythm(gaps);
+            assert!((least..=most).contains(&found), "{name}: {found} s");
+        }
+    }
+
+    /// Containers that all have one name may register at the same time.
+    #[test]
+    fn who_has_just_registered_is_no_orphan_and_who_is_silent_is_superseded() {
+        let level = FeatureLevel::COLLECTOR_RHYTHM;
+        let (mut book, mut collectors) = (CollectorBook::default(), Collectors::default());
+        for (name, when) in [("a", 10), ("b", 12), ("c", 300)] {
+            book.change(level, &mut collectors, &register(name, when))
+                .unwrap();
+        }
+        assert_eq!(collectors.known.len(), 3);
+        let [a, b, d] = ["a", "b", "d"].map(CollectorId::from_external);
+        for (id, seen) in [(a, 350), (b, 4_900)] {
+            collectors.known.get_mut(&id).unwrap().last_seen = at(seen);
+        }
+        book.change(level, &mut collectors, &register("d", 1_000))
+            .unwrap();
+        let known: Vec<_> = collectors.known.keys().copied().collect();
+        let c = CollectorId::from_external("c");
+        assert!(!known.contains(&c) && known.len() == 3, "c never pushed");
+        let supersede = |collector, when| CollectorCommand::Supersede {
+            collector,
+            by: d,
+            at: at(when),
+        };
+        book.change(level, &mut collectors, &supersede(a, 5_000))
+            .unwrap();
+        assert_eq!(book.entries[&a].superseded_by, Some(d));
+        let refused = book.change(level, &mut collectors, &supersede(b, 5_000));
+        assert!(matches!(refused, Err(Refusal::Conflict(_))), "{refused:?}");
     }
 }

@@ -64,6 +64,16 @@ pub enum ConfigCommand {
         /// Which.
         target: ConfigTarget,
     },
+    /// Deletes a configuration: it has one more version, without a text, so that the versions after
+    /// it have other numbers than those before.
+    Remove {
+        /// Which.
+        target: ConfigTarget,
+        /// Who deleted it.
+        author: String,
+        /// When.
+        at: Timestamp,
+    },
     /// Puts texts in place of the same that are not sealed, or sealed with another key.
     Seal {
         /// Which; what is not there any more is left out.
@@ -91,6 +101,7 @@ impl ConfigCommand {
             Self::Store { text, .. } if text.is_sealed() => FeatureLevel::SEALED_CONFIGS,
             Self::Store { .. } | Self::Delete { .. } => FeatureLevel::PEOPLE,
             Self::Seal { .. } => FeatureLevel::SEALED_CONFIGS,
+            Self::Remove { .. } => FeatureLevel::CONFIG_VERSIONS,
         }
     }
 }
@@ -105,6 +116,12 @@ impl CollectorConfigs {
         self.0.get(target).map_or(&[], Vec::as_slice)
     }
 
+    /// The version in force, if there is one.
+    pub(in crate::state) fn current(&self, target: &ConfigTarget) -> Option<&ConfigVersion> {
+        let newest = self.versions(target).last();
+        newest.filter(|version| !version.text.is_deleted())
+    }
+
     /// All versions of all configurations.
     pub(in crate::state) fn all(&self) -> impl Iterator<Item = (&ConfigTarget, &ConfigVersion)> {
         let all = self.0.iter();
@@ -114,7 +131,7 @@ impl CollectorConfigs {
     /// The groups that have a configuration.
     pub(in crate::state) fn groups(&self) -> impl Iterator<Item = &str> {
         self.0.keys().filter_map(|target| match target {
-            ConfigTarget::Group(name) => Some(name.as_str()),
+            ConfigTarget::Group(name) => self.current(target).map(|_| name.as_str()),
             ConfigTarget::Collector(_) => None,
         })
     }
@@ -124,7 +141,7 @@ impl CollectorConfigs {
         self.0.remove(&ConfigTarget::Collector(collector));
     }
 
-    fn store(&mut self, command: &ConfigCommand) -> Result<(), Refusal> {
+    fn store(&mut self, level: FeatureLevel, command: &ConfigCommand) -> Result<(), Refusal> {
         let ConfigCommand::Store {
             target,
             base,
@@ -145,16 +162,48 @@ impl CollectorConfigs {
             let text = format!("there are {MAX_TARGETS} configurations");
             return Err(Refusal::Rule(text));
         }
-        let versions = self.0.entry(target.clone()).or_default();
-        versions.push(ConfigVersion {
-            version: newest + 1,
+        let version = ConfigVersion {
+            version: self.next_version(level, newest),
             text: text.clone(),
             author: author.clone(),
             comment: comment.clone(),
             at: *at,
-        });
+        };
+        self.add(target, version);
+        Ok(())
+    }
+
+    /// A number that no other text has or had: collectors take it for the text.
+    fn next_version(&self, level: FeatureLevel, newest: u64) -> u64 {
+        if level < FeatureLevel::CONFIG_VERSIONS {
+            return newest + 1;
+        }
+        let newest = self.0.values().filter_map(|versions| versions.last());
+        newest.map(|last| last.version).max().unwrap_or(0) + 1
+    }
+
+    fn add(&mut self, target: &ConfigTarget, version: ConfigVersion) {
+        let versions = self.0.entry(target.clone()).or_default();
+        versions.push(version);
         let surplus = versions.len().saturating_sub(MAX_VERSIONS);
         versions.drain(..surplus);
+    }
+
+    fn remove(
+        &mut self,
+        level: FeatureLevel,
+        target: &ConfigTarget,
+        (author, at): (&str, Timestamp),
+    ) -> Result<(), Refusal> {
+        let last = self.current(target).ok_or(Refusal::NotFound)?;
+        let version = ConfigVersion {
+            version: self.next_version(level, last.version),
+            text: ConfigText::deleted(),
+            author: author.to_owned(),
+            comment: "deleted".to_owned(),
+            at,
+        };
+        self.add(target, version);
         Ok(())
     }
 
@@ -172,9 +221,16 @@ impl CollectorConfigs {
 
 impl CollectorConfigs {
     /// Applies a command, purely (SM-1).
-    pub(in crate::state) fn apply(&mut self, command: &ConfigCommand) -> Result<(), Refusal> {
+    pub(in crate::state) fn apply(
+        &mut self,
+        level: FeatureLevel,
+        command: &ConfigCommand,
+    ) -> Result<(), Refusal> {
         match command {
-            ConfigCommand::Store { .. } => self.store(command),
+            ConfigCommand::Store { .. } => self.store(level, command),
+            ConfigCommand::Remove { target, author, at } => {
+                self.remove(level, target, (author, *at))
+            }
             ConfigCommand::Delete { target } => {
                 self.0.remove(target).map(drop).ok_or(Refusal::NotFound)
             }
@@ -227,7 +283,7 @@ mod tests {
             (Some(0), false),
             (None, true),
         ] {
-            let outcome = configs.apply(&store(base, "a = 1"));
+            let outcome = configs.apply(FeatureLevel::PEOPLE, &store(base, "a = 1"));
             let is_conflict = matches!(outcome, Err(Refusal::Conflict(_)));
             assert_eq!(is_conflict, !is_stored, "{base:?}: {outcome:?}");
         }
@@ -241,7 +297,9 @@ mod tests {
         let key = crate::pki::ClusterKey::from_bytes([1; 32]);
         let mut configs = CollectorConfigs::default();
         for text in ["a = 1", "a = 2"] {
-            configs.apply(&store(None, text)).unwrap();
+            configs
+                .apply(FeatureLevel::PEOPLE, &store(None, text))
+                .unwrap();
         }
         let target = ConfigTarget::Group("web".into());
         let sealed = |target: &ConfigTarget, version, at| SealedConfig {
@@ -258,7 +316,7 @@ mod tests {
         ];
         let command = ConfigCommand::Seal { texts };
         assert_eq!(command.needs(), FeatureLevel::SEALED_CONFIGS);
-        configs.apply(&command).unwrap();
+        configs.apply(FeatureLevel::CURRENT, &command).unwrap();
         let is_sealed: Vec<bool> = configs.all().map(|(_, one)| one.text.is_sealed()).collect();
         assert_eq!(is_sealed, [true, false]);
         assert_eq!(configs.versions(&gone), []);
@@ -268,7 +326,9 @@ mod tests {
     fn a_section_is_read_again_and_old_versions_go() {
         let mut configs = CollectorConfigs::default();
         for n in 0..MAX_VERSIONS + 5 {
-            configs.apply(&store(None, &n.to_string())).unwrap();
+            configs
+                .apply(FeatureLevel::PEOPLE, &store(None, &n.to_string()))
+                .unwrap();
         }
         let read = CollectorConfigs::read(1, &configs.write().unwrap()).unwrap();
         let target = ConfigTarget::Group("web".into());
@@ -276,5 +336,47 @@ mod tests {
         assert_eq!(read.versions(&target).len(), MAX_VERSIONS);
         assert_eq!(read.versions(&target)[0].version, 6);
         assert_eq!(read.groups().collect::<Vec<_>>(), ["web"]);
+    }
+
+    #[test]
+    fn a_number_names_one_text_whatever_was_deleted_and_wherever_it_stands() {
+        let level = FeatureLevel::CONFIG_VERSIONS;
+        let mut configs = CollectorConfigs::default();
+        let web = ConfigTarget::Group("web".into());
+        let own = ConfigTarget::Collector(CollectorId::from_external("db-1"));
+        let of = |target: &ConfigTarget, text: &str| ConfigCommand::Store {
+            target: target.clone(),
+            base: None,
+            text: ConfigText::plain(text),
+            author: "ann".into(),
+            comment: String::new(),
+            at: Timestamp::from_micros(1),
+        };
+        let remove = |target: &ConfigTarget| ConfigCommand::Remove {
+            target: target.clone(),
+            author: "ann".into(),
+            at: Timestamp::from_micros(2),
+        };
+        for command in [
+            of(&web, "a = 1"),
+            of(&own, "a = 2"),
+            remove(&own),
+            of(&own, "a = 3"),
+        ] {
+            configs.apply(level, &command).unwrap();
+        }
+        let numbers = |target: &ConfigTarget| -> Vec<u64> {
+            configs
+                .versions(target)
+                .iter()
+                .map(|one| one.version)
+                .collect()
+        };
+        assert_eq!((numbers(&web), numbers(&own)), (vec![1], vec![2, 3, 4]));
+        configs.apply(level, &remove(&web)).unwrap();
+        assert_eq!(configs.current(&web), None);
+        assert_eq!(configs.groups().count(), 0);
+        let again = configs.apply(level, &remove(&web));
+        assert_eq!(again, Err(Refusal::NotFound));
     }
 }

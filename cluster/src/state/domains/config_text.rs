@@ -2,8 +2,8 @@
 //!
 //! # Format
 //! TOML; or, from feature level 7 on, `sealed:{key}:{text}`: the first eight bytes of the name of
-//! the cluster key that sealed it, in hex, and the TOML that it sealed, in base64 (RFC 4648). No
-//! TOML begins like that: a key is followed by `=` or a dot.
+//! the cluster key that sealed it, in hex, and the TOML that it sealed, in base64 (RFC 4648); or
+//! `deleted`. No TOML is like that: a key is followed by `=` or a dot.
 
 use std::fmt;
 
@@ -15,6 +15,8 @@ use crate::pki::{ClusterKey, PkiError};
 
 /// What a sealed text begins with.
 const SEALED: &str = "sealed:";
+/// In place of a configuration that was deleted.
+const DELETED: &str = "deleted";
 /// What it is sealed for.
 const CONTEXT: &str = "collector-config";
 
@@ -28,6 +30,16 @@ impl ConfigText {
     /// As it was written.
     pub fn plain(toml: impl Into<String>) -> Self {
         Self(toml.into())
+    }
+
+    /// That there is none any more.
+    pub fn deleted() -> Self {
+        Self(DELETED.to_owned())
+    }
+
+    /// Whether there is none any more.
+    pub fn is_deleted(&self) -> bool {
+        self.0 == DELETED
     }
 
     /// Sealed with a cluster key.
@@ -52,7 +64,7 @@ impl ConfigText {
         self.0.starts_with(SEALED)
     }
 
-    /// The TOML; `open` opens what is sealed for a context.
+    /// The TOML, empty for one that was deleted; `open` opens what is sealed for a context.
     ///
     /// # Errors
     /// What `open` answers, [`PkiError::Malformed`] if it is damaged.
@@ -60,6 +72,9 @@ impl ConfigText {
         &self,
         open: impl FnOnce(&str, &[u8]) -> Result<Vec<u8>, PkiError>,
     ) -> Result<String, PkiError> {
+        if self.is_deleted() {
+            return Ok(String::new());
+        }
         let Some(rest) = self.0.strip_prefix(SEALED) else {
             return Ok(self.0.clone());
         };

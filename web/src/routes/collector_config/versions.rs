@@ -35,16 +35,45 @@ pub(super) async fn history(ask: RequestContext, of: Of) -> Result<Response, Ref
     Ok(json(StatusCode::OK, &body))
 }
 
-/// A configuration without its passwords.
+/// What keys of secrets have in their names, also in what was commented out.
+const SECRETS: [&str; 4] = ["password", "passwd", "secret", "token"];
+
+/// A configuration without its passwords: values of keys that are named so, and those in URLs.
 pub(super) fn masked(text: &str) -> String {
+    let is_secret = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        SECRETS.iter().any(|name| key.contains(name))
+    };
     let mask = |line: &str| match line.split_once('=') {
-        Some((key, value)) if key.trim() == "password" => {
+        Some((key, value)) if is_secret(key) => {
             let end = if value.ends_with('\n') { "\n" } else { "" };
             format!("{key}= \"***\"{end}")
         }
-        _ => line.to_owned(),
+        _ => without_userinfo(line),
     };
     text.split_inclusive('\n').map(mask).collect()
+}
+
+/// A line in which `://user:password@` has no password (RFC 3986, 3.2.1).
+fn without_userinfo(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once("://") {
+        out.push_str(before);
+        out.push_str("://");
+        let end = behind
+            .find(|c: char| c.is_whitespace() || "/?#\"'".contains(c))
+            .unwrap_or(behind.len());
+        let (authority, tail) = behind.split_at_checked(end).unwrap_or((behind, ""));
+        let hidden = authority.rsplit_once('@').and_then(|(userinfo, host)| {
+            let (user, _) = userinfo.split_once(':')?;
+            Some(format!("{user}:***@{host}"))
+        });
+        out.push_str(hidden.as_deref().unwrap_or(authority));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 pub(super) async fn diff(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
@@ -99,7 +128,7 @@ pub(super) async fn rollback(
     let newest = versions.last().map(|version| version.version);
     let wanted = versions
         .into_iter()
-        .find(|version| version.version == given.version);
+        .find(|version| version.version == given.version && !version.text.is_deleted());
     let wanted = wanted.ok_or_else(|| no_version(given.version))?;
     let comment = format!("back to version {}", given.version);
     let text = ask.context.api.open_config(&wanted.text)?;
@@ -115,6 +144,15 @@ mod tests {
         for (text, want) in [
             ("a = 1\npassword = \"x\"\n", "a = 1\npassword = \"***\"\n"),
             ("password=\"x\"", "password= \"***\""),
+            (
+                "# old_password = \"x\"\nb = 2",
+                "# old_password = \"***\"\nb = 2",
+            ),
+            (
+                "url = \"postgres://u:p@h/db\" # https://h/x://u:p@i",
+                "url = \"postgres://u:***@h/db\" # https://h/x://u:***@i",
+            ),
+            ("url = \"https://u@h/\"", "url = \"https://u@h/\""),
             ("a = 1", "a = 1"),
             ("", ""),
         ] {

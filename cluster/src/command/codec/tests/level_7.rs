@@ -4,7 +4,7 @@ use pga_config::CollectorId;
 use pga_storage::Timestamp;
 
 use crate::command::{Command, ControlCommand};
-use crate::state::{ConfigCommand, ConfigTarget, ConfigText, SealedConfig};
+use crate::state::{CollectorCommand, ConfigCommand, ConfigTarget, ConfigText, SealedConfig};
 
 pub(super) fn samples() -> Vec<(&'static str, Command)> {
     let text = || ConfigText::plain("sealed:0102030405060708:AAAA");
@@ -25,15 +25,27 @@ pub(super) fn samples() -> Vec<(&'static str, Command)> {
             text: text(),
         }],
     };
+    let remove = ConfigCommand::Remove {
+        target: ConfigTarget::Group("web".into()),
+        author: "ann".into(),
+        at,
+    };
+    let supersede = CollectorCommand::Supersede {
+        collector: CollectorId::from_external("db-1"),
+        by: CollectorId::from_external("db-2"),
+        at,
+    };
+    let supersede = Command::Control(ControlCommand::Collector(supersede));
     [
         ("control-collector-config-store-sealed", store),
         ("control-collector-config-seal", seal),
+        ("control-collector-config-remove", remove),
     ]
     .map(|(name, command)| {
-        (
-            name,
-            Command::Control(ControlCommand::CollectorConfig(command)),
-        )
+        let command = ControlCommand::CollectorConfig(command);
+        (name, Command::Control(command))
     })
-    .into()
+    .into_iter()
+    .chain([("control-collector-supersede", supersede)])
+    .collect()
 }
