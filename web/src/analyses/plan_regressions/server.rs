@@ -19,8 +19,8 @@ const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 1_440 * MINUTE;
 /// Minutes until now that are compared: the first that tells enough.
 const AFTER: [i64; 2] = [10, 60];
-/// Minutes until the plan changed: the first of which most was seen.
-const BEFORE: [i64; 4] = [1_440, 360, 60, 30];
+/// Minutes until the plan changed: the first of which most was seen. No fewer than are compared.
+const BEFORE: [i64; 5] = [1_440, 360, 60, 30, AFTER[0]];
 /// Share of them that has to be seen, and least calls in them.
 const SEEN: f64 = 0.8;
 const MIN_CALLS: i64 = 30;
