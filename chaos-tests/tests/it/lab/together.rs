@@ -20,8 +20,8 @@ const HEALTHY: Duration = Duration::from_secs(12);
 const LIMIT: Duration = Duration::from_secs(150);
 /// Which problems.
 const NUMBERS: [&str; 6] = ["1", "2", "4", "6", "11", "12"];
-/// What takes longer, by who says it and what: a lock is told as an alert after half a minute, whether
-/// a plan is worse needs ten minutes of what was before, and an index a thousand calls.
+/// What takes longer, by who says it and what: a lock is told as an alert after half a minute, a
+/// worse plan needs ten minutes of what was before, and an index a thousand calls.
 const LATER: [(&str, &str); 3] = [
     ("alert L1", ""),
     ("regression", ""),

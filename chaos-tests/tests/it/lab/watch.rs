@@ -156,7 +156,10 @@ impl Watched {
         for plan in told["plans"].as_array().into_iter().flatten() {
             said.extend(list(&plan["findings"], |one| {
                 let by = format!("plan {}", one["id"].as_str().unwrap_or("?"));
-                (by, Grade::Info, one.to_string())
+                let advice = one["advice"].as_array().into_iter().flatten();
+                let advice: Vec<&str> = advice.filter_map(Value::as_str).collect();
+                let told = [text(one, "relation"), text(one, "cause"), advice.join("; ")];
+                (by, Grade::Info, told.join(": "))
             }));
         }
         Ok(said)
@@ -210,5 +213,5 @@ fn advice(one: &Value) -> (String, Grade, String) {
     ];
     let told = told.map(|name| text(one, name)).join(" ");
     let by = format!("advice {}", text(one, "source_type"));
-    (by, Grade::Warning, format!("{told} then {}", one["then"]))
+    (by, Grade::Warning, told)
 }

@@ -82,7 +82,7 @@ const RISK: &[Want] = &[Want::new(
 )];
 
 /// Ids that are used up: the holder is older than `autovacuum_freeze_max_age` then.
-const IDS: u64 = 400_000;
+const IDS: u64 = 250_000;
 
 pub(crate) const FREEZE_RISK: Problem = Problem {
     is_heavy: true,

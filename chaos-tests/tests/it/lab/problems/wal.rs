@@ -2,8 +2,8 @@
 
 use crate::lab::problem::{Problem, Want};
 
-/// Settings of these servers stand on their command lines; when it reads its files, PostgreSQL calls
-/// it an error that others of the same name stand there.
+/// Settings of these servers stand on their command lines; PostgreSQL calls it an error, when it
+/// reads its files, that others of the same name stand there.
 const RELOADED: &str = "alert G1.error";
 
 const RETAINS: &[Want] = &[Want::new(
