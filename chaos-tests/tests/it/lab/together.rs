@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(150);
 /// Which problems.
 const NUMBERS: [&str; 6] = ["1", "2", "4", "6", "11", "12"];
 /// What takes longer, by who says it and what: a lock is told as an alert after half a minute, a
-/// worse plan needs ten minutes of what was before, and an index a thousand calls.
+/// worse plan needs a quarter of an hour of what was before, and an index a thousand calls.
 const LATER: [(&str, &str); 3] = [
     ("alert L1", ""),
     ("regression", ""),

@@ -56,7 +56,7 @@ pub(crate) const PLAN_FLIP: Problem = Problem {
                 .await
         })
     },
-    usual: Duration::from_secs(660),
+    usual: Duration::from_secs(1_020),
     follows: &["alert Q2", "anomaly", "alert Q3", "alert H3"],
     wrong: &[
         ("advice parameter", "work_mem"),
