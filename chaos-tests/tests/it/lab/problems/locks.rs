@@ -51,11 +51,7 @@ pub(crate) const CHAIN: Problem = Problem {
 const IDLE: &[Want] = &[Want::new(
     "alert C2",
     360,
-    &[
-        "lab_I",
-        "UPDATE l SET v = 7 WHERE id = 5",
-        "pg_terminate_backend({I})",
-    ],
+    &["lab_I", "UPDATE l SET v", "pg_terminate_backend({I})"],
 )];
 
 pub(crate) const IDLE_IN_TRANSACTION: Problem = Problem {
