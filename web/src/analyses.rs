@@ -15,6 +15,7 @@ pub(crate) mod parameters;
 pub(crate) mod patterns;
 pub(crate) mod plan_regressions;
 pub(crate) mod prediction;
+mod recent_calls;
 pub(crate) mod results;
 mod rewrite_row;
 pub(crate) mod rewrites;

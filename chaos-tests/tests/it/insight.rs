@@ -137,7 +137,7 @@ impl Client<'_> {
         Ok(value)
     }
 
-    async fn post(&self, node: u64, path: &str, body: Value) -> anyhow::Result<Value> {
+    pub(crate) async fn post(&self, node: u64, path: &str, body: Value) -> anyhow::Result<Value> {
         let (status, value) = self.ask(node, Method::POST, path, &body).await?;
         ensure!(status < 300, "{path}: {status} {value}");
         Ok(value)

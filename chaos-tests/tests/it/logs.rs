@@ -1,13 +1,14 @@
 //! A collector that is killed again and again loses no line of a log, and sends none twice.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use pga_chaos_tests::{Cluster, ClusterOptions, program, until};
-use tokio_postgres::{Client, NoTls};
+use anyhow::ensure;
+use pga_chaos_tests::{Cluster, ClusterOptions, until};
+
+use crate::collecting::Collecting;
+use crate::postgres::Postgres;
 
 /// An id that is no UUID maps to the same one everywhere.
 const COLLECTOR: &str = "b8de636e-a8ba-5e4d-a83d-4536445a936a";
@@ -15,116 +16,25 @@ const COLLECTOR: &str = "b8de636e-a8ba-5e4d-a83d-4536445a936a";
 const ROUNDS: usize = 8;
 const ERRORS: usize = 40;
 
-/// A server of PostgreSQL 16 that logs to `jsonlog`.
-struct Logging {
-    dir: tempfile::TempDir,
-    port: u16,
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres.sh")
-}
-
-impl Logging {
-    fn start() -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
-        // The server runs as another user.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(dir.path(), open)?;
-        let started = Command::new(script())
-            .args(["start", "16"])
-            .arg(dir.path().join("server"))
-            .args([
-                "-c",
-                "logging_collector=on",
-                "-c",
-                "log_destination=jsonlog",
-            ])
-            .output()?;
-        let port = String::from_utf8_lossy(&started.stdout).trim().parse();
-        let port = port.context("no server; run chaos-tests/postgres.sh prepare")?;
-        Ok(Self { dir, port })
-    }
-
-    fn url(&self) -> String {
-        let port = self.port;
-        format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
-    }
-
-    async fn connect(&self) -> anyhow::Result<Client> {
-        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
-    }
-}
-
-impl Drop for Logging {
-    fn drop(&mut self) {
-        let server = self.dir.path().join("server");
-        let stop = Command::new(script())
-            .args(["stop", "16"])
-            .arg(server)
-            .status();
-        drop(stop);
-    }
-}
-
-/// The collector as a process of its own; it ends with its value.
-struct Collector(Child);
-
-impl Collector {
-    fn start(cluster: &Cluster, server: &Logging, state: &Path) -> anyhow::Result<Self> {
-        let nodes: Vec<String> = cluster
-            .endpoints()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let child = Command::new(program()?)
-            .args([
-                "collect",
-                "--collector-id",
-                "collector-001",
-                "--interval",
-                "100ms",
-            ])
-            .args(["--no-host", "--no-explain", "--nodes", &nodes.join(",")])
-            .args(["--dsn", &server.url(), "--state-dir"])
-            .arg(state)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        Ok(Self(child))
-    }
-
-    /// As `kill -9` does it.
-    fn kill(mut self) -> anyhow::Result<()> {
-        self.0.kill()?;
-        self.0.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        let killed = self.0.kill().and_then(|()| self.0.wait());
-        drop(killed);
-    }
+fn start(cluster: &Cluster, server: &Postgres, state: &Path) -> anyhow::Result<Collecting> {
+    let arguments = ["--interval", "100ms", "--no-host", "--no-explain"];
+    Collecting::start(cluster, "collector-001", &server.url(), state, &arguments)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_that_is_killed_sends_each_line_once() -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
-    let server = Logging::start()?;
-    let client = server.connect().await?;
+    let server = Postgres::start(&[])?;
+    let client = server.session("lines").await?;
     let state = tempfile::tempdir()?;
     // Without a place to go on from, a collector starts in the newest file.
-    let first = Collector::start(&cluster, &server, state.path())?;
+    let first = start(&cluster, &server, state.path())?;
     let note = state.path().join("spool/note");
     let has_note = async || note.exists().then_some(()).ok_or("no place is kept");
     until("a place in the log", Duration::from_secs(60), has_note).await?;
     first.kill()?;
     for round in 0..ROUNDS {
-        let collector = Collector::start(&cluster, &server, state.path())?;
+        let collector = start(&cluster, &server, state.path())?;
         for error in 0..ERRORS {
             let sql = format!("SELECT * FROM missing_{round}_{error}");
             ensure!(client.batch_execute(&sql).await.is_err(), "{sql}");
@@ -137,7 +47,7 @@ async fn a_collector_that_is_killed_sends_each_line_once() -> anyhow::Result<()>
         tokio::time::sleep(Duration::from_millis(37 * round as u64)).await;
         collector.kill()?;
     }
-    let _last = Collector::start(&cluster, &server, state.path())?;
+    let _last = start(&cluster, &server, state.path())?;
     // What was sent twice would be there by the time of a later line.
     for (end, count) in [("missing_end", 1), ("missing_after", 2)] {
         let sql = format!("SELECT * FROM {end}");

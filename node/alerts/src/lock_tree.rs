@@ -74,6 +74,7 @@ fn row(root: i64, waits: &BTreeMap<i64, Vec<(i64, &Value)>>) -> FactRow {
         depth += 1;
         level = below;
     }
+    let queue = queue(root, waits, &victims);
     let first = waits.get(&root).and_then(|pairs| pairs.first());
     let of_root = |name: &str| {
         let value = first.and_then(|(_, pair)| field(pair, name));
@@ -96,14 +97,39 @@ fn row(root: i64, waits: &BTreeMap<i64, Vec<(i64, &Value)>>) -> FactRow {
     fields.insert("long_waits".to_owned(), Value::from(long_waits.len()));
     fields.insert("longest_wait".to_owned(), Value::from(longest));
     fields.insert("depth".to_owned(), Value::from(depth));
-    fields.insert(
-        "relation".to_owned(),
-        relation.unwrap_or_else(|| Value::from("")),
-    );
+    let none = || Value::from("");
+    fields.insert("relation".to_owned(), relation.unwrap_or_else(none));
+    fields.insert("queued".to_owned(), Value::from(queue.0));
+    fields.insert("queue_pid".to_owned(), Value::from(queue.1));
+    fields.insert("queue_query".to_owned(), queue.2.unwrap_or_else(none));
     FactRow {
         identity: root.to_string(),
         value: Value::from(fields),
     }
+}
+
+/// Of those that wait for an AccessExclusive lock (DDL does), the one that most others wait for:
+/// how many, its process and its statement. Whoever comes after it waits, although the lock that is
+/// held would let him pass.
+fn queue(
+    root: i64,
+    waits: &BTreeMap<i64, Vec<(i64, &Value)>>,
+    victims: &BTreeSet<i64>,
+) -> (usize, i64, Option<Value>) {
+    let of_root = |pid: &i64| *pid == root || victims.contains(pid);
+    let pairs = waits.iter().filter(|(holder, _)| of_root(holder));
+    let exclusive = pairs.flat_map(|(_, pairs)| pairs).filter(|(_, pair)| {
+        let mode = field(pair, "mode_wanted");
+        mode.is_some_and(|mode| mode.as_str() == Some("AccessExclusiveLock"))
+    });
+    let queues = exclusive.map(|(pid, pair)| {
+        let behind = waits.get(pid).map_or(0, Vec::len);
+        (behind, *pid, field(pair, "blocked_query"))
+    });
+    let longest = queues
+        .filter(|(behind, ..)| *behind > 0)
+        .max_by_key(|(behind, ..)| *behind);
+    longest.unwrap_or((0, 0, None))
 }
 
 fn pid(pair: &Value, name: &str) -> Option<i64> {
@@ -120,6 +146,41 @@ fn field(pair: &Value, name: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_ddl_is_counted_behind_it() {
+        // Six readers wait for an ALTER TABLE (2), which waits for an idle reader (1).
+        let pair = |(blocked, blocking): (i64, i64)| {
+            let mode = if blocked == 2 {
+                "AccessExclusiveLock"
+            } else {
+                "AccessShareLock"
+            };
+            FactRow {
+                identity: blocked.to_string(),
+                value: Value::from_serialize(serde_json::json!({
+                    "blocked_pid": blocked, "blocking_pid": blocking, "mode_wanted": mode,
+                    "blocked_query": format!("statement {blocked}"),
+                })),
+            }
+        };
+        let pairs: Vec<FactRow> = std::iter::once((2, 1))
+            .chain((3..9).map(|of| (of, 2)))
+            .map(pair)
+            .collect();
+        let roots = roots(&pairs);
+        let of = |name: &str| roots[0].value.get_attr(name).unwrap().to_string();
+        let told = [
+            "pid",
+            "victims",
+            "depth",
+            "queued",
+            "queue_pid",
+            "queue_query",
+        ]
+        .map(of);
+        assert_eq!(told, ["1", "7", "2", "6", "2", "statement 2"]);
+    }
 
     #[test]
     fn a_chain_has_one_root_that_waits_for_nobody() {

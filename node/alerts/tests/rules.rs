@@ -215,6 +215,7 @@ fn connections() {
         })
     };
     check("C3.churn", &[churn(15)], &[churn(9)]);
+    check("C3.fork", &[churn(101)], &[churn(99)]);
 }
 
 fn blocking(
@@ -256,6 +257,29 @@ fn locks() {
         &[blocking(chain, "active", 40)],
         &[blocking(three, "active", 600)],
     );
+    let queue = &[
+        (2, 1, 5.0),
+        (3, 2, 5.0),
+        (4, 2, 5.0),
+        (5, 2, 5.0),
+        (6, 2, 5.0),
+        (7, 2, 5.0),
+    ];
+    let wants = |mode: &'static str| {
+        let of = blocking(queue, "active", 40);
+        samples("pg_blocking", 10, 40, move |seconds| {
+            let mut told = (of.body)(seconds);
+            for row in told["rows"].as_array_mut().unwrap() {
+                row["mode_wanted"] = json!(mode);
+            }
+            told
+        })
+    };
+    check(
+        "L1.chain",
+        &[wants("AccessExclusiveLock")],
+        &[wants("ShareLock")],
+    );
     check(
         "C2.holding",
         &[blocking(chain, "idle in transaction", 10)],
@@ -293,12 +317,29 @@ fn vacuum() {
         &[holder(200_000_001, 70.0, 320)],
         &[holder(200_000_000, 70.0, 900)],
     );
-    let prepared = samples("pg_long_transaction", 10, 320, |_| {
-        rows(
-            json!([{ "kind": "prepared", "holder": "lab5", "user": null, "database": null, "xmin_age": 5_100_000, "age_seconds": null }]),
-        )
-    });
-    assert!(fires("X1", &[prepared]));
+    let early = || {
+        samples("pg_setting", 300, 300, |_| {
+            rows(json!([{ "name": "autovacuum_freeze_max_age", "setting": "100000000" }]))
+        })
+    };
+    check(
+        "X1.far",
+        &[holder(100_000_001, 70.0, 320), early()],
+        &[holder(100_000_000, 70.0, 900), early()],
+    );
+    let prepared = |seconds: Option<f64>| {
+        samples("pg_long_transaction", 10, 320, move |_| {
+            rows(
+                json!([{ "kind": "prepared", "holder": "lab5", "user": null, "database": null, "xmin_age": 5_100_000, "age_seconds": seconds }]),
+            )
+        })
+    };
+    assert!(fires("X1", &[prepared(None)]));
+    check(
+        "X1.prepared",
+        &[prepared(Some(301.0))],
+        &[prepared(Some(299.0)), holder(3, 301.0, 320)],
+    );
     let xid = |start: i64, growth: i64| {
         samples("pg_database", 60, 18_000, move |seconds| {
             rows(
@@ -335,6 +376,25 @@ fn vacuum() {
         &[table(300_000, 700_000, 7_300), settings()],
         &[table(300, 700, 9_000), settings()],
     );
+    let vacuumed = |dead: i64, ago: i64| {
+        samples("pg_table", 60, 300, move |_| {
+            rows(json!([{
+                "relid": "1", "database": "app", "schemaname": "public", "relname": "t", "n_dead_tup": dead,
+                "n_live_tup": 700_000, "last_vacuum": null, "last_autovacuum": time(-ago),
+            }]))
+        })
+    };
+    check(
+        "V1.held",
+        &[vacuumed(300_000, 60), holder(3, 400.0, 300)],
+        &[vacuumed(300_000, 600), holder(3, 200.0, 300)],
+    );
+    check(
+        "V1.held",
+        &[vacuumed(300_000, 60), holder(3, 400.0, 300)],
+        &[vacuumed(90_000, 60), holder(3, 400.0, 300)],
+    );
+    assert!(!fires("V1.held", &[vacuumed(300_000, 60)]), "nobody holds");
     let progress = samples("pg_progress", 10, 9_000, |_| {
         rows(json!([{ "command": "VACUUM", "pid": 5 }]))
     });
@@ -409,6 +469,11 @@ fn replication() {
         "R3",
         &[slot(false, gib + 1, "reserved", None)],
         &[slot(false, 10 << 20, "reserved", None)],
+    );
+    check(
+        "R3.inactive",
+        &[slot(false, 9 << 20, "reserved", None), settings()],
+        &[slot(true, 3 * gib, "reserved", None), settings()],
     );
     check(
         "R3.near",

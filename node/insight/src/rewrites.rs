@@ -10,8 +10,8 @@
 //! Functions and views are not looked into. What W2 and W5 write may have the statement's own
 //! fingerprint: equalities, a list and an array are one family.
 //! # Map
-//! [`rewrites`] judges one statement; [`n_plus_one()`] and [`single_inserts()`] judge how
-//! statements are called. [`Facts`] is what they know beside the text.
+//! [`rewrites`] judges one statement; [`n_plus_one()`], [`row_by_row()`] and [`single_inserts()`]
+//! judge how statements are called. [`Facts`] is what they know beside the text.
 
 mod about;
 mod call_shape;
@@ -20,6 +20,7 @@ mod finding;
 mod functions;
 mod n_plus_one;
 mod nodes;
+mod row_by_row;
 mod rule;
 mod rules;
 mod schema;
@@ -33,6 +34,7 @@ pub use self::call_shape::{CallShape, call_shapes};
 pub use self::facts::{Calls, Facts};
 pub use self::finding::{Finding, Verdict};
 pub use self::n_plus_one::{CallSeries, NPlusOne, SameProcess, n_plus_one};
+pub use self::row_by_row::{SampledCalls, row_by_row};
 pub use self::schema::{Column, Index, Relation, Schema};
 pub use self::single_inserts::{InsertLoad, single_inserts};
 

@@ -93,6 +93,12 @@ pub struct Root {
     pub victims: u32,
     /// Since when its transaction runs, in seconds.
     pub transaction_seconds: f64,
+    /// How many of them wait for one that wants an AccessExclusive lock, and waits itself.
+    pub queued: u32,
+    /// That one's process.
+    pub queue_pid: i64,
+    /// Its statement, without values.
+    pub queue_query: String,
 }
 
 /// What a statement did in both windows.

@@ -14,6 +14,7 @@ use pga_storage::query::{ElementOrder, Elements};
 use serde_json::{Value, json};
 
 use super::findings::finding_id;
+use super::recent_calls::RecentCalls;
 use super::rewrite_row::{KIND, show};
 use super::spans::{self, Entry, Sink, Spans};
 use super::workload::Statement;
@@ -31,6 +32,8 @@ const LOOKUPS: usize = 100;
 const PARENTS: usize = 400;
 /// Least calls of a look-up in the time that is read: one a minute.
 const LEAST_CALLS: f64 = 2_880.0;
+/// Most of the other statement's text that is told, in characters.
+const TOLD: usize = 200;
 /// Families of inserts of one database that are judged, the fastest first.
 const INSERTS: usize = 20;
 /// Least inserts a second that are looked at.
@@ -46,6 +49,7 @@ pub(super) struct CallCounts {
     seen: BTreeMap<String, Vec<bool>>,
     /// By database, user and statement.
     of: BTreeMap<(String, String), BTreeMap<i64, Counted>>,
+    recent: RecentCalls,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -104,7 +108,9 @@ impl CallCounts {
             steps: usize::try_from(BACK / STEP).unwrap_or_default(),
             ..Self::default()
         };
-        spans::read(api, collector, spans, counts).await
+        let mut counts = spans::read(api, collector, spans, counts).await?;
+        counts.recent = RecentCalls::read(api, collector, now).await?;
+        Ok(counts)
     }
 
     /// The calls of a statement in each step, nothing where its database was not seen.
@@ -210,7 +216,12 @@ pub(super) async fn findings(
     let shapes = shapes.await.map_err(|_| ApiError::Internal)?;
     let shapes: BTreeMap<i64, CallShape> = hashes.into_iter().zip(shapes).collect();
     let mut found = Vec::new();
-    for pair in counts.n_plus_one(database, &shapes) {
+    let mut pairs = counts.n_plus_one(database, &shapes);
+    let recent = counts.recent.row_by_row(database, &shapes).into_iter();
+    let is_known = |of: &NPlusOne| pairs.iter().any(|pair| pair.child == of.child);
+    let news: Vec<NPlusOne> = recent.filter(|of| !is_known(of)).collect();
+    pairs.extend(news);
+    for pair in pairs {
         if let (Some(child), Some(parent)) = (by_hash.get(&pair.child), by_hash.get(&pair.parent)) {
             found.push(show_pair(&pair, child, parent, at));
         }
@@ -277,7 +288,8 @@ async fn load(
 fn show_pair(pair: &NPlusOne, child: &Statement, parent: &Statement, at: Timestamp) -> Value {
     let (of, by) = (child.hash.to_string(), parent.hash.to_string());
     let at = at.to_string();
-    json!({
+    let told: String = parent.text.chars().take(TOLD).collect();
+    let mut shown = json!({
         "id": finding_id(&[KIND, &child.database, &of, &pair.rule, &by]),
         "query_hash": child.hash,
         "fingerprint_hash": fingerprint(&child.text).hash,
@@ -288,11 +300,7 @@ fn show_pair(pair: &NPlusOne, child: &Statement, parent: &Statement, at: Timesta
         "place": "",
         "original_query": child.text,
         "suggested_rewrite": "",
-        "reasoning": format!(
-            "role {} calls it {:.0} times for each call of the other statement, and both rise and \
-             fall together (correlation {:.2}): {}",
-            pair.role, pair.ratio, pair.correlation, pair.advice
-        ),
+        "reasoning": format!("{}: {}. The other statement: {told}", pair.evidence, pair.advice),
         "safety": "the rows are the same as long as the application puts them together by the key",
         "verdict": "advice",
         "question": null,
@@ -301,11 +309,14 @@ fn show_pair(pair: &NPlusOne, child: &Statement, parent: &Statement, at: Timesta
         "parent_query_hash": parent.hash,
         "parent_query": parent.text,
         "calls_per_parent": pair.ratio,
-        "correlation": pair.correlation,
         "saved_seconds_per_day": pair.saved_ms_per_day / 1_000.0,
         "created_at": at,
         "updated_at": at,
-    })
+    });
+    if let Some(correlation) = pair.correlation {
+        shown["correlation"] = json!(correlation);
+    }
+    shown
 }
 
 fn show_inserts(mut finding: Finding, statement: &Statement, at: Timestamp) -> Value {

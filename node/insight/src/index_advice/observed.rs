@@ -29,12 +29,14 @@ impl Observed {
         let Some(plan) = plan else {
             return Self::default();
         };
-        let nodes: Vec<(&PlanNode, f64)> = with_loops(&plan.root)
+        let all = with_loops(&plan.root).into_iter();
+        let (nodes, others): (Vec<_>, Vec<_>) = all.partition(|(node, _)| is_on(node, relation));
+        let gathers = others
             .into_iter()
-            .filter(|(node, _)| is_on(node, relation))
-            .collect();
+            .filter(|(node, _)| only_gathers(node, relation));
+        let shared: Vec<(&PlanNode, f64)> = nodes.iter().copied().chain(gathers).collect();
         let mut observed = Self {
-            share: share(plan, &nodes),
+            share: share(plan, &shared),
             has_plan: true,
             is_sequential: nodes
                 .iter()
@@ -80,6 +82,14 @@ fn is_on(node: &PlanNode, relation: &Relation) -> bool {
     let by_name = target.relation.as_ref() == Some(&relation.name) && in_schema;
     let index = target.index.as_ref().filter(|_| target.relation.is_none());
     by_name || index.is_some_and(|name| relation.indexes.iter().any(|index| index.name == *name))
+}
+
+/// Whether a node does nothing but start workers for the relation and wait for them: without much
+/// to read there are none.
+fn only_gathers(node: &PlanNode, relation: &Relation) -> bool {
+    let below = node.preorder().into_iter();
+    let mut leaves = below.filter(|below| below.children.is_empty());
+    node.kind.starts_with("Gather") && leaves.all(|leaf| is_on(leaf, relation))
 }
 
 /// All nodes, with how often each is expected to run.

@@ -62,6 +62,8 @@ pub struct Cache {
     pub evictions_per_second: Option<f64>,
     /// Page cache of the system in bytes.
     pub page_cache_bytes: Option<f64>,
+    /// All tables and indexes of the server in bytes.
+    pub data_bytes: Option<f64>,
 }
 
 /// What reads cost, from `pg_stat_io` by context.

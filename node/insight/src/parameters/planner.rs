@@ -23,6 +23,8 @@ pub(super) fn propose(of: &Evidence) -> Vec<Proposal> {
     all
 }
 
+/// Where all data fit in what the planner reckons with, no plan depends on how much more that is:
+/// `index_pages_fetched` (Mackert and Lohman, 1989) counts each page once then.
 fn cache_size(of: &Evidence) -> Option<Proposal> {
     let role = of.busiest_role()?;
     let current = of.role_setting(role, "effective_cache_size")?.bytes()?;
@@ -31,7 +33,11 @@ fn cache_size(of: &Evidence) -> Option<Proposal> {
     let proposed = 0.7 * of.server.memory_bytes?;
     let off = (current / actual).ln().abs();
     let remains = (proposed / actual).ln().abs();
-    if off <= 2.0_f64.ln() || remains >= off {
+    let fits = of
+        .cache?
+        .data_bytes
+        .is_some_and(|data| data <= current.min(proposed));
+    if off <= 2.0_f64.ln() || remains >= off || fits {
         return None;
     }
     let reason = Reason {

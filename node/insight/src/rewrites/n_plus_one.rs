@@ -15,15 +15,18 @@ const DAY_MINUTES: f64 = 1_440.0;
 /// Least correlation of the changes of calls from step to step.
 const MIN_CORRELATION: f64 = 0.9;
 /// Least calls of the child for each of the parent.
-const MIN_RATIO: f64 = 10.0;
+pub(super) const MIN_RATIO: f64 = 10.0;
 /// Most spread of that ratio: median absolute deviation by median.
 const MAX_SPREAD: f64 = 0.25;
 /// Most rows that a call of the child gives.
-const MAX_ROWS: f64 = 5.0;
+pub(super) const MAX_ROWS: f64 = 5.0;
 /// Time on the way between application and server, if it was not measured, in milliseconds.
-const ROUND_TRIP_MS: f64 = 0.3;
+pub(super) const ROUND_TRIP_MS: f64 = 0.3;
 /// Least repetitions within a second in one process.
 const MIN_REPEATS: u32 = 5;
+/// What to do.
+pub(super) const ADVICE: &str = "join the child into the parent, ask for all keys at once with \
+                                 = ANY ($1), or let the mapper preload the relation";
 
 /// How a family of statements was called.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,16 +71,14 @@ pub struct NPlusOne {
     pub parent: i64,
     /// Fingerprint of the family that runs for each row.
     pub child: i64,
-    /// Role that calls both.
-    pub role: String,
-    /// Application that calls both.
-    pub application: String,
-    /// Median of the child's calls for each of the parent.
+    /// The child's calls for each of the parent: their median over a day or more, else their mean.
     pub ratio: f64,
-    /// Correlation of the changes from step to step.
-    pub correlation: f64,
+    /// Correlation of the changes from step to step, over a day or more.
+    pub correlation: Option<f64>,
     /// Time a day that one query instead would save, in milliseconds.
     pub saved_ms_per_day: f64,
+    /// What shows it.
+    pub evidence: String,
     /// What to do.
     pub advice: String,
     /// 0.5 by the calls alone, 0.9 if one process was seen to repeat the child.
@@ -104,7 +105,8 @@ pub fn n_plus_one(families: &[CallSeries], step_minutes: f64) -> Vec<NPlusOne> {
             .filter(|parent| may_be_parent(parent, child))
             .filter_map(|parent| pair(parent, child, step_minutes))
             .max_by(|one, other| {
-                let by_correlation = one.correlation.total_cmp(&other.correlation);
+                let of = |pair: &NPlusOne| pair.correlation.unwrap_or_default();
+                let by_correlation = of(one).total_cmp(&of(other));
                 by_correlation.then(other.parent.cmp(&one.parent))
             });
         found.extend(best);
@@ -154,14 +156,15 @@ fn pair(parent: &CallSeries, child: &CallSeries, step_minutes: f64) -> Option<NP
         suggestion_type: ABOUT.name.to_owned(),
         parent: parent.fingerprint,
         child: child.fingerprint,
-        role: child.role.clone(),
-        application: child.application.clone(),
         ratio,
-        correlation,
+        correlation: Some(correlation),
         saved_ms_per_day: (children - parents).max(0.0) / days * (child.mean_ms + way),
-        advice: "join the child into the parent, ask for all keys at once with = ANY ($1), or let \
-                 the mapper preload the relation"
-            .to_owned(),
+        evidence: format!(
+            "role {} calls it {ratio:.0} times for each call of the other statement, and both rise \
+             and fall together (correlation {correlation:.2})",
+            child.role
+        ),
+        advice: ADVICE.to_owned(),
         confidence: if is_repeated { 0.9 } else { 0.5 },
     })
 }

@@ -36,8 +36,16 @@ pub(super) fn lock(root: &Root, load: (f64, f64), share: f64) -> Line {
         "" => String::new(),
         relation => format!(" on {relation}"),
     };
+    let queue = match root.queued {
+        0 => String::new(),
+        queued => format!(
+            " {queued} of them wait for process {}, which waits itself: {}.",
+            root.queue_pid,
+            cut(&root.queue_query)
+        ),
+    };
     let text = format!(
-        "{} sessions wait for a lock{relation}; the root is process {} of {} ({}), {} for {}, last {}.",
+        "{} sessions wait for a lock{relation}; the root is process {} of {} ({}), {} for {}, last {}.{queue}",
         root.victims,
         root.pid,
         root.user,

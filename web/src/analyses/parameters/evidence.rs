@@ -127,10 +127,15 @@ pub(super) async fn gather(
         to: reader.window.to,
         limit: MAX_STATEMENTS,
     };
-    let statements = questions::ask(api, query.collector, &query).await?;
+    let mut statements = questions::ask(api, query.collector, &query).await?;
     let plans = plans(api, collector).await?;
     let lately = Window::hours_before(at, 6);
     let sessions = sessions::read(api, collector, lately).await?;
+    // Our collector adds the rows of a statement's users, and names none.
+    for one in statements.iter_mut().filter(|one| one.user_name.is_empty()) {
+        let caller = sessions.caller(one.query_hash);
+        one.user_name = caller.unwrap_or_default().to_owned();
+    }
     let server = server(&reader).await?;
     let checkpoints = checkpoints(&reader, &server).await?;
     let cache = cache(&reader, &statements).await?;
@@ -230,6 +235,18 @@ fn calls_per_day(one: &QueryStats) -> f64 {
     }
 }
 
+/// The largest sort that a plan did on disk: bytes of one process, and workers that did the same.
+fn sort_on_disk(plan: &Plan) -> Option<(f64, f64)> {
+    let sizes = plan.root.preorder().into_iter().filter_map(|node| {
+        let processes = node.actual.map_or(1.0, |actual| actual.processes);
+        Some((
+            node.work.sort_disk_kib? * 1_024.0,
+            (processes - 1.0).max(0.0),
+        ))
+    });
+    sizes.max_by(|(one, _), (other, _)| one.total_cmp(other))
+}
+
 /// Statements that write temporary files. What spilled is known if a plan shows it.
 fn spills(statements: &[QueryStats], plans: &BTreeMap<i64, Plan>) -> Vec<Spill> {
     let mut spilling: Vec<&QueryStats> = statements
@@ -239,7 +256,8 @@ fn spills(statements: &[QueryStats], plans: &BTreeMap<i64, Plan>) -> Vec<Spill> 
     spilling.sort_by_key(|one| std::cmp::Reverse(one.temp_blks_written));
     spilling.truncate(MAX_SPILLS);
     let spill = |one: &QueryStats| {
-        let found = plans.get(&one.query_hash).map(|plan| {
+        let plan = plans.get(&one.query_hash);
+        let found = plan.map(|plan| {
             let found = findings(plan, &PlanFacts::default());
             let of = |id: &str| found.iter().any(|finding| finding.about.id == id);
             match (of("P5"), of("P6"), of("P7")) {
@@ -249,14 +267,18 @@ fn spills(statements: &[QueryStats], plans: &BTreeMap<i64, Plan>) -> Vec<Spill> 
                 _ => SpillKind::Unknown,
             }
         });
+        let written = one.temp_blks_written as f64 * BLOCK / one.calls as f64;
+        // A sort that merges in several passes writes its rows as often: the plan knows its size.
+        let sort = plan.and_then(sort_on_disk);
+        let (bytes, workers) = sort.unwrap_or((written, 0.0));
         Spill {
             fingerprint: one.query_hash,
             role: one.user_name.clone(),
             kind: found.unwrap_or_default(),
-            bytes: one.temp_blks_written as f64 * BLOCK / one.calls as f64,
+            bytes,
             calls_per_day: calls_per_day(one),
             nodes: 1.0,
-            workers: 0.0,
+            workers,
             share: None,
             mean_ms: Some(one.total_time / one.calls as f64),
         }
@@ -300,6 +322,13 @@ async fn cache(reader: &Reader<'_>, statements: &[QueryStats]) -> Result<Option<
     let read_ms = sum(|one| one.blk_read_time);
     let host = reader.one("sysstat", ElementOrder::Descending).await?;
     let cached = host.and_then(|host| host.pointer("/memory/cached_mb")?.as_f64());
+    let tablespaces = reader
+        .one("pg_tablespace", ElementOrder::Descending)
+        .await?;
+    let data = tablespaces.and_then(|told| {
+        let mut sizes = told["rows"].as_array()?.iter();
+        sizes.try_fold(0.0, |sum, row| Some(sum + number(row, "size_bytes")?))
+    });
     let evictions = io(reader).await?.map(|(rows, seconds)| {
         let of = rows.iter().filter(|row| row.backend == "client backend");
         of.map(|row| row.evictions).sum::<f64>() / seconds
@@ -312,6 +341,7 @@ async fn cache(reader: &Reader<'_>, statements: &[QueryStats]) -> Result<Option<
         read_ms: (reads > 0.0 && read_ms > 0.0).then(|| read_ms / reads),
         evictions_per_second: evictions,
         page_cache_bytes: cached.map(|mib| mib * 1_048_576.0),
+        data_bytes: data,
     }))
 }
 

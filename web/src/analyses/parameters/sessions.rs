@@ -21,6 +21,8 @@ pub(super) struct Sessions {
     roles: BTreeMap<String, Vec<u32>>,
     /// Workers of autovacuum, one figure a sample.
     vacuums: Vec<u32>,
+    /// By statement: how often each role was seen with it.
+    callers: BTreeMap<i64, BTreeMap<String, u32>>,
 }
 
 impl Sessions {
@@ -36,6 +38,11 @@ impl Sessions {
             {
                 let sum = roles.entry(user).or_default();
                 *sum = sum.saturating_add(group.sessions);
+                if let Some(statement) = group.query_id {
+                    let callers = self.callers.entry(statement).or_default();
+                    let seen = callers.entry(user.to_owned()).or_default();
+                    *seen = seen.saturating_add(group.sessions);
+                }
             }
         }
         self.vacuums.push(workers);
@@ -43,6 +50,13 @@ impl Sessions {
             let of = self.roles.entry(role.to_owned()).or_default();
             of.push(sessions);
         }
+    }
+
+    /// The role that was seen most with a statement.
+    pub(super) fn caller(&self, statement: i64) -> Option<&str> {
+        let callers = self.callers.get(&statement)?.iter();
+        let most = callers.max_by_key(|(_, seen)| **seen)?;
+        Some(most.0)
     }
 
     /// Samples that were read.
@@ -119,6 +133,17 @@ mod tests {
                 group("autovacuum worker", None, workers),
             ],
         }
+    }
+
+    #[test]
+    fn the_caller_of_a_statement_is_the_role_that_was_seen_most_with_it() {
+        let mut all = Sessions::default();
+        for (role, sessions) in [("app", 2), ("report", 3), ("app", 2)] {
+            let mut told = sample(role, sessions, 0);
+            told.rows[0].query_id = Some(-7);
+            all.add(&told);
+        }
+        assert_eq!((all.caller(-7), all.caller(8)), (Some("app"), None));
     }
 
     #[test]

@@ -19,8 +19,9 @@ const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 1_440 * MINUTE;
 /// Minutes until now that are compared: the first that tells enough.
 const AFTER: [i64; 2] = [10, 60];
-/// Minutes until the plan changed: the first of which most was seen.
-const BEFORE: [i64; 4] = [1_440, 360, 60, 30];
+/// Minutes until the plan changed: the first of which most was seen. Three parts of five minutes
+/// are the least that the comparison takes of calls that differ much.
+const BEFORE: [i64; 5] = [1_440, 360, 60, 30, 15];
 /// Share of them that has to be seen, and least calls in them.
 const SEEN: f64 = 0.8;
 const MIN_CALLS: i64 = 30;
@@ -260,7 +261,11 @@ impl Server {
             usual.extend(of.filter(|of| of.calls >= MIN_CALLS).map(|of| of.mean_ms()));
         }
         for minutes in AFTER {
-            let after = window(now, minutes);
+            let mut after = window(now, minutes);
+            if flip.bad_has_run {
+                // What ran before with the other plan is not slower.
+                after.from = after.from.max(Timestamp::from_micros(flip.first_bad));
+            }
             let statement = (database.as_str(), *hash);
             let row = of_statement(api, self.id, statement, (before, after)).await?;
             let slower = row.and_then(|row| Slower::of(&row, after.seconds(), &usual));

@@ -143,6 +143,7 @@ fn misses_that_the_system_caches_ask_for_buffers() {
             read_ms: Some(0.05),
             evictions_per_second: Some(5_000.0),
             page_cache_bytes: None,
+            data_bytes: None,
         }),
         ..evidence()
     };
@@ -197,6 +198,7 @@ fn all_claims_together_leave_a_quarter_to_the_system() {
         read_ms: Some(0.05),
         evictions_per_second: Some(5_000.0),
         page_cache_bytes: None,
+        data_bytes: None,
     });
     set(&mut of, "shared_buffers", "2097152", "8kB");
     of.vacuums = vec![VacuumRun {
@@ -259,6 +261,7 @@ proptest! {
             read_ms: Some(0.01),
             evictions_per_second: Some(1e5),
             page_cache_bytes: None,
+            data_bytes: None,
         });
         of.vacuums = vec![VacuumRun {
             relation: "public.t".to_owned(),

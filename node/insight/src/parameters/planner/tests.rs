@@ -20,6 +20,12 @@ fn a_cache_far_from_the_real_one_is_told() {
                 set(of, "effective_cache_size", "4194304", "8kB")
             }),
             ("unknown cache", &|of| of.cache = Some(Cache::default())),
+            ("small data", &|of| {
+                of.cache = Some(Cache {
+                    data_bytes: Some(4.0 * GIB),
+                    ..of.cache.unwrap()
+                });
+            }),
             ("no role to try", &|of| of.roles.clear()),
             ("nearer", &|of| {
                 of.cache = Some(Cache {
