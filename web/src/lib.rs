@@ -36,7 +36,7 @@ mod tls;
 
 pub use self::{
     admission::AdmissionPermit,
-    analyses::{jobs::run_due_jobs, watch::Watch},
+    analyses::{jobs::JobRunner, watch::Watch},
     api_error::ApiError,
     auth::{TokenKey, TokenKeys, hash_password},
     control_plane::ControlPlane,

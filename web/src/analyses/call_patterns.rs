@@ -13,6 +13,7 @@ use pga_storage::Timestamp;
 use pga_storage::query::{ElementOrder, Elements};
 use serde_json::{Value, json};
 
+use super::Order;
 use super::findings::finding_id;
 use super::rewrite_row::{KIND, show};
 use super::spans::{self, Entry, Sink, Spans};
@@ -91,13 +92,14 @@ impl CallCounts {
     pub(super) async fn read(
         api: &dyn NodeApi,
         collector: CollectorId,
-        now: Timestamp,
+        order: &Order,
     ) -> Result<Self, ApiError> {
-        let to = now.micros().div_euclid(1_000_000) / STEP * STEP;
+        let to = order.at.micros().div_euclid(1_000_000) / STEP * STEP;
         let spans = Spans {
             seconds: STEP,
             from: to - BACK,
             to,
+            is_paced: order.is_paced,
         };
         let counts = Self {
             first: spans.from,
@@ -333,6 +335,8 @@ mod tests {
             reads: 0.0,
             temp: 0.0,
             wal: 0.0,
+            io_ms: 0.0,
+            covered: 300.0,
             stddev_ms: 0.0,
         }
     }

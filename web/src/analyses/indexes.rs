@@ -9,7 +9,7 @@ use pga_insight::plan::Plan;
 use serde_json::{Value, json};
 
 use super::findings::{Run, finding_id, keep};
-use super::workload::{Statement, Window, plans, statements};
+use super::workload::{self, Statement, Window, plans, statements};
 use super::{Done, Order, collectors, databases, inventory};
 use crate::{ApiError, NodeApi};
 
@@ -51,9 +51,10 @@ pub(crate) async fn generate(
         let unread = (inventory.learn_idle(api, collector, database, order.at)).await?;
         let plans = plans(api, collector).await?;
         let rows_read = inventory.rows_read + statements.len();
+        let cut = workload::cut(statements.values());
         let statements: Vec<Statement> = statements.into_values().collect();
         let (catalog, load) = (inventory.catalog(), Load::of(&statements));
-        let workload = workload(statements, plans);
+        let workload = asked(statements, plans);
         let advised = pga_runtime::spawn_blocking(move || advise(&workload, &catalog));
         let answer = advised.await.map_err(|_| ApiError::Internal)?;
         let subject = (collector, database);
@@ -75,8 +76,9 @@ pub(crate) async fn generate(
             .map(|one| one["kind"].to_string())
             .collect();
         let position = keep(api, run).await?;
-        done.get_or_insert_with(Done::default)
-            .add(position, rows_read, kinds);
+        let done = done.get_or_insert_with(Done::default);
+        done.cut(cut);
+        done.add(position, rows_read, kinds);
     }
     Ok(done)
 }
@@ -112,7 +114,7 @@ impl Load {
     }
 }
 
-fn workload(statements: Vec<Statement>, mut plans: BTreeMap<i64, Plan>) -> Workload {
+fn asked(statements: Vec<Statement>, mut plans: BTreeMap<i64, Plan>) -> Workload {
     let statements = statements.into_iter().filter_map(|one| {
         let days = DAYS as f64 * one.coverage;
         (days > 0.0 && one.calls > 0).then(|| Asked {
