@@ -28,8 +28,8 @@ impl Past {
     /// Summaries of all hours, oldest first, and the peaks of those that are known by five minutes.
     ///
     /// How far minutes stray is told by five minutes only; hours that have none take what is usual
-    /// at that time of day. Their means are corrected by what means and medians differ in hours of
-    /// which both are known. Without any five minutes there is nothing.
+    /// at that time of day. Their means are corrected by what means and medians differ at that time
+    /// of day in hours of which both are known. Without any five minutes there is nothing.
     #[must_use]
     pub fn summaries(&self, kind: Kind, now: Minute) -> Vec<(HourSummary, Option<Peaks>)> {
         let mut levels = BTreeMap::<Minute, Vec<f64>>::new();
@@ -46,16 +46,17 @@ impl Past {
             .collect();
         let both = medians.iter().filter_map(|(hour, (level, _))| {
             let mean = self.hours.get(hour)?;
-            Some(level - kind.level(*mean))
+            Some((*hour, level - kind.level(*mean)))
         });
-        let Some(bias) = median(&mut both.collect::<Vec<f64>>()) else {
+        let bias = Usual::of(both);
+        if bias.of_hour.is_empty() {
             return Vec::new();
-        };
+        }
         let old = self
             .hours
             .iter()
             .filter(|(hour, _)| !medians.contains_key(hour));
-        let old = old.map(|(hour, mean)| summary(*hour, kind.level(*mean) + bias, 0.0));
+        let old = old.map(|(hour, mean)| summary(*hour, kind.level(*mean) + bias.at(*hour), 0.0));
         let new = medians
             .iter()
             .map(|(hour, (level, mad))| summary(*hour, *level, *mad));
@@ -69,7 +70,8 @@ impl Past {
             *one = summary(one.hour, f64::from(one.median_x), mad);
             peaks.insert(one.hour, of);
         }
-        let usual = Usual::of(all.iter().filter(|one| peaks.contains_key(&one.hour)));
+        let known = all.iter().filter(|one| peaks.contains_key(&one.hour));
+        let usual = Usual::of(known.map(|one| (one.hour, f64::from(one.mad_y))));
         for one in all.iter_mut().filter(|one| !peaks.contains_key(&one.hour)) {
             *one = summary(one.hour, f64::from(one.median_x), usual.at(one.hour));
         }
@@ -110,27 +112,24 @@ fn summary(hour: Minute, level: f64, mad_y: f64) -> HourSummary {
     }
 }
 
-/// How far hours stray, by the hour of the day.
+/// A figure of hours: the median, by the hour of the day.
 struct Usual {
     of_hour: BTreeMap<usize, f64>,
     of_all: f64,
 }
 
 impl Usual {
-    fn of<'a>(known: impl Iterator<Item = &'a HourSummary>) -> Self {
+    fn of(known: impl Iterator<Item = (Minute, f64)>) -> Self {
         let (mut by_hour, mut all) = (BTreeMap::<usize, Vec<f64>>::new(), Vec::new());
-        for one in known {
-            let mad = f64::from(one.mad_y);
-            by_hour
-                .entry(one.hour.hour_of_week() % 24)
-                .or_default()
-                .push(mad);
-            all.push(mad);
+        for (hour, figure) in known {
+            let of_hour = by_hour.entry(hour.hour_of_week() % 24).or_default();
+            of_hour.push(figure);
+            all.push(figure);
         }
         let of_hour = by_hour.into_iter();
         Self {
             of_hour: of_hour
-                .filter_map(|(hour, mut mads)| Some((hour, median(&mut mads)?)))
+                .filter_map(|(hour, mut figures)| Some((hour, median(&mut figures)?)))
                 .collect(),
             of_all: median(&mut all).unwrap_or_default(),
         }
