@@ -407,6 +407,7 @@ fn children(
     let analyst = AnalystArgs {
         context: Arc::clone(context),
         api: Arc::clone(&web.api),
+        jobs: web.metrics.jobs(),
     };
     let joiner = JoinerArgs {
         context: Arc::clone(context),

@@ -52,6 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             from: Timestamp::from_micros((end - 86_400) * 1_000_000),
             to: Timestamp::from_micros(end * 1_000_000),
             limit: 20,
+            has_texts: true,
         };
         let begun = pga_runtime::now();
         let found = query.ask(&*store).await?;

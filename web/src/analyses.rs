@@ -16,9 +16,11 @@ pub(crate) mod patterns;
 pub(crate) mod plan_regressions;
 pub(crate) mod prediction;
 mod recent_calls;
+pub(crate) mod recommendations;
 pub(crate) mod results;
 mod rewrite_row;
 pub(crate) mod rewrites;
+mod snapshots;
 mod spans;
 pub(crate) mod watch;
 pub(crate) mod workload;
@@ -40,6 +42,8 @@ pub(crate) struct Order {
     pub(crate) by: String,
     /// Now.
     pub(crate) at: Timestamp,
+    /// Whether it may take its time: it rests for as long as it works. Nobody waits for it.
+    pub(crate) is_paced: bool,
 }
 
 /// What an analysis has done: durable on a quorum.
@@ -53,6 +57,8 @@ pub(crate) struct Done {
     pub(crate) rows_read: usize,
     /// Which a read that is to show it has to wait for.
     pub(crate) position: Option<Position>,
+    /// What was left out, since there was more than it may look at.
+    pub(crate) cuts: Vec<String>,
 }
 
 impl Done {
@@ -74,10 +80,20 @@ impl Done {
 }
 
 impl Done {
+    /// Notes what was left out.
+    pub(crate) fn cut(&mut self, cuts: impl IntoIterator<Item = String>) {
+        for cut in cuts {
+            if !self.cuts.contains(&cut) {
+                self.cuts.push(cut);
+            }
+        }
+    }
+
     pub(crate) fn join(&mut self, other: Self) {
         self.found += other.found;
         self.rows_read += other.rows_read;
         self.position = self.position.max(other.position);
+        self.cut(other.cuts);
         let new = other
             .kinds
             .into_iter()
@@ -95,7 +111,7 @@ async fn databases(
     let mut all = BTreeSet::new();
     for collector in collectors(api)? {
         let window = Window::hours_before(now, 24);
-        let statements = workload::statements(api, collector, window, None).await?;
+        let statements = workload::sums(api, collector, window, None).await?;
         all.extend(
             statements
                 .into_keys()
@@ -121,7 +137,7 @@ async fn seen(
         let window = Window::hours_before(now, hours);
         let mut found = Vec::new();
         for collector in collectors(api)? {
-            let statements = workload::statements(api, collector, window, None).await?;
+            let statements = workload::sums(api, collector, window, None).await?;
             let same = statements.into_values().filter(|one| one.hash == hash);
             found.extend(same.map(|one| (collector, one, window)));
         }

@@ -37,7 +37,7 @@ mod tls;
 
 pub use self::{
     admission::{AdmissionPermit, Taken},
-    analyses::{jobs::run_due_jobs, watch::Watch},
+    analyses::{jobs::JobRunner, watch::Watch},
     api_error::ApiError,
     auth::{TokenKey, TokenKeys, hash_password},
     cache_outcome::note_cache,

@@ -4,7 +4,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use crate::{decode, refusal};
+use crate::{JobRunner, decode, refusal};
 
 /// Label of requests that no handler answered, as it panicked.
 pub(crate) const OTHER: &str = "other";
@@ -34,6 +34,7 @@ pub struct WebMetrics {
     pub(crate) parked: IntGauge,
     pub(crate) connections_total: IntCounterVec,
     pub(crate) panics: IntCounter,
+    pub(crate) jobs: JobRunner,
 }
 
 impl WebMetrics {
@@ -134,6 +135,7 @@ impl WebMetrics {
                 "pganalytics_http_panics_total",
                 "Handlers that panicked; the client got 500.",
             )?,
+            jobs: JobRunner::register(registry)?,
         };
         for name in routes.chain([OTHER]) {
             for status in STATUS_CLASSES {
@@ -145,6 +147,12 @@ impl WebMetrics {
         }
         metrics.register_all(registry)?;
         Ok(metrics)
+    }
+
+    /// Who runs the analyses of this node.
+    #[must_use]
+    pub fn jobs(&self) -> JobRunner {
+        self.jobs.clone()
     }
 
     fn register_all(&self, registry: &Registry) -> prometheus::Result<()> {

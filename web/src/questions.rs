@@ -43,7 +43,7 @@ pub(crate) async fn ask_at<Q: Question>(
 }
 
 /// What a client is told of a store's failure.
-fn failed(error: &pga_storage::Error) -> ApiError {
+pub(crate) fn failed(error: &pga_storage::Error) -> ApiError {
     if let pga_storage::Error::Argument { key, what } = error {
         return ApiError::Invalid(format!("bad {key}: {what}"));
     }

@@ -424,6 +424,26 @@ async fn recommended(client: &Client<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A job that a lost leader began is run again, and what both have found is told once.
+async fn begun_anew(client: &Client<'_>, node: u64) -> anyhow::Result<()> {
+    let done = client
+        .post(node, "/jobs/index-advice/run", Value::Null)
+        .await?;
+    ensure!(done["found"] == 1, "{done}");
+    let path = "/databases/shop/index-recommendations?include_dismissed=true";
+    let listed = client.get(node, path).await?;
+    ensure!(listed["total"] == 1, "{listed}");
+    let jobs = client.get(node, "/jobs").await?;
+    let rows = jobs["jobs"].as_array().context("no jobs")?;
+    let job = rows.iter().find(|job| job["name"] == "index-advice");
+    let job = job.context("no such job")?;
+    ensure!(
+        job["found"] == 1 && job["error"].is_null() && job["cuts"] == json!([]),
+        "{job}"
+    );
+    Ok(())
+}
+
 async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     let mut cluster = store.cluster(ClusterOptions::default()).await?;
     feed(&cluster).await?;
@@ -448,6 +468,11 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     ensure!(status == 403, "{status} {value}");
     let token = client.token;
     let leader = cluster.leader().await?;
+    // A job is under way on the leader when it is lost.
+    let job = "/api/v1/jobs/index-advice/run";
+    let begun = cluster.send(leader, Method::POST, job, Some(&token), "");
+    let began = tokio::time::timeout(Duration::from_millis(50), begun).await;
+    drop(began);
     cluster.kill(leader).await?;
     let other = cluster.ids().into_iter().find(|id| *id != leader);
     let other = other.context("no other node")?;
@@ -464,7 +489,8 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     let jobs = client.get(other, "/jobs").await?;
     let ran = jobs["jobs"].as_array().context("no jobs")?.iter();
     let ran = ran.filter(|job| job["last_run"].is_string()).count();
-    ensure!(ran == 1, "{jobs}");
+    ensure!((1..=2).contains(&ran), "{jobs}");
+    begun_anew(&client, other).await?;
     let shown = client.get(other, "/snapshots").await?;
     ensure!(shown["count"] == 2, "{shown}");
     Ok(())
@@ -504,7 +530,7 @@ fn busy_hours() -> std::ops::Range<i64> {
     *START..*START + 4
 }
 
-fn unix_seconds() -> i64 {
+pub(crate) fn unix_seconds() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(now.unwrap_or_default().as_secs()).unwrap_or(0)
 }

@@ -12,7 +12,8 @@
 //! 1. Each minute: [`Series::push`], then [`Watch::detect`] with the [`Open`] anomaly of the
 //!    series. The caller stores the [`Open`] that comes back and acts on the [`Event`].
 //! 2. Each hour: [`summarise()`] the hour, store summary and peaks; [`Baseline::from_hours`] anew;
-//!    [`new_level()`] for what is open for a day.
+//!    [`new_level()`] for what is open for a day. [`Past`] makes summaries of hours before a series
+//!    was watched.
 //! 3. Each day: [`SeenBefore::from_peaks`].
 //! 4. Anomalies that opened together: [`together()`] folds many of one server into one;
 //!    [`likely_causes`] tells what else happened.
@@ -45,6 +46,7 @@ mod kind;
 mod mean_buckets;
 mod minute;
 mod new_level;
+mod past;
 pub(crate) mod robust;
 mod score;
 mod seen_before;
@@ -64,6 +66,7 @@ pub use self::kind::{Direction, Facts, Kind};
 pub use self::mean_buckets::MeanBuckets;
 pub use self::minute::Minute;
 pub use self::new_level::new_level;
+pub use self::past::Past;
 pub use self::score::Score;
 pub use self::seen_before::SeenBefore;
 pub use self::series::Series;

@@ -31,14 +31,14 @@ pub use self::pattern::{Metadata, Pattern, PatternType, Phase};
 pub const MIN_CONFIDENCE: f64 = 0.5;
 
 /// What is looked at.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Question<'a> {
     /// The database.
     pub database: &'a str,
     /// Its load.
-    pub load: &'a Load,
+    pub load: Load,
     /// The loads of its statements, by fingerprint.
-    pub families: &'a BTreeMap<i64, Load>,
+    pub families: BTreeMap<i64, Load>,
     /// The server's zone, if known.
     pub zone: Option<&'a Zone>,
     /// The time of asking.
@@ -47,17 +47,10 @@ pub struct Question<'a> {
 
 /// All patterns of a database: by type, the most confident first.
 #[must_use]
-pub fn detect(question: &Question<'_>) -> Vec<Pattern> {
-    let load = question.load.without_short_gaps();
-    let families = question.families.iter();
-    let families: BTreeMap<i64, Load> = families
-        .map(|(family, load)| (*family, load.without_short_gaps()))
-        .collect();
-    let question = Question {
-        load: &load,
-        families: &families,
-        ..question.clone()
-    };
+pub fn detect(mut question: Question<'_>) -> Vec<Pattern> {
+    question.load.fill_short_gaps();
+    let families = question.families.values_mut();
+    families.for_each(Load::fill_short_gaps);
     let mut patterns = hourly_peak::find(&question);
     patterns.extend(cycles::daily(&question));
     patterns.extend(cycles::weekly(&question));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pga_cluster::{FeatureLevel, State};
-use pga_web::{NodeApi, Watch, run_due_jobs};
+use pga_web::{JobRunner, NodeApi, Watch};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::context::Context;
@@ -34,6 +34,8 @@ pub(crate) struct AnalystArgs {
     pub(crate) context: Arc<Context>,
     /// What it reads from and writes to.
     pub(crate) api: Arc<dyn NodeApi>,
+    /// What runs jobs.
+    pub(crate) jobs: JobRunner,
 }
 
 /// Its state.
@@ -83,12 +85,15 @@ impl Actor for Analyst {
         if !is_leader {
             // Another node watches: what this one knows is old when it leads again.
             state.watch = Arc::default();
+            if let Some(round) = state.round.take() {
+                round.abort();
+            }
         }
         if is_leader && level >= FeatureLevel::INSIGHT && !is_busy {
-            let watch = Arc::clone(&state.watch);
+            let (watch, jobs) = (Arc::clone(&state.watch), state.args.jobs.clone());
             let round = async move {
-                watch.lock().await.round(&*api).await;
-                run_due_jobs(&*api).await;
+                watch.lock().await.round(&*api, &jobs).await;
+                jobs.run_due(&*api).await;
             };
             state.round = Some(tasks::spawn(TaskKind::Effect, round));
         }

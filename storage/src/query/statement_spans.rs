@@ -2,7 +2,7 @@
 
 use pga_config::CollectorId;
 
-use super::questions::{on_a_blocking_thread, rows};
+use super::questions::rows;
 use super::{Question, Row, Select};
 use crate::store::ReadStore;
 use crate::store::catalogue::ColumnType;
@@ -24,13 +24,22 @@ pub struct StatementSpans {
     pub to: Timestamp,
 }
 
-/// One span.
+/// One span, packed: many take little room until they are looked at.
 #[derive(Clone, Debug)]
 pub struct StatementSpan {
     /// When it begins.
     pub begin: Timestamp,
-    /// What happened in it.
-    pub columns: Columns,
+    content: Vec<u8>,
+}
+
+impl StatementSpan {
+    /// What happened in it. It takes processor time.
+    ///
+    /// # Errors
+    /// `Damaged` if the store does not hold what it wrote.
+    pub fn columns(&self) -> Result<Columns> {
+        Columns::decode(&self.content)
+    }
 }
 
 impl Question for StatementSpans {
@@ -39,7 +48,7 @@ impl Question for StatementSpans {
 
     async fn ask(&self, store: &dyn ReadStore) -> Result<Self::Answer> {
         let rows = rows(store, self.select()).await?;
-        on_a_blocking_thread(move || rows.iter().map(span).collect()).await
+        Ok(rows.into_iter().map(span).collect())
     }
 }
 
@@ -61,10 +70,14 @@ impl StatementSpans {
     }
 }
 
-fn span(row: &Row) -> Result<StatementSpan> {
+fn span(row: Row) -> StatementSpan {
     let begin = row.int(0).unwrap_or_default().saturating_mul(1_000_000);
-    Ok(StatementSpan {
+    let content = match row.into_values().pop() {
+        Some(Value::Bytes(content)) => content,
+        _ => Vec::new(),
+    };
+    StatementSpan {
         begin: Timestamp::from_micros(begin),
-        columns: Columns::decode(row.bytes(1).unwrap_or_default())?,
-    })
+        content,
+    }
 }

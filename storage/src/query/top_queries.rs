@@ -39,6 +39,8 @@ pub struct TopQueries {
     pub to: Timestamp,
     /// At most this many.
     pub limit: u32,
+    /// Whether their texts are wanted: each is a look-up.
+    pub has_texts: bool,
 }
 
 impl Question for TopQueries {
@@ -69,7 +71,7 @@ impl Question for TopQueries {
             Ok(rank(stats, this.order, this.limit))
         })
         .await?;
-        if top.is_empty() {
+        if top.is_empty() || !self.has_texts {
             return Ok(top);
         }
         let texts = rows(store, reads::texts(self.collector, &top)).await?;

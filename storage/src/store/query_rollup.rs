@@ -25,7 +25,7 @@ mod sums;
 use std::collections::HashMap;
 
 pub use self::changes::{Changes, changes};
-pub use self::columns::Columns;
+pub use self::columns::{Column, Columns};
 pub use self::deviation::deviation;
 pub use self::difference::{COUNTERS, Difference, Level, counter_type, difference_columns};
 pub use self::interval::is_gap;

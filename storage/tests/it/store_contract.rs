@@ -22,9 +22,9 @@ use pga_storage::store::Store;
 
 pub(crate) use self::{
     answers::{
-        a_reset_counts_from_zero, a_window_takes_its_share_of_a_gap, differences_follow_the_rules,
-        equal_ids_of_two_databases_are_two_rows, late_samples_take_their_part,
-        top_queries_count_the_window_only,
+        a_long_list_has_all_its_texts, a_reset_counts_from_zero, a_window_takes_its_share_of_a_gap,
+        differences_follow_the_rules, equal_ids_of_two_databases_are_two_rows,
+        late_samples_take_their_part, top_queries_count_the_window_only,
     },
     charts::{a_chart_of_sealed_hours_reads_no_rows, charts_of_hours_are_those_of_their_rows},
     data::{batch, collector, document, many_cycles, one_cycle, sample},
@@ -96,6 +96,7 @@ macro_rules! store_contract_tests {
             top_queries_count_the_window_only,
             a_reset_counts_from_zero,
             late_samples_take_their_part,
+            a_long_list_has_all_its_texts,
             a_window_takes_its_share_of_a_gap,
             differences_follow_the_rules,
             equal_ids_of_two_databases_are_two_rows,

@@ -2,9 +2,11 @@
 //!
 //! Statements that take most time, databases, and wait classes are watched. What is usual is made
 //! of one summary an hour and series, which are stored as elements of the cluster itself; a new
-//! leader reads them again. Minutes are made of the differences between samples, so that it does
+//! leader reads them again, and makes those of hours that nobody has watched of the sums that the
+//! store keeps ([`backfill`]). Minutes are made of the differences between samples, so that it does
 //! not matter when in a minute a collector samples.
 
+mod backfill;
 mod causes;
 mod history;
 mod measured;
@@ -56,12 +58,13 @@ impl AnomalyWatch {
     ///
     /// # Errors
     /// What reading or pushing answers; the next round goes on where this one began.
-    pub(super) async fn round(&mut self, api: &dyn NodeApi) -> Result<(), ApiError> {
+    pub(super) async fn round(&mut self, api: &dyn NodeApi) -> Result<Done, ApiError> {
         let order = Order {
             by: "leader".to_owned(),
             at: Timestamp::now(),
+            is_paced: true,
         };
-        self.judge(api, &order).await.map(drop)
+        self.judge(api, &order).await
     }
 
     async fn judge(&mut self, api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
@@ -114,6 +117,12 @@ impl AnomalyWatch {
             let wanted = read::wanted(api, *id, now).await?;
             if let Some((server, old)) = self.servers.get_mut(id) {
                 server.keep_only(|subject| is_wanted(subject, &wanted));
+                // What was not added up yet an hour ago may be now.
+                let new: BTreeSet<(String, i64)> = match server.is_filled {
+                    true => wanted.difference(old).cloned().collect(),
+                    false => wanted.clone(),
+                };
+                fill(api, *id, server, &new).await?;
                 *old = wanted;
                 continue;
             }
@@ -167,6 +176,7 @@ async fn begin(
             series.remember_peaks(peaks);
         }
     }
+    fill(api, id, &mut server, wanted).await?;
     let name = id.to_string();
     for record in past.iter().filter(|record| record.collector_id == name) {
         let (Some(subject), Some(ended)) = (Subject::parse(&record.subject), record.ended) else {
@@ -185,6 +195,26 @@ async fn begin(
     server.load(&measured, from);
     server.keep_only(|subject| is_wanted(subject, wanted));
     Ok(server)
+}
+
+/// Gives series the hours of the last weeks that nobody has watched.
+async fn fill(
+    api: &dyn NodeApi,
+    id: CollectorId,
+    server: &mut Server,
+    wanted: &BTreeSet<(String, i64)>,
+) -> Result<(), ApiError> {
+    if server.is_watched_for_weeks(wanted) {
+        return Ok(());
+    }
+    let (filled, is_whole) = backfill::read(api, id, wanted, server.next).await?;
+    for (subject, kind, summaries) in filled {
+        if let Some(series) = server.series(&subject, kind) {
+            series.fill(summaries);
+        }
+    }
+    server.is_filled = is_whole;
+    Ok(())
 }
 
 /// Judges the minutes of one server, and keeps what happened.

@@ -13,6 +13,7 @@ use pga_storage::Timestamp;
 use pga_storage::query::{ElementOrder, Elements};
 use serde_json::{Value, json};
 
+use super::Order;
 use super::findings::finding_id;
 use super::recent_calls::RecentCalls;
 use super::rewrite_row::{KIND, show};
@@ -95,13 +96,14 @@ impl CallCounts {
     pub(super) async fn read(
         api: &dyn NodeApi,
         collector: CollectorId,
-        now: Timestamp,
+        order: &Order,
     ) -> Result<Self, ApiError> {
-        let to = now.micros().div_euclid(1_000_000) / STEP * STEP;
+        let to = order.at.micros().div_euclid(1_000_000) / STEP * STEP;
         let spans = Spans {
             seconds: STEP,
             from: to - BACK,
             to,
+            is_paced: order.is_paced,
         };
         let counts = Self {
             first: spans.from,
@@ -109,7 +111,7 @@ impl CallCounts {
             ..Self::default()
         };
         let mut counts = spans::read(api, collector, spans, counts).await?;
-        counts.recent = RecentCalls::read(api, collector, now).await?;
+        counts.recent = RecentCalls::read(api, collector, order.at).await?;
         Ok(counts)
     }
 
@@ -344,6 +346,8 @@ mod tests {
             reads: 0.0,
             temp: 0.0,
             wal: 0.0,
+            io_ms: 0.0,
+            covered: 300.0,
             stddev_ms: 0.0,
         }
     }

@@ -8,7 +8,7 @@ use pga_insight::comparison::{
 };
 use pga_storage::query::StatementParts;
 
-use super::workload::{Statement, Window, statements};
+use super::workload::{self, Statement, Window};
 use crate::questions;
 use crate::{ApiError, NodeApi};
 
@@ -60,7 +60,7 @@ async fn sums(
     collector: CollectorId,
     window: Window,
 ) -> Result<BTreeMap<Key, Sums>, ApiError> {
-    let all = statements(api, collector, window, None).await?;
+    let all = workload::sums(api, collector, window, None).await?;
     let length = window.to.micros() - window.from.micros();
     let question = StatementParts {
         collector,

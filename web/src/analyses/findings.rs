@@ -14,6 +14,9 @@ use crate::{AdmissionPermit, ApiError, NodeApi, Push, ReadScope};
 
 /// Findings of one run that are kept; the first ones matter most.
 pub(super) const MAX_FINDINGS: usize = 500;
+/// Days for which the findings of a subject are shown that no run judges any more, while others
+/// are judged: an analysis runs once a day.
+const SHOWN_DAYS: i64 = 3;
 /// Runs in one page of those that are looked through.
 const PAGE: u32 = 20;
 /// Runs that are looked through.
@@ -49,12 +52,13 @@ pub(crate) fn finding_id(parts: &[&str]) -> u64 {
     xxh3_64(parts.join("\u{1f}").as_bytes()) >> 11
 }
 
-/// Whether a run found more than is kept of it.
-pub(crate) fn is_cut(run: &Value) -> bool {
-    let kept = run["findings"].as_array().map_or(0, Vec::len);
+/// How many findings of a run are not kept.
+pub(crate) fn left_out(run: &Value) -> u64 {
+    let kept = run["findings"].as_array().map_or(0, Vec::len) as u64;
     run["found"]
         .as_u64()
-        .is_some_and(|found| usize::try_from(found).is_ok_and(|all| all > kept))
+        .unwrap_or_default()
+        .saturating_sub(kept)
 }
 
 /// Keeps a run. On return it is durable on a quorum.
@@ -93,29 +97,84 @@ pub(super) async fn keep(api: &dyn NodeApi, mut run: Run) -> Result<Position, Ap
     Ok(api.push(push, AdmissionPermit::default()).await?.position)
 }
 
-/// The newest run that `wanted` takes of each database, the newest first. `min_position` is what
-/// the store has to hold first.
+/// Which newest runs are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newest<'a> {
+    kind: &'a str,
+    min_position: Option<Position>,
+    days: Option<i64>,
+    enough: usize,
+    is_daily: bool,
+}
+
+impl<'a> Newest<'a> {
+    /// Those of a type, of whatever age.
+    pub(crate) const fn of(kind: &'a str) -> Self {
+        Self {
+            kind,
+            min_position: None,
+            days: None,
+            enough: usize::MAX,
+            is_daily: false,
+        }
+    }
+
+    /// As of what the store has to hold first.
+    pub(crate) const fn at(mut self, min_position: Option<Position>) -> Self {
+        self.min_position = min_position;
+        self
+    }
+
+    /// Not older than so many days.
+    pub(crate) const fn days(mut self, days: i64) -> Self {
+        self.days = Some(days);
+        self
+    }
+
+    /// All subjects are judged once a day: what is some days older than the newest is over.
+    pub(crate) const fn daily(mut self) -> Self {
+        self.is_daily = true;
+        self
+    }
+
+    /// There are not more than so many subjects: the search ends with the last of them.
+    pub(crate) const fn enough(mut self, subjects: usize) -> Self {
+        self.enough = subjects;
+        self
+    }
+}
+
+/// When a run began, in microseconds.
+fn time(run: &Value) -> Option<i64> {
+    let time = run["timestamp"].as_str()?;
+    crate::timestamps::parse_text(time)
+        .ok()
+        .map(Timestamp::micros)
+}
+
+/// The newest run that `wanted` takes of each database, the newest first.
 pub(crate) async fn newest(
     api: &dyn NodeApi,
-    kind: &str,
-    min_position: Option<Position>,
+    of: Newest<'_>,
     wanted: impl Fn(&Value) -> bool,
 ) -> Result<Vec<Value>, ApiError> {
+    let micros = |days: i64| Timestamp::now().micros() - days * 86_400_000_000;
+    let from = of.days.map(|days| Timestamp::from_micros(micros(days)));
     let mut found = BTreeSet::new();
-    let (mut runs, mut looked_at, mut cursor) = (Vec::new(), 0, None);
+    let (mut runs, mut looked_at, mut cursor, mut newest) = (Vec::new(), 0, None, None);
     loop {
         let query = Elements {
             collector: CollectorId::FINDINGS,
-            kind: Some(kind.to_owned()),
-            from: None,
+            kind: Some(of.kind.to_owned()),
+            from,
             to: None,
             order: ElementOrder::Descending,
-            limit: PAGE,
+            limit: PAGE.min(u32::try_from(of.enough).unwrap_or(PAGE)),
             cursor: cursor.take(),
         };
         let scope = ReadScope {
             collector: Some(query.collector),
-            min_position,
+            min_position: of.min_position,
         };
         let page = match questions::ask_at(api, &query, scope).await {
             // Nothing was ever found.
@@ -132,12 +191,18 @@ pub(crate) async fn newest(
                 "{} {} {}",
                 run["collector_id"], run["database"], run["query_hash"]
             );
+            let at = time(&run).unwrap_or_default();
+            // The newest of all comes first.
+            let newest = *newest.get_or_insert(at);
+            if of.is_daily && newest.saturating_sub(at) > SHOWN_DAYS * 86_400_000_000 {
+                return Ok(runs);
+            }
             if wanted(&run) && found.insert(subject) {
                 runs.push(run);
             }
         }
         cursor = page.next_cursor;
-        if cursor.is_none() || looked_at >= MAX_LOOKED_AT {
+        if cursor.is_none() || looked_at >= MAX_LOOKED_AT || runs.len() >= of.enough {
             return Ok(runs);
         }
     }
@@ -178,13 +243,23 @@ pub(super) async fn walk(
     }
 }
 
+/// What holds now of one run.
+#[derive(Debug)]
+pub(crate) struct Current {
+    /// Whose.
+    pub(crate) server: String,
+    pub(crate) findings: Vec<Value>,
+    /// Findings of the run that were not kept.
+    pub(crate) left_out: u64,
+}
+
 /// What holds now of analyses that judge single statements as well as all of a database: of each
 /// statement, and of each database, what the newest run that judged it has found. With its server.
 pub(crate) async fn current(
     api: &dyn NodeApi,
     kind: &str,
     from: Timestamp,
-) -> Result<Vec<(Value, Vec<Value>)>, ApiError> {
+) -> Result<Vec<Current>, ApiError> {
     let (mut whole, mut judged) = (BTreeSet::new(), BTreeSet::new());
     let mut found = Vec::new();
     walk(api, kind, from, MAX_LOOKED_AT, |run| {
@@ -204,7 +279,11 @@ pub(crate) async fn current(
                 .collect(),
         };
         judged.extend(hashes.into_iter().map(|hash| (subject.clone(), hash)));
-        found.push((run["collector_id"].clone(), rows));
+        found.push(Current {
+            server: run["collector_id"].as_str().unwrap_or_default().to_owned(),
+            findings: rows,
+            left_out: left_out(run),
+        });
     })
     .await?;
     Ok(found)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::findings::{Run, finding_id, keep};
 use super::index_checks::Checks;
-use super::workload::{Statement, Window, plans, statements};
+use super::workload::{self, Statement, Window, plans, statements};
 use super::{Done, Order, collectors, databases, inventory};
 use crate::{ApiError, NodeApi};
 
@@ -52,9 +52,10 @@ pub(crate) async fn generate(
         let unread = (inventory.learn_idle(api, collector, database, order.at)).await?;
         let plans = plans(api, collector).await?;
         let rows_read = inventory.rows_read + statements.len();
+        let cut = workload::cut(statements.values());
         let statements: Vec<Statement> = statements.into_values().collect();
         let (catalog, load) = (inventory.catalog(), Load::of(&statements));
-        let workload = workload(statements, plans);
+        let workload = asked(statements, plans);
         let advised = pga_runtime::spawn_blocking(move || advise(&workload, &catalog));
         let mut answer = advised.await.map_err(|_| ApiError::Internal)?;
         let checks = Checks::read(api, collector, database, order.at).await?;
@@ -78,8 +79,9 @@ pub(crate) async fn generate(
             .map(|one| one["kind"].to_string())
             .collect();
         let position = keep(api, run).await?;
-        done.get_or_insert_with(Done::default)
-            .add(position, rows_read, kinds);
+        let done = done.get_or_insert_with(Done::default);
+        done.cut(cut);
+        done.add(position, rows_read, kinds);
     }
     Ok(done)
 }
@@ -115,7 +117,7 @@ impl Load {
     }
 }
 
-fn workload(statements: Vec<Statement>, mut plans: BTreeMap<i64, Plan>) -> Workload {
+fn asked(statements: Vec<Statement>, mut plans: BTreeMap<i64, Plan>) -> Workload {
     let statements = statements.into_iter().filter_map(|one| {
         let days = DAYS as f64 * one.coverage;
         (days > 0.0 && one.calls > 0).then(|| Asked {

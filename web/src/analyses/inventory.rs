@@ -195,6 +195,27 @@ pub(crate) async fn relation_names(
         .collect())
 }
 
+/// Which row of `pg_schema_object` an object is.
+pub(crate) fn object_key(row: &Value) -> String {
+    key("pg_schema_object", row)
+}
+
+/// The objects of a database as they were told before a time.
+pub(crate) async fn objects_before(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    database: &str,
+    at: Timestamp,
+) -> Result<BTreeMap<String, Value>, ApiError> {
+    let reader = Reader {
+        api,
+        collector,
+        database,
+    };
+    let window = Window::hours_before(at, 6);
+    Ok(reader.rows("pg_schema_object", window).await?.0)
+}
+
 fn text(row: &Value, name: &str) -> String {
     row[name].as_str().unwrap_or_default().to_owned()
 }

@@ -1,11 +1,17 @@
 //! Analyses that the leader runs by itself: which, how often, and what became of them.
 
+mod metrics;
+mod runner;
+
 use futures::future::BoxFuture;
-use pga_storage::{Position, Timestamp};
+use pga_storage::Timestamp;
 use serde_json::Value;
 
-use super::findings::{self, Run, keep};
-use super::{Done, Order, indexes, parameters, patterns, prediction, results, rewrites};
+pub use self::runner::JobRunner;
+use super::findings::{Newest, newest};
+use super::{
+    Done, Order, indexes, parameters, patterns, prediction, recommendations, results, rewrites,
+};
 use crate::control_plane::view;
 use crate::{ApiError, NodeApi};
 
@@ -31,19 +37,19 @@ pub(crate) const JOBS: [Job; 6] = [
         name: "index-advice",
         summary: "Which indexes each database lacks, and which it does not need",
         every: 86_400,
-        run: |api, order| Box::pin(indexes::all(api, order)),
+        run: |api, order| Box::pin(merged(api, order, indexes::all(api, order))),
     },
     Job {
         name: "rewrites",
         summary: "How the statements that take most time may be written otherwise",
         every: 86_400,
-        run: |api, order| Box::pin(rewrites::all(api, order)),
+        run: |api, order| Box::pin(merged(api, order, rewrites::all(api, order))),
     },
     Job {
         name: "parameters",
         summary: "Which settings of each server to change",
         every: 86_400,
-        run: |api, order| Box::pin(parameters::all(api, order)),
+        run: |api, order| Box::pin(merged(api, order, parameters::all(api, order))),
     },
     Job {
         name: "results",
@@ -65,9 +71,22 @@ pub(crate) const JOBS: [Job; 6] = [
     },
 ];
 
+/// An analysis whose findings are recommended.
+async fn merged(
+    api: &dyn NodeApi,
+    order: &Order,
+    analysis: impl Future<Output = Result<Done, ApiError>> + Send,
+) -> Result<Done, ApiError> {
+    recommendations::after(api, analysis.await?, order).await
+}
+
+/// What is looked at every minute, beside the jobs.
+pub(super) const WATCHES: [&str; 3] = ["plan-regressions", "anomalies", "snapshots"];
+
 /// What became of each job's last run, by its name.
 pub(crate) async fn last_runs(api: &dyn NodeApi) -> Result<Vec<Value>, ApiError> {
-    findings::newest(api, KIND, None, |_| true).await
+    let wanted = Newest::of(KIND).enough(JOBS.len());
+    newest(api, wanted, |_| true).await
 }
 
 /// Seconds after which a job that failed is tried again.
@@ -93,60 +112,4 @@ pub(crate) fn next_run(api: &dyn NodeApi, job: &Job, runs: &[Value]) -> Option<T
         .is_some_and(|notes| !notes.is_empty());
     let last = crate::timestamps::parse_text(run["timestamp"].as_str()?).ok()?;
     Some(later(last, if failed { AGAIN } else { job.every }))
-}
-
-/// Runs one job, and keeps what became of it.
-pub(crate) async fn run(api: &dyn NodeApi, job: &Job, order: &Order) -> Result<Done, ApiError> {
-    let done = (job.run)(api, order).await;
-    let (found, rows_read, notes) = match &done {
-        Ok(done) => (done.found, done.rows_read, Vec::new()),
-        Err(error) => (0, 0, vec![Value::String(error.to_string())]),
-    };
-    let run = Run {
-        kind: KIND,
-        collector: None,
-        database: job.name.to_owned(),
-        judged: Vec::new(),
-        by: order.by.clone(),
-        started: order.at,
-        ended: Timestamp::now(),
-        rows_read,
-        findings: vec![Value::from(found)],
-        notes,
-    };
-    let position: Position = keep(api, run).await?;
-    let mut done = done?;
-    done.position = Some(position);
-    Ok(done)
-}
-
-/// Runs the jobs that are due, one after the other. The leader calls it; a job that ran on another
-/// node counts.
-pub async fn run_due_jobs(api: &dyn NodeApi) {
-    let runs = match last_runs(api).await {
-        Ok(runs) => runs,
-        Err(error) => {
-            tracing::warn!(%error, "it cannot be read which analyses are due: tried again");
-            return;
-        }
-    };
-    for job in &JOBS {
-        let at = Timestamp::now();
-        if next_run(api, job, &runs).is_none_or(|next| next > at) {
-            continue;
-        }
-        let order = Order {
-            by: "leader".to_owned(),
-            at,
-        };
-        match run(api, job, &order).await {
-            Ok(done) => tracing::info!(
-                job = job.name,
-                found = done.found,
-                rows = done.rows_read,
-                "analysis done"
-            ),
-            Err(error) => tracing::warn!(job = job.name, %error, "analysis failed: tried again"),
-        }
-    }
 }

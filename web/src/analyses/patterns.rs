@@ -1,6 +1,6 @@
 //! What comes back in the load of each database: hours, days, weeks, jobs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
@@ -9,8 +9,8 @@ use pga_insight::patterns::{Bucket, Kept, Load, MIN_CONFIDENCE, Question as Aske
 use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
 
-use super::findings::{Run, finding_id, keep, newest};
-use super::spans::{self, Entry, Sink, Spans};
+use super::findings::{Newest, Run, finding_id, keep, newest};
+use super::spans::{self, Entry, Sink, Spans, Times};
 use super::workload::{Window, statements};
 use super::{Done, Order, collectors};
 use crate::{ApiError, NodeApi};
@@ -21,11 +21,15 @@ pub(crate) const KIND: &str = "analysis_patterns";
 pub(crate) const DAYS: i64 = 30;
 /// Seconds of a bucket.
 const BUCKET: i64 = 300;
-/// Statements that jobs are looked for among: those that take most time, and as many that are
-/// called most seldom.
-const STATEMENTS: usize = 200;
-/// Share of the buckets in which a statement may run and still be a job.
+/// Statements that take most time, of a database and of a server.
+const HEAVY: (usize, usize) = (200, 500);
+/// Statements of a server that jobs are looked for among, those that take most time first.
+const MAX_STATEMENTS: usize = 2_000;
+/// Statements of a database that may be jobs and do not take most time.
+const JOBS: usize = 200;
+/// Share of the buckets in which a statement may run and still be a job, and least of them.
 const SELDOM: f64 = 0.25;
+const LEAST_RUNS: usize = 5;
 
 /// Judges all databases of all servers.
 pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
@@ -50,69 +54,85 @@ pub(crate) async fn analyze(
     Ok(done)
 }
 
-/// The loads of a server by database and statement.
+/// What a statement did in five minutes: the number of the bucket, calls and milliseconds.
+type Short = (u32, f32, f32);
+
+/// The loads of a server by database, and of those of its statements that are looked at.
 #[derive(Debug, Default)]
 struct Loads {
     first: i64,
     buckets: usize,
     databases: BTreeMap<String, Vec<Option<Bucket>>>,
-    statements: BTreeMap<(String, i64), Vec<(usize, Bucket)>>,
+    /// Those that take most time; the others are looked at as long as they may be jobs.
+    heavy: BTreeSet<(String, i64)>,
+    statements: BTreeMap<String, HashMap<i64, Vec<Short>>>,
     rows_read: usize,
+    cut: Option<String>,
 }
 
 impl Loads {
-    /// The loads of a database's statements that may be jobs, or that matter.
-    fn families(&self, database: &str) -> BTreeMap<i64, Load> {
-        let known = self.databases.get(database);
-        let of_it = self.statements.iter();
-        let mut of_it: Vec<_> = of_it.filter(|((name, _), _)| name == database).collect();
-        let time = |buckets: &[(usize, Bucket)]| -> f64 {
-            buckets.iter().map(|(_, bucket)| bucket.time_ms).sum()
+    /// None yet, with the statements that are to be looked at.
+    fn new((first, to): (i64, i64), times: &Times) -> Self {
+        let mut loads = Self {
+            first,
+            buckets: usize::try_from((to - first) / BUCKET).unwrap_or(0),
+            ..Self::default()
         };
-        of_it.sort_by(|(_, one), (_, other)| time(other).total_cmp(&time(one)));
-        let seldom = (self.buckets as f64 * SELDOM) as usize;
-        let heavy = of_it.iter().take(STATEMENTS);
-        let jobs = of_it
-            .iter()
-            .skip(STATEMENTS)
-            .filter(|(_, buckets)| (5..seldom).contains(&buckets.len()))
-            .take(STATEMENTS);
-        let load = |buckets: &[(usize, Bucket)]| {
+        let of_heavy = times.most(HEAVY.0, HEAVY.1).into_iter();
+        let heavy = of_heavy.map(|(database, hash)| (database.to_owned(), hash));
+        loads.heavy = heavy.collect();
+        let all = times.most(MAX_STATEMENTS, MAX_STATEMENTS);
+        let left_out = times.len() - all.len();
+        loads.cut = (left_out > 0)
+            .then(|| format!("statements: {left_out} that take little time were not looked at"));
+        for (database, hash) in all {
+            let of = loads.statements.entry(database.to_owned()).or_default();
+            of.insert(hash, Vec::new());
+        }
+        loads
+    }
+
+    /// The buckets that a statement may run in and still be a job.
+    fn seldom(&self) -> usize {
+        (self.buckets as f64 * SELDOM) as usize
+    }
+
+    /// The load of a database, and those of its statements that matter or may be jobs.
+    fn take_out(&mut self, database: &str) -> (Load, BTreeMap<i64, Load>) {
+        let whole = Load {
+            first: self.first_minute(),
+            buckets: self.databases.remove(database).unwrap_or_default(),
+        };
+        let time = |short: &[Short]| short.iter().map(|(.., ms)| f64::from(*ms)).sum::<f64>();
+        let of_it = self.statements.remove(database).unwrap_or_default();
+        let is_heavy = |hash: i64| self.heavy.contains(&(database.to_owned(), hash));
+        let (heavy, mut jobs): (Vec<_>, Vec<_>) =
+            of_it.into_iter().partition(|(hash, _)| is_heavy(*hash));
+        jobs.retain(|(_, short)| short.len() >= LEAST_RUNS);
+        jobs.sort_by(|(_, one), (_, other)| time(other).total_cmp(&time(one)));
+        jobs.truncate(JOBS);
+        let load = |(hash, short): (i64, Vec<Short>)| {
             // It was not called where its database was seen.
             let seen = |bucket: &Option<Bucket>| bucket.map(|_| Bucket::default());
-            let mut of: Vec<Option<Bucket>> = known.into_iter().flatten().map(seen).collect();
-            for (place, bucket) in buckets {
-                if let Some(held) = of.get_mut(*place) {
-                    *held = Some(*bucket);
+            let mut buckets: Vec<Option<Bucket>> = whole.buckets.iter().map(seen).collect();
+            for (place, calls, time_ms) in short {
+                if let Some(held) = buckets.get_mut(place as usize) {
+                    let (calls, time_ms) = (calls.into(), time_ms.into());
+                    *held = Some(Bucket { calls, time_ms });
                 }
             }
-            Load {
-                first: self.first_minute(),
-                buckets: of,
-            }
+            let first = whole.first;
+            (hash, Load { first, buckets })
         };
-        heavy
-            .chain(jobs)
-            .map(|((_, hash), buckets)| (*hash, load(buckets)))
-            .collect()
+        let families = heavy.into_iter().chain(jobs).map(load).collect();
+        (whole, families)
     }
 
     fn first_minute(&self) -> Minute {
         Minute::of_micros(self.first.saturating_mul(1_000_000))
     }
-}
 
-impl Sink for Loads {
-    fn take(&mut self, begin: i64, entry: &Entry<'_>) {
-        let place = usize::try_from((begin - self.first) / BUCKET);
-        let Some(place) = place.ok().filter(|place| *place < self.buckets) else {
-            return;
-        };
-        let bucket = Bucket {
-            calls: entry.calls,
-            time_ms: entry.ms,
-        };
-        self.rows_read += 1;
+    fn add_to_database(&mut self, place: usize, entry: &Entry<'_>) {
         if !self.databases.contains_key(entry.database) {
             let none = vec![None; self.buckets];
             self.databases.insert(entry.database.to_owned(), none);
@@ -120,21 +140,46 @@ impl Sink for Loads {
         let of = self.databases.get_mut(entry.database);
         if let Some(sum) = of.and_then(|of| of.get_mut(place)) {
             let sum = sum.get_or_insert_with(Bucket::default);
-            sum.calls += bucket.calls;
-            sum.time_ms += bucket.time_ms;
+            sum.calls += entry.calls;
+            sum.time_ms += entry.ms;
         }
-        if bucket.calls <= 0.0 {
+    }
+}
+
+impl Sink for Loads {
+    fn take(&mut self, begin: i64, entry: &Entry<'_>) {
+        let place = u32::try_from((begin - self.first) / BUCKET);
+        let Some(place) = place.ok().filter(|place| (*place as usize) < self.buckets) else {
+            return;
+        };
+        self.rows_read += 1;
+        self.add_to_database(place as usize, entry);
+        if entry.calls <= 0.0 {
             return;
         }
-        let key = (entry.database.to_owned(), entry.hash);
-        let of = self.statements.entry(key).or_default();
-        match of.last_mut() {
+        let seldom = self.seldom();
+        let Some(of) = self.statements.get_mut(entry.database) else {
+            return;
+        };
+        let Some(short) = of.get_mut(&entry.hash) else {
+            return;
+        };
+        let (calls, ms) = (entry.calls as f32, entry.ms as f32);
+        match short.last_mut() {
             // The same statement of another user.
-            Some((last, sum)) if *last == place => {
-                sum.calls += bucket.calls;
-                sum.time_ms += bucket.time_ms;
+            Some((last, sum, time)) if *last == place => {
+                *sum += calls;
+                *time += ms;
             }
-            _ => of.push((place, bucket)),
+            _ => short.push((place, calls, ms)),
+        }
+        if short.len() == seldom
+            && !self
+                .heavy
+                .contains(&(entry.database.to_owned(), entry.hash))
+        {
+            // It runs too often to be a job.
+            of.remove(&entry.hash);
         }
     }
 }
@@ -143,21 +188,18 @@ async fn loads(
     api: &dyn NodeApi,
     collector: CollectorId,
     days: i64,
-    at: Timestamp,
+    order: &Order,
 ) -> Result<Loads, ApiError> {
-    let to = at.micros().div_euclid(1_000_000).div_euclid(BUCKET) * BUCKET;
+    let to = order.at.micros().div_euclid(1_000_000).div_euclid(BUCKET) * BUCKET;
     let from = to - days * 86_400;
-    let loads = Loads {
-        first: from,
-        buckets: usize::try_from((to - from) / BUCKET).unwrap_or(0),
-        ..Loads::default()
-    };
     let spans = Spans {
         seconds: BUCKET,
         from,
         to,
+        is_paced: order.is_paced,
     };
-    spans::read(api, collector, spans, loads).await
+    let times = Times::read(api, collector, spans).await?;
+    spans::read(api, collector, spans, Loads::new((from, to), &times)).await
 }
 
 /// Patterns that are stored of a server's databases.
@@ -166,7 +208,7 @@ async fn stored(
     collector: CollectorId,
 ) -> Result<BTreeMap<String, Vec<Kept>>, ApiError> {
     let server = collector.to_string();
-    let runs = newest(api, KIND, None, |run| {
+    let runs = newest(api, Newest::of(KIND).daily(), |run| {
         run["collector_id"] == server.as_str()
     })
     .await?;
@@ -186,48 +228,60 @@ async fn of_server(
     days: i64,
     order: &Order,
 ) -> Result<Done, ApiError> {
-    let loads = loads(api, collector, days, order.at).await?;
+    let mut loads = loads(api, collector, days, order).await?;
     let mut stored = stored(api, collector).await?;
-    let names: BTreeSet<String> = loads.databases.keys().cloned().collect();
-    let window = Window::hours_before(order.at, 24);
-    let texts = statements(api, collector, window, only).await?;
-    let families: BTreeMap<i64, i64> = texts
-        .values()
-        .map(|one| (one.hash, fingerprint(&one.text).hash))
-        .collect();
+    let names: Vec<String> = loads.databases.keys().cloned().collect();
     let mut done = Done::default();
+    done.cut(loads.cut.take());
     let rows_read = loads.rows_read;
-    let loads = std::sync::Arc::new(loads);
     for name in names
         .into_iter()
         .filter(|name| only.is_none_or(|only| only == name))
     {
         let before = stored.remove(&name).unwrap_or_default();
-        let (loads, database) = (std::sync::Arc::clone(&loads), name.clone());
+        let (load, families) = loads.take_out(&name);
+        let database = name.clone();
         let minute = Minute::of_micros(order.at.micros());
         let detected = pga_runtime::spawn_blocking(move || {
-            let none = Load::default();
-            let whole = Load {
-                first: loads.first_minute(),
-                buckets: loads.databases.get(&database).cloned().unwrap_or_default(),
-            };
             let asked = Asked {
                 database: &database,
-                load: if whole.buckets.is_empty() {
-                    &none
-                } else {
-                    &whole
-                },
-                families: &loads.families(&database),
+                load,
+                families,
                 zone: None,
                 now: minute,
             };
-            pga_insight::patterns::keep(before, detect(&asked))
+            pga_insight::patterns::keep(before, detect(asked))
         });
         let kept: Vec<Kept> = detected.await.map_err(|_| ApiError::Internal)?;
+        let families = fingerprints(api, (collector, &name), &kept, order).await?;
         done.join(store(api, (collector, name, rows_read), &kept, &families, order).await?);
     }
     Ok(done)
+}
+
+/// The fingerprints of the statements that patterns name, as far as they ran in the last day.
+async fn fingerprints(
+    api: &dyn NodeApi,
+    (collector, database): (CollectorId, &str),
+    kept: &[Kept],
+    order: &Order,
+) -> Result<BTreeMap<i64, i64>, ApiError> {
+    let named = kept
+        .iter()
+        .flat_map(|kept| &kept.pattern.pattern_metadata.families);
+    let named: BTreeSet<i64> = named.copied().collect();
+    if named.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let window = Window::hours_before(order.at, 24);
+    let mut all = statements(api, collector, window, Some(database)).await?;
+    all.retain(|(_, hash), _| named.contains(hash));
+    let made = pga_runtime::spawn_blocking(move || {
+        let all = all.into_values();
+        all.map(|one| (one.hash, fingerprint(&one.text).hash))
+            .collect()
+    });
+    made.await.map_err(|_| ApiError::Internal)
 }
 
 async fn store(

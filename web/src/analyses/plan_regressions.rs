@@ -18,7 +18,7 @@ use pga_storage::{Position, Timestamp};
 use serde_json::Value;
 
 use self::server::Server;
-use super::findings::newest;
+use super::findings::{Newest, newest};
 use super::{Done, Order, collectors};
 use crate::{ApiError, NodeApi};
 
@@ -36,12 +36,13 @@ impl PlanWatch {
     ///
     /// # Errors
     /// What reading or pushing answers; the next round goes on where this one began.
-    pub(super) async fn round(&mut self, api: &dyn NodeApi) -> Result<(), ApiError> {
+    pub(super) async fn round(&mut self, api: &dyn NodeApi) -> Result<Done, ApiError> {
         let order = Order {
             by: "leader".to_owned(),
             at: Timestamp::now(),
+            is_paced: true,
         };
-        self.judge(api, &order).await.map(drop)
+        self.judge(api, &order).await
     }
 
     async fn judge(&mut self, api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
@@ -74,6 +75,9 @@ pub(crate) async fn records(
         let records = rows.filter_map(|row| serde_json::from_value(row.clone()).ok());
         Some((server, records.collect()))
     };
-    let runs = newest(api, KIND, min_position, |_| true).await?;
+    // What is open is kept again each day, and what is over is told for seven.
+    let wanted = Newest::of(KIND).at(min_position).days(9);
+    let wanted = wanted.enough(collectors(api)?.len());
+    let runs = newest(api, wanted, |_| true).await?;
     Ok(runs.iter().filter_map(of_run).collect())
 }

@@ -12,9 +12,9 @@ use pga_insight::prediction::{Answer, Feature, MIN_CALLS, Range, fallback, insuf
 use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
 
-use self::hours::{History, read};
+use self::hours::{History, Wanted, read};
 use super::findings::{Run, keep};
-use super::workload::Statement;
+use super::workload::{Statement, statements};
 use super::{Done, Order, collectors, seen};
 use crate::{ApiError, NodeApi};
 
@@ -71,7 +71,7 @@ async fn busiest(
 ) -> Result<Option<(f64, History)>, ApiError> {
     let mut best: Option<(f64, History)> = None;
     for (collector, ..) in seen(api, hash, at).await? {
-        let history = read(api, collector, at, DAYS, Some(hash)).await?;
+        let history = read(api, collector, at, DAYS, Wanted::One(hash)).await?;
         let calls = history.calls(hash);
         if best.as_ref().is_none_or(|(most, _)| calls > *most) {
             best = Some((calls, history));
@@ -158,7 +158,12 @@ pub(crate) async fn figures(
     let most = found
         .into_iter()
         .max_by(|(_, one, _), (_, other, _)| one.total_ms.total_cmp(&other.total_ms));
-    Ok(most.map(|(collector, one, window)| (one, collector, window.seconds())))
+    let Some((collector, one, window)) = most else {
+        return Ok(None);
+    };
+    let mut all = statements(api, collector, window, Some(&one.database)).await?;
+    let found = all.remove(&(one.database, hash));
+    Ok(found.map(|one| (one, collector, window.seconds())))
 }
 
 /// Keeps what a validation came to.

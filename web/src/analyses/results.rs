@@ -14,7 +14,7 @@ use pga_storage::{Position, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::findings::{Run, current, keep, newest};
+use super::findings::{Newest, Run, current, keep, newest};
 use super::inventory::{self, Inventory};
 use super::workload::Window;
 use super::{Done, Order, comparison, indexes, parameters, rewrites};
@@ -72,7 +72,7 @@ pub(crate) async fn outcomes(
     api: &dyn NodeApi,
     min_position: Option<Position>,
 ) -> Result<Vec<Outcome>, ApiError> {
-    let runs = newest(api, KIND, min_position, |_| true).await?;
+    let runs = newest(api, Newest::of(KIND).at(min_position).enough(1), |_| true).await?;
     let rows = runs.first().and_then(|run| run["findings"].as_array());
     let rows = rows.into_iter().flatten();
     Ok(rows
@@ -91,9 +91,10 @@ async fn recommended(
         ("rewrite", rewrites::KIND),
         ("parameter", parameters::KIND),
     ] {
-        for (server, rows) in current(api, kind, later(at, -KNOWN)).await? {
-            let server = server.as_str().unwrap_or_default().to_owned();
-            all.extend(rows.into_iter().map(|row| (source, server.clone(), row)));
+        for found in current(api, kind, later(at, -KNOWN)).await? {
+            let server = found.server;
+            let rows = found.findings.into_iter();
+            all.extend(rows.map(|row| (source, server.clone(), row)));
         }
     }
     Ok(all)
@@ -168,9 +169,9 @@ pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiErr
     let position = keep(api, run).await?;
     Ok(Done {
         found: measured,
-        kinds: Vec::new(),
         rows_read,
         position: Some(position),
+        ..Done::default()
     })
 }
 

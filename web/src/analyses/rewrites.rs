@@ -13,7 +13,7 @@ use super::call_patterns::{self, CallCounts};
 use super::findings::{Run, keep};
 pub(crate) use super::rewrite_row::KIND;
 use super::rewrite_row::show;
-use super::workload::{Statement, Window, plans, statements};
+use super::workload::{self, Statement, Window, plans, statements};
 use super::{Done, Order, collectors, inventory, seen};
 use crate::{ApiError, NodeApi};
 
@@ -26,12 +26,13 @@ pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiErr
     for collector in collectors(api)? {
         let window = Window::hours_before(order.at, 24);
         let all = statements(api, collector, window, None).await?;
+        done.cut(workload::cut(all.values()));
         let mut all: Vec<Statement> = all.into_values().collect();
         all.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
         let most: BTreeSet<(String, i64)> = (all.iter().take(MOST_TIME))
             .map(|one| (one.database.clone(), one.hash))
             .collect();
-        let counts = CallCounts::read(api, collector, order.at).await?;
+        let counts = CallCounts::read(api, collector, order).await?;
         let mut databases = BTreeMap::<String, Vec<Statement>>::new();
         for one in all {
             databases.entry(one.database.clone()).or_default().push(one);
@@ -61,7 +62,7 @@ pub(crate) async fn generate(
     let mut done = None;
     for (collector, statement, window) in seen(api, hash, order.at).await? {
         let all = statements(api, collector, window, Some(&statement.database)).await?;
-        let counts = CallCounts::read(api, collector, order.at).await?;
+        let counts = CallCounts::read(api, collector, order).await?;
         let scope = Scope {
             collector,
             database: statement.database,

@@ -1,7 +1,9 @@
 //! What the leader looks at every minute.
 
 use super::anomalies::AnomalyWatch;
+use super::jobs::{JobRunner, WATCHES};
 use super::plan_regressions::PlanWatch;
+use super::snapshots::ChangeWatch;
 use crate::NodeApi;
 
 /// What a leader knows from its last round; what it found is stored, so a new leader goes on.
@@ -9,17 +11,22 @@ use crate::NodeApi;
 pub struct Watch {
     plans: PlanWatch,
     anomalies: AnomalyWatch,
+    changes: ChangeWatch,
 }
 
 impl Watch {
     /// Looks at all servers once. Plans come first: another plan is the cause of many an anomaly.
     /// What failed is done by the next round.
-    pub async fn round(&mut self, api: &dyn NodeApi) {
-        if let Err(error) = self.plans.round(api).await {
+    pub async fn round(&mut self, api: &dyn NodeApi, runner: &JobRunner) {
+        let [plans, anomalies, snapshots] = WATCHES;
+        if let Err(error) = runner.watch(plans, self.plans.round(api)).await {
             tracing::warn!(%error, "plans were not looked at: tried again");
         }
-        if let Err(error) = self.anomalies.round(api).await {
+        if let Err(error) = runner.watch(anomalies, self.anomalies.round(api)).await {
             tracing::warn!(%error, "anomalies were not looked for: tried again");
+        }
+        if let Err(error) = runner.watch(snapshots, self.changes.round(api)).await {
+            tracing::warn!(%error, "changes were not looked for: tried again");
         }
     }
 }

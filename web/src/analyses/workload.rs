@@ -58,6 +58,8 @@ pub(crate) struct Statement {
     pub(crate) wal_bytes: Option<i64>,
     /// Share of the window of which something is known, from 0 to 1.
     pub(crate) coverage: f64,
+    /// Users that ran it.
+    pub(crate) users: usize,
 }
 
 impl Statement {
@@ -78,13 +80,44 @@ impl Statement {
     }
 }
 
-/// The statements of a server in a window, by database and hash.
+/// Statements by database and hash.
+pub(crate) type Statements = BTreeMap<(String, i64), Statement>;
+
+/// Says so if a server has more statements than were looked at.
+pub(crate) fn cut<'a>(all: impl IntoIterator<Item = &'a Statement>) -> Option<String> {
+    let rows: usize = all.into_iter().map(|one| one.users).sum();
+    (rows >= MAX_STATEMENTS as usize).then(|| {
+        format!("statements: only the {MAX_STATEMENTS} that took most time were looked at")
+    })
+}
+
+/// The statements of a server in a window.
 pub(crate) async fn statements(
     api: &dyn NodeApi,
     collector: CollectorId,
     window: Window,
     database: Option<&str>,
-) -> Result<BTreeMap<(String, i64), Statement>, ApiError> {
+) -> Result<Statements, ApiError> {
+    read(api, collector, window, database, true).await
+}
+
+/// The same without their texts, which are dear.
+pub(crate) async fn sums(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    window: Window,
+    database: Option<&str>,
+) -> Result<Statements, ApiError> {
+    read(api, collector, window, database, false).await
+}
+
+async fn read(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    window: Window,
+    database: Option<&str>,
+    has_texts: bool,
+) -> Result<Statements, ApiError> {
     let query = TopQueries {
         collector,
         database: database.map(str::to_owned),
@@ -92,9 +125,10 @@ pub(crate) async fn statements(
         from: window.from,
         to: window.to,
         limit: MAX_STATEMENTS,
+        has_texts,
     };
     let rows = questions::ask(api, query.collector, &query).await?;
-    let mut all = BTreeMap::<(String, i64), Statement>::new();
+    let mut all = Statements::new();
     for row in rows {
         let key = (row.database_name.clone(), row.query_hash);
         let sum = all.entry(key).or_insert_with(|| Statement {
@@ -114,6 +148,7 @@ pub(crate) async fn statements(
         }
         let within = row.stddev_time.map(|stddev| stddev * stddev * m);
         sum.deviations = sum.deviations.zip(within).map(|(one, other)| one + other);
+        sum.users += 1;
         sum.calls += row.calls;
         sum.total_ms += row.total_time;
         sum.max_ms = sum.max_ms.max(row.max_time);

@@ -1,6 +1,7 @@
 //! What the routes of analyses share.
 
 use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
 use pga_cluster::{ControlCommand, Decision, InsightCommand};
 use pga_storage::Timestamp;
 use serde::Deserialize;
@@ -14,7 +15,8 @@ use super::query_string::QueryString;
 use super::reads::at_position;
 use super::request_context::RequestContext;
 use super::small_body::{not_json, small_body};
-use crate::analyses::{Done, Order, findings};
+use crate::analyses::findings::{Newest, newest};
+use crate::analyses::{Done, Order};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -24,11 +26,22 @@ const MAX_BODY: u64 = 16 << 10;
 /// Longest reason, in characters.
 const MAX_REASON: usize = 2_000;
 
+/// Findings that were left out, since a run keeps so many only.
+const LEFT_OUT: HeaderName = HeaderName::from_static("x-pganalytics-left-out");
+
+/// The same with how many findings were left out.
+pub(super) fn with_left_out(mut response: Response, left_out: u64) -> Response {
+    let left_out = HeaderValue::from(left_out);
+    response.headers_mut().insert(LEFT_OUT, left_out);
+    response
+}
+
 /// Who asks for an analysis, and when.
 pub(super) fn order(ask: &RequestContext) -> Order {
     Order {
         by: ask.actor(),
         at: Timestamp::now(),
+        is_paced: false,
     }
 }
 
@@ -62,7 +75,8 @@ pub(super) async fn at_once(
         return Ok(response);
     };
     // A store that is away or behind does not undo what is durable.
-    drop(findings::newest(&*ask.context.api, "none", Some(position), |_| false).await);
+    let barrier = Newest::of("none").at(Some(position));
+    drop(newest(&*ask.context.api, barrier, |_| false).await);
     Ok(at_position(response, position, ask))
 }
 
@@ -126,7 +140,7 @@ pub(super) async fn is_found(
     };
     let mut is_known = false;
     for kind in kinds {
-        let runs = findings::newest(&*ask.context.api, kind, None, holds).await?;
+        let runs = newest(&*ask.context.api, Newest::of(kind), holds).await?;
         is_known |= !runs.is_empty();
     }
     Ok(is_known)
@@ -148,6 +162,18 @@ pub(super) async fn decide_one(
     kinds: &[&str],
     verdict: &'static str,
 ) -> Result<Response, Refusal> {
+    let (id, reason) = named(ask, body, kinds).await?;
+    decide(ask, &[id], verdict, &reason).await?;
+    Ok(decision(id, verdict, &reason))
+}
+
+/// The finding that a path names, if an analysis of these kinds has found it, and the reason that
+/// the body gives.
+pub(super) async fn named(
+    ask: &RequestContext,
+    body: BodyStream,
+    kinds: &[&str],
+) -> Result<(u64, String), Refusal> {
     let id: u64 = ask
         .segment()
         .parse()
@@ -160,24 +186,38 @@ pub(super) async fn decide_one(
         let text = "Nothing of this id was found";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
     }
-    let decision = Decision {
-        verdict: verdict.to_owned(),
-        note: reason.clone(),
-        by: ask.actor(),
-        at: Timestamp::now(),
+    Ok((id, reason))
+}
+
+/// Decides about findings.
+pub(super) async fn decide(
+    ask: &RequestContext,
+    findings: &[u64],
+    verdict: &'static str,
+    reason: &str,
+) -> Result<(), Refusal> {
+    let action = match verdict {
+        "resolved" => "anomaly.resolve",
+        _ => "advice.dismiss",
     };
-    let action = if verdict == "resolved" {
-        "anomaly.resolve"
-    } else {
-        "advice.dismiss"
-    };
-    let note = Note::new(action, id.to_string()).after(json!({ "reason": reason }));
-    let command = InsightCommand::Decide {
-        finding: id,
-        decision,
-    };
-    ask.decide(ControlCommand::Insight(Box::new(command)), note)
-        .await?;
+    for finding in findings {
+        let decision = Decision {
+            verdict: verdict.to_owned(),
+            note: reason.to_owned(),
+            by: ask.actor(),
+            at: Timestamp::now(),
+        };
+        let note = Note::new(action, finding.to_string()).after(json!({ "reason": reason }));
+        let finding = *finding;
+        let command = InsightCommand::Decide { finding, decision };
+        ask.decide(ControlCommand::Insight(Box::new(command)), note)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What is answered to a decision.
+pub(super) fn decision(id: u64, verdict: &str, reason: &str) -> Response {
     let answer = json!({ "id": id, "status": verdict, "reason": reason });
-    Ok(json(StatusCode::OK, &answer))
+    json(StatusCode::OK, &answer)
 }

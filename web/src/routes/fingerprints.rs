@@ -98,6 +98,7 @@ async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Re
             from,
             to,
             limit: MAX_STATEMENTS,
+            has_texts: true,
         };
         let found = questions::ask(&*ask.context.api, query.collector, &query).await?;
         statements.extend(found);

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::query_string::QueryString;
-use super::recommendations::ranked;
+use super::recommendations::{at_least, holds};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::servers::{Server, find};
 use super::shape::{Shape, always, maybe};
 use crate::analyses::workload::{Statement, Window, statements};
-use crate::analyses::{anomalies, plan_regressions};
+use crate::analyses::{anomalies, plan_regressions, recommendations};
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
@@ -136,8 +136,9 @@ fn costs(mut all: Vec<Statement>) -> Vec<(Topic, Item)> {
 
 /// What to do, what is worth most first; an index that is in the way is hygiene.
 async fn advice(ask: &RequestContext, server: &str) -> Result<Vec<(Topic, Item)>, Refusal> {
-    let rows = ranked(ask, None, LEAST).await?;
-    let own = rows.into_iter().filter(|row| row["collector_id"] == server);
+    let listed = recommendations::list(&*ask.context.api, None).await?;
+    let rows = at_least(listed.rows, LEAST).into_iter();
+    let own = rows.filter(|row| holds(&row["collector_ids"], server));
     let item = |row: &Value| {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let saved = row["saved_seconds_per_day"].as_f64().filter(|s| *s > 0.0);
@@ -148,7 +149,11 @@ async fn advice(ask: &RequestContext, server: &str) -> Result<Vec<(Topic, Item)>
         Item {
             grade: Grade::Info,
             text: text("recommendation_text"),
-            reason: format!("{worth}{}", text("detailed_explanation")),
+            reason: format!(
+                "{worth}{}; it costs: {}",
+                text("detailed_explanation"),
+                text("costs")
+            ),
             since: Some(text("created_at")),
             see: Some("/api/v1/optimization-recommendations".to_owned()),
         }

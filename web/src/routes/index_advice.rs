@@ -11,7 +11,8 @@ use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use crate::analyses::{findings, indexes};
+use crate::analyses::findings::{Newest, left_out, newest};
+use crate::analyses::{indexes, recommendations};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -128,6 +129,7 @@ async fn generate(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
         let text = "No collector has sent statements or tables of this database";
         Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
     })?;
+    let done = recommendations::after(&*ask.context.api, done, &order).await?;
     let answer = json!({
         "database": database,
         "recommendations_generated": done.found,
@@ -144,8 +146,13 @@ pub(super) async fn kept(
     wanted: impl Fn(&Value) -> bool,
 ) -> Result<(Vec<Value>, Vec<Value>, bool), Refusal> {
     let api = &*ask.context.api;
-    let runs = findings::newest(api, indexes::KIND, min_position, wanted).await?;
-    let is_cut = runs.iter().any(findings::is_cut);
+    let runs = newest(
+        api,
+        Newest::of(indexes::KIND).at(min_position).daily(),
+        wanted,
+    )
+    .await?;
+    let is_cut = runs.iter().any(|run| left_out(run) > 0);
     let notes = runs.iter().filter_map(|run| run["notes"].as_array());
     let notes = notes.flatten().cloned().collect();
     let mut rows = decided(ask, rows_of(&runs))?;

@@ -9,7 +9,7 @@ use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always};
 use crate::NodeApi;
-use crate::analyses::jobs::{JOBS, Job, last_runs, next_run, run};
+use crate::analyses::jobs::{JOBS, Job, last_runs, next_run};
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
@@ -22,6 +22,7 @@ const JOB: Shape = Shape::Object(&[
     always("duration_ms", Shape::Any),
     always("rows_read", Shape::Any),
     always("found", Shape::Any),
+    always("cuts", Shape::List(&Shape::Text)),
     always("error", Shape::TextOrNull),
     always("started_by", Shape::TextOrNull),
     always("next_run", Shape::Any),
@@ -39,14 +40,16 @@ pub(super) const ROUTES: &[Route] = &[
         ]))),
     Route::post("/api/v1/jobs/{name}/run", "jobs", Access::User)
         .does(
-            "Runs an analysis now.",
+            "Runs an analysis now; it goes on when nobody waits for it any more.",
             Handler::Plain(|ask| Box::pin(start(ask))),
         )
         .answers(Content::Json(Shape::Object(&[
             always("name", Shape::Text),
             always("found", Shape::Integer),
             always("rows_read", Shape::Integer),
-        ]))),
+            always("cuts", Shape::List(&Shape::Text)),
+        ])))
+        .may(&[409]),
 ];
 
 fn show(api: &dyn NodeApi, job: &Job, runs: &[Value]) -> Value {
@@ -63,6 +66,7 @@ fn show(api: &dyn NodeApi, job: &Job, runs: &[Value]) -> Value {
         "duration_ms": took.map(|(from, to)| (to.micros() - from.micros()) / 1_000),
         "rows_read": of("rows_read"),
         "found": of("findings").get(0),
+        "cuts": of("findings").get(1).cloned().unwrap_or_else(|| json!([])),
         "error": of("notes").get(0),
         "started_by": of("by"),
         "next_run": next.map(|next| next.to_string()),
@@ -86,7 +90,15 @@ async fn start(ask: RequestContext) -> Result<Response, Refusal> {
         let text = format!("There is no job {name:?}: there are {}", names.join(", "));
         Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
     })?;
-    let done = run(&*ask.context.api, job, &order(&ask)).await?;
-    let answer = json!({ "name": job.name, "found": done.found, "rows_read": done.rows_read });
+    let (api, runner) = (&ask.context.api, &ask.context.metrics.jobs);
+    let done = runner
+        .run_now(api, job, order(&ask))
+        .await
+        .ok_or_else(|| {
+            let text = "Another job runs on this node: ask again when it is done, or another node";
+            Refusal::new(StatusCode::CONFLICT, "conflict", text)
+        })??;
+    let answer = json!({ "name": job.name, "found": done.found, "rows_read": done.rows_read,
+        "cuts": done.cuts });
     at_once(&ask, json(StatusCode::OK, &answer), &done).await
 }

@@ -13,7 +13,8 @@ use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use crate::analyses::{findings, parameters};
+use crate::analyses::findings::{Newest, newest};
+use crate::analyses::{parameters, recommendations};
 use crate::refusal::Refusal;
 use crate::reply::json;
 
@@ -100,7 +101,13 @@ async fn generate(ask: RequestContext) -> Result<Response, Refusal> {
     let api = &*ask.context.api;
     let done = parameters::generate(api, hash, &order).await?;
     let done = done.ok_or_else(statement_unknown)?;
-    let runs = findings::newest(api, parameters::KIND, done.position, |_| true).await?;
+    let done = recommendations::after(api, done, &order).await?;
+    let runs = newest(
+        api,
+        Newest::of(parameters::KIND).at(done.position).daily(),
+        |_| true,
+    )
+    .await?;
     let rows = of_statement(&runs, hash);
     let kinds = rows.iter().filter_map(|row| row["parameter_name"].as_str());
     let kinds: std::collections::BTreeSet<&str> = kinds.collect();
@@ -120,7 +127,12 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let limit = args.number("limit", 1, 100, 10) as usize;
     let min_position = args.position("min_position")?;
     let api = &*ask.context.api;
-    let runs = findings::newest(api, parameters::KIND, min_position, |_| true).await?;
+    let runs = newest(
+        api,
+        Newest::of(parameters::KIND).at(min_position).daily(),
+        |_| true,
+    )
+    .await?;
     let mut rows = of_statement(&runs, hash);
     rows.truncate(limit);
     let mut answer = json!({

@@ -11,7 +11,8 @@ use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use crate::analyses::{findings, patterns};
+use crate::analyses::findings::{Newest, newest};
+use crate::analyses::patterns;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -139,7 +140,12 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let limit = args.number("limit", 1, 1_000, 50) as usize;
     let min_position = args.position("min_position")?;
-    let runs = findings::newest(&*ask.context.api, patterns::KIND, min_position, |_| true).await?;
+    let runs = newest(
+        &*ask.context.api,
+        Newest::of(patterns::KIND).at(min_position).daily(),
+        |_| true,
+    )
+    .await?;
     let mut rows = rows(&runs);
     for name in ["database_name", "pattern_type", "collector_id"] {
         if let Some(wanted) = args.text(name) {
@@ -177,7 +183,12 @@ async fn detect(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
     })?;
     let (order, api) = (order(&ask), &*ask.context.api);
     let done = patterns::analyze(api, &name, days, &order).await?;
-    let runs = findings::newest(api, patterns::KIND, done.position, |_| true).await?;
+    let runs = newest(
+        api,
+        Newest::of(patterns::KIND).at(done.position).daily(),
+        |_| true,
+    )
+    .await?;
     let mut found = rows(&runs);
     found.retain(|row| row["database_name"] == name.as_str() && row["missed_runs"] == 0);
     let told: Vec<Value> = found

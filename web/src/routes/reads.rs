@@ -207,6 +207,7 @@ async fn top_queries(ask: RequestContext, list: List) -> Result<Response, Refusa
         from,
         to,
         limit: args.number("limit", 1, 100, 20),
+        has_texts: true,
     };
     let scope = ReadScope {
         collector: Some(collector),

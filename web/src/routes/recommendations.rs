@@ -1,33 +1,48 @@
 //! What to do, from all analyses, what is worth most first (contract 1.13).
 
-use pga_storage::Timestamp;
-use std::collections::BTreeMap;
-
 use http::StatusCode;
-use pga_config::CollectorId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::analyses::{at_once, decided, dismiss_one, given, order, statement_unknown};
+use super::analyses::{
+    at_once, decide, decision, given, named, order, statement_unknown, with_left_out,
+};
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use crate::analyses::workload::{Statement, Window, statements};
-use crate::analyses::{findings, indexes, parameters, rewrites};
+use crate::analyses::{indexes, parameters, recommendations, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const EVIDENCE: Shape = Shape::Object(&[
+    always("source_type", Shape::Text),
+    always("source_id", Shape::Integer),
+    always("rule", Shape::TextOrNull),
+    always("collector_id", Shape::Text),
+    always("text", Shape::Text),
+    always("suggested_rewrite", Shape::TextOrNull),
+    always("explanation", Shape::TextOrNull),
+    always("confidence_score", Shape::Number),
+    always("saved_seconds_per_day", Shape::Any),
+]);
 const RECOMMENDATION: Shape = Shape::Object(&[
     always("id", Shape::Integer),
     always("query_hash", Shape::Any),
+    always("query_hashes", Shape::List(&Shape::Integer)),
     always("source_type", Shape::Text),
+    always("source_types", Shape::List(&Shape::Text)),
     maybe("source_id", Shape::Integer),
     always("recommendation_text", Shape::Text),
     maybe("detailed_explanation", Shape::Text),
+    always("why_now", Shape::Text),
+    always("costs", Shape::Text),
+    always("evidence", Shape::List(&EVIDENCE)),
+    always("related", Shape::List(&Shape::Integer)),
+    always("rule", Shape::TextOrNull),
     always("original_query", Shape::TextOrNull),
     always("suggested_rewrite", Shape::TextOrNull),
     always("question", Shape::TextOrNull),
@@ -41,7 +56,8 @@ const RECOMMENDATION: Shape = Shape::Object(&[
     always("saved_seconds_per_day", Shape::Any),
     maybe("implementation_complexity", Shape::Text),
     always("is_dismissed", Shape::Flag),
-    always("collector_id", Shape::Any),
+    always("collector_id", Shape::Text),
+    always("collector_ids", Shape::List(&Shape::Text)),
     always("database_name", Shape::Text),
     always("created_at", Shape::Time),
     always("updated_at", Shape::Time),
@@ -54,7 +70,7 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Viewer,
     )
     .does(
-        "Lists what to do, from all analyses, what is worth most first.",
+        "Lists what to do, from all analyses, one entry for each subject, what is worth most first; `X-Pganalytics-Left-Out` counts findings that were not kept.",
         Handler::Plain(|ask| Box::pin(list(ask))),
     )
     .asks(&[
@@ -105,107 +121,6 @@ pub(super) const ROUTES: &[Route] = &[
     .may(&[404]),
 ];
 
-/// Analyses whose findings are recommended.
-const SOURCES: [(&str, &str); 3] = [
-    ("index", indexes::KIND),
-    ("rewrite", rewrites::KIND),
-    ("parameter", parameters::KIND),
-];
-/// Hours for which a finding holds: each analysis runs once a day.
-const HOURS: i64 = 8 * 24;
-
-/// The statements of the last day by server and id, for what they weigh.
-type Loads = BTreeMap<(String, i64), Statement>;
-
-async fn loads(ask: &RequestContext) -> Result<Loads, Refusal> {
-    let collectors: Vec<CollectorId> =
-        ask.read_here(|state| state.watched().map(|(id, _)| *id).collect())?;
-    let mut all = Loads::new();
-    for collector in collectors {
-        let window = Window::hours_before(Timestamp::now(), 24);
-        let found = statements(&*ask.context.api, collector, window, None).await?;
-        let server = collector.to_string();
-        all.extend(
-            found
-                .into_values()
-                .map(|one| ((server.clone(), one.hash), one)),
-        );
-    }
-    Ok(all)
-}
-
-/// How risky a remedy is, and how much work.
-fn risk(finding: &Value) -> (f64, &'static str) {
-    match finding["scope"].as_str() {
-        Some("statement" | "column" | "table" | "role") => return (1.0, "low"),
-        Some("reload" | "application") => return (3.0, "high"),
-        Some(_) => return (4.0, "high"),
-        None => {}
-    }
-    match (finding["kind"].as_str(), finding["verdict"].as_str()) {
-        (Some("analyze"), _) => (0.7, "low"),
-        (Some(kind), _) if kind.starts_with("drop") || kind == "invalid_index" => (2.5, "medium"),
-        (Some(_), _) => (1.5, "medium"),
-        (None, Some("safe")) => (2.0, "medium"),
-        (None, _) => (3.0, "high"),
-    }
-}
-
-/// The contract's OptimizationRecommendation. Rank is seconds a day that are saved, by confidence
-/// and risk; what is not known to save anything comes last.
-fn show(finding: &Value, source: &str, server: &Value, loads: &Loads) -> Value {
-    let helped = finding["helps"].as_array().and_then(|all| all.first());
-    let hash = finding["query_hash"].as_i64();
-    let hash = hash.or_else(|| helped?["hash"].as_i64());
-    let load = hash.and_then(|hash| loads.get(&(server.as_str()?.to_owned(), hash)));
-    let improvement = finding["estimated_improvement_percent"].as_f64();
-    let confidence = finding["confidence_score"].as_f64().unwrap_or(0.0);
-    let by_share = || {
-        let load = load.filter(|load| load.coverage > 0.0)?;
-        Some(load.total_ms / 1_000.0 / load.coverage * improvement? / 100.0)
-    };
-    let saved = finding["saved_seconds_per_day"].as_f64().or_else(by_share);
-    let urgency = load.map_or(0.0, |load| {
-        (load.calls as f64 / 100_000.0).min(1.0) * (load.mean_ms() / 10_000.0).min(1.0)
-    });
-    let (risk, complexity) = risk(finding);
-    let text = match finding["create_statement"].as_str() {
-        Some(statement) => statement.to_owned(),
-        None => finding["description"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-    };
-    let why = ["reason", "reasoning"]
-        .into_iter()
-        .find_map(|name| finding[name].as_str());
-    json!({
-        "id": finding["id"],
-        "query_hash": hash,
-        "source_type": source,
-        "source_id": finding["id"],
-        "recommendation_text": text,
-        "detailed_explanation": why,
-        "original_query": finding["original_query"],
-        "suggested_rewrite": finding["suggested_rewrite"],
-        "question": finding["question"],
-        "then": finding["then"],
-        "undo": finding["undo"],
-        "estimated_improvement_percent": improvement,
-        "confidence_score": confidence,
-        "urgency_score": urgency,
-        "roi_score": confidence * (improvement.unwrap_or(0.0) / 100.0).min(1.0) * urgency,
-        "rank_score": saved.unwrap_or(0.0) * confidence / risk,
-        "saved_seconds_per_day": saved,
-        "implementation_complexity": complexity,
-        "is_dismissed": finding["dismissed"] == true || finding["implemented"] == true,
-        "collector_id": server,
-        "database_name": finding["database_name"],
-        "created_at": finding["created_at"],
-        "updated_at": finding["created_at"],
-    })
-}
-
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let limit = args.number("limit", 1, 500, 20) as usize;
@@ -220,47 +135,42 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
                 Refusal::bad("argument", text)
             })?,
     };
-    if let Some(position) = args.position("min_position")? {
-        // What is read below is of the same store, once it holds that much.
-        findings::newest(&*ask.context.api, "none", Some(position), |_| false).await?;
+    let position = args.position("min_position")?;
+    let listed = recommendations::list(&*ask.context.api, position).await?;
+    let mut rows = at_least(listed.rows, least);
+    if let Some(source) = args.text("source_type") {
+        rows.retain(|row| holds(&row["source_types"], source));
     }
-    let mut rows = ranked(&ask, args.text("source_type"), least).await?;
     if let Some(server) = args.text("collector_id") {
-        rows.retain(|row| row["collector_id"] == server);
+        rows.retain(|row| holds(&row["collector_ids"], server));
     }
     rows.truncate(limit);
-    Ok(json(StatusCode::OK, &Value::Array(rows)))
+    let response = json(StatusCode::OK, &Value::Array(rows));
+    Ok(with_left_out(response, listed.left_out))
 }
 
-/// What to do, of one source or of all, what is worth most first; what saves less than `least`
-/// percent is left out.
-pub(super) async fn ranked(
-    ask: &RequestContext,
-    wanted: Option<&str>,
-    least: f64,
-) -> Result<Vec<Value>, Refusal> {
-    let loads = loads(ask).await?;
-    let mut rows = Vec::new();
-    let from = Window::hours_before(Timestamp::now(), HOURS).from;
-    let sources = SOURCES.into_iter();
-    for (source, kind) in sources.filter(|(source, _)| wanted.is_none_or(|one| one == *source)) {
-        for (server, found) in findings::current(&*ask.context.api, kind, from).await? {
-            let found = decided(ask, found)?;
-            rows.extend(found.iter().map(|one| show(one, source, &server, &loads)));
-        }
-    }
-    // What nobody could estimate is not below the bound.
+/// Whether a list of texts has one.
+pub(super) fn holds(list: &Value, text: &str) -> bool {
+    let all = list.as_array().into_iter().flatten();
+    all.into_iter().any(|one| one == text)
+}
+
+/// Those that save at least so many percent; what nobody could estimate is not below the bound.
+pub(super) fn at_least(mut rows: Vec<Value>, least: f64) -> Vec<Value> {
     rows.retain(|row| {
         let known = row["estimated_improvement_percent"].as_f64();
-        row["is_dismissed"] == false && known.is_none_or(|share| share >= least)
+        known.is_none_or(|share| share >= least)
     });
-    let rank = |row: &Value| row["rank_score"].as_f64().unwrap_or(0.0);
-    rows.sort_by(|one, other| rank(other).total_cmp(&rank(one)));
-    Ok(rows)
+    rows
 }
 
+/// Dismisses a recommendation with all that it is made of.
 async fn dismiss(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
-    dismiss_one(&ask, body, &SOURCES.map(|(_, kind)| kind)).await
+    let kinds = recommendations::SOURCES.map(|(_, kind)| kind);
+    let (id, reason) = named(&ask, body, &kinds).await?;
+    let parts = recommendations::parts(&*ask.context.api, id).await?;
+    decide(&ask, &parts, "dismissed", &reason).await?;
+    Ok(decision(id, "dismissed", &reason))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -284,9 +194,11 @@ async fn aggregate(ask: RequestContext, body: BodyStream) -> Result<Response, Re
             let mut done = indexes::all(api, &order).await?;
             done.join(rewrites::all(api, &order).await?);
             done.join(parameters::all(api, &order).await?);
-            (done, SOURCES.map(|(source, _)| source).to_vec())
+            let sources = recommendations::SOURCES.map(|(source, _)| source);
+            (done, sources.to_vec())
         }
     };
+    let done = recommendations::after(api, done, &order).await?;
     let answer = json!({
         "recommendations_aggregated": done.found,
         "source_types": sources,

@@ -4,12 +4,13 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use super::analyses::{decided, hash_of, order, rows_of, statement_unknown};
+use super::analyses::{decided, hash_of, order, rows_of, statement_unknown, with_left_out};
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
-use crate::analyses::{findings, rewrites};
+use crate::analyses::findings::{Newest, left_out, newest};
+use crate::analyses::{recommendations, rewrites};
 use crate::refusal::Refusal;
 use crate::reply::json;
 
@@ -51,6 +52,9 @@ const SUGGESTION: Shape = Shape::Object(&[
     always("updated_at", Shape::Time),
 ]);
 
+/// Days for which a suggestion holds: each statement that matters is judged once a day.
+const DAYS: i64 = 8;
+
 pub(super) const ROUTES: &[Route] = &[
     Route::post(
         "/api/v1/queries/{hash}/rewrite-suggestions/generate",
@@ -89,6 +93,7 @@ async fn generate(ask: RequestContext) -> Result<Response, Refusal> {
     let order = order(&ask);
     let done = rewrites::generate(&*ask.context.api, hash, &order).await?;
     let done = done.ok_or_else(statement_unknown)?;
+    let done = recommendations::after(&*ask.context.api, done, &order).await?;
     let answer = json!({
         "suggestions_generated": done.found,
         "query_hash": hash,
@@ -109,7 +114,12 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
         judged.is_some_and(|all| all.iter().any(|one| one.as_i64() == Some(hash)))
     };
     let api = &*ask.context.api;
-    let runs = findings::newest(api, rewrites::KIND, position, of_statement).await?;
+    let runs = newest(
+        api,
+        Newest::of(rewrites::KIND).at(position).days(DAYS),
+        of_statement,
+    )
+    .await?;
     let mut rows = decided(&ask, rows_of(&runs))?;
     rows.retain(|row| row["dismissed"] == false && row["query_hash"].as_i64() == Some(hash));
     rows.sort_by(|one, other| {
@@ -117,5 +127,9 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
         sure(other).total_cmp(&sure(one))
     });
     rows.truncate(limit);
-    Ok(json(StatusCode::OK, &Value::Array(rows)))
+    let left_out = runs.iter().map(left_out).sum();
+    Ok(with_left_out(
+        json(StatusCode::OK, &Value::Array(rows)),
+        left_out,
+    ))
 }

@@ -137,6 +137,7 @@ impl Window {
             from: self.from,
             to: self.to,
             limit: MAX_STATEMENTS,
+            has_texts: true,
         };
         let found = questions::ask(&*ask.context.api, query.collector, &query).await?;
         let mut sums = BTreeMap::<i64, (String, i64, f64)>::new();

@@ -5,6 +5,7 @@
 //! Needs root for TimescaleDB and etcd. Progress goes to stderr, the report in Markdown to stdout;
 //! with it, what the machine did to any program meanwhile.
 
+mod analyses;
 mod big;
 mod durations;
 mod etcd;
@@ -53,6 +54,8 @@ enum Row {
     Overload,
     /// The leader is killed again and again; planned transfers
     Failover,
+    /// What the leader's analyses cost over weeks, and how fast results are read
+    Analyses,
 }
 
 /// What to measure.
@@ -66,6 +69,12 @@ struct Options {
     /// How often the leader is killed
     #[arg(long, default_value_t = 100)]
     kills: u32,
+    /// Days that analyses look at
+    #[arg(long, default_value_t = 30)]
+    days: i64,
+    /// Statements of each of their servers
+    #[arg(long, default_value_t = 2_000)]
+    statements: i64,
     /// How long each other load lasts, in place of its own duration
     #[arg(long, value_parser = parse_duration)]
     duration: Option<Duration>,
@@ -102,6 +111,7 @@ async fn main() -> anyhow::Result<()> {
             Row::Outage => Box::pin(outage::run(&options, &mut report)).await,
             Row::Overload => Box::pin(overload::run(&options, &mut report)).await,
             Row::Failover => Box::pin(failover::run(&options, &mut report)).await,
+            Row::Analyses => Box::pin(analyses::run(&options, &mut report)).await,
         };
         // The others are still worth having.
         if let Err(error) = measured.with_context(|| format!("{row:?}")) {

@@ -26,10 +26,24 @@ pub(crate) fn cpu_time(cluster: &Cluster) -> anyhow::Result<Duration> {
 
 /// Resident memory of one process, in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// The most that was resident of one process since [`reset_peak`], in bytes.
+pub(crate) fn peak_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+/// Begins anew to note how much is resident at most.
+pub(crate) fn reset_peak(pid: u32) -> anyhow::Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+fn status_bytes(pid: u32, name: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib: u64 = line
-        .context("no VmRSS")?
+        .with_context(|| format!("no {name}"))?
         .trim_end_matches("kB")
         .trim()
         .parse()?;

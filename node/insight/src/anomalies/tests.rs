@@ -1,4 +1,5 @@
 mod detection;
+mod past;
 
 use super::robust::{median, median_and_mad};
 use super::*;

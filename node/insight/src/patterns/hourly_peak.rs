@@ -36,7 +36,7 @@ struct Profile {
 
 /// Finds all peaks.
 pub(super) fn find(question: &Question<'_>) -> Vec<Pattern> {
-    let days = days(question.load);
+    let days = days(&question.load);
     if days.len() < MIN_DAYS {
         return Vec::new();
     }
@@ -193,7 +193,7 @@ pub(super) fn affected(
     hours: &[usize],
 ) -> (usize, Vec<i64>) {
     let mut excess: Vec<(f64, i64)> = Vec::new();
-    for (family, load) in question.families {
+    for (family, load) in &question.families {
         let (mut inside, mut outside) = ((0.0, 0.0), (0.0, 0.0));
         for (index, bucket) in load.buckets.iter().enumerate() {
             let Some(bucket) = bucket else { continue };

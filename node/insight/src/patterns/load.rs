@@ -45,8 +45,7 @@ impl Load {
     }
 
     /// Fills in what is missing for at most three buckets between two that are there.
-    pub(super) fn without_short_gaps(&self) -> Self {
-        let mut buckets = self.buckets.clone();
+    pub(super) fn fill_short_gaps(&mut self) {
         let known: Vec<(usize, Bucket)> = self
             .buckets
             .iter()
@@ -63,15 +62,11 @@ impl Load {
                 let between = |measure: Measure| {
                     measure(before) + (measure(after) - measure(before)) * weight
                 };
-                if let Some(bucket) = buckets.get_mut(place) {
+                if let Some(bucket) = self.buckets.get_mut(place) {
                     let [calls, time_ms] = MEASURES.map(between);
                     *bucket = Some(Bucket { calls, time_ms });
                 }
             }
-        }
-        Self {
-            first: self.first,
-            buckets,
         }
     }
 

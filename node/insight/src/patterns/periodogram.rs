@@ -30,7 +30,7 @@ const AROUND: usize = 16;
 /// Its confidence is 1 − 8 × median / peak: of pure noise of 30 days about one peak in fifteen runs
 /// has 0.5.
 pub(super) fn unusual_cycle(question: &Question<'_>) -> Option<Pattern> {
-    let load = question.load;
+    let load = &question.load;
     let days = load.days_observed();
     if days < MIN_WINDOW.0 {
         return None;

@@ -36,10 +36,10 @@ fn load(days: i64, mut calls: impl FnMut(i64) -> f64) -> Load {
 
 fn ask(load: &Load, families: &BTreeMap<i64, Load>, zone: Option<&Zone>) -> Vec<Pattern> {
     let end = load.buckets.len() as i64 * 5;
-    detect(&Question {
+    detect(Question {
         database: "shop",
-        load,
-        families,
+        load: load.clone(),
+        families: families.clone(),
         zone,
         now: at(end),
     })
@@ -62,7 +62,8 @@ fn short_gaps_are_filled_and_long_ones_are_not() {
     for place in [10, 11, 12, 20, 21, 22, 23] {
         load.buckets[place] = None;
     }
-    let filled = load.without_short_gaps();
+    let mut filled = load.clone();
+    filled.fill_short_gaps();
     assert_eq!(filled.buckets[11].map(|bucket| bucket.calls), Some(55.0));
     assert_eq!(filled.buckets[21], None);
     assert_eq!(load.days_observed(), 1);

@@ -104,17 +104,18 @@ pub(in crate::query) fn texts(collector: CollectorId, statements: &[QueryStats])
             let user = select.bind(Value::Text(stats.user_name.clone()));
             let time = select.bind(Value::Time(stats.time));
             format!(
-                "SELECT {n} AS n, CAST({hash} AS bigint) AS hash, CAST({database} AS text) AS db, \
-                 CAST({user} AS text) AS usr, [a time {time}] AS newest"
+                "({n}, CAST({hash} AS bigint), CAST({database} AS text), CAST({user} AS text), \
+                 [a time {time}])"
             )
         })
         .collect();
+    // VALUES, since SQLite takes a compound of at most 500 SELECTs.
     select.push(&format!(
-        "SELECT CAST(n AS bigint), (SELECT t.query_text FROM [metrics_pg_stats_query] t \
-         WHERE t.query_hash = s.hash AND [not by index t.collector_id] = {collector} \
-         AND t.database_name = s.db AND t.user_name = s.usr AND t.time <= s.newest \
-         ORDER BY t.time DESC LIMIT 1) FROM ({}) AS s ORDER BY n",
-        listed.join(" UNION ALL ")
+        "SELECT CAST(s.column1 AS bigint), (SELECT t.query_text FROM [metrics_pg_stats_query] t \
+         WHERE t.query_hash = s.column2 AND [not by index t.collector_id] = {collector} \
+         AND t.database_name = s.column3 AND t.user_name = s.column4 AND t.time <= s.column5 \
+         ORDER BY t.time DESC LIMIT 1) FROM (VALUES {}) AS s ORDER BY 1",
+        listed.join(", ")
     ));
     select
 }

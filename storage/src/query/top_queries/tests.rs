@@ -76,6 +76,7 @@ async fn ask(marks: &[i64]) -> (Vec<(i64, i64, String)>, Vec<usize>) {
         from: Timestamp::from_micros(0),
         to: Timestamp::from_micros(DAY * 1_000_000),
         limit: 10,
+        has_texts: true,
     };
     let top = question.ask(&store).await.unwrap();
     let top = top

@@ -11,6 +11,8 @@ const DATABASE: usize = 1;
 const USER: usize = 2;
 const COVERED: usize = 8;
 const FIRST_COUNTER: usize = 10;
+/// Place of the sum of squares; after it, of how many calls it is.
+const SQUARES: usize = KEY_WORDS + WORDS_1 + 1;
 const LEVEL: usize = KEY_WORDS + WORDS_2;
 
 /// An unpacked rollup: one row for each statement, database, user and level.
@@ -18,9 +20,22 @@ const LEVEL: usize = KEY_WORDS + WORDS_2;
 pub struct Columns {
     names: Vec<String>,
     statements: usize,
-    /// How many a statement has.
+    /// Words that a statement has.
     width: usize,
-    words: Vec<[u8; 8]>,
+    bytes: Vec<u8>,
+    /// Where the words begin.
+    first: usize,
+}
+
+/// The words of one column, by row.
+#[derive(Clone, Copy, Debug)]
+pub struct Column<'a>(&'a [[u8; 8]]);
+
+impl Column<'_> {
+    /// The number in a row; 0 beyond the last.
+    pub fn number(&self, row: usize) -> f64 {
+        f64::from_le_bytes(self.0.get(row).copied().unwrap_or_default())
+    }
 }
 
 impl Columns {
@@ -39,17 +54,15 @@ impl Columns {
             names.push(name.to_owned());
         }
         let statements = take_u32(&mut rest)? as usize;
-        let (words, []) = rest.as_chunks::<8>() else {
-            return Err(damaged());
-        };
-        if words.len() != statements.saturating_mul(width) {
+        if rest.len() != statements.saturating_mul(width).saturating_mul(8) {
             return Err(damaged());
         }
         Ok(Self {
             names,
             statements,
             width,
-            words: words.to_vec(),
+            first: bytes.len() - rest.len(),
+            bytes,
         })
     }
 
@@ -63,9 +76,15 @@ impl Columns {
         self.statements == 0
     }
 
+    fn column(&self, column: usize) -> Column<'_> {
+        let words = self.bytes.get(self.first..).unwrap_or_default();
+        let (words, _) = words.as_chunks::<8>();
+        let from = column * self.statements;
+        Column(words.get(from..from + self.statements).unwrap_or_default())
+    }
+
     fn word(&self, column: usize, row: usize) -> [u8; 8] {
-        let place = column * self.statements + row;
-        self.words.get(place).copied().unwrap_or_default()
+        self.column(column).0.get(row).copied().unwrap_or_default()
     }
 
     /// The statement of a row.
@@ -116,23 +135,27 @@ impl Columns {
     }
 
     /// Seconds of the span of which something is known.
-    pub fn covered(&self, row: usize) -> f64 {
-        f64::from_le_bytes(self.word(COVERED, row))
+    pub fn covered(&self) -> Column<'_> {
+        self.column(COVERED)
     }
 
     /// The standard deviation of the calls in the span, in milliseconds; `None` where the samples
     /// do not tell.
     pub fn stddev_ms(&self, row: usize) -> Option<f64> {
-        self.sums(row).deviation()
+        let number = |column: usize| self.column(column).number(row);
+        if self.width != WORDS {
+            return None;
+        }
+        Sums::deviation_of(
+            [number(FIRST_COUNTER), number(FIRST_COUNTER + 1)],
+            [number(SQUARES), number(SQUARES + 1)],
+        )
     }
 
-    /// A counter of [`COUNTERS`] by its name: its difference in the span, 0 for a name that is
-    /// none.
-    pub fn counter(&self, name: &str, row: usize) -> f64 {
+    /// The differences of a counter of [`COUNTERS`] by its name; zeros for a name that is none.
+    pub fn counter(&self, name: &str) -> Column<'_> {
         let place = COUNTERS.iter().position(|one| *one == name);
-        place.map_or(0.0, |place| {
-            f64::from_le_bytes(self.word(FIRST_COUNTER + place, row))
-        })
+        place.map_or(Column(&[]), |place| self.column(FIRST_COUNTER + place))
     }
 }
 
@@ -165,12 +188,12 @@ mod tests {
         let columns = Columns::decode(&encoded).unwrap();
         let told: Vec<_> = (0..columns.len())
             .map(|row| {
-                let figures = ["calls", "rows", "no"].map(|name| columns.counter(name, row));
+                let figures = ["calls", "rows", "no"].map(|name| columns.counter(name).number(row));
                 let stddev = columns.stddev_ms(row);
                 (
                     columns.hash(row),
                     columns.database(row),
-                    columns.covered(row),
+                    columns.covered().number(row),
                     figures,
                     stddev,
                 )

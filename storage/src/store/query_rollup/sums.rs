@@ -160,7 +160,14 @@ impl Sums {
     /// The standard deviation of the calls, if the squares of all of them are known.
     pub(super) fn deviation(&self) -> Option<f64> {
         let [calls, total_time, ..] = self.counters;
-        let [squares, known] = self.squares;
+        Self::deviation_of([calls, total_time], self.squares)
+    }
+
+    /// The same of calls and their time, of a sum of squares and of how many calls it is.
+    pub(super) fn deviation_of(
+        [calls, total_time]: [f64; 2],
+        [squares, known]: [f64; 2],
+    ) -> Option<f64> {
         let is_known = calls > 0.0 && known >= calls * (1.0 - ROUNDING);
         is_known
             .then(|| deviation(calls, total_time, squares))

@@ -52,6 +52,7 @@ async fn top(store: &dyn Store, order: QueryOrder, window: (i64, i64)) -> Vec<(i
         from: at(window.0),
         to: at(window.1),
         limit: 10,
+        has_texts: true,
     };
     let top = query.ask(store).await.unwrap();
     top.iter()
@@ -294,8 +295,37 @@ pub(crate) async fn a_window_takes_its_share_of_a_gap(store: &dyn Store, _other:
         from: at(864_000 - 1800),
         to: at(864_000 + 1800),
         limit: 1,
+        has_texts: true,
     };
     let top = query.ask(store).await.unwrap();
     assert_eq!((top[0].calls, top[0].coverage), (500, Some(0.0)));
     assert!(any(1).ask(store).await.unwrap()[0].gap);
+}
+
+pub(crate) async fn a_long_list_has_all_its_texts(store: &dyn Store, _other: &dyn Store) {
+    // More than SQLite takes in one compound SELECT.
+    let all = 1..=1_200;
+    for (seconds, calls) in [(0, 1), (60, 5)] {
+        let queries: Vec<Json> = all
+            .clone()
+            .map(|hash| query(hash, calls, (calls * hash) as f64, 9.0))
+            .collect();
+        flush(store, vec![stats("shop", seconds, &queries)]).await;
+    }
+    let mut list = TopQueries {
+        collector: collector(),
+        database: None,
+        order: QueryOrder::Total,
+        from: at(0),
+        to: at(60),
+        limit: 2_000,
+        has_texts: true,
+    };
+    let top = list.ask(store).await.unwrap();
+    let texts: Vec<&str> = top.iter().map(|one| one.query_text.as_str()).collect();
+    let want: Vec<String> = all.rev().map(|hash| format!("select {hash}")).collect();
+    assert_eq!(texts, want);
+    list.has_texts = false;
+    let top = list.ask(store).await.unwrap();
+    assert_eq!((top.len(), top[0].query_text.as_str()), (1_200, ""));
 }

@@ -325,6 +325,7 @@ async fn listed(store: &dyn Store, collector: CollectorId, window: (i64, i64)) -
         from: at(window.0),
         to: at(window.1),
         limit: 100,
+        has_texts: true,
     };
     let listed = query.ask(store).await.unwrap();
     let rows = listed.len();

@@ -3,7 +3,7 @@
 use pga_storage::Timestamp;
 use pga_storage::query::{
     Aggregate, Kinds, Latest, Measure, Question, Series, StatementSecond, StatementSeconds,
-    StatementSpans, StatementSteps,
+    StatementSpan, StatementSpans, StatementSteps,
 };
 use pga_storage::store::Store;
 use pga_storage::store::catalogue::{Table, tables_of};
@@ -219,20 +219,29 @@ pub(crate) async fn samples_of_statements_are_told_with_their_interval(
         to: at(10_000),
     };
     let spans = spans.ask(store).await.unwrap();
-    let told: Vec<_> = spans
-        .iter()
-        .flat_map(|span| {
-            let columns = &span.columns;
-            (0..columns.len()).map(|row| {
-                let calls = columns.counter("calls", row);
-                (span.begin, columns.hash(row), columns.database(row), calls)
-            })
-        })
-        .collect();
+    let told = told_of(&spans);
     assert_eq!(
         told,
-        [(at(600), 1, "shop", 90.0), (at(600), 2, "shop", 90.0)]
+        [
+            (at(600), 1, "shop".to_owned(), 90.0),
+            (at(600), 2, "shop".to_owned(), 90.0)
+        ]
     );
+}
+
+/// Of each row of spans: begin, statement, database, calls.
+fn told_of(spans: &[StatementSpan]) -> Vec<(Timestamp, i64, String, f64)> {
+    let of_span = |span: &StatementSpan| {
+        let (begin, columns) = (span.begin, span.columns().unwrap());
+        let rows = 0..columns.len();
+        let row = |row| {
+            let database = columns.database(row).to_owned();
+            let calls = columns.counter("calls").number(row);
+            (begin, columns.hash(row), database, calls)
+        };
+        rows.map(row).collect::<Vec<_>>()
+    };
+    spans.iter().flat_map(of_span).collect()
 }
 
 pub(crate) async fn sealed_spans_tell_their_columns(store: &dyn Store, _other: &dyn Store) {
@@ -252,18 +261,12 @@ pub(crate) async fn sealed_spans_tell_their_columns(store: &dyn Store, _other: &
         to: at(10_000),
     };
     let spans = spans.ask(store).await.unwrap();
-    let mut told: Vec<_> = spans
-        .iter()
-        .flat_map(|span| {
-            let columns = &span.columns;
-            (0..columns.len()).map(|row| {
-                let calls = columns.counter("calls", row);
-                (span.begin, columns.hash(row), columns.database(row), calls)
-            })
-        })
-        .collect();
+    let mut told = told_of(&spans);
     told.sort_by_key(|(_, hash, ..)| *hash);
-    let want = [(at(600), 1, "shop", 90.0), (at(600), 2, "shop", 90.0)];
+    let want = [
+        (at(600), 1, "shop".to_owned(), 90.0),
+        (at(600), 2, "shop".to_owned(), 90.0),
+    ];
     assert_eq!(told, want);
 }
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::record::{KIND, Record};
 use super::server::Hour;
 use super::subject::Subject;
-use crate::analyses::Order;
-use crate::analyses::findings::{Run, keep, newest, walk};
+use crate::analyses::findings::{Newest, Run, keep, newest, walk};
+use crate::analyses::{Order, collectors};
 use crate::{ApiError, NodeApi};
 
 /// Types of the elements that hold hours, and their peaks.
@@ -153,7 +153,10 @@ pub(crate) async fn records(
     api: &dyn NodeApi,
     min_position: Option<Position>,
 ) -> Result<BTreeMap<CollectorId, Vec<Record>>, ApiError> {
-    let runs = newest(api, KIND, min_position, |_| true).await?;
+    // What is open is kept again each day.
+    let wanted = Newest::of(KIND).at(min_position).days(2);
+    let wanted = wanted.enough(collectors(api)?.len());
+    let runs = newest(api, wanted, |_| true).await?;
     let of_run = |run: &Value| Some((server_of(run)?, records_of(run)));
     Ok(runs.iter().filter_map(of_run).collect())
 }

@@ -11,7 +11,7 @@ use pga_storage::store::catalogue::{Table, TableId, tables_of};
 use serde_json::Value;
 
 use super::measured::Measured;
-use crate::analyses::workload::{Window, statements};
+use crate::analyses::workload::{Window, sums};
 use crate::questions;
 use crate::{ApiError, NodeApi};
 
@@ -22,14 +22,14 @@ const MOST_TIME_LATELY: usize = 30;
 /// Statements of one question.
 const AT_ONCE: usize = 100;
 /// Rows of one answer.
-const MAX_ROWS: u32 = 200_000;
+pub(super) const MAX_ROWS: u32 = 200_000;
 /// Elements of one page.
 const PAGE: u32 = 500;
 /// Elements of sessions that are read: more than eight hours of them.
 const MAX_SAMPLES: usize = 3_200;
 
 /// Counters of databases, in the order of [`Measured::databases`].
-const COUNTERS: [&str; 7] = [
+pub(super) const COUNTERS: [&str; 7] = [
     "xact_commit_delta",
     "xact_rollback_delta",
     "blks_read_delta",
@@ -48,7 +48,7 @@ pub(super) async fn wanted(
     let mut wanted = BTreeSet::new();
     for (hours, most) in [(24, MOST_TIME), (1, MOST_TIME_LATELY)] {
         let window = Window::hours_before(now, hours);
-        let all = statements(api, collector, window, None).await?;
+        let all = sums(api, collector, window, None).await?;
         let mut all: Vec<_> = all.into_iter().collect();
         all.sort_by(|(_, one), (_, other)| other.total_ms.total_cmp(&one.total_ms));
         wanted.extend(all.into_iter().take(most).map(|(key, _)| key));
@@ -95,7 +95,7 @@ pub(super) async fn measured(
     Ok(measured)
 }
 
-fn table() -> Option<&'static Table> {
+pub(super) fn table() -> Option<&'static Table> {
     let mut tables = tables_of("pg_stats").map(TableId::table);
     tables.find(|table| table.name == "metrics_pg_stats_database")
 }

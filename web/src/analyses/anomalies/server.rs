@@ -1,6 +1,6 @@
 //! All series of one server, judged minute by minute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pga_config::CollectorId;
 use pga_insight::anomalies::{
@@ -19,6 +19,8 @@ const RELEARN: i64 = 10;
 const TOGETHER: i64 = 5;
 /// Minutes for which what is open stands without being stored again.
 const KEPT: i64 = 1_440;
+/// Minutes of four weeks: what the best baseline needs.
+const WEEKS: i64 = 28 * 1_440;
 /// Series of one server.
 const MAX_SERIES: usize = 1_500;
 
@@ -36,6 +38,8 @@ pub(super) struct Server {
     pub(super) records: Vec<Record>,
     /// The last minute that was judged when the records were stored.
     stored: Option<Minute>,
+    /// Whether the hours before it was watched are known, as far as the store has them.
+    pub(super) is_filled: bool,
 }
 
 impl Server {
@@ -46,6 +50,7 @@ impl Server {
             next,
             records: Vec::new(),
             stored: None,
+            is_filled: true,
         }
     }
 
@@ -71,6 +76,19 @@ impl Server {
         }
         let new = || Watched::new(kind, subject.to_string());
         Some(self.series.entry(key).or_insert_with(new))
+    }
+
+    /// Whether all of these statements were watched for four weeks: nothing is to be filled in.
+    pub(super) fn is_watched_for_weeks(&self, wanted: &BTreeSet<(String, i64)>) -> bool {
+        let since = self.next.plus(-WEEKS);
+        wanted.iter().all(|(database, hash)| {
+            let subject = Subject::Statement {
+                hash: *hash,
+                database: database.clone(),
+            };
+            let series = self.series.get(&(subject, Kind::StatementCalls));
+            series.is_some_and(|series| series.knows_since(since))
+        })
     }
 
     /// Forgets series that are not among these, unless they are not usual now.

@@ -1,5 +1,7 @@
 //! One series: its last hours, what is usual, and what is not.
 
+use std::collections::BTreeSet;
+
 use pga_insight::anomalies::{
     Baseline, Event, Excluded, Facts, HourSummary, Kind, MeanBuckets, Minute, Open, Peaks,
     SeenBefore, Series, Watch, new_level, summarise,
@@ -86,6 +88,25 @@ impl Watched {
     /// Takes what is stored of the worst of hours.
     pub(super) fn remember_peaks(&mut self, peaks: Vec<Peaks>) {
         self.peaks.extend(peaks);
+    }
+
+    /// Takes summaries of hours that are not known yet.
+    pub(super) fn fill(&mut self, summaries: Vec<(HourSummary, Option<Peaks>)>) {
+        let known: BTreeSet<Minute> = self.hours.iter().map(|hour| hour.hour).collect();
+        let peaks: BTreeSet<Minute> = self.peaks.iter().map(|peaks| peaks.hour).collect();
+        for (hour, of) in summaries {
+            if !known.contains(&hour.hour) {
+                self.hours.push(hour);
+            }
+            self.peaks.extend(of.filter(|of| !peaks.contains(&of.hour)));
+        }
+        self.hours.sort_by_key(|hour| hour.hour);
+        self.peaks.sort_by_key(|peaks| peaks.hour);
+    }
+
+    /// Whether its hours reach back so far.
+    pub(super) fn knows_since(&self, since: Minute) -> bool {
+        self.hours.iter().any(|hour| hour.hour <= since)
     }
 
     /// Forgets what was before a new level.

@@ -126,6 +126,7 @@ pub(super) async fn gather(
         from: reader.window.from,
         to: reader.window.to,
         limit: MAX_STATEMENTS,
+        has_texts: true,
     };
     let mut statements = questions::ask(api, query.collector, &query).await?;
     let plans = plans(api, collector).await?;

@@ -11,7 +11,7 @@ use super::record::{KIND, Record, id_of};
 use super::seen::{Key, Seen};
 use crate::analyses::comparison::of_statement;
 use crate::analyses::findings::{MAX_FINDINGS, Run, keep};
-use crate::analyses::workload::{Statement, Window, statements};
+use crate::analyses::workload::{Statement, Window, statements, sums};
 use crate::analyses::{Done, Order};
 use crate::{ApiError, NodeApi};
 
@@ -192,7 +192,7 @@ impl Server {
         let mut found = None;
         for minutes in BEFORE {
             let window = window(flip.good_until(), minutes);
-            let mut all = statements(api, self.id, window, Some(&key.0)).await?;
+            let mut all = sums(api, self.id, window, Some(&key.0)).await?;
             let of = all.remove(key);
             let enough = of.filter(|of| of.coverage >= SEEN && of.calls >= MIN_CALLS);
             if let Some(of) = enough {
@@ -256,7 +256,7 @@ impl Server {
             if earlier.to.micros() > flip.good_until() {
                 continue;
             }
-            let mut all = statements(api, self.id, earlier, Some(database)).await?;
+            let mut all = sums(api, self.id, earlier, Some(database)).await?;
             let of = all.remove(&(database.clone(), *hash));
             usual.extend(of.filter(|of| of.calls >= MIN_CALLS).map(|of| of.mean_ms()));
         }

@@ -1,13 +1,13 @@
 //! What each statement did in each hour, and what was known of it at the begin of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
 use pga_insight::prediction::{Feature, Features, Row};
 use pga_storage::Timestamp;
 
-use crate::analyses::spans::{self, Entry, Sink, Spans};
+use crate::analyses::spans::{self, Entry, Sink, Spans, Times};
 use crate::{ApiError, NodeApi};
 
 const HOUR: i64 = 3_600;
@@ -35,22 +35,11 @@ pub(super) struct History {
     of: BTreeMap<i64, BTreeMap<i64, Hour>>,
     /// Hours that were read.
     pub(super) rows_read: usize,
+    /// Statements that were not.
+    pub(super) left_out: usize,
 }
 
 impl History {
-    /// Drops statements that take little time, so that memory stays small.
-    fn keep_most(&mut self) {
-        if self.of.len() <= STATEMENTS * 2 {
-            return;
-        }
-        let time = |hours: &BTreeMap<i64, Hour>| hours.values().map(|hour| hour.ms).sum::<f64>();
-        let mut all: Vec<(i64, f64)> = self.of.iter().map(|(hash, of)| (*hash, time(of))).collect();
-        all.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        for (hash, _) in all.into_iter().skip(STATEMENTS) {
-            self.of.remove(&hash);
-        }
-    }
-
     /// Calls of a statement in all hours.
     pub(super) fn calls(&self, hash: i64) -> f64 {
         let hours = self.of.get(&hash).into_iter().flatten();
@@ -112,35 +101,51 @@ impl History {
         Some((features, known))
     }
 
-    /// One row for each hour in which a statement was called and of which something was known.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
-        for (hash, hours) in &self.of {
-            for (hour, sum) in hours.iter().filter(|(_, sum)| sum.calls > 0.0) {
-                let at = Minute::new(hour * 60);
-                if let Some((features, _)) = self.features(*hash, at) {
-                    rows.push(Row {
-                        family: *hash,
-                        at,
-                        features,
-                        actual_ms: sum.ms / sum.calls,
-                    });
-                }
-            }
-        }
-        rows
+    /// A row for each hour in which a statement was called and of which something was known; of
+    /// more than `most` every second, third, … one.
+    pub(super) fn rows(&self, most: usize) -> Vec<Row> {
+        let called = || {
+            let all = self.of.iter().flat_map(|(hash, hours)| {
+                let called = hours.iter().filter(|(_, sum)| sum.calls > 0.0);
+                called.map(move |(hour, sum)| (*hash, *hour, sum))
+            });
+            all.enumerate()
+        };
+        let step = called().count().div_ceil(most.max(1)).max(1);
+        let taken = called().filter(|(place, _)| place % step == 0);
+        let row = |(_, (family, hour, sum)): (usize, (i64, i64, &Hour))| {
+            let at = Minute::new(hour * 60);
+            let (features, _) = self.features(family, at)?;
+            Some(Row {
+                family,
+                at,
+                features,
+                actual_ms: sum.ms / sum.calls,
+            })
+        };
+        taken.filter_map(row).collect()
     }
 }
 
-/// Takes the hours of one statement, or of those that take most time.
+/// Which statements of a server are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
+    One(i64),
+    /// Those that take most time, and whether reading rests for as long as it works.
+    Most {
+        is_paced: bool,
+    },
+}
+
+/// Takes the hours of some statements.
 struct Taker {
     history: History,
-    only: Option<i64>,
+    wanted: BTreeSet<i64>,
 }
 
 impl Sink for Taker {
     fn take(&mut self, begin: i64, entry: &Entry<'_>) {
-        if self.only.is_some_and(|only| only != entry.hash) {
+        if !self.wanted.contains(&entry.hash) {
             return;
         }
         let hours = self.history.of.entry(entry.hash).or_default();
@@ -155,30 +160,33 @@ impl Sink for Taker {
         sum.stddev_ms = sum.stddev_ms.max(entry.stddev_ms);
         self.history.rows_read += 1;
     }
-
-    fn pause(&mut self) {
-        self.history.keep_most();
-    }
 }
 
-/// Reads the hours of a server, of one statement or of those that take most time.
+/// Reads the hours of a server.
 pub(super) async fn read(
     api: &dyn NodeApi,
     collector: CollectorId,
     at: Timestamp,
     days: i64,
-    only: Option<i64>,
+    wanted: Wanted,
 ) -> Result<History, ApiError> {
     let to = at.micros().div_euclid(HOUR * 1_000_000) * HOUR;
     let spans = Spans {
         seconds: HOUR,
         from: to - days * 86_400,
         to,
+        is_paced: matches!(wanted, Wanted::Most { is_paced: true }),
     };
-    let taker = Taker {
-        history: History::default(),
-        only,
+    let mut history = History::default();
+    let wanted = match wanted {
+        Wanted::One(hash) => BTreeSet::from([hash]),
+        Wanted::Most { .. } => {
+            let times = Times::read(api, collector, spans).await?;
+            history.left_out = times.len().saturating_sub(STATEMENTS);
+            times.most_hashes(STATEMENTS)
+        }
     };
+    let taker = Taker { history, wanted };
     Ok(spans::read(api, collector, spans, taker).await?.history)
 }
 
@@ -226,8 +234,16 @@ mod tests {
 
     #[test]
     fn each_hour_but_the_first_makes_a_row() {
-        let rows = history().rows();
+        let rows = history().rows(1_000);
         assert_eq!(rows.len(), 199);
         assert_eq!(rows.last().unwrap().actual_ms, 10.0 + f64::from(199 % 24));
+    }
+
+    #[test]
+    fn of_many_hours_some_make_a_row_all_along() {
+        let rows = history().rows(50);
+        assert_eq!(rows.len(), 49, "each fourth, but the very first");
+        let hours: Vec<i64> = rows.iter().map(|row| row.at.get() / 60).collect();
+        assert_eq!((hours.first(), hours.last()), (Some(&4), Some(&196)));
     }
 }

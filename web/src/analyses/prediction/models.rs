@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::hours::read;
-use crate::analyses::findings::{Run, keep, newest, walk};
+use super::hours::{Wanted, read};
+use crate::analyses::findings::{Newest, Run, keep, newest, walk};
 use crate::analyses::{Done, Order, collectors};
 use crate::{ApiError, NodeApi};
 
@@ -16,6 +16,8 @@ const MODELS: &str = "analysis_model";
 const JOBS: &str = "analysis_training";
 /// Days that are learnt from, if nobody says otherwise.
 pub(crate) const LOOKBACK: i64 = 90;
+/// Rows that are learnt from, of all servers: more of them make no better model.
+const MAX_ROWS: usize = 100_000;
 /// Models that are looked through.
 const KEPT: usize = 10;
 /// Microseconds after which a job that did not end was lost with its node.
@@ -122,13 +124,13 @@ fn job_of(run: &Value) -> Option<Job> {
 
 /// A job by its id.
 pub(crate) async fn job(api: &dyn NodeApi, id: &str) -> Result<Option<Job>, ApiError> {
-    let runs = newest(api, JOBS, None, |run| run["database"] == id).await?;
+    let runs = newest(api, Newest::of(JOBS).enough(1), |run| run["database"] == id).await?;
     Ok(runs.first().and_then(job_of).map(as_it_stands))
 }
 
 /// The newest job.
 pub(crate) async fn newest_job(api: &dyn NodeApi) -> Result<Option<Job>, ApiError> {
-    let runs = newest(api, JOBS, None, |_| true).await?;
+    let runs = newest(api, Newest::of(JOBS).enough(1), |_| true).await?;
     Ok(runs.first().and_then(job_of).map(as_it_stands))
 }
 
@@ -198,11 +200,18 @@ async fn learn(
     order: &Order,
     job: &mut Job,
 ) -> Result<Done, ApiError> {
-    let (mut rows, mut rows_read) = (Vec::new(), 0);
-    for collector in collectors(api)? {
-        let history = read(api, collector, order.at, days, None).await?;
+    let (mut rows, mut rows_read, mut left_out) = (Vec::new(), 0, 0);
+    let collectors = collectors(api)?;
+    let most = MAX_ROWS / collectors.len().max(1);
+    for collector in collectors {
+        let wanted = Wanted::Most {
+            is_paced: order.is_paced,
+        };
+        let history = read(api, collector, order.at, days, wanted).await?;
         rows_read += history.rows_read;
-        rows.extend(history.rows());
+        left_out += history.left_out;
+        let made = pga_runtime::spawn_blocking(move || history.rows(most)).await;
+        rows.extend(made.map_err(|_| ApiError::Internal)?);
     }
     job.training_samples = Some(rows.len());
     let trained = pga_runtime::spawn_blocking(move || pga_insight::prediction::train(&rows));
@@ -236,9 +245,13 @@ async fn learn(
     let position = keep(api, run(MODELS, order, &version.to_string(), row)).await?;
     Ok(Done {
         found: 1,
-        kinds: Vec::new(),
         rows_read,
         position: Some(position),
+        cuts: (left_out > 0)
+            .then(|| format!("statements: {left_out} that take little time were not learnt from"))
+            .into_iter()
+            .collect(),
+        ..Done::default()
     })
 }
 
