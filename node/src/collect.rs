@@ -30,6 +30,7 @@ mod sender;
 mod settings;
 mod source;
 mod spool;
+mod state_dir;
 mod status;
 mod watched;
 mod worker;
@@ -42,12 +43,14 @@ use tracing::Instrument as _;
 
 use self::metrics::Metrics;
 use self::report::Report;
+use self::state_dir::StateDir;
 use self::watched::Watched;
 pub use self::{
     error::CollectError,
     init::init,
     once::{check, once},
     options::{CollectAction, CollectArgs},
+    state_dir::default_state_dir,
     status::status,
 };
 
@@ -60,6 +63,7 @@ pub use self::{
 /// [`CollectError`] if it cannot begin; with several servers, if none of them can.
 pub async fn run(args: CollectArgs, stop: watch::Receiver<bool>) -> Result<(), CollectError> {
     args.validate()?;
+    let _held = args.state_dir.as_deref().map(StateDir::take).transpose()?;
     let all = Watched::all(&args)?;
     let metrics = Arc::new(Metrics::new()?);
     let serving = match args.metrics_listen {

@@ -40,7 +40,7 @@ impl Source {
     ) -> Result<Self, CollectError> {
         let Some(dsn) = &watched.dsn else {
             return Ok(Self::Simulated {
-                server: SimulatedServer::new(args.seed, &args.collector_id, args.hostname()),
+                server: SimulatedServer::new(args.seed, &watched.collector_id, args.hostname()),
                 seed: args.seed,
                 cycle: 0,
             });

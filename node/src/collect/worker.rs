@@ -77,6 +77,7 @@ pub(super) async fn run(
         collector = sender.collector(),
         name = watched.collector_id,
         server = watched.label,
+        state = watched.state(),
         "collecting"
     );
     if left > 0 {
