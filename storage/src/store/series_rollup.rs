@@ -34,11 +34,14 @@ const OF_PARTS: [&str; 7] = [
     "message",
 ];
 /// Numbers that measure nothing.
-const IDENTITIES: [&str; 4] = [
+const IDENTITIES: [&str; 7] = [
     "log_index",
     "ordinal",
     "missing_counters",
     "interval_seconds",
+    "system_identifier",
+    "timeline",
+    "server_version_num",
 ];
 
 impl Table {
