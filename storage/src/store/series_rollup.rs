@@ -47,7 +47,8 @@ const IDENTITIES: [&str; 7] = [
 impl Table {
     /// Whether it has one row for a server, or one for each database, at a time.
     pub fn is_charted(&self) -> bool {
-        OF_PARTS.iter().all(|name| self.position(name).is_none())
+        self.rate_key.iter().all(|name| *name == "database_name")
+            && OF_PARTS.iter().all(|name| self.position(name).is_none())
     }
 
     /// The columns that a chart draws: differences, and numbers that are no counters.
