@@ -4,14 +4,16 @@
 //! Each server has a collector of its own (`watched.rs`): an id, a configuration, a schedule, a
 //! spool. A server that is down holds up no other.
 //!
-//! A cycle's elements become one push body, which is resent unchanged, to one node after the other,
-//! until it is acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded
+//! A cycle's elements become a push body, or several of a large first cycle (`bodies.rs`). Each is
+//! resent unchanged, to one node after the other, until it is acknowledged (so it is stored once,
+//! DEDUP-1). Bodies that wait are kept in a bounded
 //! spool, on disk where there is a state directory: `kill -9` loses the cycle that is being read,
 //! at most. At the cap the oldest go, and that is said.
 //!
 //! What is read, and how often, the cluster's configuration says (`settings.rs`); it is pulled
 //! between pushes, and followed from the next cycle on.
 
+mod bodies;
 mod clock;
 mod error;
 #[cfg(test)]

@@ -169,7 +169,9 @@ pub(super) fn text(all: &[Judged], output: Output, now: Timestamp) -> String {
 
 /// What a person looks at first: no wider than [`WIDTH`]. The rest is in the other forms.
 fn short(all: &[Judged], now: Timestamp) -> Rows {
-    let mut rows = Rows::new(["server", "state", "config", "cycle", "pushed", "waiting", "gaps"]);
+    let mut rows = Rows::new([
+        "server", "state", "config", "cycle", "pushed", "waiting", "gaps",
+    ]);
     let ago = |time: &Option<String>| match time.as_deref() {
         None => "never".to_owned(),
         Some(time) => seconds_since(time, now).map_or_else(String::new, age),

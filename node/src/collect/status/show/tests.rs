@@ -109,8 +109,19 @@ fn the_table_is_a_hundred_columns_wide() {
     assert!(text.contains("46 d ago"), "{text}");
     let row = text.lines().nth(2).unwrap();
     let columns: Vec<&str> = row.split("  ").filter(|part| !part.is_empty()).collect();
-    let want = ["db1:5432", "not running", "own", "46 d ago", "46 d ago", "0", "0"];
-    assert_eq!(columns.iter().map(|part| part.trim()).collect::<Vec<_>>(), want);
+    let want = [
+        "db1:5432",
+        "not running",
+        "own",
+        "46 d ago",
+        "46 d ago",
+        "0",
+        "0",
+    ];
+    assert_eq!(
+        columns.iter().map(|part| part.trim()).collect::<Vec<_>>(),
+        want
+    );
     assert_eq!(wrapped("a b"), "\n- a b");
     assert_eq!(age(59.9), "59 s ago");
 }
