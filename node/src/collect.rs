@@ -4,14 +4,16 @@
 //! Each server has a collector of its own (`watched.rs`): an id, a configuration, a schedule, a
 //! spool. A server that is down holds up no other.
 //!
-//! A cycle's elements become one push body, which is resent unchanged, to one node after the other,
-//! until it is acknowledged (so it is stored once, DEDUP-1). Bodies that wait are kept in a bounded
+//! A cycle's elements become a push body, or several of a large first cycle (`bodies.rs`). Each is
+//! resent unchanged, to one node after the other, until it is acknowledged (so it is stored once,
+//! DEDUP-1). Bodies that wait are kept in a bounded
 //! spool, on disk where there is a state directory: `kill -9` loses the cycle that is being read,
 //! at most. At the cap the oldest go, and that is said.
 //!
 //! What is read, and how often, the cluster's configuration says (`settings.rs`); it is pulled
 //! between pushes, and followed from the next cycle on.
 
+mod bodies;
 mod clock;
 mod error;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod sender;
 mod settings;
 mod source;
 mod spool;
+mod state_dir;
 mod status;
 mod watched;
 mod worker;
@@ -43,12 +46,14 @@ use tracing::Instrument as _;
 
 use self::metrics::Metrics;
 use self::report::Report;
+use self::state_dir::StateDir;
 use self::watched::Watched;
 pub use self::{
     error::CollectError,
     init::init,
     once::{check, once},
     options::{CollectAction, CollectArgs},
+    state_dir::default_state_dir,
     status::status,
 };
 
@@ -61,6 +66,7 @@ pub use self::{
 /// [`CollectError`] if it cannot begin; with several servers, if none of them can.
 pub async fn run(args: CollectArgs, stop: watch::Receiver<bool>) -> Result<(), CollectError> {
     args.validate()?;
+    let _held = args.state_dir.as_deref().map(StateDir::take).transpose()?;
     let all = Watched::all(&args)?;
     let metrics = Arc::new(Metrics::new()?);
     let serving = match args.metrics_listen {

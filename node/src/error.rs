@@ -38,6 +38,9 @@ pub enum Error {
     /// Another process uses the data directory.
     #[error("{} is in use by another process", .0.display())]
     Locked(PathBuf),
+    /// Another collector has the state directory.
+    #[error("{0}")]
+    InUse(String),
     /// The rights or the owner of the data directory are wrong.
     #[error("{}: {what}", path.display())]
     Permission {
@@ -96,7 +99,7 @@ impl Error {
             Self::Ended(pga_cluster::Fatal::Outdated(_)) => Exit::Outdated,
             Self::Store(error) => store_exit(error),
             Self::File { source, .. } => io_exit(source),
-            Self::Locked(_) => Exit::Locked,
+            Self::Locked(_) | Self::InUse(_) => Exit::Locked,
             Self::Permission { .. } | Self::Denied(_) => Exit::Permission,
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => Exit::Permission,

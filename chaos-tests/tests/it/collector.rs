@@ -19,7 +19,7 @@ async fn a_real_database_is_read_and_pushed_past_a_dead_node() -> anyhow::Result
         .await?;
     cluster.kill(1).await?;
     let mut args = CollectArgs::for_nodes(cluster.endpoints());
-    args.collector_id = "collector-001".to_owned();
+    args.collector_id = Some("collector-001".to_owned());
     args.dsn = vec![watched.url().to_owned()];
     // The server has the databases of other tests too.
     let name = watched

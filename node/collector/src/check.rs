@@ -100,14 +100,12 @@ async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadEr
             Scope::Database => format!(" in {}", facts.database),
         };
         let begun = pga_runtime::now();
-        match connection.read(name, &sql).await {
-            Ok(read) => findings.push(Finding::good(
+        let read = connection.read(name, &sql).await;
+        let rows = read.and_then(|read| Ok(read.rows()?.len()));
+        match rows {
+            Ok(rows) => findings.push(Finding::good(
                 name,
-                format!(
-                    "{} rows{place} in {} ms",
-                    read.rows.len(),
-                    millis(begun.elapsed())
-                ),
+                format!("{rows} rows{place} in {} ms", millis(begun.elapsed())),
             )),
             Err(error) => findings.push(Finding::bad(
                 name,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Connected, Session, Target};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage};
@@ -60,10 +61,25 @@ impl ReadError {
 pub(crate) struct Read {
     /// When, by the server's clock (RFC 3339).
     pub(crate) at: String,
-    /// The rows, each an object.
-    pub(crate) rows: Vec<Value>,
-    /// Bytes of the answer.
-    pub(crate) bytes: usize,
+    /// The rows: a JSON array of objects.
+    pub(crate) text: String,
+}
+
+impl Read {
+    /// The rows, each an object, as text: as values they would take ten times as much.
+    pub(crate) fn rows(&self) -> Result<Vec<&RawValue>, ReadError> {
+        serde_json::from_str(&self.text).map_err(odd)
+    }
+}
+
+/// A row of a [`Read`].
+pub(crate) fn parsed(row: &RawValue) -> Result<Value, ReadError> {
+    serde_json::from_str(row.get()).map_err(odd)
+}
+
+/// An answer that is not what the query asks for.
+pub(crate) fn odd(error: serde_json::Error) -> ReadError {
+    ReadError::Odd(error.to_string())
 }
 
 /// How a server plans a statement without its values.
@@ -315,11 +331,6 @@ impl Connection {
             .first()
             .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
         let (at, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        let found = serde_json::from_str(&text);
-        Ok(Read {
-            at,
-            rows: found.map_err(|error| ReadError::Odd(error.to_string()))?,
-            bytes: text.len(),
-        })
+        Ok(Read { at, text })
     }
 }

@@ -4,10 +4,10 @@
 //! A [`Server`] is one PostgreSQL server. Each call of [`Server::collect`] reads the sources that
 //! are due and answers their elements. A source is one file below `source/`: the type of its
 //! elements, how often, on which databases, and its query, which is built from the columns that
-//! the server has; [`kinds`] lists them. [`Facts`] is what is looked up once per connection.
-//! [`check()`] says what a role is missing. [`Host`] reads the machine. [`LogOptions`] say how the
-//! server's log is read, [`LogPosition`] how far it was. [`SimulatedServer`] makes up what a server
-//! that does not exist would tell.
+//! the server has; [`kinds`] lists them. What it reads goes to a [`Sink`], source by source.
+//! [`Facts`] is what is looked up once per connection. [`check()`] says what a role is missing.
+//! [`Host`] reads the machine. [`LogOptions`] say how the server's log is read, [`LogPosition`] how
+//! far it was. [`SimulatedServer`] makes up what a server that does not exist would tell.
 //!
 //! # What it guarantees
 //! - One connection to the maintenance database and one more at a time for the others.
@@ -30,6 +30,7 @@ mod plan;
 mod schedule;
 mod server;
 mod simulated;
+mod sink;
 mod source;
 
 pub use self::check::{Finding, check};
@@ -41,3 +42,4 @@ pub use self::options::Options;
 pub use self::plan::IndexCandidate;
 pub use self::server::{CollectError, Server, SourceCost, kinds};
 pub use self::simulated::SimulatedServer;
+pub use self::sink::Sink;

@@ -15,7 +15,7 @@ use pga_runtime::{Backoff, Instant};
 use serde_json::{Value, json};
 
 use self::changes::Changes;
-use self::elements::{Bounds, bounded, limit};
+use self::elements::{Rows, bounded, limit, one};
 pub use self::settings::kinds;
 use crate::connection::{Connection, ReadError};
 use crate::cost::Cost;
@@ -25,6 +25,7 @@ use crate::log::{Log, LogPosition};
 use crate::options::Options;
 use crate::plan::{GenericPlans, IndexChecks, Names};
 use crate::schedule::Due;
+use crate::sink::Sink;
 use crate::source::{SOURCES, Scope, Shape, Source};
 
 /// How often facts are looked up again: an extension may come or go.
@@ -58,6 +59,15 @@ pub struct SourceCost {
     pub reads: u64,
     /// Time of all, as seen here.
     pub total: Duration,
+}
+
+/// One source that is read in one database; "" for the server.
+#[derive(Clone, Copy, Debug)]
+struct Reading<'a> {
+    source: &'static Source,
+    database: &'a str,
+    cadence: Duration,
+    now: Instant,
 }
 
 /// One PostgreSQL server.
@@ -140,21 +150,21 @@ impl Server {
         self.gaps.values()
     }
 
-    /// The elements of all sources that are due. What cannot be read is left out and told. `at` is
-    /// now by this machine's clock, for what the collector tells about itself (RFC 3339).
-    pub async fn collect(&mut self, now: Instant, at: &str) -> Vec<Value> {
-        let mut elements = Vec::new();
+    /// Reads all sources that are due, and gives their elements to `out` one by one. What cannot be
+    /// read is left out and told. `at` is now by this machine's clock, for what the collector tells
+    /// about itself (RFC 3339).
+    pub async fn collect(&mut self, now: Instant, at: &str, out: &mut dyn Sink) {
         if self.retry.is_none_or(|(at, _)| now >= at) {
-            match self.read_due(now, &mut elements).await {
+            match self.read_due(now, out).await {
                 Ok(()) => self.connected(),
                 Err(error) => self.disconnected(now, &error),
             }
         }
-        self.read_log(now, at, &mut elements).await;
-        self.read_plans(now, at, &mut elements).await;
-        self.check_indexes(now, at, &mut elements).await;
-        self.tell_self(now, at, &mut elements);
-        elements
+        out.keep_together();
+        self.read_log(now, at, out).await;
+        self.read_plans(now, at, out).await;
+        self.check_indexes(now, at, out).await;
+        self.tell_self(now, at, out);
     }
 
     fn connected(&mut self) {
@@ -176,7 +186,7 @@ impl Server {
             .insert(("connection".to_owned(), String::new()), gap);
     }
 
-    async fn read_due(&mut self, now: Instant, out: &mut Vec<Value>) -> Result<(), ReadError> {
+    async fn read_due(&mut self, now: Instant, out: &mut dyn Sink) -> Result<(), ReadError> {
         let main = match self.main.take() {
             Some(main) if main.is_open() => main,
             _ => Connection::open(&self.target).await?,
@@ -201,7 +211,7 @@ impl Server {
     }
 
     /// Reads another database, over a connection for this purpose alone.
-    async fn read_other(&mut self, database: &str, now: Instant, out: &mut Vec<Value>) {
+    async fn read_other(&mut self, database: &str, now: Instant, out: &mut dyn Sink) {
         let target = self.target.with_dbname(database);
         let read = async {
             let connection = Connection::open(&target).await?;
@@ -268,7 +278,7 @@ impl Server {
         scope: Scope,
         database: &str,
         now: Instant,
-        out: &mut Vec<Value>,
+        out: &mut dyn Sink,
     ) -> Result<(), ReadError> {
         for source in SOURCES.iter().filter(|source| source.scope == scope) {
             let Some(cadence) = self.options.cadence(source.kind, source.cadence) else {
@@ -291,11 +301,15 @@ impl Server {
                 }
                 continue;
             };
-            let read = self.read_source(connection, source, &sql, database, cadence, now);
-            match read.await {
-                Ok(elements) => {
+            let of = Reading {
+                source,
+                database,
+                cadence,
+                now,
+            };
+            match self.read_source(connection, of, &sql, out).await {
+                Ok(()) => {
                     self.gaps.remove(&key);
-                    out.extend(elements);
                 }
                 Err(error) => {
                     let keeps = error.keeps_connection();
@@ -310,45 +324,54 @@ impl Server {
         Ok(())
     }
 
-    /// The elements of one source of a database.
+    /// Gives the elements of one source of a database.
     async fn read_source(
         &mut self,
         connection: &Connection,
-        source: &Source,
+        of: Reading<'_>,
         sql: &str,
-        database: &str,
-        cadence: Duration,
-        now: Instant,
-    ) -> Result<Vec<Value>, ReadError> {
+        out: &mut dyn Sink,
+    ) -> Result<(), ReadError> {
+        let source = of.source;
         let limit = limit(source, &self.options);
         let begun = pga_runtime::now();
         let read = connection
             .read(source.kind, &bounded(source, limit, sql))
             .await;
         let cost = self.costs.entry(source.kind).or_default();
-        cost.note(begun.elapsed(), cadence);
-        match &read {
-            Ok(read) => (cost.rows, cost.bytes) = (read.rows.len(), read.bytes),
-            Err(_) => cost.failures += 1,
-        }
-        let read = read?;
-        if source.shape == Shape::Each {
-            return Ok(self.each(source, read));
-        }
-        let total = match read.rows.len() > limit {
-            true => connection.count(source.kind, sql).await.ok(),
-            false => Some(read.rows.len()),
+        cost.note(begun.elapsed(), of.cadence);
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                cost.failures += 1;
+                return Err(error);
+            }
         };
-        let bounds = Bounds { limit, total };
-        let element = self.element(source, database, read, bounds, now);
-        Ok(element.into_iter().collect())
+        let rows = read.rows()?;
+        (cost.rows, cost.bytes) = (rows.len(), read.text.len());
+        let total = match rows.len() > limit {
+            true => connection.count(source.kind, sql).await.ok(),
+            false => Some(rows.len()),
+        };
+        let read = Rows {
+            at: &read.at,
+            rows,
+            limit,
+            total,
+        };
+        match source.shape {
+            Shape::Each => self.each(source, &read, out),
+            Shape::One => one(&of, &read, out),
+            Shape::Rows | Shape::RowsIfAny => self.list(&of, &read, out),
+        }
     }
 
     /// What reading cost, and what cannot be read.
-    fn tell_self(&mut self, now: Instant, at: &str, out: &mut Vec<Value>) {
+    fn tell_self(&mut self, now: Instant, at: &str, out: &mut dyn Sink) {
         let gaps: Vec<Gap> = self.gaps.values().cloned().collect();
         if gaps != self.told_gaps || self.told.is_due(now) {
-            out.push(json!({ "type": "collector_gaps", "timestamp": at, "rows": gaps }));
+            let element = json!({ "type": "collector_gaps", "timestamp": at, "rows": gaps });
+            out.push(&element.to_string());
             self.told_gaps = gaps;
         }
         if !self.told.is_due(now) {
@@ -369,7 +392,8 @@ impl Server {
         };
         let rows: Vec<Value> = self.costs.iter().map(row).collect();
         if !rows.is_empty() {
-            out.push(json!({ "type": "collector_cost", "timestamp": at, "rows": rows }));
+            let element = json!({ "type": "collector_cost", "timestamp": at, "rows": rows });
+            out.push(&element.to_string());
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::process::{runtime, stop_signal};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Exit, Result, start_logging};
 
-pub(super) fn run(args: CollectArgs) -> Result<Exit> {
+pub(super) fn run(mut args: CollectArgs) -> Result<Exit> {
     if let Some(action) = &args.action {
         return act(action);
     }
@@ -21,6 +21,10 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
         max_size: pga_config::ByteSize::new(u64::MAX),
         max_files: 1,
     })?;
+    if args.state_dir.is_none() && !args.dsn.is_empty() {
+        let dir = collect::default_state_dir();
+        args.state_dir = Some(dir.map_err(|error| failed(error, Error::Refused))?);
+    }
     let outcome = runtime(1)?.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tasks::spawn(TaskKind::Watch, async move {
@@ -29,36 +33,40 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit> {
         });
         Box::pin(collect::run(args, stopped)).await
     });
-    match outcome {
-        Ok(()) => Ok(Exit::Ok),
-        Err(CollectError::Options(what)) => Err(Error::Refused(what)),
-        Err(CollectError::Listen { address, source }) => Err(Error::Listen {
+    // What keeps it from running may be over at the next start.
+    outcome
+        .map(|()| Exit::Ok)
+        .map_err(|error| failed(error, Error::Unavailable))
+}
+
+/// With its exit code; what has none of its own is `otherwise`.
+fn failed(error: CollectError, otherwise: fn(String) -> Error) -> Error {
+    let text = pga_runtime::error_chain(&error);
+    match error {
+        CollectError::Options(what) => Error::Refused(what),
+        CollectError::NoServer(_) | CollectError::Client(_) => Error::Unavailable(text),
+        CollectError::Listen { address, source } => Error::Listen {
             address: address.to_string(),
             source,
-        }),
-        Err(error) => Err(Error::Unavailable(pga_runtime::error_chain(&error))),
+        },
+        CollectError::NoState(path) => Error::File {
+            action: "find a collector in",
+            path,
+            source: std::io::ErrorKind::NotFound.into(),
+        },
+        CollectError::State(path, source) => Error::File {
+            action: "use the state directory (--state-dir names another)",
+            path,
+            source,
+        },
+        CollectError::InUse(_) => Error::InUse(text),
+        _ => otherwise(text),
     }
 }
 
 /// Does what `collect` does besides collecting, and prints what it found.
 fn act(action: &CollectAction) -> Result<Exit> {
-    let failed = |error: CollectError| {
-        let text = pga_runtime::error_chain(&error);
-        match error {
-            CollectError::NoServer(_) | CollectError::Client(_) => Error::Unavailable(text),
-            CollectError::NoState(path) => Error::File {
-                action: "find a collector in",
-                path,
-                source: std::io::ErrorKind::NotFound.into(),
-            },
-            CollectError::State(path, source) => Error::File {
-                action: "read",
-                path,
-                source,
-            },
-            _ => Error::Refused(text),
-        }
-    };
+    let failed = |error| failed(error, Error::Refused);
     let runtime = runtime(1)?;
     match action {
         CollectAction::Once { dsn, types, output } => {
@@ -80,12 +88,12 @@ fn act(action: &CollectAction) -> Result<Exit> {
             args.registration_secret = Some(registration_secret.clone());
             args.ca_file.clone_from(ca_file);
             args.state_dir = Some(state_dir.clone());
-            args.collector_id = name.clone().unwrap_or_else(|| args.hostname());
+            args.collector_id.clone_from(name);
             let text = runtime.block_on(collect::init(&args, env_file, unit));
             say(text.map_err(failed)?.trim_end())
         }
         CollectAction::Status { state_dir, output } => {
-            let found = collect::status(state_dir, *output);
+            let found = collect::status(state_dir.as_deref(), *output);
             let (text, is_good) = found.map_err(failed)?;
             say(text.trim_end())?;
             Ok(if is_good { Exit::Ok } else { Exit::Failed })

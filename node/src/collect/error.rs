@@ -40,6 +40,13 @@ pub enum CollectError {
     #[error("cannot make the metrics")]
     Metrics(#[from] prometheus::Error),
     /// The state directory cannot be used.
-    #[error("cannot use the state directory {}", .0.display())]
+    #[error("cannot use the state directory {} (--state-dir names another)", .0.display())]
     State(PathBuf, #[source] std::io::Error),
+    /// Another process collects with the state directory.
+    #[error(
+        "another process has the state directory {}: name all servers with --dsn in one process, \
+         or write another directory with --state-dir",
+        .0.display()
+    )]
+    InUse(PathBuf),
 }

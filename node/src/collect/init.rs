@@ -12,6 +12,7 @@ use super::once::check;
 use super::options::CollectArgs;
 use super::report::Report;
 use super::sender::Sender;
+use super::state_dir::StateDir;
 use super::watched::Watched;
 use crate::output::Output;
 
@@ -53,6 +54,7 @@ pub async fn init(
             misses.for_each(|line| text.push_str(&format!("{line}\n")));
         }
     }
+    let _held = StateDir::take(state_dir)?;
     let metrics = Arc::new(Metrics::new()?);
     for watched in Watched::all(args)? {
         watched.make_dir(args)?;

@@ -24,7 +24,8 @@ const BETWEEN: Duration = Duration::from_millis(200);
 pub async fn once(dsn: &str, types: &[String], output: Output) -> Result<String, CollectError> {
     let mut server = Server::new(dsn, Options::default())?;
     let at = Timestamp::now().to_string();
-    let mut elements = server.collect(pga_runtime::now(), &at).await;
+    let mut elements = Vec::new();
+    server.collect(pga_runtime::now(), &at, &mut elements).await;
     if let Some(reason) = no_connection(&elements) {
         return Err(CollectError::NoServer(reason));
     }

@@ -65,9 +65,10 @@ pub struct CollectArgs {
     /// Read everything at least this often, for tests
     #[arg(long, hide = true, value_parser = parse_duration)]
     pub max_cadence: Option<Duration>,
-    /// What this collector calls itself
-    #[arg(long, default_value = "collector-001")]
-    pub collector_id: String,
+    /// What this collector calls itself; by default the host's name, and which server it reads if
+    /// that is on another one or at another port than 5432
+    #[arg(long, value_name = "NAME")]
+    pub collector_id: Option<String>,
     /// Host name it reports; the machine's by default
     #[arg(long)]
     pub hostname: Option<String>,
@@ -97,7 +98,9 @@ pub struct CollectArgs {
     /// Shows metrics for Prometheus at this address, under /metrics; nowhere without it
     #[arg(long, value_name = "ADDRESS", env = "PGANALYTICS_COLLECT_METRICS")]
     pub metrics_listen: Option<SocketAddr>,
-    /// Keeps identity and undelivered cycles there, over restarts; in memory only without it
+    /// Keeps identity and undelivered cycles there, over restarts. By default
+    /// /var/lib/pganalytics-collector for root, else pganalytics-collector in $XDG_STATE_HOME or
+    /// ~/.local/state; a simulated server has none
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// Most that undelivered cycles of a server may take; then the oldest go
@@ -169,13 +172,10 @@ pub enum CollectAction {
     },
     /// Say whether the collectors of this machine run and get rid of what they read; 1 if not
     Status {
-        /// Where identity and undelivered cycles are kept
-        #[arg(
-            long,
-            value_name = "DIR",
-            default_value = "/var/lib/pganalytics-collector"
-        )]
-        state_dir: PathBuf,
+        /// Where identity and undelivered cycles are kept; by default where `collect` of this user
+        /// keeps them, else /var/lib/pganalytics-collector
+        #[arg(long, value_name = "DIR")]
+        state_dir: Option<PathBuf>,
         /// How it is printed
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -208,7 +208,7 @@ impl CollectArgs {
             max_cadence: None,
             interval: None,
             metrics_listen: None,
-            collector_id: "collector-001".to_owned(),
+            collector_id: None,
             hostname: None,
             registration_secret: None,
             token: None,
@@ -240,7 +240,7 @@ impl CollectArgs {
             "--interval: longer than 0"
         } else if self.token.is_some() && self.servers().len() > 1 {
             "--token: it is of one collector, and each --dsn is one: use --registration-secret"
-        } else if self.collector_id.is_empty() {
+        } else if self.collector_id.as_deref() == Some("") {
             "--collector-id: not empty"
         } else if !self.log_dir.is_empty() && self.log_dir.len() != self.servers().len() {
             "--log-dir: write one for each --dsn, in their order, or none"

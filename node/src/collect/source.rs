@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pga_collector::{Host, LogPosition, Server, SimulatedServer};
+use pga_collector::{Host, LogPosition, Server, SimulatedServer, Sink};
 use pga_storage::Timestamp;
-use serde_json::Value;
 
 use super::error::CollectError;
 use super::options::CollectArgs;
@@ -40,7 +39,7 @@ impl Source {
     ) -> Result<Self, CollectError> {
         let Some(dsn) = &watched.dsn else {
             return Ok(Self::Simulated {
-                server: SimulatedServer::new(args.seed, &args.collector_id, args.hostname()),
+                server: SimulatedServer::new(args.seed, &watched.collector_id, args.hostname()),
                 seed: args.seed,
                 cycle: 0,
             });
@@ -94,21 +93,21 @@ impl Source {
     }
 
     /// One cycle: what is due. What cannot be read is left out, and told once.
-    pub(super) async fn collect(&mut self, at: Timestamp) -> Vec<Value> {
+    pub(super) async fn collect(&mut self, at: Timestamp, out: &mut dyn Sink) {
         let (now, at) = (pga_runtime::now(), at.to_string());
         match self {
             Self::Simulated { server, cycle, .. } => {
-                let mut elements = server.cycle(*cycle, &at);
-                elements.push(server.activity(*cycle, &at));
-                *cycle += 1;
+                let elements = server.cycle(*cycle, &at).into_iter();
+                let activity = server.activity(*cycle, &at);
                 elements
+                    .chain([activity])
+                    .for_each(|one| out.push(&one.to_string()));
+                *cycle += 1;
             }
             Self::Real { server, host } => {
-                let mut elements = server.collect(now, &at).await;
-                if let Some(host) = host {
-                    elements.extend(host.collect(now, &at));
-                }
-                elements
+                server.collect(now, &at, out).await;
+                let elements = host.iter_mut().flat_map(|host| host.collect(now, &at));
+                elements.for_each(|one| out.push(&one.to_string()));
             }
         }
     }

@@ -15,6 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::clock::Skew;
 use super::error::CollectError;
+use super::state_dir;
 use super::watched::state_dirs;
 use crate::output::Output;
 
@@ -96,9 +97,10 @@ impl Status {
 /// What `collect status` prints, and whether all collectors run and get rid of what they read.
 ///
 /// # Errors
-/// [`CollectError::NoState`] if no collector has run with that directory,
+/// [`CollectError::NoState`] if no collector has run with that directory, or this machine's,
 /// [`CollectError::State`] if a file cannot be read.
-pub fn status(root: &Path, output: Output) -> Result<(String, bool), CollectError> {
+pub fn status(root: Option<&Path>, output: Output) -> Result<(String, bool), CollectError> {
+    let root = &root.map_or_else(state_dir::of_this_machine, Path::to_owned);
     let mut all = Vec::new();
     for dir in state_dirs(root) {
         let read = Status::read(&dir).map_err(|error| CollectError::State(dir, error))?;
@@ -115,5 +117,5 @@ pub fn status(root: &Path, output: Output) -> Result<(String, bool), CollectErro
         .map(|status| show::Judged::of(status, now, process))
         .collect();
     let is_good = judged.iter().all(|one| one.is_good());
-    Ok((show::text(&judged, output), is_good))
+    Ok((show::text(&judged, output, now), is_good))
 }

@@ -2,10 +2,9 @@
 //! with its own id, state and spool.
 //!
 //! # Where its state is
-//! The only server of a process has the state directory itself, and so has the server that had it
-//! before others came: the file `server` in it names that one. Every other server has a directory
-//! below `servers/`, named by its hosts and ports, and keeps it whatever else is named or left out
-//! later.
+//! The server that comes first has the state directory itself: the file `server` in it names that
+//! one. Every other server has a directory below `servers/`, named by its hosts and ports. Each
+//! keeps its own whatever else is named or left out later.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -68,11 +67,13 @@ impl Watched {
                 .as_deref()
                 .map(|root| Place::of(root, &label, is_only, number == 0));
             let is_named_alone = is_only || matches!(place, Some(Place::Root(_)));
+            let collector_id = match &args.collector_id {
+                Some(id) if is_named_alone => id.clone(),
+                Some(id) => format!("{id}-{}", slug(&label)),
+                None => name(&args.hostname(), &label, is_local, &all),
+            };
             all.push(Self {
-                collector_id: match is_named_alone {
-                    true => args.collector_id.clone(),
-                    false => format!("{}-{}", args.collector_id, slug(&label)),
-                },
+                collector_id,
                 hostname: match is_only || is_local {
                     true => args.hostname(),
                     false => host_of(&label).to_owned(),
@@ -94,7 +95,7 @@ impl Watched {
             dsn: None,
             log_dir: None,
             state_dir: args.state_dir.clone(),
-            collector_id: args.collector_id.clone(),
+            collector_id: args.collector_id.clone().unwrap_or_else(|| args.hostname()),
             hostname: args.hostname(),
             reads_host: false,
             is_only: true,
@@ -117,6 +118,12 @@ impl Watched {
             Ok(())
         };
         make().map_err(|error| CollectError::State(dir.clone(), error))
+    }
+
+    /// Where its state is kept, for the log.
+    pub(super) fn state(&self) -> String {
+        let dir = self.state_dir.as_ref();
+        dir.map_or_else(|| "memory".to_owned(), |dir| dir.display().to_string())
     }
 }
 
@@ -145,7 +152,7 @@ impl Place {
             return Self::Own(own);
         }
         let is_root = match fs::read_to_string(root.join(OWNER)) {
-            Ok(owner) => is_only || owner == label,
+            Ok(owner) => owner == label,
             // A directory of a version that wrote no owner: its only server is the first.
             Err(_) => is_only || (is_first && Identity::is_there(root)),
         };
@@ -159,6 +166,20 @@ impl Place {
         match self {
             Self::Root(dir) | Self::Own(dir) => dir,
         }
+    }
+}
+
+/// What a collector calls itself, where nobody says: as its machine, with the port of a server
+/// there if that is not the usual one, and with the host of a server elsewhere. No two of `others`
+/// and it have the same name.
+fn name(hostname: &str, label: &str, is_local: bool, others: &[Watched]) -> String {
+    let short = match label.rsplit_once(':') {
+        Some((_, port)) if port != "5432" => format!("{hostname}_{port}"),
+        _ => hostname.to_owned(),
+    };
+    match is_local && others.iter().all(|one| one.collector_id != short) {
+        true => short,
+        false => format!("{hostname}-{}", slug(label)),
     }
 }
 
@@ -220,10 +241,10 @@ mod tests {
     fn a_server_keeps_its_place_whatever_comes_and_goes() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
-        let first = seen(["db1:5432", "collector-001", "", "here"], true);
+        let first = seen(["db1:5432", "here-db1_5432", "", "here"], true);
         assert_eq!(all(root, &["db1"]), [first], "alone");
-        let db1 = seen(["db1:5432", "collector-001", "", "db1"], false);
-        let id = "collector-001-127.0.0.1_5433";
+        let db1 = seen(["db1:5432", "here-db1_5432", "", "db1"], false);
+        let id = "here_5433";
         let local = seen(
             ["127.0.0.1:5433", id, "servers/127.0.0.1_5433", "here"],
             true,
@@ -232,6 +253,29 @@ mod tests {
         assert_eq!(both, [local.clone(), db1], "another order");
         let (_, _, place, _, _) = &all(root, &["127.0.0.1:5433"])[0];
         assert_eq!(*place, local.2, "the other one alone");
+        let (_, _, place, _, _) = &all(root, &["db2"])[0];
+        assert_eq!(*place, "servers/db2_5432", "a third one alone");
+    }
+
+    #[test]
+    fn who_is_not_named_is_named_after_host_and_server() {
+        let name = |id: Option<&str>, hosts: &[&str]| -> Vec<String> {
+            let dir = tempfile::tempdir().unwrap();
+            let mut args = args(dir.path(), hosts);
+            args.collector_id = id.map(str::to_owned);
+            let all = Watched::all(&args).unwrap();
+            all.into_iter().map(|one| one.collector_id).collect()
+        };
+        assert_eq!(name(None, &["localhost"]), ["here"]);
+        assert_eq!(name(None, &["127.0.0.1:5433"]), ["here_5433"]);
+        assert_eq!(name(None, &["db1"]), ["here-db1_5432"]);
+        assert_eq!(
+            name(None, &["localhost", "db1", "127.0.0.1"]),
+            ["here", "here-db1_5432", "here-127.0.0.1_5432"]
+        );
+        assert_eq!(name(Some("x"), &["db1"]), ["x"]);
+        assert_eq!(name(Some("x"), &["a", "b"]), ["x-a_5432", "x-b_5432"]);
+        assert_eq!(name(None, &[]), ["here"], "a simulated server");
     }
 
     #[test]

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pga_collector::Gap;
+use pga_collector::{Gap, Sink};
 use pga_storage::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 use tracing::Instrument as _;
 
+use super::bodies::{Bodies, Keeper};
 use super::error::CollectError;
 use super::health::Health;
 use super::options::CollectArgs;
@@ -39,7 +38,7 @@ pub(super) struct Worker {
     outgoing: Arc<Outgoing>,
     settings: watch::Receiver<Arc<Settings>>,
     health: Health,
-    dropped: u64,
+    keeper: Keeper,
 }
 
 /// Collects from one server and pushes until `stop` holds true.
@@ -77,6 +76,7 @@ pub(super) async fn run(
         collector = sender.collector(),
         name = watched.collector_id,
         server = watched.label,
+        state = watched.state(),
         "collecting"
     );
     if left > 0 {
@@ -91,7 +91,7 @@ pub(super) async fn run(
         outgoing: Arc::clone(&outgoing),
         settings,
         health: Health::new(pga_runtime::now()),
-        dropped: 0,
+        keeper: Keeper::new(Arc::clone(&outgoing)),
     };
     let sending = sender.run(Arc::clone(&outgoing)).in_current_span();
     let sending = pga_runtime::spawn(sending);
@@ -160,59 +160,29 @@ impl Worker {
     async fn cycle(&mut self) {
         let begun = pga_runtime::now();
         let now = Timestamp::now();
-        let mut elements = self.source.collect(now).await;
+        let (collector, hostname) = (&self.collector, &self.watched.hostname);
+        let mut bodies = Bodies::new(&mut self.keeper, collector, hostname, now);
+        self.source.collect(now, &mut bodies).await;
         let took = begun.elapsed();
         let server = self.source.server();
         let gaps: Vec<Gap> =
             server.map_or_else(Vec::new, |server| server.gaps().cloned().collect());
-        self.report.cycle(now, elements.len(), took, gaps);
+        self.report.cycle(now, bodies.total(), took, gaps);
         if let Some(server) = server {
             self.report.costs(server.costs());
         }
         let status = self.report.status();
-        elements.extend(self.outgoing.with(|spool| {
+        let health = self.outgoing.with(|spool| {
             let at = now.to_string();
             self.health
                 .element(pga_runtime::now(), &at, spool, &status, server)
-        }));
-        if !elements.is_empty() {
-            self.keep(now, &elements);
+        });
+        if let Some(health) = health {
+            bodies.push(&health.to_string());
         }
+        bodies.end(serde_json::to_value(self.source.log_positions()).ok());
         self.outgoing.with(|spool| self.report.spool(spool));
         self.report.write();
-    }
-
-    /// Puts a cycle in the spool, and says if something had to go for it.
-    fn keep(&mut self, now: Timestamp, elements: &[Value]) {
-        let envelope = Envelope {
-            collector_id: &self.collector,
-            hostname: &self.watched.hostname,
-            timestamp: now.to_string(),
-            version: env!("CARGO_PKG_VERSION"),
-            metrics_count: elements.len(),
-            metrics: elements,
-        };
-        let body = match serde_json::to_vec(&envelope) {
-            Ok(body) => body,
-            Err(error) => {
-                tracing::error!(%error, "a cycle cannot be written as JSON and is dropped");
-                return;
-            }
-        };
-        // The position is kept with the events before it: each is sent once.
-        let note = serde_json::to_value(self.source.log_positions()).ok();
-        if let Err(error) = self.outgoing.with(|spool| spool.add(body.into(), note)) {
-            tracing::warn!(%error, "the spool cannot be written: the cycle is kept in memory");
-        }
-        self.outgoing.ring();
-        let gone = self.outgoing.with(|spool| spool.dropped());
-        if gone > self.dropped {
-            tracing::warn!(
-                cycles = gone,
-                "the spool is full: the oldest cycles were dropped (--spool-size gives more room)"
-            );
-            self.dropped = gone;
-        }
     }
 }
 
@@ -245,15 +215,4 @@ async fn last_push(outgoing: &Outgoing, sending: tokio::task::JoinHandle<()>) {
             "stopped with cycles that were not acknowledged"
         );
     }
-}
-
-/// The body of a push (contract 1.4).
-#[derive(Serialize)]
-struct Envelope<'a> {
-    collector_id: &'a str,
-    hostname: &'a str,
-    timestamp: String,
-    version: &'static str,
-    metrics_count: usize,
-    metrics: &'a [Value],
 }

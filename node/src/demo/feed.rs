@@ -57,7 +57,7 @@ impl Feed {
         let endpoints: Vec<Endpoint> = urls.filter_map(|url| url.parse().ok()).collect();
         let mut options = CollectArgs::for_nodes(endpoints);
         options.interval = Some(INTERVAL);
-        options.collector_id = COLLECTOR.to_owned();
+        options.collector_id = Some(COLLECTOR.to_owned());
         options.dsn = args.dsn.clone();
         // Somebody is looking: nothing is to take an hour.
         options.max_cadence = Some(SOON);

@@ -5,15 +5,26 @@
 //! comes from. [`Table::columns`] are the columns a row has values for, in their order.
 //! [`Table::unfilled`] are columns of the published schema that no collector fills yet; they exist
 //! in PostgreSQL only, so that queries written for that schema run.
+//!
+//! Types of long lists (`pg_table`, `pg_index`, `pg_statement`, `pg_column`, `pg_schema_object`)
+//! have none: nobody asks for their rows by column, and as rows they take several times what their
+//! compressed elements do.
 
 mod activity;
+mod collectors;
 mod column;
 mod ddl;
+mod definitions;
+mod element;
 mod host;
+mod instance;
+mod objects;
 mod queries;
 mod relations;
 mod replication;
 mod schema;
+mod sessions;
+mod streaming;
 
 pub use self::column::{Column, ColumnType};
 pub(crate) use self::column::{Missing, Source};
@@ -46,6 +57,9 @@ pub(crate) enum Items {
     Database,
     /// Each object of the array at this path in each database part.
     DatabaseArray(&'static str),
+    /// Each object of the element's `rows`: a list that may have left some out, or tell only what
+    /// changed. What is new in it need not have begun since the list before.
+    Rows,
 }
 
 /// When rows of a table are written.
@@ -74,8 +88,8 @@ pub struct Table {
     pub own: &'static [Column],
     /// Columns of the published schema that nothing fills, nullable, PostgreSQL only.
     pub unfilled: &'static [(&'static str, ColumnType)],
-    /// Columns that, with the collector, name one counter series; empty beyond the collector
-    /// itself. One that is NULL is no part of the name.
+    /// Columns that, with the collector, name one series; empty beyond the collector itself. One
+    /// that is NULL is no part of the name.
     pub(crate) rate_key: &'static [&'static str],
     /// Column lists of the indexes beside `(collector_id, time DESC)`, as SQL that both databases
     /// take.
@@ -129,6 +143,37 @@ pub const TABLES: &[&Table] = &[
     &activity::CONNECTION_TOTALS,
     &activity::LONG_TRANSACTIONS,
     &activity::IDLE_TRANSACTIONS,
+    &instance::WAL,
+    &instance::CHECKPOINTER,
+    &instance::BGWRITER,
+    &instance::IO,
+    &instance::SLRU,
+    &instance::ARCHIVER,
+    &instance::DATABASE,
+    &instance::RECOVERY_CONFLICT,
+    &instance::STATEMENT_HEALTH,
+    &instance::IDENTITY,
+    &instance::TABLESPACE,
+    &sessions::ACTIVITY,
+    &sessions::BLOCKING,
+    &sessions::LONG_TRANSACTION,
+    &sessions::PROGRESS,
+    &sessions::CONNECTION,
+    &sessions::PREPARED_XACT,
+    &streaming::SENDER,
+    &streaming::RECEIVER,
+    &streaming::SLOT,
+    &streaming::SUBSCRIPTION,
+    &objects::TABLE_SIZE,
+    &objects::FREEZE,
+    &objects::AUTOVACUUM,
+    &objects::SEQUENCE,
+    &objects::BLOAT_ESTIMATE,
+    &definitions::SETTING,
+    &definitions::EXTENSION,
+    &collectors::COST,
+    &collectors::GAPS,
+    &collectors::HEALTH,
 ];
 
 /// The ids of all tables, in order.

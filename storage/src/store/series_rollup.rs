@@ -34,17 +34,21 @@ const OF_PARTS: [&str; 7] = [
     "message",
 ];
 /// Numbers that measure nothing.
-const IDENTITIES: [&str; 4] = [
+const IDENTITIES: [&str; 7] = [
     "log_index",
     "ordinal",
     "missing_counters",
     "interval_seconds",
+    "system_identifier",
+    "timeline",
+    "server_version_num",
 ];
 
 impl Table {
     /// Whether it has one row for a server, or one for each database, at a time.
     pub fn is_charted(&self) -> bool {
-        OF_PARTS.iter().all(|name| self.position(name).is_none())
+        self.rate_key.iter().all(|name| *name == "database_name")
+            && OF_PARTS.iter().all(|name| self.position(name).is_none())
     }
 
     /// The columns that a chart draws: differences, and numbers that are no counters.

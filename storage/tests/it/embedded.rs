@@ -94,6 +94,57 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
     assert_eq!((count(&db, "series"), samples(&db)), (1, 3));
 }
 
+/// Takes a file back to version 6, which had no tables of our own collector's elements.
+fn as_version_6(db: &Connection) {
+    let sql = "DROP TABLE metrics_pg_wal; DROP TABLE metrics_pg_io; DELETE FROM rate_state;
+        UPDATE meta SET value = '6' WHERE key = 'schema_version';";
+    db.execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_version_6_gets_the_tables_that_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = |seconds: i64, bytes: i64| {
+        document(json!({"type": "pg_wal", "timestamp": seconds, "wal_bytes": bytes, "lsn": "0/10"}))
+    };
+    let io = |seconds: i64, kind: &str, reads: i64| {
+        let row = json!({"backend_type": kind, "object": "relation", "context": "normal", "reads": reads});
+        document(json!({"type": "pg_io", "timestamp": seconds, "rows": [row]}))
+    };
+    let store = open(&dir);
+    let first = vec![sample(100, 5), io(100, "checkpointer", 1)];
+    store.flush(batch(0, 1, first)).await.unwrap();
+    drop(store);
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    as_version_6(&db);
+    drop(db);
+    let store = open(&dir);
+    let later = vec![
+        sample(160, 5),
+        sample(220, 12),
+        io(160, "client backend", 900),
+        io(220, "client backend", 907),
+    ];
+    store.flush(batch(1, 2, later)).await.unwrap();
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    assert_eq!(count(&db, "elements"), 6, "what was stored before is there");
+    let wal = "SELECT wal_bytes_delta, interval_seconds, wal_records_delta FROM metrics_pg_wal ORDER BY time DESC LIMIT 1";
+    let found: (i64, f64, Option<i64>) = db
+        .query_row(wal, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
+    assert_eq!(found, (7, 60.0, None));
+    // A list may leave rows out: what is new in it may be old.
+    let io = "SELECT reads_delta FROM metrics_pg_io ORDER BY time";
+    let deltas: Vec<Option<i64>> = db
+        .prepare(io)
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(deltas, [None, Some(7)]);
+}
+
 /// Takes a file back to version 4, which knew no servers and no levels of statements.
 fn as_version_4(db: &Connection) {
     for column in [

@@ -26,7 +26,10 @@ pub(crate) use self::{
         differences_follow_the_rules, equal_ids_of_two_databases_are_two_rows,
         late_samples_take_their_part, top_queries_count_the_window_only,
     },
-    charts::{a_chart_of_sealed_hours_reads_no_rows, charts_of_hours_are_those_of_their_rows},
+    charts::{
+        a_chart_of_sealed_hours_reads_no_rows, charts_of_hours_are_those_of_their_rows,
+        what_cannot_be_added_as_whole_numbers_is_charted,
+    },
     data::{batch, collector, document, many_cycles, one_cycle, sample},
     exactly_once::{
         a_batch_elsewhere_is_fenced_and_stores_nothing, a_failed_flush_leaves_no_trace,
@@ -88,6 +91,7 @@ macro_rules! store_contract_tests {
             the_newest_row_of_each_thing_is_found,
             series_are_the_sums_and_means_of_steps,
             types_of_elements_are_counted,
+            what_cannot_be_added_as_whole_numbers_is_charted,
             charts_of_hours_are_those_of_their_rows,
             a_chart_of_sealed_hours_reads_no_rows,
             samples_of_statements_are_told_with_their_interval,

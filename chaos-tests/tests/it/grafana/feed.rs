@@ -167,7 +167,7 @@ async fn collect_from_a_real_server(cluster: &Cluster, database: &Timescale) -> 
         waiting.client.batch_execute(update).await
     });
     let mut args = CollectArgs::for_nodes(cluster.endpoints());
-    args.collector_id = "ours".to_owned();
+    args.collector_id = Some("ours".to_owned());
     args.dsn = vec![database.url().to_owned()];
     let (_, name) = database.url().rsplit_once('/').context("no database")?;
     args.include_database = vec![name.to_owned()];

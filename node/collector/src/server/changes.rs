@@ -21,30 +21,47 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Keeps the rows that changed since they were sent last; all of them once an hour. Answers
-    /// whether all were kept.
-    pub(super) fn keep_changed(
-        &mut self,
-        source: &Source,
-        rows: &mut Vec<Value>,
-        now: Instant,
-    ) -> bool {
+    /// Begins with a reading of all rows. It keeps those that changed since they were sent last,
+    /// and all of them once an hour.
+    pub(super) fn begin(&mut self, source: &'static Source, now: Instant) -> Comparison<'_> {
         let is_all = self.all_at.is_none_or(|at| now - at >= ALL_EVERY);
         if is_all {
             self.all_at = Some(now);
         }
-        let mut seen = HashSet::with_capacity(rows.len());
-        let known = &mut self.rows;
-        rows.retain(|row| {
-            let key = hash(source.key.iter().filter_map(|name| row.get(*name)));
-            let columns = row.as_object().into_iter().flatten();
-            let stable = columns.filter(|(name, _)| !source.volatile.contains(&name.as_str()));
-            let content = hash(stable.map(|(_, value)| value));
-            seen.insert(key);
-            known.insert(key, content) != Some(content) || is_all
-        });
-        known.retain(|key, _| seen.contains(key));
-        is_all
+        Comparison {
+            source,
+            is_all,
+            seen: HashSet::with_capacity(self.rows.len()),
+            known: &mut self.rows,
+        }
+    }
+}
+
+/// A reading that is compared with the one before, row by row.
+#[derive(Debug)]
+pub(super) struct Comparison<'a> {
+    source: &'static Source,
+    is_all: bool,
+    seen: HashSet<u64>,
+    known: &'a mut HashMap<u64, u64>,
+}
+
+impl Comparison<'_> {
+    /// Whether a row is to be sent.
+    pub(super) fn keeps(&mut self, row: &Value) -> bool {
+        let source = self.source;
+        let key = hash(source.key.iter().filter_map(|name| row.get(*name)));
+        let columns = row.as_object().into_iter().flatten();
+        let stable = columns.filter(|(name, _)| !source.volatile.contains(&name.as_str()));
+        let content = hash(stable.map(|(_, value)| value));
+        self.seen.insert(key);
+        self.known.insert(key, content) != Some(content) || self.is_all
+    }
+
+    /// Forgets the rows that are gone. Answers whether all were kept.
+    pub(super) fn end(self) -> bool {
+        self.known.retain(|key, _| self.seen.contains(key));
+        self.is_all
     }
 }
 
@@ -83,13 +100,11 @@ mod tests {
                 vec![1, 2],
             ),
         ] {
-            let mut rows = rows;
             let now = start + Duration::from_secs(seconds);
-            changes.keep_changed(source, &mut rows, now);
-            let kept: Vec<i64> = rows
-                .iter()
-                .map(|row| row["relid"].as_i64().unwrap())
-                .collect();
+            let mut comparison = changes.begin(source, now);
+            let kept = rows.iter().filter(|row| comparison.keeps(row));
+            let kept: Vec<i64> = kept.map(|row| row["relid"].as_i64().unwrap()).collect();
+            comparison.end();
             assert_eq!(kept, want, "{name}");
         }
     }

@@ -1,12 +1,14 @@
 //! What was read, as elements.
 
-use pga_runtime::Instant;
 use pga_server_log::statement_without_values;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::Server;
-use crate::connection::Read;
+use super::{Reading, Server};
+use crate::connection::{ReadError, odd, parsed};
 use crate::options::Options;
+use crate::sink::Sink;
 use crate::source::{Scope, Shape, Source};
 
 /// Columns that hold statements as they were sent.
@@ -15,78 +17,118 @@ const STATEMENTS: [&str; 3] = ["query", "blocked_query", "blocking_query"];
 /// Statements are cut here, in characters.
 const MAX_STATEMENT: usize = 2_000;
 
-/// How many rows an element takes, and how many there were; `None` if they could not be counted.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+/// What a source read.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    pub(super) at: &'a str,
+    pub(super) rows: Vec<&'a RawValue>,
+    /// At most so many become elements.
     pub(super) limit: usize,
+    /// How many there were; `None` if they could not be counted.
     pub(super) total: Option<usize>,
 }
 
+/// The members of a list beside its rows.
+#[derive(Serialize)]
+struct ListHead<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    timestamp: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    database: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_only: Option<bool>,
+    total: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<usize>,
+    truncated: bool,
+}
+
 impl Server {
-    /// An element a row, of the databases that are wanted.
-    pub(super) fn each(&self, source: &Source, read: Read) -> Vec<Value> {
-        let element = |mut row: Value| {
-            without_values(&mut row);
-            let is_wanted = self.options.wants(row["database"].as_str()?);
-            row["type"] = source.kind.into();
-            row["timestamp"] = read.at.clone().into();
-            is_wanted.then_some(row)
-        };
-        read.rows.into_iter().filter_map(element).collect()
+    /// Gives an element a row, of the databases that are wanted.
+    pub(super) fn each(
+        &self,
+        source: &Source,
+        read: &Rows<'_>,
+        out: &mut dyn Sink,
+    ) -> Result<(), ReadError> {
+        for row in &read.rows {
+            let mut row = parsed(row)?;
+            let database = row.get("database").and_then(Value::as_str);
+            if database.is_some_and(|name| self.options.wants(name)) {
+                without_values(&mut row);
+                row["type"] = source.kind.into();
+                row["timestamp"] = read.at.into();
+                out.push(&row.to_string());
+            }
+        }
+        Ok(())
     }
 
-    /// What was read as an element; none if there is nothing to tell.
-    pub(super) fn element(
+    /// Gives an element whose `rows` are the rows; none if there is nothing to tell. One row at a
+    /// time is held as a value.
+    pub(super) fn list(
         &mut self,
-        source: &Source,
-        database: &str,
-        read: Read,
-        bounds: Bounds,
-        now: Instant,
-    ) -> Option<Value> {
-        let mut element = Map::new();
-        element.insert("type".to_owned(), source.kind.into());
-        element.insert("timestamp".to_owned(), read.at.into());
-        if !database.is_empty() {
-            element.insert("database".to_owned(), database.into());
-        }
-        let mut rows = read.rows;
-        rows.iter_mut().for_each(without_values);
-        if source.shape == Shape::One {
-            let Some(Value::Object(columns)) = rows.into_iter().next() else {
-                return None;
-            };
-            // What names the element stays as it is.
-            for (name, value) in columns {
-                element.entry(name).or_insert(value);
-            }
-            return Some(Value::Object(element));
-        }
-        let is_truncated = rows.len() > bounds.limit;
-        rows.truncate(bounds.limit);
-        let kept = rows.len();
+        of: &Reading<'_>,
+        read: &Rows<'_>,
+        out: &mut dyn Sink,
+    ) -> Result<(), ReadError> {
+        let (source, total) = (of.source, read.rows.len());
+        let kept = total.min(read.limit);
         if source.shape == Shape::RowsIfAny && kept == 0 {
-            return None;
+            return Ok(());
         }
-        if !source.key.is_empty() {
-            let changes = self
-                .changes
-                .entry((source.kind, database.to_owned()))
-                .or_default();
-            let is_all = changes.keep_changed(source, &mut rows, now);
-            element.insert("changed_only".to_owned(), (!is_all).into());
-            if rows.is_empty() && !is_all {
-                return None;
+        let mut changes = (!source.key.is_empty()).then(|| {
+            let key = (source.kind, of.database.to_owned());
+            self.changes.entry(key).or_default().begin(source, of.now)
+        });
+        let mut rows = String::new();
+        for row in read.rows.iter().take(kept) {
+            let mut row = parsed(row)?;
+            without_values(&mut row);
+            if changes.as_mut().is_none_or(|changes| changes.keeps(&row)) {
+                rows.push_str(if rows.is_empty() { "" } else { "," });
+                rows.push_str(&row.to_string());
             }
         }
-        element.insert("total".to_owned(), bounds.total.into());
-        if let Some(total) = bounds.total.filter(|_| is_truncated) {
-            element.insert("left_out".to_owned(), total.saturating_sub(kept).into());
+        let changed_only = changes.map(|changes| !changes.end());
+        if changed_only == Some(true) && rows.is_empty() {
+            return Ok(());
         }
-        element.insert("truncated".to_owned(), is_truncated.into());
-        element.insert("rows".to_owned(), Value::Array(rows));
-        Some(Value::Object(element))
+        let truncated = total > kept;
+        let head = ListHead {
+            kind: source.kind,
+            timestamp: read.at,
+            database: of.database,
+            changed_only,
+            total: read.total,
+            left_out: read
+                .total
+                .filter(|_| truncated)
+                .map(|all| all.saturating_sub(kept)),
+            truncated,
+        };
+        let head = serde_json::to_string(&head).map_err(odd)?;
+        let head = head.trim_end_matches('}');
+        out.push(&format!("{head},\"rows\":[{rows}]}}"));
+        Ok(())
     }
+}
+
+/// Gives an element with the columns of the only row.
+pub(super) fn one(of: &Reading<'_>, read: &Rows<'_>, out: &mut dyn Sink) -> Result<(), ReadError> {
+    let Some(row) = read.rows.first() else {
+        return Ok(());
+    };
+    let mut row = parsed(row)?;
+    without_values(&mut row);
+    row["type"] = of.source.kind.into();
+    row["timestamp"] = read.at.into();
+    if !of.database.is_empty() {
+        row["database"] = of.database.into();
+    }
+    out.push(&row.to_string());
+    Ok(())
 }
 
 /// Most rows of an element of a source.

@@ -1,15 +1,15 @@
 //! Advised indexes that the planner is asked about.
 
 use pga_runtime::Instant;
-use serde_json::Value;
 
 use super::Server;
 use crate::connection::Connection;
 use crate::plan::hypothetical;
+use crate::sink::Sink;
 
 impl Server {
     /// Tries the advised index that is next.
-    pub(super) async fn check_indexes(&mut self, now: Instant, at: &str, out: &mut Vec<Value>) {
+    pub(super) async fn check_indexes(&mut self, now: Instant, at: &str, out: &mut dyn Sink) {
         let facts = self.facts.get(self.target.dbname());
         let (Some(main), Some((facts, _)), true) = (&self.main, facts, self.options.explains)
         else {
@@ -29,7 +29,8 @@ impl Server {
             }
         };
         match checked {
-            Ok(element) => out.extend(element),
+            Ok(Some(element)) => out.push(&element.to_string()),
+            Ok(None) => {}
             Err(error) => tracing::debug!(%error, "an advised index cannot be tried"),
         }
     }

@@ -1,10 +1,10 @@
 //! The server's log.
 
 use pga_runtime::Instant;
-use serde_json::Value;
 
 use super::Server;
 use crate::log::{KIND, Log, LogHealth, LogPosition};
+use crate::sink::Sink;
 
 impl Server {
     /// Goes on in the log behind a position of an earlier run.
@@ -27,13 +27,15 @@ impl Server {
     }
 
     /// Reads the log, with or without a connection.
-    pub(super) async fn read_log(&mut self, now: Instant, at: &str, out: &mut Vec<Value>) {
+    pub(super) async fn read_log(&mut self, now: Instant, at: &str, out: &mut dyn Sink) {
         let Some(log) = self.log.as_mut() else {
             return;
         };
         let options = &self.options;
         let cycle = log.read(|database| options.wants(database), at).await;
-        out.extend(cycle.elements);
+        for element in &cycle.elements {
+            out.push(&element.to_string());
+        }
         let key = (KIND.to_owned(), String::new());
         match cycle.gap {
             Some(gap) => {
@@ -52,8 +54,10 @@ impl Server {
             tracing::debug!(%error, "the texts of statements cannot be read");
         }
         for plan in cycle.unnamed {
-            if let Some((database, id)) = self.names.find(&plan.text, &plan.database) {
-                out.extend(log.plan(&plan, database, id));
+            if let Some((database, id)) = self.names.find(&plan.text, &plan.database)
+                && let Some(element) = log.plan(&plan, database, id)
+            {
+                out.push(&element.to_string());
             }
         }
     }

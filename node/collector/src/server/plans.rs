@@ -1,16 +1,16 @@
 //! Plans of the statements that cost most.
 
 use pga_runtime::Instant;
-use serde_json::Value;
 
 use super::Server;
 use crate::connection::Connection;
 use crate::plan::TAG;
+use crate::sink::Sink;
 
 impl Server {
     /// Explains the statements that are next and have no plan in the log, which says more: that
     /// one ran.
-    pub(super) async fn read_plans(&mut self, now: Instant, at: &str, out: &mut Vec<Value>) {
+    pub(super) async fn read_plans(&mut self, now: Instant, at: &str, out: &mut dyn Sink) {
         let facts = self.facts.get(self.target.dbname());
         let (Some(main), Some((facts, _)), true) = (&self.main, facts, self.options.explains)
         else {
@@ -52,7 +52,7 @@ impl Server {
                 Ok(None) => {}
                 Ok(Some(element)) => {
                     self.gaps.remove(&key);
-                    out.push(element);
+                    out.push(&element.to_string());
                 }
                 Err(gap) => {
                     self.gaps.insert(key, gap);

@@ -24,7 +24,10 @@ async fn a_session_that_waits_is_seen_with_the_one_that_holds_it() {
         let found = until("the wait is seen", async || {
             round += 1;
             let now = start + Duration::from_secs(10 * round);
-            let elements = server.collect(now, "2026-01-01T00:00:00Z").await;
+            let mut elements: Vec<serde_json::Value> = Vec::new();
+            server
+                .collect(now, "2026-01-01T00:00:00Z", &mut elements)
+                .await;
             let sees = |kind| elements.iter().any(|element| element["type"] == kind);
             sees("pg_blocking").then_some(elements)
         })

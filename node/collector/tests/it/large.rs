@@ -16,7 +16,10 @@ const TABLES: usize = 2_000;
 async fn cycle(name: &str, server: &mut Server, at: u64) -> (Duration, Vec<Value>) {
     let now = pga_runtime::now() + Duration::from_secs(at);
     let begun = pga_runtime::now();
-    let elements = server.collect(now, "2026-01-01T00:00:00Z").await;
+    let mut elements: Vec<serde_json::Value> = Vec::new();
+    server
+        .collect(now, "2026-01-01T00:00:00Z", &mut elements)
+        .await;
     let took = begun.elapsed();
     let bytes: usize = elements.iter().map(|one| one.to_string().len()).sum();
     println!(

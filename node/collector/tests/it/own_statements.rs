@@ -30,7 +30,10 @@ async fn the_collectors_statements_are_not_the_servers() {
         let start = pga_runtime::now();
         for cycle in 1..=3 {
             let now = start + Duration::from_secs(cycle * 120);
-            let elements = server.collect(now, "2026-01-01T00:00:00Z").await;
+            let mut elements: Vec<serde_json::Value> = Vec::new();
+            server
+                .collect(now, "2026-01-01T00:00:00Z", &mut elements)
+                .await;
             let of = |kind: &str| {
                 let all = elements.iter().filter(move |one| one["type"] == kind);
                 all.cloned().collect::<Vec<Value>>()

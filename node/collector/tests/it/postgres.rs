@@ -107,9 +107,12 @@ fn run_start(major: i32, dir: &Path, settings: &[String]) -> u16 {
 
 /// Everything, once.
 pub(crate) async fn collect(server: &mut Server) -> Vec<Value> {
+    let mut elements = Vec::new();
+    let now = pga_runtime::now();
     server
-        .collect(pga_runtime::now(), "2026-01-01T00:00:00Z")
-        .await
+        .collect(now, "2026-01-01T00:00:00Z", &mut elements)
+        .await;
+    elements
 }
 
 /// The only element of a type; of one database, if that is named.

@@ -41,7 +41,10 @@ async fn a_standby_is_read_and_its_promotion_is_seen() {
         let role = until("the promotion is seen", async || {
             round += 1;
             let now = start + Duration::from_secs(60 * round);
-            let elements = server.collect(now, "2026-01-01T00:00:00Z").await;
+            let mut elements: Vec<serde_json::Value> = Vec::new();
+            server
+                .collect(now, "2026-01-01T00:00:00Z", &mut elements)
+                .await;
             let identity = elements
                 .iter()
                 .find(|element| element["type"] == "pg_identity")?;

@@ -15,6 +15,10 @@ const LATE: f64 = 30.0;
 const UNDELIVERED: f64 = 60.0;
 /// A difference of clocks that somebody should look at, in seconds.
 const SKEW: f64 = 2.0;
+/// Letters of a line on a terminal.
+const WIDTH: usize = 100;
+/// Letters of a server's hosts and ports in the table, so that it is no wider than that.
+const MAX_SERVER: usize = 36;
 /// Gaps that are named one by one.
 const MAX_GAPS: usize = 5;
 
@@ -142,8 +146,8 @@ fn gaps(status: &Status) -> Vec<String> {
     all
 }
 
-/// All of them, in the form that is asked for.
-pub(super) fn text(all: &[Judged], output: Output) -> String {
+/// All of them as they are at `now`, in the form that is asked for.
+pub(super) fn text(all: &[Judged], output: Output, now: Timestamp) -> String {
     match output {
         Output::Json => {
             let lines = all.iter().filter_map(|one| serde_json::to_string(one).ok());
@@ -151,10 +155,11 @@ pub(super) fn text(all: &[Judged], output: Output) -> String {
         }
         Output::Csv => rows(all).csv(),
         Output::Table => {
-            let mut text = rows(all).table();
-            for one in all {
+            let mut text = short(all, now).table();
+            for one in all.iter().filter(|one| !one.to_do.is_empty()) {
+                text.push_str(&format!("\n\n{}", who(&one.status)));
                 for what in &one.to_do {
-                    text.push_str(&format!("\n{}: {what}", one.status.server));
+                    text.push_str(&wrapped(what));
                 }
             }
             text
@@ -162,6 +167,74 @@ pub(super) fn text(all: &[Judged], output: Output) -> String {
     }
 }
 
+/// What a person looks at first: no wider than [`WIDTH`]. The rest is in the other forms.
+fn short(all: &[Judged], now: Timestamp) -> Rows {
+    let mut rows = Rows::new([
+        "server", "state", "config", "cycle", "pushed", "waiting", "gaps",
+    ]);
+    let ago = |time: &Option<String>| match time.as_deref() {
+        None => "never".to_owned(),
+        Some(time) => seconds_since(time, now).map_or_else(String::new, age),
+    };
+    for Judged { state, status, .. } in all {
+        let config = status.config_version;
+        rows.push([
+            cut(&status.server, MAX_SERVER),
+            (*state).to_owned(),
+            config.map_or_else(|| "own".to_owned(), |version| version.to_string()),
+            ago(&status.cycle_at),
+            ago(&status.pushed_at),
+            status.spool_cycles.to_string(),
+            status.gaps.len().to_string(),
+        ]);
+    }
+    rows
+}
+
+/// The line above what is to be done for a collector.
+fn who(status: &Status) -> String {
+    let to = status.pushed_to.as_deref();
+    let to = to.map_or_else(String::new, |node| format!(", last push to {node}"));
+    let text = format!("{}: collector {}{to}", status.server, status.collector_id);
+    cut(&text, WIDTH)
+}
+
+/// For how long something is over, in its largest whole unit.
+fn age(seconds: f64) -> String {
+    let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")];
+    let unit = units.iter().find(|(size, _)| seconds >= *size);
+    let (size, name) = unit.copied().unwrap_or((1.0, "s"));
+    format!("{:.0} {name} ago", (seconds.max(0.0) / size).floor())
+}
+
+/// A text of at most so many letters.
+fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
+    }
+}
+
+/// A point of a list, in lines of at most [`WIDTH`] letters where its words allow it.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut width = WIDTH;
+    for word in text.split_whitespace() {
+        let letters = word.chars().count();
+        if width + 1 + letters > WIDTH {
+            lines.push_str(if lines.is_empty() { "\n- " } else { "\n  " });
+            width = 2;
+        } else {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += letters;
+    }
+    lines
+}
+
+/// All that a row can hold, for programs.
 fn rows(all: &[Judged]) -> Rows {
     let mut rows = Rows::new([
         "server",

@@ -33,7 +33,7 @@ impl Series {
         let measures = self.measures.iter().map(|measure| {
             let column = measure.column;
             format!(
-                ", count({column}), CAST(sum({column}) AS double precision), \
+                ", count({column}), sum(CAST({column} AS double precision)), \
                  CAST(min({column}) AS double precision), CAST(max({column}) AS double precision)"
             )
         });

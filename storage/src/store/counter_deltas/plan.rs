@@ -11,7 +11,7 @@ use super::server::{self, Server};
 use super::squares::Squares;
 use super::state::{Counter, CounterState};
 use crate::Timestamp;
-use crate::store::catalogue::{Column, ColumnType, Source, Table, TableId, tables};
+use crate::store::catalogue::{Column, ColumnType, Items, Source, Table, TableId, tables};
 use crate::store::mapper::{Value, zero};
 
 /// Columns that tell when counting began. Encoded states hold them in this order.
@@ -205,7 +205,7 @@ impl Plan {
             .and_then(|at| now.markers.get(at).copied().flatten());
         match since {
             Some(since) => since < earlier.time,
-            None => earlier.is_cut_off,
+            None => earlier.is_cut_off || self.table.items == Items::Rows,
         }
     }
 

@@ -20,13 +20,13 @@ use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 6;
+const SCHEMA_VERSION: u32 = 7;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
 /// The WAL is cut to this after a checkpoint, in bytes.
 const WAL_LIMIT_BYTES: u32 = 16 << 20;
-const CACHED_STATEMENTS: usize = 64;
+const CACHED_STATEMENTS: usize = 256;
 
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -124,8 +124,12 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
                 tx.execute_batch(WHOSE_STATEMENTS)
                     .map_err(failed("migrate"))?;
             }
-            tx.execute_batch(series_rollups::TABLES)
-                .map_err(failed("migrate"))?;
+            if found < 6 {
+                tx.execute_batch(series_rollups::TABLES)
+                    .map_err(failed("migrate"))?;
+            }
+            // Since version 7 there are tables of our own collector's elements.
+            typed_tables(&tx).map_err(failed("migrate"))?;
             let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
             tx.execute(sql, [SCHEMA_VERSION.to_string()])
                 .map_err(failed("migrate"))?;
@@ -135,9 +139,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
     let create = || -> rusqlite::Result<()> {
         tx.execute_batch(TABLES)?;
         tx.execute_batch(SAMPLE_RUNS)?;
-        for id in catalogue::tables() {
-            tx.execute_batch(&id.table().sqlite_ddl())?;
-        }
+        typed_tables(&tx)?;
         tx.execute_batch(rollups::TABLES)?;
         tx.execute_batch(series_rollups::TABLES)?;
         let insert = "INSERT INTO meta VALUES ('schema_version', ?1), ('cluster_id', ?2)";
@@ -149,6 +151,11 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
     };
     create().map_err(failed("migrate"))?;
     tx.commit().map_err(failed("migrate"))
+}
+
+/// Makes those of the typed tables that are not there.
+fn typed_tables(db: &Connection) -> rusqlite::Result<()> {
+    catalogue::tables().try_for_each(|id| db.execute_batch(&id.table().sqlite_ddl()))
 }
 
 /// Checks a file that has tables: its format and its cluster.

@@ -47,6 +47,7 @@ pub(super) fn parts<'a>(
             Some(_) => Mapped::Partly,
         },
         Items::ElementArray(path) => array(&whole, path, each),
+        Items::Rows => array(&whole, "rows", each),
         Items::Database => databases(whole, each),
         Items::DatabaseArray(path) => databases(whole, &mut |part| array(part, path, each)),
     }

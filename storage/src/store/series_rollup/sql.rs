@@ -108,6 +108,8 @@ impl Statements {
             };
             let value = |function: &str| match function {
                 "NULL" => format!("CAST(NULL AS {})", self.float()),
+                // A sum of whole numbers may be no whole number of 64 bits.
+                "sum" => format!("sum(CAST({column} AS {}))", self.float()),
                 _ => format!("CAST({function}({column}) AS {})", self.float()),
             };
             format!(

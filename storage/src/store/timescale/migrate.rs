@@ -15,7 +15,7 @@ use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 5;
+const VERSION: i32 = 6;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
@@ -78,27 +78,33 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
         Some(_) => {
             batch(client, "BEGIN").await?;
             batch(client, UPGRADE).await?;
+            // Since version 6 there are tables of our own collector's elements.
+            let new = create_tables(client).await?;
             batch(client, ROLLUPS).await?;
             batch(client, VIEWS).await?;
             note_version(client).await?;
             batch(client, "COMMIT").await?;
-            watermark::read(client, owner).await.map(drop)
+            watermark::read(client, owner).await?;
+            compress(client, &new).await
         }
         None => {
             batch(client, "BEGIN").await?;
-            create(client, owner).await?;
+            let mut new = create(client, owner).await?;
             batch(client, "COMMIT").await?;
             watermark::read(client, owner).await?;
-            compress(client).await
+            new.push(("metrics.samples".to_owned(), "series_id"));
+            new.push(("metrics.elements".to_owned(), "collector_id"));
+            compress(client, &new).await
         }
     }
 }
 
-async fn create(client: &Client, owner: StoreOwner) -> Result<()> {
+/// A table, and the column by which its compressed rows are put together.
+type Segmented = (String, &'static str);
+
+async fn create(client: &Client, owner: StoreOwner) -> Result<Vec<Segmented>> {
     batch(client, SCHEMA).await?;
-    for id in catalogue::tables() {
-        batch(client, &table_sql(id.table())).await?;
-    }
+    let new = create_tables(client).await?;
     batch(client, ROLLUPS).await?;
     batch(client, VIEWS).await?;
     client
@@ -108,7 +114,26 @@ async fn create(client: &Client, owner: StoreOwner) -> Result<()> {
         )
         .await
         .map_err(failed)?;
-    note_version(client).await
+    note_version(client).await?;
+    Ok(new)
+}
+
+/// Makes those of the typed tables that are not there, and answers which.
+async fn create_tables(client: &Client) -> Result<Vec<Segmented>> {
+    let mut new = Vec::new();
+    for id in catalogue::tables() {
+        let name = id.table().qualified();
+        let is_there = client
+            .query_one("SELECT to_regclass($1) IS NOT NULL", &[&name])
+            .await
+            .and_then(|row| row.try_get::<_, bool>(0))
+            .map_err(failed)?;
+        if !is_there {
+            batch(client, &table_sql(id.table())).await?;
+            new.push((name, "collector_id"));
+        }
+    }
+    Ok(new)
 }
 
 async fn note_version(client: &Client) -> Result<()> {
@@ -193,7 +218,7 @@ async fn ensure_extension(client: &Client) -> Result<()> {
 }
 
 /// Turns compression on where the edition has it; without it everything works, with more disk.
-async fn compress(client: &Client) -> Result<()> {
+async fn compress(client: &Client, tables: &[Segmented]) -> Result<()> {
     let licence: String = client
         .query_one("SELECT current_setting('timescaledb.license', true)", &[])
         .await
@@ -204,13 +229,7 @@ async fn compress(client: &Client) -> Result<()> {
     if licence != "timescale" {
         return Ok(());
     }
-    let typed = catalogue::tables().map(|id| (id.table().qualified(), "collector_id"));
-    let own = [
-        ("metrics.samples", "series_id"),
-        ("metrics.elements", "collector_id"),
-    ]
-    .map(|(name, segment)| (name.to_owned(), segment));
-    for (table, segment) in typed.chain(own) {
+    for (table, segment) in tables {
         let sql = format!(
             "ALTER TABLE {table} SET (timescaledb.compress, timescaledb.compress_segmentby = '{segment}', \
              timescaledb.compress_orderby = 'time DESC'); \

@@ -178,3 +178,35 @@ pub(crate) async fn a_chart_of_sealed_hours_reads_no_rows(store: &dyn Store, _ot
     assert!(store.drop_old(all).await.unwrap() > 0);
     assert_eq!(points(store, month(HOUR)).await, [], "nothing is left");
 }
+
+pub(crate) async fn what_cannot_be_added_as_whole_numbers_is_charted(
+    store: &dyn Store,
+    _other: &dyn Store,
+) {
+    let large = i64::MAX - 1_000;
+    let element = |n: i64, kind: &str| {
+        document(json!({
+            "type": kind, "timestamp": START + n * 600, "database": "app", "size_bytes": large,
+            "system_identifier": large.to_string(), "wal_bytes": n * 50, "lsn": "0/10",
+        }))
+    };
+    // An hour is sealed with the first row after it.
+    for n in 0..9 {
+        flush(store, vec![element(n, "pg_stats"), element(n, "pg_wal")]).await;
+    }
+    let chart = |kind: &str, column, aggregate, step| Series {
+        table: tables_of(kind).next().unwrap().table(),
+        measures: vec![Measure { column, aggregate }],
+        ..chart(step, START, START + 2 * HOUR, None)
+    };
+    for step in [600, HOUR] {
+        let sizes = chart("pg_stats", "database_size", Aggregate::Avg, step);
+        for point in points(store, sizes).await {
+            assert_eq!(point.values, [Some(large as f64)], "{step}");
+        }
+        let written = chart("pg_wal", "wal_bytes_delta", Aggregate::Sum, step);
+        let written = points(store, written).await;
+        let all: f64 = written.iter().filter_map(|point| point.values[0]).sum();
+        assert_eq!(all, 400.0, "{step}: {written:?}");
+    }
+}

@@ -65,14 +65,18 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
         DROP TABLE metrics.query_rollups, metrics.query_rollup_marks, \
         metrics.series_rollups, metrics.series_rollup_marks; \
         DROP INDEX public.metrics_pg_stats_query_long; \
+        DROP TABLE metrics.metrics_pg_wal, metrics.metrics_pg_slot; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
     client.batch_execute(as_version_1).await.unwrap();
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     let versions = "SELECT sum(version) FROM pganalytics.schema_version";
-    assert_eq!(database.number(versions).await, 1 + 5);
-    let column = "SELECT count(*) FROM information_schema.columns WHERE column_name IN ('stats_since', 'system_identifier')";
+    assert_eq!(database.number(versions).await, 1 + 6);
+    let hypertables = "SELECT count(*) FROM timescaledb_information.hypertables \
+        WHERE hypertable_name IN ('metrics_pg_wal', 'metrics_pg_slot')";
+    assert_eq!(database.number(hypertables).await, 2);
+    let column = "SELECT count(*) FROM information_schema.columns WHERE table_name LIKE 'metrics_pg_stats_%' AND column_name IN ('stats_since', 'system_identifier')";
     assert_eq!(database.number(column).await, 3);
 }
 

@@ -71,7 +71,7 @@ fn it_says_what_to_do() {
         ..status()
     };
     let judged = [Judged::of(status, at(5), 7)];
-    let text = text(&judged, Output::Table);
+    let text = text(&judged, Output::Table, at(5));
     for want in [
         "4 cycles are lost",
         "version 7 of the configuration is refused: line 2: x",
@@ -82,10 +82,46 @@ fn it_says_what_to_do() {
         assert!(text.contains(want), "{want}: {text}");
     }
     let json: serde_json::Value =
-        serde_json::from_str(super::text(&judged, Output::Json).trim()).unwrap();
+        serde_json::from_str(super::text(&judged, Output::Json, at(5)).trim()).unwrap();
     assert_eq!(json["state"], "running");
     assert_eq!(json["gaps"].as_array().unwrap().len(), 7);
-    let csv = super::text(&judged, Output::Csv);
+    let csv = super::text(&judged, Output::Csv, at(5));
     assert!(csv.starts_with("server,state,collector,config,"), "{csv}");
     assert!(csv.contains("\"own, 7 refused\""), "{csv}");
+}
+
+#[test]
+fn the_table_is_a_hundred_columns_wide() {
+    let hosts = "a-primary.of.the.shop.example.com:5432,a-standby.of.the.shop.example.com:5432";
+    let long = Status {
+        server: hosts.to_owned(),
+        collector_id: "6b1ee1f7-4a51-4c57-9b6a-6f1d3f2b8f0e".to_owned(),
+        config_version: Some(1_000),
+        pushed_to: Some("https://node-1.of.the.cluster.example.com:8080".to_owned()),
+        push_error: Some("no route to host ".repeat(12)),
+        spool_cycles: 100_000,
+        ..status()
+    };
+    let judged = [long, status()].map(|status| Judged::of(status, at(4_000_000), 7));
+    let text = text(&judged, Output::Table, at(4_000_000));
+    let wide = text.lines().find(|line| line.chars().count() > WIDTH);
+    assert_eq!(wide, None, "{text}");
+    assert!(text.contains("46 d ago"), "{text}");
+    let row = text.lines().nth(2).unwrap();
+    let columns: Vec<&str> = row.split("  ").filter(|part| !part.is_empty()).collect();
+    let want = [
+        "db1:5432",
+        "not running",
+        "own",
+        "46 d ago",
+        "46 d ago",
+        "0",
+        "0",
+    ];
+    assert_eq!(
+        columns.iter().map(|part| part.trim()).collect::<Vec<_>>(),
+        want
+    );
+    assert_eq!(wrapped("a b"), "\n- a b");
+    assert_eq!(age(59.9), "59 s ago");
 }
