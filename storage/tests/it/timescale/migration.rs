@@ -65,7 +65,7 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
         DROP TABLE metrics.query_rollups, metrics.query_rollup_marks, \
         metrics.series_rollups, metrics.series_rollup_marks; \
         DROP INDEX public.metrics_pg_stats_query_long; \
-        DROP TABLE metrics.metrics_pg_wal, metrics.metrics_pg_slot; \
+        DROP TABLE metrics.metrics_pg_wal; DROP TABLE metrics.metrics_pg_slot; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
     client.batch_execute(as_version_1).await.unwrap();
