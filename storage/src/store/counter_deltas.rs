@@ -16,7 +16,7 @@
 //!   had an earlier sample counts whole, over the time since that sample, unless `stats_since` says
 //!   that counting began earlier, or the earlier sample may have been cut off (`CUT_OFF_ROWS`) or
 //!   had other keys (it did not tell which statements were top level, and this one does), or the
-//!   list may leave keys out ([`Items::Rows`](super::catalogue::Items::Rows));
+//!   list may leave keys out (`Items::Rows`);
 //! - a sum of squares, n (σ² + μ²), is a counter too, from which follows the deviation of a window:
 //!   it has no difference where it fell, or where the sample before has none;
 //! - each difference is kept with the usual interval of its history before it: the median of those
