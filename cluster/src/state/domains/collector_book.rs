@@ -22,6 +22,9 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS: i64 = 24;
 /// The interval of a collector that has not pushed twice, in milliseconds (contract 4.4).
 const FIRST_INTERVAL_MS: u64 = 60_000;
+/// A collector is not taken for gone sooner than one that pushes so often: of one that has pushed
+/// twice it is not known whether the second push was a resend.
+const LEAST_INTERVAL_MS: u64 = 10_000;
 /// Gaps that say something about how often a collector pushes, in milliseconds: less is a resend,
 /// more an outage.
 const INTERVALS_MS: std::ops::RangeInclusive<u64> = 500..=3_600_000;
@@ -108,19 +111,8 @@ impl CollectorEntry {
     /// How a collector is doing at `now` that last pushed at `last_seen` (zero: never). It is late
     /// after two and a half of its own intervals, and offline after five; ten seconds and thirty
     /// are allowed for on top, for what is slow on the way.
-    pub const fn liveness(&self, last_seen: Timestamp, now: Timestamp) -> Liveness {
-        if last_seen.micros() == 0 {
-            return Liveness::Registered;
-        }
-        let silent_ms = now.micros().saturating_sub(last_seen.micros()) / 1_000;
-        let interval = self.interval_ms() as i64;
-        if silent_ms <= interval * 5 / 2 + 10_000 {
-            Liveness::Active
-        } else if silent_ms <= interval * 5 + 30_000 {
-            Liveness::Late
-        } else {
-            Liveness::Offline
-        }
+    pub fn liveness(&self, last_seen: Timestamp, now: Timestamp) -> Liveness {
+        liveness(self.interval_ms().max(LEAST_INTERVAL_MS), last_seen, now)
     }
 
     /// Elements stored in the 24 hours before `now`, to the hour.
@@ -137,10 +129,8 @@ impl CollectorEntry {
         let gap = u64::try_from((at.micros() - before.micros()) / 1_000).unwrap_or(0);
         if before.micros() > 0 && INTERVALS_MS.contains(&gap) {
             self.interval_ms = match self.interval_ms {
-                _ if level >= FeatureLevel::COLLECTOR_RHYTHM => {
-                    next_interval(self.interval_ms(), gap)
-                }
                 0 => gap,
+                mean if level >= FeatureLevel::COLLECTOR_RHYTHM => next_interval(mean, gap),
                 mean => (mean * 7 + gap) / 8,
             };
         }
@@ -152,6 +142,22 @@ impl CollectorEntry {
         let newest = self.accepted_by_hour.iter().map(|(hour, _)| *hour).max();
         let oldest = newest.unwrap_or(hour) - HOURS;
         self.accepted_by_hour.retain(|(hour, _)| *hour > oldest);
+    }
+}
+
+/// How one is doing that pushes so often.
+fn liveness(interval_ms: u64, last_seen: Timestamp, now: Timestamp) -> Liveness {
+    if last_seen.micros() == 0 {
+        return Liveness::Registered;
+    }
+    let silent_ms = now.micros().saturating_sub(last_seen.micros()) / 1_000;
+    let interval = interval_ms as i64;
+    if silent_ms <= interval * 5 / 2 + 10_000 {
+        Liveness::Active
+    } else if silent_ms <= interval * 5 + 30_000 {
+        Liveness::Late
+    } else {
+        Liveness::Offline
     }
 }
 
@@ -409,7 +415,11 @@ impl CollectorBook {
             let entry = self.entry(*id);
             let age = registration.at.micros() - other.first_seen.micros();
             let is_young = level >= FeatureLevel::COLLECTOR_RHYTHM && age < UNBORN_MICROS;
-            match entry.liveness(other.last_seen, registration.at) {
+            let liveness = match level >= FeatureLevel::COLLECTOR_RHYTHM {
+                true => entry.liveness(other.last_seen, registration.at),
+                false => liveness(entry.interval_ms(), other.last_seen, registration.at),
+            };
+            match liveness {
                 Liveness::Registered if is_young => {}
                 Liveness::Registered => unborn.push(*id),
                 Liveness::Offline => entry.superseded_by = Some(new),
@@ -520,7 +530,7 @@ mod tests {
             entry.interval_ms() / 1_000
         };
         for (name, gaps, least, most) in [
-            ("a resend, then each minute", &[(3, 1), (60, 1)][..], 57, 60),
+            ("a resend, then each minute", &[(3, 1), (60, 5)][..], 37, 60),
             (
                 "a burst within a minute",
                 &[(60, 5), (1, 10), (60, 1)],
@@ -528,7 +538,8 @@ mod tests {
                 60,
             ),
             ("each 10 s", &[(10, 60)], 10, 12),
-            ("each 5 min", &[(300, 5)], 240, 300),
+            ("each 5 min", &[(300, 5)], 300, 300),
+            ("each 2 s", &[(2, 3)], 2, 2),
             ("an outage", &[(10, 60), (1_800, 1)], 10, 30),
             ("after an outage", &[(10, 60), (1_800, 1), (10, 10)], 10, 16),
         ] {
