@@ -3,8 +3,9 @@
 //! For every table with computed columns, the rows of one key (collector and [`CounterKey`]
 //! columns) form a counter series in time order. All rows of one table, collector and database form
 //! a *history*. A row's differences are those to the sample before it:
-//! - rows of one log entry with one key and one time are added first; the first of them has the
-//!   difference;
+//! - rows of one element with one key and one time are added first (one statement of several
+//!   users); the first of them has the difference. Of several elements of one time, which original
+//!   collectors send since they read three times a second, the first counts;
 //! - counting began anew if a marker moved forward or the first counter of the table fell (for
 //!   statements: `calls`). The difference is then the new value;
 //! - a marker that moved backward is another server's, and so is a sample that names another system

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
 use super::history::{History, LOOKED_BACK, Listed, Past};
-use super::plan::{Plan, Sample, plans};
+use super::plan::{Plan, Sample, element, plans};
 use super::state::CounterState;
 use super::{CounterKey, States};
 use crate::Timestamp;
@@ -167,10 +167,13 @@ pub fn derive(
     };
     let mut ours: BTreeMap<CounterKey, Vec<&mut [Value]>> = BTreeMap::new();
     let mut times: BTreeMap<Timestamp, Listed> = stored.iter().copied().collect();
+    let mut seen = HashSet::new();
     for row in rows.iter_mut().filter(|row| late.takes(&plan, row)) {
         if let (Some(state), Some(Value::Time(time))) = (plan.state(row), row.first()) {
-            let here = times.entry(*time).or_default();
-            here.add(&plan.listed(row, &state));
+            if seen.insert((plan.key(row), *time)) {
+                let here = times.entry(*time).or_default();
+                here.add(&plan.listed(row, &state));
+            }
             ours.entry(plan.key(row)).or_default().push(row);
         }
     }
@@ -296,13 +299,10 @@ fn replaced(
         .filter(move |row| places.contains(&place(row)))
 }
 
-/// Of two entries with a sample of one time the first counts.
+/// Of two elements with a sample of one time the first counts.
 fn in_order(mut samples: Vec<Sample>, rows: &[&mut [Value]]) -> Vec<Sample> {
-    let entry = |sample: &Sample| match rows.get(sample.at).and_then(|row| row.get(2)) {
-        Some(Value::Int(entry)) => *entry,
-        _ => i64::MAX,
-    };
-    samples.sort_by_key(|sample| (sample.state.time, entry(sample)));
+    let place = |sample: &Sample| rows.get(sample.at).and_then(|row| element(row));
+    samples.sort_by_key(|sample| (sample.state.time, place(sample)));
     samples
 }
 

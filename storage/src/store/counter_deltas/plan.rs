@@ -1,6 +1,6 @@
 //! What to compute in one table, by place in its rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -21,7 +21,7 @@ const STATS_SINCE: &str = "stats_since";
 /// Column that tells at which level a statement ran.
 const LEVEL: &str = "toplevel";
 
-/// The rows of one key, time and log entry, added.
+/// The rows of one key, time and element, added.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) key: CounterKey,
@@ -60,6 +60,14 @@ struct Computed {
     column: Column,
     /// Place in `counters`.
     counter: Option<usize>,
+}
+
+/// The element that a row is of: its log entry, and its place there.
+pub(super) fn element(row: &[Value]) -> Option<(i64, i64)> {
+    match (row.get(2), row.get(3)) {
+        (Some(Value::Int(entry)), Some(Value::Int(ordinal))) => Some((*entry, *ordinal)),
+        _ => None,
+    }
 }
 
 /// The plans of all tables that have computed columns.
@@ -119,23 +127,27 @@ impl Plan {
         })
     }
 
-    /// Samples in the order of their time, those of one time in the order of their rows.
+    /// Samples in the order of their time, those of one time in the order of their rows. A key that
+    /// several elements of one time have is listed once.
     pub(super) fn samples<R: Deref<Target = [Value]>>(&self, rows: &[R]) -> Vec<Sample> {
         let mut samples: Vec<Sample> = Vec::new();
         let mut places = HashMap::new();
         let mut listed: HashMap<(CounterKey, Timestamp), Listed> = HashMap::new();
+        let mut seen = HashSet::new();
         for (at, row) in rows.iter().enumerate() {
             let Some(state) = self.state(row) else {
                 continue;
             };
             let (key, history) = (self.key(row), self.history(row));
-            let here = listed.entry((history, state.time)).or_default();
-            here.add(&self.listed(row, &state));
-            let Some(Value::Int(entry)) = row.get(2) else {
+            if seen.insert((key, state.time)) {
+                let here = listed.entry((history, state.time)).or_default();
+                here.add(&self.listed(row, &state));
+            }
+            let Some(element) = element(row) else {
                 continue;
             };
             let place = *places
-                .entry((key, state.time, *entry))
+                .entry((key, state.time, element))
                 .or_insert(samples.len());
             match samples.get_mut(place) {
                 Some(sample) => sample.state.add(&state),

@@ -53,16 +53,27 @@ impl<'a> Statements<'a> {
     pub(crate) fn times(&self, history: &[Selected]) -> String {
         let (name, at) = (self.name(), self.equal(history, 4));
         self.finish(format!(
-            "SELECT time, count(*), {} FROM {name} WHERE collector_id = $1 {at} \
+            "SELECT time, count(*), {} FROM (SELECT DISTINCT time{} FROM {name} \
+             WHERE collector_id = $1 {at} \
              AND time >= coalesce((SELECT min(time) FROM (SELECT DISTINCT time FROM {name} \
                  WHERE collector_id = $1 {at} AND time < $2 \
                  ORDER BY time DESC LIMIT {LOOKED_BACK}) AS past), $2) \
              AND time <= coalesce((SELECT max(time) FROM (SELECT DISTINCT time FROM {name} \
                  WHERE collector_id = $1 {at} AND time > $3 \
-                 ORDER BY time LIMIT {LOOKED_BACK}) AS next), $3) \
+                 ORDER BY time LIMIT {LOOKED_BACK}) AS next), $3)) AS listed \
              GROUP BY time ORDER BY time",
-            self.listed_columns()
+            self.listed_columns(),
+            self.listed_once()
         ))
+    }
+
+    /// The columns of a key, and what is listed with it: a key that several elements of one time
+    /// have is listed once.
+    fn listed_once(&self) -> String {
+        let listed = ["stats_reset"].into_iter().chain(server::COLUMNS);
+        let listed = listed.filter(|name| self.table.position(name).is_some());
+        let key = self.table.rate_key.iter().copied();
+        key.chain(listed).map(|name| format!(", {name}")).collect()
     }
 
     /// What [`super::Listed`] is made of.

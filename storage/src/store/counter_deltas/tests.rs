@@ -18,11 +18,17 @@ fn sample(seconds: i64, calls: i64, total: f64, reset: &str) -> Rows {
 }
 
 fn statement(seconds: i64, statement: serde_json::Value) -> Rows {
+    let mut out = Rows::default();
+    element(seconds, 0, statement, &mut out);
+    out
+}
+
+fn element(seconds: i64, ordinal: u32, statement: serde_json::Value, out: &mut Rows) {
     let body = json!({"type": "pg_query_stats", "database": "shop", "queries": [statement]});
     let element = FlushElement {
         collector: CollectorId::from_external("c"),
         index: 1,
-        ordinal: 0,
+        ordinal,
         received_at: Timestamp::default(),
         element: Element::Document(Document {
             kind: "pg_query_stats".into(),
@@ -31,9 +37,7 @@ fn statement(seconds: i64, statement: serde_json::Value) -> Rows {
             body: serde_json::to_vec(&body).unwrap(),
         }),
     };
-    let mut out = Rows::default();
-    rows(&element, Inventory::Changed, &mut out);
-    out
+    rows(&element, Inventory::Changed, out);
 }
 
 fn cell(rows: &Rows, name: &str) -> Value {
@@ -136,6 +140,50 @@ fn differences_follow_the_rules() {
             assert_eq!(got, want, "{name}, step {n}");
         }
     }
+}
+
+/// Original collectors read three times a second, and push what they read in a minute together:
+/// many elements of one second, of which each has the whole counters.
+#[test]
+fn of_several_elements_of_one_time_the_first_counts() {
+    let mut states = States::default();
+    let mut rows = sample(10, 100, 1000.0, "");
+    fill(&mut rows, &mut states);
+    let mut rows = Rows::default();
+    for (ordinal, (seconds, calls)) in [(20, 101), (20, 102), (30, 103), (30, 104)]
+        .into_iter()
+        .enumerate()
+    {
+        let statement = json!({"hash": -4, "calls": calls, "total_time": calls * 10});
+        element(seconds, ordinal as u32, statement, &mut rows);
+    }
+    fill(&mut rows, &mut states);
+    let (id, table) = rows.tables().next().unwrap();
+    let at = id.table().position("calls_delta").unwrap();
+    let found: Vec<_> = table.iter().map(|row| row[at].clone()).collect();
+    let none = Value::Null;
+    assert_eq!(
+        found,
+        [Value::Int(1), none.clone(), Value::Int(2), none],
+        "a sum of all elements of a second would be a counter that falls and rises"
+    );
+}
+
+/// Sixty statements in two elements of one second are sixty, not a list cut off at a hundred.
+#[test]
+fn a_key_in_several_elements_of_one_time_is_listed_once() {
+    let mut states = States::default();
+    let mut rows = Rows::default();
+    for ordinal in 0..2 {
+        for hash in 0..60 {
+            let statement = json!({"hash": hash, "calls": 5, "total_time": 50});
+            element(10, ordinal, statement, &mut rows);
+        }
+    }
+    fill(&mut rows, &mut states);
+    let mut rows = statement(20, json!({"hash": 61, "calls": 7, "total_time": 70}));
+    fill(&mut rows, &mut states);
+    assert_eq!(cell(&rows, "calls_delta"), Value::Int(7));
 }
 
 #[test]
