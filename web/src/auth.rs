@@ -228,18 +228,19 @@ fn named_collector(
     peer: &Peer,
 ) -> Result<CollectorId, Refusal> {
     let shown = client_certificate::shown(context, peer)?;
-    let token = bearer(headers)?;
-    let token = token
-        .map(|token| claimed_collector(context, Claims::verify(&*token_keys(context)?, token)?))
-        .transpose()?;
-    match (shown, token) {
-        (Some(shown), Some((named, _))) if shown != named => Err(id_mismatch()),
+    let token = || {
+        let token = bearer(headers)?;
+        let token = token.ok_or_else(|| Refusal::unauthorized("Missing authorization header"))?;
+        claimed_collector(context, Claims::verify(&*token_keys(context)?, token)?)
+    };
+    match (shown, token()) {
+        (Some(shown), Ok((named, _))) if shown != named => Err(id_mismatch()),
+        // A certificate will do without a token, and so beside one that is good no longer.
         (Some(id), _) => Ok(id),
         (None, _) if client_certificate::are_required(context) => {
             Err(client_certificate::missing())
         }
-        (None, Some((id, _))) => Ok(id),
-        (None, None) => Err(Refusal::unauthorized("Missing authorization header")),
+        (None, token) => token.map(|(id, _)| id),
     }
 }
 

@@ -152,7 +152,7 @@ async fn what_is_let_in(cluster: &Cluster, a: &Registered, b: &Registered) -> an
             Some(own),
             Some("x.y.z"),
             &a.id,
-            401,
+            200,
         ),
         ("of another authority", Some(&stranger), None, &a.id, 401),
         ("that, and a token", Some(&stranger), token_a, &a.id, 200),

@@ -236,17 +236,20 @@ fn label(target: &ConfigTarget) -> String {
 /// Never 401, which old collectors answer with the same request for ever (contract Q11): who may
 /// not see it gets 403, and where there is none 404.
 async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
-    let id = collector(ask.segment())?;
-    let may = match &ask.caller {
-        Principal::Collector(own) => *own == id,
-        Principal::User { .. } => true,
-        Principal::Anonymous => ask.context.options.allow_anonymous_push,
+    let id = match &ask.caller {
+        // An original collector asks for the name in its own file, and pushes under the id of its
+        // registration: its token tells who it is.
+        Principal::Collector(own) => *own,
+        Principal::User { .. } => collector(ask.segment())?,
+        Principal::Anonymous if ask.context.options.allow_anonymous_push => {
+            collector(ask.segment())?
+        }
+        Principal::Anonymous => {
+            return Err(forbidden(
+                "A configuration is for its own collector, with its token",
+            ));
+        }
     };
-    if !may {
-        return Err(forbidden(
-            "A configuration is for its own collector, with its token",
-        ));
-    }
     let found = ask.read_here(|state| {
         let told = state.collector_entry(id).config_told;
         Some((state.config_of(id)?.clone(), told))

@@ -145,7 +145,7 @@ async fn a_pull_is_never_answered_401() {
     let c2 = bearer(&server.register("c2").await);
     for (name, headers, want) in [
         ("nobody", String::new(), 403),
-        ("another", c2.clone(), 403),
+        ("another, without a configuration", c2.clone(), 404),
         ("forged", bearer("dev-token"), 403),
         ("twice", c2.repeat(2), 403),
         (
@@ -158,6 +158,27 @@ async fn a_pull_is_never_answered_401() {
     }
     let open = Server::open().await;
     assert_eq!(open.get(PULL, "").await.status, 404);
+}
+
+/// An original collector asks for the name in its own file, and pushes under the id that it got.
+#[tokio::test]
+async fn a_pull_gives_the_configuration_of_the_token_whatever_it_asks_for() {
+    let server = Server::start(WebOptions::default()).await;
+    let admin = server.login().await;
+    let tokens = [server.register("c1").await, server.register("c2").await];
+    for name in ["c1", "c2"] {
+        let text = format!("[collector]\nhostname = \"host-of-{name}\"\n");
+        let path = format!("/api/v1/config/{name}");
+        assert_eq!(put(&server, &path, &admin, &text).await.status, 200);
+    }
+    for (name, token) in ["c1", "c2"].iter().zip(tokens) {
+        for asked in ["c1", "c2", "collector-001"] {
+            let path = format!("/api/v1/config/{asked}");
+            let pulled = server.get(&path, &bearer(&token)).await;
+            let text = String::from_utf8(pulled.body).unwrap();
+            assert!(text.contains(&format!("host-of-{name}")), "{asked}: {text}");
+        }
+    }
 }
 
 #[tokio::test]
