@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn what_scatters_has_an_interval_around_its_date() {
-        // Up and down by 8 hours' growth.
-        let noise = |hour: f64| hour + if (hour / 6.0) % 2.0 < 1.0 { 4.0 } else { -4.0 };
+        // Up and down by ten hours' growth.
+        let noise = |hour: f64| hour + ((hour / 6.0 * 37.0) % 11.0 - 5.0) * 2.0;
         let told = forecast(&points(28, noise), 258.0);
         let Forecast::Reaches {
             after,
