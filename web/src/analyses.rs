@@ -11,6 +11,7 @@ mod index_checks;
 pub(crate) mod indexes;
 mod inventory;
 pub(crate) mod jobs;
+pub(crate) mod outlook;
 pub(crate) mod parameters;
 pub(crate) mod patterns;
 pub(crate) mod plan_regressions;

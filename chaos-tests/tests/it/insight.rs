@@ -488,7 +488,8 @@ async fn what_is_found_outlives_the_leader(store: Store) -> anyhow::Result<()> {
     fires(&client, other, "Q2").await?;
     let jobs = client.get(other, "/jobs").await?;
     let ran = jobs["jobs"].as_array().context("no jobs")?.iter();
-    let ran = ran.filter(|job| job["last_run"].is_string()).count();
+    let ran = ran.filter(|job| job["last_run"].is_string() && job["every_seconds"] != 60);
+    let ran = ran.count();
     ensure!((1..=2).contains(&ran), "{jobs}");
     begun_anew(&client, other).await?;
     let shown = client.get(other, "/snapshots").await?;

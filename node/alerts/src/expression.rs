@@ -18,13 +18,14 @@
 //! | `setting("name")` | a setting of the server, a number if it is one |
 //! | `age(time)` | seconds since a time |
 //! | `bytes(n)`, `duration(seconds)`, `percent(share)` | for texts |
+//! | `x\|round(places)` | `x` rounded, and whole without a fraction at no places |
 //!
 //! An expression that asks for what is not there has *no data*: it is neither true nor false.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value, filters};
 use pga_storage::Timestamp;
 
 use crate::baseline::{Of, Usual};
@@ -75,6 +76,7 @@ fn environment() -> Environment<'static> {
     environment.add_function("bytes", |n: f64| bytes(n));
     environment.add_function("duration", |seconds: f64| duration(seconds));
     environment.add_function("percent", |share: f64| format!("{:.1} %", share * 100.0));
+    environment.add_filter("round", round);
     environment
 }
 
@@ -315,6 +317,16 @@ fn number(value: &Value) -> Result<f64, Error> {
     number
         .filter(|number| number.is_finite())
         .ok_or_else(no_data)
+}
+
+/// As Jinja's filter, but a whole number is written without a fraction.
+fn round(value: Value, places: Option<i32>) -> Result<Value, Error> {
+    let rounded = filters::round(value, places)?;
+    let is_whole = places.is_none_or(|places| places <= 0);
+    let number = f64::try_from(rounded.clone()).ok();
+    // Beyond 2^53 not each whole number is one of these.
+    let number = number.filter(|number| is_whole && number.abs() < 9e15);
+    Ok(number.map_or(rounded, |number| Value::from(number as i64)))
 }
 
 fn age(value: &Value, now: Timestamp) -> Result<f64, Error> {

@@ -1227,7 +1227,7 @@ fn a_rule_looks_at_plain_samples_too() {
         value = "num(row.value)"
         fire = 'value > 100 and lowest("value", 60) > 100'
         labels = { queue = "row.queue" }
-        summary = "{{ row.queue }} has {{ value }} jobs."
+        summary = "{{ row.queue }} has {{ value|round(0) }} jobs, {{ value|round(1) }} of {{ (value * -1.5)|round }}."
         first_step = "Look."
     "#;
     let rules = RuleSet::parse(text).unwrap();
@@ -1269,7 +1269,14 @@ fn a_rule_looks_at_plain_samples_too() {
                 }),
         );
     }
-    assert_eq!(told[0], (160, "mail".into(), "mail has 500.0 jobs.".into()));
+    assert_eq!(
+        told[0],
+        (
+            160,
+            "mail".into(),
+            "mail has 500 jobs, 500.0 of -750.".into()
+        )
+    );
     assert!(told.iter().all(|(_, queue, _)| queue == "mail"));
 }
 

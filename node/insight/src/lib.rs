@@ -9,11 +9,13 @@
 //! the same rows with less work, [`index_advice`] indexes, [`parameters`] settings. [`anomalies`]
 //! finds what is not usual, [`patterns`] what comes back, [`comparison`] what changed between two
 //! windows of time, and [`results`] whether what was done has helped; [`prediction`] says what a
-//! statement will take, and [`health`] grades all that is known of a server.
+//! statement will take, [`growth`] when something reaches its limit, and [`health`] grades all that
+//! is known of a server.
 
 pub mod anomalies;
 pub mod comparison;
 mod fingerprint;
+pub mod growth;
 pub mod health;
 pub mod index_advice;
 mod large_stack;

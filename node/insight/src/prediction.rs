@@ -15,6 +15,7 @@ mod answer;
 mod conformal;
 mod feature;
 mod model;
+mod plan_features;
 mod quality;
 mod ridge;
 mod scale;
@@ -28,5 +29,6 @@ pub use self::answer::{
 pub use self::conformal::{Intervals, adapt};
 pub use self::feature::{Feature, Features};
 pub use self::model::{Model, ModelType, Prediction};
+pub use self::plan_features::plan_features;
 pub use self::quality::{Quality, is_activated, needs_training};
 pub use self::train::{Insufficient, Row, train};

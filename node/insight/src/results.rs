@@ -8,7 +8,11 @@
 //! # Source
 //! Card and Krueger, *Minimum Wages and Employment*, 1994, for difference in differences.
 
+mod experience;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::experience::Experience;
 
 /// Standard errors on each side of a 90 % interval.
 const Z: f64 = 1.644_853_626_951_472_6;

@@ -8,9 +8,11 @@
 
 mod backfill;
 mod causes;
+mod gauges;
 mod history;
 mod measured;
 mod minutes;
+mod quiet;
 mod read;
 mod record;
 mod server;
@@ -24,6 +26,7 @@ use pga_insight::anomalies::{Minute, likely_causes};
 use pga_storage::Timestamp;
 
 use self::measured::Measured;
+use self::quiet::Quiet;
 use self::server::Server;
 use self::subject::Subject;
 use super::workload::Window;
@@ -78,10 +81,12 @@ impl AnomalyWatch {
         }
         let mut stored = records(api, None).await?;
         let mut done = Done::default();
+        let mut quiet = Quiet::read(api);
         for (id, (server, wanted)) in &mut self.servers {
+            server.quiet = quiet.remove(id).unwrap_or_default();
             server.adopt(stored.remove(id).unwrap_or_default());
             let window = window(server.next.plus(-OVERLAP), minute.plus(1));
-            let measured = read::measured(api, *id, wanted, window).await?;
+            let measured = measured(api, *id, wanted, window).await?;
             let Some(last) = measured.last() else {
                 continue;
             };
@@ -139,7 +144,7 @@ impl AnomalyWatch {
 fn is_wanted(subject: &Subject, wanted: &BTreeSet<(String, i64)>) -> bool {
     match subject {
         Subject::Statement { hash, database } => wanted.contains(&(database.clone(), *hash)),
-        Subject::Database(_) | Subject::Wait(_) => true,
+        Subject::Database(_) | Subject::Wait(_) | Subject::Wal | Subject::Standby(_) => true,
     }
 }
 
@@ -148,6 +153,18 @@ fn window(from: Minute, to: Minute) -> Window {
         from: Timestamp::from_micros(from.micros()),
         to: Timestamp::from_micros(to.micros()),
     }
+}
+
+/// Reads the minutes of a window.
+async fn measured(
+    api: &dyn NodeApi,
+    id: CollectorId,
+    wanted: &BTreeSet<(String, i64)>,
+    window: Window,
+) -> Result<Measured, ApiError> {
+    let mut measured = read::measured(api, id, wanted, window).await?;
+    gauges::read(api, id, window, &mut measured).await?;
+    Ok(measured)
 }
 
 type OwnHours = Vec<(
@@ -190,9 +207,10 @@ async fn begin(
         }
     }
     let from = server.next.plus(-HISTORY);
-    let measured =
-        read::measured(api, id, wanted, window(from.plus(-OVERLAP), server.next)).await?;
+    let measured = measured(api, id, wanted, window(from.plus(-OVERLAP), server.next)).await?;
     server.load(&measured, from);
+    server.quiet = Quiet::read(api).remove(&id).unwrap_or_default();
+    server.leave_out_quiet();
     server.keep_only(|subject| is_wanted(subject, wanted));
     Ok(server)
 }

@@ -1,5 +1,6 @@
 //! Analyses that the leader runs by itself: which, how often, and what became of them.
 
+mod looks;
 mod metrics;
 mod runner;
 
@@ -17,6 +18,8 @@ use crate::{ApiError, NodeApi};
 
 /// Type of the elements that say what became of a job.
 const KIND: &str = "analysis_job";
+/// The same of what is looked at every minute.
+const WATCH_KIND: &str = "analysis_watch";
 
 type Running<'a> = BoxFuture<'a, Result<Done, ApiError>>;
 
@@ -80,13 +83,34 @@ async fn merged(
     recommendations::after(api, analysis.await?, order).await
 }
 
-/// What is looked at every minute, beside the jobs.
-pub(super) const WATCHES: [&str; 3] = ["plan-regressions", "anomalies", "snapshots"];
+/// What is looked at every minute, beside the jobs: names and what is looked for.
+pub(crate) const WATCHES: [(&str, &str); 3] = [
+    (
+        "plan-regressions",
+        "Whether statements are slower since their plans changed",
+    ),
+    ("anomalies", "What is not usual at this hour"),
+    (
+        "snapshots",
+        "What was changed on servers, and the hours before and after it",
+    ),
+];
+/// Seconds between two looks.
+pub(crate) const WATCH_EVERY: i64 = 60;
+/// Days in which a look that was kept is looked for.
+const WATCH_DAYS: i64 = 1;
 
 /// What became of each job's last run, by its name.
 pub(crate) async fn last_runs(api: &dyn NodeApi) -> Result<Vec<Value>, ApiError> {
     let wanted = Newest::of(KIND).enough(JOBS.len());
     newest(api, wanted, |_| true).await
+}
+
+/// The same of what is looked at every minute, as far as it was kept: a quarter of an hour apart,
+/// and where one failed or did so no more.
+pub(crate) async fn last_looks(api: &dyn NodeApi) -> Result<Vec<Value>, ApiError> {
+    let wanted = Newest::of(WATCH_KIND).days(WATCH_DAYS);
+    newest(api, wanted.enough(WATCHES.len()), |_| true).await
 }
 
 /// Seconds after which a job that failed is tried again.

@@ -6,6 +6,7 @@
 
 mod hours;
 mod models;
+mod plans;
 
 use pga_insight::anomalies::Minute;
 use pga_insight::prediction::{Answer, Feature, MIN_CALLS, Range, fallback, insufficient};

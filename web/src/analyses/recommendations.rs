@@ -2,6 +2,7 @@
 //! after each analysis, and stored, so that a list reads one element.
 
 mod entry;
+mod experience;
 mod row;
 mod subject;
 
@@ -11,11 +12,14 @@ use pga_config::CollectorId;
 use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
 
+use self::experience::Experiences;
 use self::row::{Around, hashes, show};
 use self::subject::subject;
 use super::findings::{self, Newest, Run, current, keep, newest};
 use super::workload::{Statements, Window, sums};
-use super::{Done, Order, anomalies, collectors, indexes, parameters, plan_regressions, rewrites};
+use super::{
+    Done, Order, anomalies, collectors, indexes, parameters, plan_regressions, results, rewrites,
+};
 use crate::control_plane::view;
 use crate::{ApiError, NodeApi};
 
@@ -110,6 +114,7 @@ async fn merge(api: &dyn NodeApi, order: &Order) -> Result<Position, ApiError> {
     // An analysis that began earlier may end later: the newest list knows of both.
     let started = Timestamp::now();
     let servers = servers(api, order.at).await?;
+    let experiences = Experiences::of(&results::outcomes(api, None).await?);
     let from = Window::hours_before(order.at, DAYS * 24).from;
     let mut subjects = BTreeMap::<String, Vec<Value>>::new();
     let (mut rows_read, mut left_out, mut known) = (0, 0, BTreeSet::new());
@@ -125,8 +130,9 @@ async fn merge(api: &dyn NodeApi, order: &Order) -> Result<Position, ApiError> {
                 // The same text of two servers is one finding, told by the one that is read first.
                 if known.insert((subject.clone(), finding["id"].as_u64())) {
                     let around = server.around(&found.server, finding);
-                    let rows = subjects.entry(subject).or_default();
-                    rows.push(show(finding, source, &around));
+                    let mut row = show(finding, source, &around);
+                    experiences.rank(&mut row, &found.server, source, finding);
+                    subjects.entry(subject).or_default().push(row);
                 }
             }
         }

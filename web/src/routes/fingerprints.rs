@@ -1,12 +1,13 @@
 //! Families of statements: those that PostgreSQL's parser finds alike, over databases, servers and
 //! versions (contract 1.9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
+use pga_config::CollectorId;
 use pga_insight::{Fingerprint, FingerprintKind, fingerprint_all};
 use pga_storage::Timestamp;
-use pga_storage::query::{QueryOrder, QueryStats, TopQueries};
+use pga_storage::query::{ElementOrder, Elements, QueryOrder, QueryStats, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -30,6 +31,16 @@ const ASKS: &[Field] = &[
     maybe("from", Shape::Text),
     maybe("to", Shape::Text),
 ];
+const SERVER: Shape = Shape::Object(&[
+    always("collector_id", Shape::Text),
+    always("hostname", Shape::Text),
+    always("server_version", Shape::TextOrNull),
+    always("databases", Shape::List(&Shape::Text)),
+    always("query_hashes", Shape::List(&Shape::Integer)),
+    always("calls", Shape::Integer),
+    always("total_time", Shape::Number),
+    always("last_seen", Shape::Time),
+]);
 const FAMILY: Shape = Shape::Object(&[
     always("fingerprint_hash", Shape::Integer),
     always("kind", Shape::Text),
@@ -42,6 +53,8 @@ const FAMILY: Shape = Shape::Object(&[
     always("min_execution_time", Shape::Number),
     always("sample_queries", Shape::List(&Shape::Text)),
     always("databases", Shape::List(&Shape::Text)),
+    always("query_hashes", Shape::List(&Shape::Integer)),
+    always("servers", Shape::List(&SERVER)),
     always("last_seen", Shape::Time),
 ]);
 
@@ -52,7 +65,7 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Viewer,
     )
     .does(
-        "Lists families of statements of a window, those with the most calls first.",
+        "Lists families of statements of a window, those with the most calls first: under which ids, on which servers and versions.",
         Handler::Plain(|ask| Box::pin(families(ask))),
     )
     .asks(ASKS)
@@ -125,7 +138,67 @@ fn group(statements: Vec<QueryStats>) -> Vec<Family> {
     families.into_values().collect()
 }
 
-fn show(family: &Family) -> Value {
+/// Names and versions of servers, by the ids of their collectors.
+type Servers = BTreeMap<String, (String, Option<String>)>;
+
+/// What is known of all servers that families are of.
+async fn servers(ask: &RequestContext, families: &[Family]) -> Result<Servers, Refusal> {
+    let members = families.iter().flat_map(|family| &family.members);
+    let ids: BTreeSet<&String> = members.map(|one| &one.collector_id).collect();
+    let mut servers = Servers::new();
+    for id in ids {
+        let collector = CollectorId::from_external(id);
+        let query = Elements {
+            collector,
+            kind: Some("pg_identity".to_owned()),
+            from: None,
+            to: None,
+            order: ElementOrder::Descending,
+            limit: 1,
+            cursor: None,
+        };
+        let page = questions::ask(&*ask.context.api, collector, &query).await?;
+        let newest = page.data.first();
+        let newest = newest.and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let version = newest.and_then(|one| Some(one["server_version"].as_str()?.to_owned()));
+        let host = ask.read_here(|state| {
+            let known = state.collector(collector);
+            known.map_or_else(String::new, |known| known.hostname.clone())
+        })?;
+        servers.insert(id.clone(), (host, version));
+    }
+    Ok(servers)
+}
+
+/// What a family is on each server.
+fn on_servers(members: &[QueryStats], servers: &Servers) -> Vec<Value> {
+    let mut own = BTreeMap::<&String, Vec<&QueryStats>>::new();
+    for member in members {
+        own.entry(&member.collector_id).or_default().push(member);
+    }
+    let show = |(id, members): (&String, Vec<&QueryStats>)| {
+        let databases: BTreeSet<&str> = members
+            .iter()
+            .map(|one| one.database_name.as_str())
+            .collect();
+        let hashes: BTreeSet<i64> = members.iter().map(|one| one.query_hash).collect();
+        let last = members.iter().map(|one| one.time).max().unwrap_or_default();
+        let (host, version) = servers.get(id).cloned().unwrap_or_default();
+        json!({
+            "collector_id": id,
+            "hostname": host,
+            "server_version": version,
+            "databases": databases,
+            "query_hashes": hashes,
+            "calls": members.iter().map(|one| one.calls).sum::<i64>(),
+            "total_time": members.iter().map(|one| one.total_time).sum::<f64>(),
+            "last_seen": last.to_string(),
+        })
+    };
+    own.into_iter().map(show).collect()
+}
+
+fn show(family: &Family, servers: &Servers) -> Value {
     let members = &family.members;
     let calls: i64 = members.iter().map(|one| one.calls).sum();
     let time: f64 = members.iter().map(|one| one.total_time).sum();
@@ -163,6 +236,8 @@ fn show(family: &Family) -> Value {
         "min_execution_time": if least.is_finite() { least } else { 0.0 },
         "sample_queries": samples,
         "databases": databases,
+        "query_hashes": hashes,
+        "servers": on_servers(members, servers),
         "last_seen": last.to_string(),
     })
 }
@@ -173,7 +248,9 @@ async fn families(ask: RequestContext) -> Result<Response, Refusal> {
     let mut families = all(&ask, &args).await?;
     let calls = |family: &Family| family.members.iter().map(|one| one.calls).sum::<i64>();
     families.sort_by_key(|family| (std::cmp::Reverse(calls(family)), family.fingerprint.hash));
-    let data: Vec<Value> = families.iter().take(limit).map(show).collect();
+    families.truncate(limit);
+    let servers = servers(&ask, &families).await?;
+    let data: Vec<Value> = families.iter().map(|one| show(one, &servers)).collect();
     Ok(json(
         StatusCode::OK,
         &json!({ "count": data.len(), "data": data }),

@@ -1,6 +1,8 @@
 //! The health of a server on one page: alerts, costs, advice, changes, and what is not seen.
 
 mod html;
+mod last_week;
+mod outlook;
 
 use http::StatusCode;
 use pga_cluster::Alert;
@@ -298,6 +300,8 @@ async fn tell(ask: RequestContext) -> Result<Response, Refusal> {
     items.extend(advice(&ask, &server.collector.to_string()).await?);
     items.extend(regressions(&ask, &server).await?);
     items.extend(unusual(&ask, &server, now).await?);
+    items.extend(outlook::tell(&ask, &server, now).await?);
+    items.extend(last_week::tell(&ask, &server, now).await?);
     items.extend(not_seen(&ask, &server, (now, coverage)).await?);
     let report: Report = report(items, coverage);
     if is_html {

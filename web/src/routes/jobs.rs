@@ -1,6 +1,7 @@
 //! Jobs: the analyses that the leader runs by itself.
 
 use http::StatusCode;
+use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -8,8 +9,7 @@ use super::analyses::{at_once, order};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always};
-use crate::NodeApi;
-use crate::analyses::jobs::{JOBS, Job, last_runs, next_run};
+use crate::analyses::jobs::{JOBS, Job, WATCH_EVERY, WATCHES, last_looks, last_runs, next_run};
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
@@ -31,7 +31,7 @@ const JOB: Shape = Shape::Object(&[
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/v1/jobs", "jobs", Access::Viewer)
         .does(
-            "Lists the analyses that the leader runs by itself, and what became of each.",
+            "Lists the analyses that the leader runs by itself, and what became of each; of those of each minute one in a quarter of an hour is kept.",
             Handler::Plain(|ask| Box::pin(list(ask))),
         )
         .answers(Content::Json(Shape::Object(&[
@@ -52,16 +52,20 @@ pub(super) const ROUTES: &[Route] = &[
         .may(&[409]),
 ];
 
-fn show(api: &dyn NodeApi, job: &Job, runs: &[Value]) -> Value {
-    let run = runs.iter().find(|run| run["database"] == job.name);
+/// A row: what runs how often, when again, and what became of it.
+fn show(
+    (name, summary, every): (&str, &str, i64),
+    next: Option<Timestamp>,
+    runs: &[Value],
+) -> Value {
+    let run = runs.iter().find(|run| run["database"] == name);
     let of = |name: &str| run.map_or(Value::Null, |run| run[name].clone());
     let time = |name: &str| timestamps::parse_text(run?[name].as_str()?).ok();
     let took = time("timestamp").zip(time("ended_at"));
-    let next = next_run(api, job, runs);
     json!({
-        "name": job.name,
-        "summary": job.summary,
-        "every_seconds": job.every,
+        "name": name,
+        "summary": summary,
+        "every_seconds": every,
         "last_run": of("timestamp"),
         "duration_ms": took.map(|(from, to)| (to.micros() - from.micros()) / 1_000),
         "rows_read": of("rows_read"),
@@ -75,8 +79,15 @@ fn show(api: &dyn NodeApi, job: &Job, runs: &[Value]) -> Value {
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let api = &*ask.context.api;
-    let runs = last_runs(api).await?;
-    let jobs: Vec<Value> = JOBS.iter().map(|job| show(api, job, &runs)).collect();
+    let (runs, looks) = (last_runs(api).await?, last_looks(api).await?);
+    let job = |job: &Job| {
+        let of = (job.name, job.summary, job.every);
+        show(of, next_run(api, job, &runs), &runs)
+    };
+    let watch = |(name, summary): (&'static str, &'static str)| {
+        show((name, summary, WATCH_EVERY), None, &looks)
+    };
+    let jobs: Vec<Value> = JOBS.iter().map(job).chain(WATCHES.map(watch)).collect();
     Ok(json(
         StatusCode::OK,
         &json!({ "count": jobs.len(), "jobs": jobs }),
@@ -85,6 +96,10 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
 
 async fn start(ask: RequestContext) -> Result<Response, Refusal> {
     let name = ask.segment();
+    if WATCHES.iter().any(|(watch, _)| *watch == name) {
+        let text = format!("{name} is looked at every minute: there is nothing to start");
+        return Err(Refusal::new(StatusCode::CONFLICT, "conflict", text));
+    }
     let job = JOBS.iter().find(|job| job.name == name).ok_or_else(|| {
         let names: Vec<&str> = JOBS.iter().map(|job| job.name).collect();
         let text = format!("There is no job {name:?}: there are {}", names.join(", "));

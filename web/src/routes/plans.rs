@@ -1,6 +1,9 @@
 //! Plans of statements: taken from collectors, kept as elements, and read with what is wrong with
 //! them (contract 1.6 and 1.9).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use http::StatusCode;
 use pga_config::CollectorId;
 use pga_insight::plan::rules::{PlanFacts, findings};
@@ -31,6 +34,8 @@ const KIND: &str = "explain_plan";
 const MAX_BODY: u64 = 4 << 20;
 /// Plans of one collector that are looked through for those of one statement.
 const MAX_LOOKED_AT: u32 = 1_000;
+/// Plans that are read at once for the list of a collector.
+const PAGE: u32 = 100;
 
 const PLAN: Shape = Shape::Object(&[
     always("id", Shape::Text),
@@ -50,6 +55,8 @@ const PLAN: Shape = Shape::Object(&[
     maybe("total_buffers_read", Shape::Integer),
     maybe("total_buffers_hit", Shape::Integer),
     always("structure", Shape::Text),
+    maybe("times_seen", Shape::Integer),
+    maybe("first_seen_at", Shape::Time),
     always("tree", Shape::Any),
     always("findings", Shape::List(&Shape::Any)),
 ]);
@@ -84,7 +91,7 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Viewer,
     )
     .does(
-        "Lists the newest plans of a collector.",
+        "Lists the newest plans of a collector, each structure of a statement once.",
         Handler::Plain(|ask| Box::pin(of_collector(ask))),
     )
     .asks(&[maybe("limit", Shape::Integer)])
@@ -306,13 +313,9 @@ fn show(text: &str, seen: u32) -> Option<Value> {
     Some(shown)
 }
 
-/// The newest plans of a collector, as they are kept.
-async fn kept(
-    ask: &RequestContext,
-    collector: CollectorId,
-    limit: u32,
-) -> Result<Vec<String>, Refusal> {
-    let query = Elements {
+/// A page of the newest plans of a collector, as they are kept.
+fn question(collector: CollectorId, limit: u32) -> Elements {
+    Elements {
         collector,
         kind: Some(KIND.to_owned()),
         from: None,
@@ -320,20 +323,63 @@ async fn kept(
         order: ElementOrder::Descending,
         limit,
         cursor: None,
-    };
-    let page = questions::ask(&*ask.context.api, query.collector, &query).await?;
-    Ok(page.data)
+    }
+}
+
+/// The newest plan of each structure of each statement, by what was looked through: a plan that
+/// comes again takes no place of another one.
+#[derive(Debug, Default)]
+struct Distinct {
+    places: HashMap<(i64, String), usize>,
+    plans: Vec<Value>,
+}
+
+impl Distinct {
+    /// Takes one that is not newer than those before.
+    fn add(&mut self, plan: Value) {
+        let structure = plan["structure"].as_str().unwrap_or_default();
+        let hash = plan["query_hash"].as_i64().unwrap_or_default();
+        let key = (hash, structure.to_owned());
+        match self.places.entry(key) {
+            Entry::Occupied(place) => {
+                if let Some(known) = self.plans.get_mut(*place.get()) {
+                    known["times_seen"] = json!(known["times_seen"].as_u64().unwrap_or(0) + 1);
+                    known["first_seen_at"] = plan["collected_at"].clone();
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.plans.len());
+                let mut plan = plan;
+                plan["times_seen"] = json!(1);
+                plan["first_seen_at"] = plan["collected_at"].clone();
+                self.plans.push(plan);
+            }
+        }
+    }
 }
 
 async fn of_collector(ask: RequestContext) -> Result<Response, Refusal> {
     let id = collector(ask.segment())?;
-    let limit = QueryString::parse(&ask.query)?.number("limit", 1, 50, 10);
-    let plans: Vec<Value> = kept(&ask, id, limit)
-        .await?
-        .iter()
-        .filter_map(|text| show(text, 0))
-        .collect();
-    let answer = json!({ "collector_id": ask.segment(), "count": plans.len(), "plans": plans });
+    let limit = QueryString::parse(&ask.query)?.number("limit", 1, 50, 10) as usize;
+    let (mut found, mut looked_at) = (Distinct::default(), 0);
+    let mut query = question(id, PAGE);
+    while found.plans.len() < limit && looked_at < MAX_LOOKED_AT {
+        let page = questions::ask(&*ask.context.api, id, &query).await?;
+        let texts = page.data;
+        let shown = pga_runtime::spawn_blocking(move || -> Vec<Value> {
+            texts.iter().filter_map(|text| show(text, 0)).collect()
+        });
+        let shown = shown.await.map_err(|_| Refusal::internal())?;
+        shown.into_iter().for_each(|plan| found.add(plan));
+        looked_at += PAGE;
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    found.plans.truncate(limit);
+    let (plans, count) = (&found.plans, found.plans.len());
+    let answer = json!({ "collector_id": ask.segment(), "count": count, "plans": plans });
     Ok(json(StatusCode::OK, &answer))
 }
 
@@ -349,8 +395,8 @@ async fn of_statement(
     let wanted = format!("\"query_hash\":{hash},");
     let mut found: Vec<(Timestamp, String)> = Vec::new();
     for id in collectors {
-        let texts = kept(ask, id, MAX_LOOKED_AT).await?;
-        let of_hash = texts.into_iter().filter(|text| text.contains(&wanted));
+        let page = questions::ask(&*ask.context.api, id, &question(id, MAX_LOOKED_AT)).await?;
+        let of_hash = page.data.into_iter().filter(|text| text.contains(&wanted));
         found.extend(of_hash.filter_map(|text| Some((time_of(&text)?, text))));
     }
     found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -393,4 +439,43 @@ async fn history(ask: RequestContext) -> Result<Response, Refusal> {
         StatusCode::OK,
         &json!({ "query_hash": hash, "count": plans.len(), "plans": plans }),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_comes_again_is_counted_and_takes_no_place() {
+        let mut found = Distinct::default();
+        for (hash, structure, at) in [
+            (1, "a", "T5"),
+            (1, "a", "T4"),
+            (2, "a", "T3"),
+            (1, "b", "T2"),
+            (1, "a", "T1"),
+        ] {
+            found.add(json!({ "query_hash": hash, "structure": structure, "collected_at": at }));
+        }
+        let told = found.plans.iter().map(|plan| {
+            let text = |name: &str| plan[name].as_str().unwrap_or_default().to_owned();
+            let times = plan["times_seen"].as_u64().unwrap_or_default();
+            (
+                text("structure"),
+                text("collected_at"),
+                text("first_seen_at"),
+                times,
+            )
+        });
+        let row =
+            |s: &str, at: &str, first: &str, times| (s.into(), at.into(), first.into(), times);
+        assert_eq!(
+            told.collect::<Vec<(String, String, String, u64)>>(),
+            [
+                row("a", "T5", "T1", 3),
+                row("a", "T3", "T3", 1),
+                row("b", "T2", "T2", 1)
+            ]
+        );
+    }
 }

@@ -53,6 +53,8 @@ const RECOMMENDATION: Shape = Shape::Object(&[
     always("urgency_score", Shape::Number),
     always("roi_score", Shape::Number),
     always("rank_score", Shape::Number),
+    maybe("experience_factor", Shape::Number),
+    maybe("experience", Shape::Text),
     always("saved_seconds_per_day", Shape::Any),
     maybe("implementation_complexity", Shape::Text),
     always("is_dismissed", Shape::Flag),

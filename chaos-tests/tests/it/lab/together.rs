@@ -54,7 +54,7 @@ async fn hasten(lab: &Lab, rule: &str) -> anyhow::Result<()> {
         .with_context(|| format!("no {rule} in {text}"))?;
     let faster = format!(
         "{before}{rule}{}",
-        after.replacen("for = \"1m\"", "for = \"1s\"", 1)
+        after.replacen("for = \"30s\"", "for = \"1s\"", 1)
     );
     let put = lab.cluster.send(
         1,

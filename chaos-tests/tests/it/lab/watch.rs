@@ -151,7 +151,7 @@ impl Watched {
         let path =
             format!("/optimization-recommendations?limit=100&min_impact=0&collector_id={uuid}");
         said.extend(list(&client.get(node, &path).await?, advice));
-        let path = format!("/collectors/{uuid}/explain-plans?limit=100");
+        let path = format!("/collectors/{uuid}/explain-plans?limit=50");
         let told = client.get(node, &path).await?;
         for plan in told["plans"].as_array().into_iter().flatten() {
             said.extend(list(&plan["findings"], |one| {

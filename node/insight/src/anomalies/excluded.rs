@@ -18,8 +18,11 @@ pub struct Excluded {
 impl Excluded {
     /// Leaves out `[from, to)`.
     pub fn add(&mut self, from: Minute, to: Minute) {
-        if from < to {
-            self.ranges.push((from, to));
+        match self.ranges.last_mut() {
+            // Minute by minute: a window is one range.
+            Some((_, end)) if *end == from && from < to => *end = to,
+            _ if from < to => self.ranges.push((from, to)),
+            _ => {}
         }
     }
 

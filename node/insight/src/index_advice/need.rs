@@ -8,6 +8,9 @@ use super::observed::Observed;
 use super::selectivity::{combined, join_share, selectivity};
 use super::workload::Statement;
 
+/// How many times an estimate may be off before it is corrected.
+const MOST_OFF: f64 = 10.0;
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Asker {
@@ -154,18 +157,24 @@ impl Need {
 
     /// What was observed wins over an estimate that is off by more than ten times.
     fn correct(&mut self, access: &Access, statement: &Statement, relation: &Relation) {
-        let is_plain = self.limit.is_none() && access.branches.is_empty();
-        let by_calls = statement.rows_per_call.filter(|_| access.gives_rows);
-        let is_alone = !self.terms.iter().any(|priced| is_join(&priced.term));
-        let by_plan = self.observed.rows.filter(|_| is_alone);
-        let Some(rows) = by_plan.or(by_calls).filter(|_| is_plain) else {
+        if !access.branches.is_empty() {
             return;
-        };
-        let estimate = self.own_rows(relation).max(1.0);
-        let factor = rows.max(1.0) / estimate;
-        if !(0.1..=10.0).contains(&factor) {
-            self.correction = factor;
         }
+        let is_alone = !self.terms.iter().any(|priced| is_join(&priced.term));
+        let estimate = self.own_rows(relation).max(1.0);
+        let factor = |rows: f64| rows.max(1.0) / estimate;
+        if self.limit.is_some() {
+            // What is read ends with the limit; that a value is frequent the planner knew.
+            let planned = self.observed.estimated_rows.filter(|_| is_alone);
+            let factor = planned.map(factor).filter(|factor| *factor > MOST_OFF);
+            self.correction = factor.unwrap_or(1.0);
+            return;
+        }
+        let by_calls = statement.rows_per_call.filter(|_| access.gives_rows);
+        let by_plan = self.observed.rows.filter(|_| is_alone);
+        let factor = by_plan.or(by_calls).map(factor);
+        let factor = factor.filter(|factor| !(1.0 / MOST_OFF..=MOST_OFF).contains(factor));
+        self.correction = factor.unwrap_or(1.0);
     }
 }
 

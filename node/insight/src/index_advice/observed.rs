@@ -11,6 +11,9 @@ pub(super) struct Observed {
     pub(super) share: Option<f64>,
     /// Rows that passed, if the relation was read once and to the end.
     pub(super) rows: Option<f64>,
+    /// Rows that the planner reckoned with for the values of the call, if it ran and the relation
+    /// was read once.
+    pub(super) estimated_rows: Option<f64>,
     /// The index that was read.
     pub(super) index: Option<String>,
     /// Rows that were read, those that a filter removed included.
@@ -54,6 +57,7 @@ impl Observed {
             if let Some(actual) = scan.actual.filter(|actual| actual.loops > 0.0) {
                 let is_once = actual.loops <= actual.processes.max(1.0);
                 observed.rows = is_once.then_some(actual.rows);
+                observed.estimated_rows = is_once.then_some(scan.estimate.rows);
                 observed.rows_read = is_once.then_some(actual.rows + actual.removed_by_filter);
             }
         }

@@ -1,5 +1,6 @@
 //! What series were before they were watched, from the sums that the store keeps: hours of thirty
-//! days, and five minutes of the last four. Active sessions are not summed up, so waits have none.
+//! days, and five minutes of the last four. Active sessions, WAL, lags and growth are
+//! not summed up, and have none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -209,6 +210,8 @@ fn rates(kind: Kind, points: &[(Minute, i64, [f64; 7])], seconds: i64) -> BTreeM
             Kind::DatabaseHitRatio if reads + hits > 0.0 => hits / (reads + hits),
             Kind::DatabaseHitRatio => return None,
             Kind::DatabaseTempBytes => temp * a_second * 60.0,
+            // Sizes are no counters: growth has only what was watched.
+            Kind::GrowthBytes => return None,
             _ => deadlocks * a_second * 60.0,
         };
         Some((*at, rate))

@@ -16,6 +16,12 @@ pub(super) struct Measured {
     pub(super) total: Minutes<1>,
     /// Transactions, blocks read, blocks found, bytes of temporary files, deadlocks.
     pub(super) databases: BTreeMap<String, Minutes<5>>,
+    /// Bytes that databases have grown by.
+    pub(super) growth: BTreeMap<String, Minutes<1>>,
+    /// Bytes of WAL.
+    pub(super) wal: Minutes<1>,
+    /// Seconds that standbys are behind.
+    pub(super) standbys: BTreeMap<String, BTreeMap<Minute, f64>>,
     /// Active sessions by what they wait for.
     pub(super) waits: BTreeMap<String, BTreeMap<Minute, f64>>,
     /// Minutes in which sessions were looked at.
@@ -55,7 +61,10 @@ impl Measured {
         });
         let databases = self.databases.keys().cloned().map(Subject::Database);
         let waits = self.waits.keys().cloned().map(Subject::Wait);
-        statements.chain(databases).chain(waits)
+        let wal = (!self.wal.is_empty()).then_some(Subject::Wal);
+        let standbys = self.standbys.keys().cloned().map(Subject::Standby);
+        let server = wal.into_iter().chain(standbys);
+        statements.chain(databases).chain(waits).chain(server)
     }
 
     /// What a minute of a series came to; none if it is not known.
@@ -72,6 +81,10 @@ impl Measured {
                     Kind::StatementReads => Amount::PerCall(calls, reads),
                     _ => Amount::PerCall(calls, io),
                 })
+            }
+            Subject::Database(name) if kind == Kind::GrowthBytes => {
+                let [bytes] = self.growth.get(name)?.at(at)?;
+                Some(Amount::Value(bytes))
             }
             Subject::Database(name) => {
                 let [transactions, reads, hits, temp, deadlocks] =
@@ -92,6 +105,11 @@ impl Measured {
                 self.looked_at
                     .contains(&at)
                     .then_some(Amount::Value(sessions))
+            }
+            Subject::Wal => self.wal.at(at).map(|[bytes]| Amount::Value(bytes)),
+            Subject::Standby(name) => {
+                let lag = self.standbys.get(name)?.get(&at)?;
+                Some(Amount::Value(*lag))
             }
         }
     }
@@ -138,6 +156,7 @@ impl Measured {
                     ..Facts::default()
                 }
             }
+            Subject::Wal | Subject::Standby(_) => Facts::default(),
         }
     }
 }

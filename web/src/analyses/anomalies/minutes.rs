@@ -54,6 +54,11 @@ impl<const N: usize> Minutes<N> {
         }
     }
 
+    /// Whether nothing is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// The figures of a whole minute; none if too little of it is known.
     pub(super) fn at(&self, minute: Minute) -> Option<[f64; N]> {
         let (sums, covered) = self.of.get(&minute)?;

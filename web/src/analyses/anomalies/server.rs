@@ -8,6 +8,7 @@ use pga_insight::anomalies::{
 };
 
 use super::measured::Measured;
+use super::quiet::Quiet;
 use super::record::Record;
 use super::subject::Subject;
 use super::watched::Watched;
@@ -21,6 +22,8 @@ const TOGETHER: i64 = 5;
 const KEPT: i64 = 1_440;
 /// Minutes of four weeks: what the best baseline needs.
 const WEEKS: i64 = 28 * 1_440;
+/// Minutes of the eight weeks that are learnt from.
+const LEARNT: i64 = 56 * 1_440;
 /// Series of one server.
 const MAX_SERIES: usize = 1_500;
 
@@ -40,6 +43,8 @@ pub(super) struct Server {
     stored: Option<Minute>,
     /// Whether the hours before it was watched are known, as far as the store has them.
     pub(super) is_filled: bool,
+    /// When nothing is judged, nor learnt.
+    pub(super) quiet: Quiet,
 }
 
 impl Server {
@@ -51,6 +56,7 @@ impl Server {
             records: Vec::new(),
             stored: None,
             is_filled: true,
+            quiet: Quiet::default(),
         }
     }
 
@@ -116,6 +122,16 @@ impl Server {
         self.series.values_mut().for_each(|one| one.learn(next));
     }
 
+    /// Learns nothing of the maintenance windows of the last weeks.
+    pub(super) fn leave_out_quiet(&mut self) {
+        for (from, to) in self.quiet.ranges(self.next.plus(-LEARNT), self.next) {
+            let all = self.series.values_mut();
+            all.for_each(|one| one.exclude(from, to));
+        }
+        let next = self.next;
+        self.series.values_mut().for_each(|one| one.learn(next));
+    }
+
     /// Takes what is stored as open: what another node or somebody's question has found.
     pub(super) fn adopt(&mut self, stored: Vec<Record>) {
         for record in stored {
@@ -163,8 +179,13 @@ impl Server {
 
     fn minute(&mut self, measured: &Measured, at: Minute) -> bool {
         let mut happened = Vec::new();
+        let is_quiet = self.quiet.has(at);
         for ((subject, kind), series) in &mut self.series {
             series.push(at, measured.amount(subject, *kind, at));
+            if is_quiet {
+                series.exclude(at, at.plus(1));
+                continue;
+            }
             let facts = measured.facts(subject, at);
             if let Some(event) = series.judge(at, &facts) {
                 happened.push((subject.clone(), *kind, event, series.open.clone()));

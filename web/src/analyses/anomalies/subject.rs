@@ -18,6 +18,10 @@ pub(super) enum Subject {
     Database(String),
     /// Active sessions that wait for this class; `CPU` if for nothing.
     Wait(String),
+    /// The server's WAL.
+    Wal,
+    /// A standby, by its slot, else by its application.
+    Standby(String),
 }
 
 const OF_STATEMENT: [Kind; 6] = [
@@ -28,11 +32,12 @@ const OF_STATEMENT: [Kind; 6] = [
     Kind::StatementReads,
     Kind::StatementIoMs,
 ];
-const OF_DATABASE: [Kind; 4] = [
+const OF_DATABASE: [Kind; 5] = [
     Kind::DatabaseTps,
     Kind::DatabaseHitRatio,
     Kind::DatabaseTempBytes,
     Kind::DatabaseDeadlocks,
+    Kind::GrowthBytes,
 ];
 
 impl Subject {
@@ -42,6 +47,8 @@ impl Subject {
             Self::Statement { .. } => &OF_STATEMENT,
             Self::Database(_) => &OF_DATABASE,
             Self::Wait(_) => &[Kind::WaitSessions],
+            Self::Wal => &[Kind::WalBytes],
+            Self::Standby(_) => &[Kind::LagSeconds],
         }
     }
 
@@ -57,6 +64,8 @@ impl Subject {
             }
             ("database", name) => Some(Self::Database(name.to_owned())),
             ("wait", class) => Some(Self::Wait(class.to_owned())),
+            ("server", "wal") => Some(Self::Wal),
+            ("standby", name) => Some(Self::Standby(name.to_owned())),
             _ => None,
         }
     }
@@ -73,18 +82,20 @@ impl Subject {
     pub(super) fn database(&self) -> &str {
         match self {
             Self::Statement { database, .. } | Self::Database(database) => database,
-            Self::Wait(_) => "",
+            Self::Wait(_) | Self::Wal | Self::Standby(_) => "",
         }
     }
 }
 
-/// `statement 42 shop`, `database shop`, `wait Lock`.
+/// `statement 42 shop`, `database shop`, `wait Lock`, `server wal`, `standby slot_1`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Statement { hash, database } => write!(f, "statement {hash} {database}"),
             Self::Database(name) => write!(f, "database {name}"),
             Self::Wait(class) => write!(f, "wait {class}"),
+            Self::Wal => f.write_str("server wal"),
+            Self::Standby(name) => write!(f, "standby {name}"),
         }
     }
 }
@@ -103,6 +114,8 @@ mod tests {
             statement,
             Subject::Database("a b".to_owned()),
             Subject::Wait("Lock".to_owned()),
+            Subject::Wal,
+            Subject::Standby("slot 1".to_owned()),
         ] {
             assert_eq!(Subject::parse(&subject.to_string()), Some(subject));
         }

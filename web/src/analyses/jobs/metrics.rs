@@ -48,7 +48,8 @@ impl JobMetrics {
                 "When an analysis last ended well on this node, in Unix seconds; 0 for never.",
             )?,
         };
-        for job in JOBS.iter().map(|job| job.name).chain(WATCHES) {
+        let watches = WATCHES.map(|(name, _)| name);
+        for job in JOBS.iter().map(|job| job.name).chain(watches) {
             for outcome in OUTCOMES {
                 metrics.runs.with_label_values(&[job, outcome]).inc_by(0);
             }

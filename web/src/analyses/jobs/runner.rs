@@ -7,8 +7,9 @@ use prometheus::Registry;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::looks::Looks;
 use super::metrics::JobMetrics;
-use super::{JOBS, Job, KIND, last_runs, next_run};
+use super::{JOBS, Job, KIND, WATCH_KIND, last_runs, next_run};
 use crate::analyses::findings::{Run, keep};
 use crate::analyses::{Done, Order};
 use crate::{ApiError, NodeApi};
@@ -21,6 +22,7 @@ use crate::{ApiError, NodeApi};
 pub struct JobRunner {
     one_at_a_time: Arc<Mutex<()>>,
     metrics: JobMetrics,
+    looks: Looks,
 }
 
 impl JobRunner {
@@ -32,6 +34,7 @@ impl JobRunner {
         Ok(Self {
             one_at_a_time: Arc::default(),
             metrics: JobMetrics::register(registry)?,
+            looks: Looks::default(),
         })
     }
 
@@ -84,15 +87,19 @@ impl JobRunner {
         Some(run.await.unwrap_or(Err(ApiError::Internal)))
     }
 
-    /// Counts what is done every minute, and is no job.
+    /// Counts what is done every minute, and is no job, and keeps it now and then.
     pub(in crate::analyses) async fn watch(
         &self,
+        api: &dyn NodeApi,
         name: &'static str,
         round: impl Future<Output = Result<Done, ApiError>>,
     ) -> Result<Done, ApiError> {
-        let begun = pga_runtime::now();
+        let (begun, at) = (pga_runtime::now(), Timestamp::now());
         let done = round.await;
         self.metrics.ended(name, begun.elapsed(), &done);
+        if self.looks.is_kept(name, done.is_ok()) {
+            keep(api, outcome(WATCH_KIND, name, "leader", at, &done)).await?;
+        }
         done
     }
 
@@ -107,26 +114,37 @@ impl JobRunner {
         let begun = pga_runtime::now();
         let done = (job.run)(api, order).await;
         self.metrics.ended(job.name, begun.elapsed(), &done);
-        let (found, rows_read, cuts, notes) = match &done {
-            Ok(done) => (done.found, done.rows_read, done.cuts.as_slice(), Vec::new()),
-            Err(error) => (0, 0, [].as_slice(), vec![Value::String(error.to_string())]),
-        };
-        let run = Run {
-            kind: KIND,
-            collector: None,
-            database: job.name.to_owned(),
-            judged: Vec::new(),
-            by: order.by.clone(),
-            started: order.at,
-            ended: Timestamp::now(),
-            rows_read,
-            findings: vec![Value::from(found), json!(cuts)],
-            notes,
-        };
+        let run = outcome(KIND, job.name, &order.by, order.at, &done);
         let position: Position = keep(api, run).await?;
         drop(turn);
         let mut done = done?;
         done.position = Some(position);
         Ok(done)
+    }
+}
+
+/// What became of a run, as it is kept.
+fn outcome(
+    kind: &'static str,
+    name: &str,
+    by: &str,
+    started: Timestamp,
+    done: &Result<Done, ApiError>,
+) -> Run {
+    let (found, rows_read, cuts, notes) = match done {
+        Ok(done) => (done.found, done.rows_read, done.cuts.as_slice(), Vec::new()),
+        Err(error) => (0, 0, [].as_slice(), vec![Value::String(error.to_string())]),
+    };
+    Run {
+        kind,
+        collector: None,
+        database: name.to_owned(),
+        judged: Vec::new(),
+        by: by.to_owned(),
+        started,
+        ended: Timestamp::now(),
+        rows_read,
+        findings: vec![Value::from(found), json!(cuts)],
+        notes,
     }
 }

@@ -24,6 +24,9 @@ use crate::{ApiError, NodeApi};
 const MAX_STATEMENTS: u32 = 2_000;
 /// Spilling statements that are told, those that write most first.
 const MAX_SPILLS: usize = 100;
+/// Calls in the window that make a load: what ran once or twice since the server is watched, such as
+/// a table that was filled, tells nothing about a day.
+const LEAST_CALLS: i64 = 5;
 const BLOCK: f64 = 8_192.0;
 const DAY: f64 = 86_400.0;
 /// Least part of a day, in seconds, that counters have to cover.
@@ -252,7 +255,7 @@ fn sort_on_disk(plan: &Plan) -> Option<(f64, f64)> {
 fn spills(statements: &[QueryStats], plans: &BTreeMap<i64, Plan>) -> Vec<Spill> {
     let mut spilling: Vec<&QueryStats> = statements
         .iter()
-        .filter(|one| one.temp_blks_written > 0 && one.calls > 0)
+        .filter(|one| one.temp_blks_written > 0 && one.calls >= LEAST_CALLS)
         .collect();
     spilling.sort_by_key(|one| std::cmp::Reverse(one.temp_blks_written));
     spilling.truncate(MAX_SPILLS);
@@ -528,4 +531,23 @@ async fn connections(
 async fn given_up(reader: &Reader<'_>) -> Result<Option<f64>, ApiError> {
     let pair = reader.pair("pg_statement_health").await?;
     Ok(pair.and_then(|(oldest, newest, _)| grown(&oldest, &newest, "dealloc")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_once_since_the_server_is_watched_is_no_load() {
+        let of = |calls: i64| QueryStats {
+            query_hash: calls,
+            calls,
+            temp_blks_written: calls * 1_000,
+            coverage: Some(0.001),
+            ..QueryStats::default()
+        };
+        let told = spills(&[of(1), of(4), of(5)], &BTreeMap::new());
+        let told: Vec<i64> = told.iter().map(|spill| spill.fingerprint).collect();
+        assert_eq!(told, [5]);
+    }
 }

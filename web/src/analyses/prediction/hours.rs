@@ -7,6 +7,7 @@ use pga_insight::anomalies::Minute;
 use pga_insight::prediction::{Feature, Features, Row};
 use pga_storage::Timestamp;
 
+use super::plans::{self, Plans};
 use crate::analyses::spans::{self, Entry, Sink, Spans, Times};
 use crate::{ApiError, NodeApi};
 
@@ -15,6 +16,8 @@ const HOUR: i64 = 3_600;
 const STATEMENTS: usize = 500;
 /// Hours of the week.
 const WEEK: i64 = 168;
+/// Blocks read in an hour that tell what a read takes.
+const LEAST_READS: f64 = 100.0;
 
 /// One hour of one statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,10 +32,21 @@ struct Hour {
     stddev_ms: f64,
 }
 
+/// One hour of a server, of all its statements.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Server {
+    ms: f64,
+    reads: f64,
+    io_ms: f64,
+}
+
 /// The hours of the statements of one server, by the number of the hour since 1970.
 #[derive(Debug, Default)]
 pub(super) struct History {
     of: BTreeMap<i64, BTreeMap<i64, Hour>>,
+    /// The whole server's hours.
+    server: BTreeMap<i64, Server>,
+    plans: Plans,
     /// Hours that were read.
     pub(super) rows_read: usize,
     /// Statements that were not.
@@ -93,12 +107,30 @@ impl History {
         ] {
             known.extend(value.map(|value| (feature, value)));
         }
+        known.extend(self.of_server(now - 1));
+        let plan = self.plans.before(hash, now * HOUR);
+        known.extend(plan.into_iter().flatten().copied());
         let mut features = Features::default();
         for (feature, value) in &known {
             features.set(*feature, *value);
         }
         features.set_clock(at);
         Some((features, known))
+    }
+
+    /// What a server was busy with in an hour.
+    fn of_server(&self, hour: i64) -> Vec<(Feature, f64)> {
+        let Some(server) = self.server.get(&hour) else {
+            return Vec::new();
+        };
+        // Time in statements by time: sessions that ran one, in the mean.
+        let sessions = (Feature::ActiveSessions, server.ms / (HOUR as f64 * 1_000.0));
+        let is_read = server.reads >= LEAST_READS && server.io_ms > 0.0;
+        let latency = (Feature::ReadLatencyMs, server.io_ms / server.reads);
+        let known = [(sessions, true), (latency, is_read)].into_iter();
+        known
+            .filter_map(|(one, is_known)| is_known.then_some(one))
+            .collect()
     }
 
     /// A row for each hour in which a statement was called and of which something was known; of
@@ -145,6 +177,14 @@ struct Taker {
 
 impl Sink for Taker {
     fn take(&mut self, begin: i64, entry: &Entry<'_>) {
+        let server = self
+            .history
+            .server
+            .entry(begin.div_euclid(HOUR))
+            .or_default();
+        server.ms += entry.ms;
+        server.reads += entry.reads;
+        server.io_ms += entry.io_ms;
         if !self.wanted.contains(&entry.hash) {
             return;
         }
@@ -177,7 +217,14 @@ pub(super) async fn read(
         to,
         is_paced: matches!(wanted, Wanted::Most { is_paced: true }),
     };
-    let mut history = History::default();
+    let most = match wanted {
+        Wanted::One(_) => plans::MOST_OF_ONE,
+        Wanted::Most { .. } => plans::MOST,
+    };
+    let mut history = History {
+        plans: Plans::read(api, collector, spans.from, most).await?,
+        ..History::default()
+    };
     let wanted = match wanted {
         Wanted::One(hash) => BTreeSet::from([hash]),
         Wanted::Most { .. } => {
@@ -230,6 +277,31 @@ mod tests {
             "it is long gone"
         );
         assert!(history.features(8, Minute::new(192 * 60)).is_none());
+    }
+
+    #[test]
+    fn the_plan_and_the_load_of_before_are_known_and_not_those_of_the_hour() {
+        let mut history = history();
+        let plan = |cost: f64| [(Feature::PlanCost, cost); 6];
+        history.plans.add(7, 191 * HOUR, plan(5.0));
+        history.plans.add(7, 192 * HOUR, plan(900.0));
+        for (hour, sessions) in [(191, 2.0), (192, 50.0)] {
+            let server = Server {
+                ms: sessions * 3_600_000.0,
+                reads: 200.0,
+                io_ms: 100.0,
+            };
+            history.server.insert(hour, server);
+        }
+        let (_, known) = history.features(7, Minute::new(192 * 60)).unwrap();
+        for (feature, want) in [
+            (Feature::PlanCost, 5.0),
+            (Feature::ActiveSessions, 2.0),
+            (Feature::ReadLatencyMs, 0.5),
+        ] {
+            let found = known.iter().find(|(one, _)| *one == feature);
+            assert_eq!(found.map(|(_, value)| *value), Some(want), "{feature:?}");
+        }
     }
 
     #[test]

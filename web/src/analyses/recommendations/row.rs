@@ -100,6 +100,13 @@ fn weight(load: &Statement, total_ms: f64) -> Option<String> {
     })
 }
 
+/// Of which kind a remedy is.
+pub(super) fn rule(finding: &Value) -> Option<&str> {
+    ["rule", "kind", "parameter_name"]
+        .into_iter()
+        .find_map(|name| finding[name].as_str())
+}
+
 /// What is known of a finding's server.
 pub(super) struct Around<'a> {
     pub(super) server: &'a str,
@@ -133,9 +140,6 @@ pub(super) fn show(finding: &Value, source: &str, around: &Around<'_>) -> Value 
     let why = ["reason", "reasoning"]
         .into_iter()
         .find_map(|name| finding[name].as_str());
-    let rule = ["rule", "kind", "parameter_name"]
-        .into_iter()
-        .find_map(|name| finding[name].as_str());
     let weight = load.and_then(|load| weight(load, around.total_ms));
     let why_now: Vec<String> = around.news.iter().cloned().chain(weight).collect();
     json!({
@@ -144,7 +148,7 @@ pub(super) fn show(finding: &Value, source: &str, around: &Around<'_>) -> Value 
         "query_hashes": hashes,
         "source_type": source,
         "source_id": finding["id"],
-        "rule": rule,
+        "rule": rule(finding),
         "recommendation_text": text.unwrap_or_default(),
         "detailed_explanation": why,
         "why_now": why_now.join("; "),

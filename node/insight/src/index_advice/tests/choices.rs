@@ -234,3 +234,37 @@ fn ranges_over_ordered_rows_are_told_of_page_ranges() {
     t.updates_per_day = 1e6;
     assert_eq!(brin(&t), [], "many updates");
 }
+
+#[test]
+fn a_frequent_value_that_the_planner_knew_is_not_an_average_one() {
+    let plan = |estimate: u32| {
+        json_plan(&format!(
+            r#"[{{"Plan": {{"Node Type": "Limit", "Total Cost": 500, "Plan Rows": 10,
+            "Actual Rows": 10, "Actual Loops": 1, "Actual Total Time": 288, "Plans": [
+            {{"Node Type": "Index Scan", "Relation Name": "ev", "Schema": "public",
+            "Parent Relationship": "Outer", "Index Name": "ev_created", "Total Cost": 60000,
+            "Plan Rows": {estimate}, "Actual Rows": 10, "Actual Loops": 1,
+            "Actual Total Time": 288, "Filter": "(kind = 7)",
+            "Rows Removed by Filter": 1000000}}]}}}}]"#
+        ))
+    };
+    let asked = |estimate: u32| {
+        let text = "SELECT id FROM ev WHERE kind = $1 ORDER BY created LIMIT $2";
+        let mut asked = statement(7, text, 400_000.0, 288.0);
+        (asked.plan, asked.rows_per_call) = (Some(plan(estimate)), Some(10.0));
+        let columns = vec![
+            column("kind", "integer", -0.1),
+            column("created", "timestamp with time zone", -1.0),
+        ];
+        let mut ev = table("ev", columns);
+        ev.indexes.push(index("ev", "kind", "INDEX", "(kind)"));
+        ev.indexes
+            .push(index("ev", "created", "INDEX", "(created)"));
+        ask(vec![ev], vec![asked])
+    };
+    let answer = asked(20_000);
+    let wanted = "CREATE INDEX CONCURRENTLY ev_kind_created_idx ON public.ev (kind, created)";
+    assert_eq!(statements(&answer), [wanted], "{answer:#?}");
+    let rare = asked(10);
+    assert!(statements(&rare).is_empty(), "{rare:#?}");
+}
