@@ -30,6 +30,8 @@ const JOBS: usize = 200;
 /// Share of the buckets in which a statement may run and still be a job, and least of them.
 const SELDOM: f64 = 0.25;
 const LEAST_RUNS: usize = 5;
+/// Buckets by which what is kept of a statement grows.
+const GROWN_BY: usize = 256;
 
 /// Judges all databases of all servers.
 pub(crate) async fn all(api: &dyn NodeApi, order: &Order) -> Result<Done, ApiError> {
@@ -171,7 +173,13 @@ impl Sink for Loads {
                 *sum += calls;
                 *time += ms;
             }
-            _ => short.push((place, calls, ms)),
+            _ => {
+                // Twice as much would be most of what the job takes.
+                if short.len() == short.capacity() {
+                    short.reserve_exact(GROWN_BY);
+                }
+                short.push((place, calls, ms));
+            }
         }
         if short.len() == seldom
             && !self

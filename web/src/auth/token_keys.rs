@@ -111,6 +111,9 @@ mod tests {
         Timestamp::from_micros(hours * 3_600_000_000)
     }
 
+    /// Hours for which a collector may renew its token.
+    const LIFE: i64 = 366 * 24;
+
     #[test]
     fn the_newest_signs_once_all_nodes_know_it_and_those_before_verify_until_their_tokens_end() {
         let keys = TokenKeys::new(vec![0], vec![key(1, 100), key(2, 110)]);
@@ -124,10 +127,10 @@ mod tests {
         }
         for (name, kid, at, want) in [
             ("the first, still", None, 120, Ok(0)),
-            ("the first, ended", None, 126, Err(401)),
-            ("the second, still", Some("1"), 130, Ok(1)),
-            ("the second, ended", Some("1"), 136, Err(401)),
-            ("the newest", Some("2"), 9_999, Ok(2)),
+            ("the first, ended", None, 101 + LIFE, Err(401)),
+            ("the second, still", Some("1"), 101 + LIFE, Ok(1)),
+            ("the second, ended", Some("1"), 111 + LIFE, Err(401)),
+            ("the newest", Some("2"), 99_999, Ok(2)),
             ("one that is new elsewhere", Some("3"), 120, Err(503)),
             ("one that nobody made", Some("4"), 120, Err(401)),
             ("the first by its number", Some("0"), 120, Err(401)),
