@@ -181,8 +181,12 @@ async fn a_pull_is_never_answered_401() {
     ] {
         assert_eq!(server.get(PULL, &headers).await.status, want, "{name}");
     }
-    let open = Server::open().await;
-    assert_eq!(open.get(PULL, "").await.status, 404);
+    let open = Server::start(WebOptions {
+        is_open: true,
+        ..WebOptions::default()
+    })
+    .await;
+    assert_eq!(open.get(PULL, "").await.status, 404, "of a demo");
 }
 
 #[tokio::test]
