@@ -9,6 +9,7 @@
 
 mod byte_size;
 mod collector_id;
+mod collector_settings;
 pub mod collector_toml;
 mod config;
 mod duration_text;
@@ -26,6 +27,7 @@ mod violation;
 pub use self::{
     byte_size::ByteSize,
     collector_id::CollectorId,
+    collector_settings::collector_settings,
     config::Config,
     duration_text::{format as format_duration, parse as parse_duration},
     durations_by_type::DurationsByType,
@@ -36,8 +38,8 @@ pub use self::{
     section::{Change, Key},
     sections::{
         Auth, Buffer, Cache, ClientCertificates, Cluster, Http, Limits, Log, LogFormat,
-        LogRotation, Logging, Ml, Node, Notify, Quic, Raft, Replication, Sessions, Store,
-        StoreKind,
+        LogRotation, Logging, Ml, Node, Notify, PushAuthentication, Quic, Raft, ReadsWithoutQuorum,
+        Replication, Sessions, Store, StoreKind,
     },
     values::{ENV_PREFIX, Values},
     violation::{Error, Violation},

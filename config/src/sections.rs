@@ -18,7 +18,7 @@ mod sessions;
 mod store;
 
 pub use self::{
-    auth::Auth,
+    auth::{Auth, PushAuthentication, ReadsWithoutQuorum},
     buffer::Buffer,
     cache::Cache,
     cluster::Cluster,

@@ -34,6 +34,7 @@ use crate::ml_service::MlService;
 use crate::replica::Replica;
 use crate::replicator::{Replicator, propose_reason};
 use crate::secrets::{Secrets, TOKEN_KEY};
+use crate::status;
 
 /// How long a request of the control plane waits for a quorum: longer than an election, and short
 /// enough that a client without one is answered within 3 s.
@@ -310,7 +311,7 @@ impl Credentials for NodeApiImpl {
 impl Operations for NodeApiImpl {
     fn cluster_status(&self) -> BoxFuture<'_, Result<Bytes, ApiError>> {
         Box::pin(async move {
-            let status = self.cluster.status(STATUS_TIMEOUT).await;
+            let status = status::told(&self.cluster, &self.live.now(), STATUS_TIMEOUT).await;
             let json = serde_json::to_vec(&status).map_err(|_| ApiError::Internal)?;
             Ok(json.into())
         })

@@ -46,6 +46,7 @@ mod replicator;
 mod restart_policy;
 mod secrets;
 mod serve;
+mod status;
 mod superseding;
 mod supervision;
 mod tasks;

@@ -42,7 +42,8 @@ impl Secrets {
                 })
             });
             let later = later.collect::<std::result::Result<Vec<_>, PkiError>>()?;
-            Ok(TokenKeys::new(self.key.open(TOKEN_KEY, &first)?, later))
+            let first = self.key.open(TOKEN_KEY, &first)?;
+            Ok(TokenKeys::new(self.cluster.to_string(), first, later))
         };
         match open() {
             Ok(keys) => Some(keys),

@@ -8,6 +8,7 @@ mod lifetimes;
 mod password;
 mod token;
 pub(crate) mod token_keys;
+pub(crate) mod without_quorum;
 
 use std::sync::Arc;
 
@@ -198,7 +199,7 @@ fn note_use(context: &Context, id: u64, at: Timestamp) {
 }
 
 /// The lower one of two roles.
-fn lower_role<'a>(a: &'a str, b: &'a str) -> &'a str {
+pub(crate) fn lower_role<'a>(a: &'a str, b: &'a str) -> &'a str {
     let rank = |role: &str| ROLES.iter().position(|known| *known == role).unwrap_or(0);
     if rank(a) <= rank(b) { a } else { b }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pga_config::ReadsWithoutQuorum;
 use pga_runtime::Live;
 
 use crate::tls::CollectorCertificates;
@@ -14,12 +15,12 @@ pub struct WebOptions {
     pub tls: Option<Live<rustls::ServerConfig>>,
     /// By which certificates collectors show who they are; `None`: by none.
     pub collector_certificates: Option<CollectorCertificates>,
-    /// A push with a missing or bad token passes (demo on loopback only).
+    /// A push with a missing or bad token passes.
     pub allow_anonymous_push: bool,
-    /// `GET /api/v1/cluster/status` needs no token.
-    pub open_status: bool,
-    /// Bounds. Those of bodies and their elements may change while the server runs; the others are
-    /// as they were when it began.
+    /// The cluster's status, and what is for one collector, need no token (demo on loopback only).
+    pub is_open: bool,
+    /// Bounds. Those of bodies and their elements, and of reads without a quorum, may change while
+    /// the server runs; the others are as they were when it began.
     pub limits: Live<WebLimits>,
 }
 
@@ -64,6 +65,8 @@ pub struct WebLimits {
     pub password_checks: usize,
     /// Failed registrations and logins per client address and minute.
     pub failures_per_minute: u32,
+    /// What a node without a quorum answers to who shows a token.
+    pub reads_without_quorum: ReadsWithoutQuorum,
 }
 
 impl Default for WebLimits {
@@ -88,6 +91,7 @@ impl Default for WebLimits {
             drain_timeout: Duration::from_secs(10),
             password_checks: 2,
             failures_per_minute: 10,
+            reads_without_quorum: ReadsWithoutQuorum::Serve,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::reply::json;
 
 /// Why a request is not served, apart from what is wrong with a push's content: reasons of this
 /// crate, of connections, and of the node.
-pub(crate) const REASONS: [&str; 48] = [
+pub(crate) const REASONS: [&str; 49] = [
     "argument",
     "behind",
     "behind_min_position",
@@ -55,6 +55,7 @@ pub(crate) const REASONS: [&str; 48] = [
     "stopping",
     "store",
     "taken",
+    "temporary_password",
     "unauthorized",
     "unknown_path",
     "upload_interrupted",

@@ -128,6 +128,60 @@ async fn two_of_three_are_killed_and_come_back() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits until a read with this token is answered so, from `since` on; says when, and with what.
+async fn wait_read(
+    (cluster, id): (&Cluster, u64),
+    token: &str,
+    status: u16,
+    since: Instant,
+) -> anyhow::Result<(Duration, String)> {
+    let path = "/api/v1/collectors";
+    let said = until("the read is answered so", LIMIT, async || {
+        let read = cluster.send(id, Method::GET, path, Some(token), "").await;
+        let read = read.map_err(|error| format!("{error:#}"))?;
+        let has_time = read.headers.contains_key("retry-after");
+        match read.status.as_u16() == status && has_time == (status == 503) {
+            true => Ok(read.text_start()),
+            false => Err(read.text_start()),
+        }
+    });
+    let said = said.await?;
+    Ok((since.elapsed(), said))
+}
+
+/// A session that ends, and a node that cannot hear of it: the others refuse it at once, and that
+/// one within 5 s of its last word from a quorum.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_holds_on_a_node_that_is_cut_off() -> anyhow::Result<()> {
+    let options = ClusterOptions::default().with("auth.reads-without-quorum", "refuse");
+    let cluster = Cluster::start(options).await?;
+    let last = cluster.leader().await?;
+    let token = cluster.login(last).await?;
+    wait_read((&cluster, last), &token, 200, Instant::now()).await?;
+    for id in others(&cluster, last) {
+        cluster.pause(id).await?;
+    }
+    let (after, said) = wait_read((&cluster, last), &token, 503, Instant::now()).await?;
+    eprintln!("cut off: refused after {after:?}: {said}");
+    ensure!(after < Duration::from_secs(10), "{after:?}");
+    ensure!(said.contains("which tokens were revoked"), "{said}");
+    for id in others(&cluster, last) {
+        cluster.resume(id)?;
+    }
+    let (after, _) = wait_read((&cluster, last), &token, 200, Instant::now()).await?;
+    eprintln!("back: answered after {after:?}");
+    let path = "/api/v1/auth/logout";
+    let ended = cluster
+        .send(last, Method::POST, path, Some(&token), "")
+        .await?;
+    ensure!(ended.status == 200, "{}", ended.text_start());
+    for id in cluster.ids() {
+        let (after, _) = wait_read((&cluster, id), &token, 401, Instant::now()).await?;
+        ensure!(after < Duration::from_secs(5), "node {id}: {after:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_of_three_are_stopped_and_go_on() -> anyhow::Result<()> {
     for leads in [true, false] {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use http::Method;
 use pga_chaos_tests::{Cluster, ClusterOptions, until};
 use serde_json::{Value, json};
 
@@ -70,12 +71,21 @@ fn elements() -> Vec<Value> {
     ]);
     let mut elements = vec![identity, told("pg_database", 60, "", false, &databases)];
     elements.extend(settings());
+    elements.push(
+        json!({ "type": "pg_extensions", "timestamp": ago(120), "databases": {
+        "old": { "extensions": [{ "name": "plpgsql", "version": "1.0", "owner": "postgres",
+            "schema": "pg_catalog", "relocatable": false, "description": "PL/pgSQL" }] },
+        "postgres": { "extensions": [{ "name": "hidden", "version": "1", "owner": "x",
+            "schema": "public", "relocatable": true }] } } }),
+    );
     elements.extend(extensions());
     elements.extend(
-        [("shop", 7_000, 4), ("postgres", 500, 1)].map(|(name, bytes, backends)| {
-            json!({ "type": "pg_stats", "timestamp": ago(60), "database": name,
+        [("shop", 7_000, 4), ("postgres", 500, 1), ("old", 20, 0)].map(
+            |(name, bytes, backends)| {
+                json!({ "type": "pg_stats", "timestamp": ago(60), "database": name,
             "size_bytes": bytes, "numbackends": backends })
-        }),
+            },
+        ),
     );
     elements
 }
@@ -89,6 +99,14 @@ async fn push(cluster: &Cluster, collector: &str) -> anyhow::Result<String> {
 async fn a_server_tells_version_settings_extensions_and_sizes(store: Store) -> anyhow::Result<()> {
     let cluster = store.cluster(ClusterOptions::default()).await?;
     let at = push(&cluster, "facts").await?;
+    let token = cluster.login(1).await?;
+    let toml = "[postgres]\nuser = \"watcher\"\nport = 5433\n";
+    let path = "/api/v1/config-groups/default";
+    let stored = cluster
+        .send(1, Method::PUT, path, Some(&token), toml)
+        .await?;
+    ensure!(stored.status == 200, "{}", stored.text_start());
+    cluster.wait_converged(Duration::from_secs(60)).await?;
     for id in cluster.ids() {
         let path = format!("/api/v1/servers/1?min_position={at}");
         let server = cluster.get_json(id, &path).await?;
@@ -98,20 +116,26 @@ async fn a_server_tells_version_settings_extensions_and_sizes(store: Store) -> a
             ("/end_of_life", json!("2027-11-11")),
             ("/replication_role", json!("standby")),
             ("/system_identifier", json!("7001")),
-            ("/size_bytes", json!(7_500)),
+            ("/size_bytes", json!(7_520)),
+            ("/port", json!(5_433)),
+            ("/monitoring_role", json!("watcher")),
+            ("/maintenance_database", Value::Null),
             ("/pending_restart", json!(["shared_buffers"])),
             ("/settings/0/setting", json!("32768")),
             ("/settings/1/name", json!("work_mem")),
-            ("/databases/0/name", json!("postgres")),
-            ("/databases/0/xid_age", json!(100)),
-            ("/databases/1/name", json!("shop")),
-            ("/databases/1/size_bytes", json!(7_000)),
+            ("/databases/0/name", json!("old")),
+            ("/databases/0/extensions/0/owner", json!("postgres")),
+            ("/databases/1/name", json!("postgres")),
+            ("/databases/1/xid_age", json!(100)),
+            ("/databases/1/extensions/0/name", json!("pg_trgm")),
+            ("/databases/2/name", json!("shop")),
+            ("/databases/2/size_bytes", json!(7_000)),
             (
-                "/databases/1/extensions/0/name",
+                "/databases/2/extensions/0/name",
                 json!("pg_stat_statements"),
             ),
-            ("/databases/1/extensions/0/is_outdated", json!(true)),
-            ("/databases/2/is_template", json!(true)),
+            ("/databases/2/extensions/0/is_outdated", json!(true)),
+            ("/databases/3/is_template", json!(true)),
         ] {
             let found = instance.pointer(pointer);
             ensure!(found == Some(&want), "node {id}: {pointer}: {instance:#}");
@@ -124,8 +148,8 @@ async fn a_server_tells_version_settings_extensions_and_sizes(store: Store) -> a
                 .and_then(Value::as_array)
                 .map(Vec::len)
         };
-        ensure!(count("/databases/1/extensions") == Some(1), "{instance:#}");
-        ensure!(count("/databases") == Some(3), "{instance:#}");
+        ensure!(count("/databases/2/extensions") == Some(1), "{instance:#}");
+        ensure!(count("/databases") == Some(4), "{instance:#}");
     }
     Ok(())
 }

@@ -24,6 +24,9 @@ pub struct ClusterStatus {
     pub feature_level: FeatureLevel,
     /// All members, by id.
     pub nodes: Vec<NodeStatus>,
+    /// What the settings of the node that was asked allow and should not, as the layer above says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What a member is.
@@ -117,6 +120,7 @@ impl ClusterStatus {
             leader,
             feature_level,
             nodes,
+            warnings: Vec::new(),
         }
     }
 }

@@ -39,7 +39,9 @@ pub use self::cluster_key::{ClusterKeyCommand, KeyInUse, Resealed};
 pub(super) use self::collector_book::CollectorBook;
 pub use self::collector_book::{CollectorCommand, CollectorEntry, DEFAULT_GROUP, Liveness};
 pub(super) use self::collector_config::CollectorConfigs;
-pub use self::collector_config::{ConfigCommand, ConfigTarget, ConfigVersion, SealedConfig};
+pub use self::collector_config::{
+    ConfigCommand, ConfigTarget, ConfigVersion, MAX_CONFIG_VERSIONS, SealedConfig,
+};
 pub(super) use self::collector_health::CollectorsHealth;
 pub use self::collector_health::{CollectorError, CollectorHealth, CollectorHealthCommand};
 pub(super) use self::collectors::Collectors;

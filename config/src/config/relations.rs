@@ -6,7 +6,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::member::has_port;
-use crate::{ByteSize, ClientCertificates, Config, Secret, StoreKind, Violation, duration_text};
+use crate::{
+    ByteSize, ClientCertificates, Config, PushAuthentication, Secret, StoreKind, Violation,
+    duration_text,
+};
 
 /// Shortest key that may sign tokens, in bytes (RFC 7518, section 3.2).
 const MIN_TOKEN_KEY_BYTES: usize = 32;
@@ -50,6 +53,15 @@ pub(super) fn warnings(config: &Config) -> Vec<Violation> {
             Some(&format!("{voters} voters")),
             "an even number of voters survives no more failures than one less",
             "use three or five",
+        );
+    }
+    let pushes = config.auth.push_authentication;
+    if pushes == PushAuthentication::Optional {
+        found.add(
+            "auth.push-authentication",
+            Some(&pushes.word()),
+            "whoever reaches the HTTP port may push in any collector's name",
+            "give collectors tokens, and write \"required\"",
         );
     }
     found.0
@@ -387,6 +399,15 @@ fn certificates(config: &Config, found: &mut Found) {
             Some(&mode.word()),
             "no client can show a certificate without TLS",
             "set http.tls-cert-file and http.tls-key-file, or write \"optional\"",
+        );
+    }
+    let pushes = config.auth.push_authentication;
+    if mode == ClientCertificates::Required && pushes == PushAuthentication::Optional {
+        found.add(
+            "auth.push-authentication",
+            Some(&pushes.word()),
+            "http.client-certificates demands one of every push",
+            "write \"required\", or http.client-certificates = \"optional\"",
         );
     }
     let lifetime = config.cluster.certificate_lifetime;

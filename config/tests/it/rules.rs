@@ -137,6 +137,22 @@ fn an_even_number_of_voters_is_a_warning() {
 }
 
 #[test]
+fn pushes_without_a_token_are_a_choice_that_is_warned_of() {
+    let config = load(&[("auth.push-authentication", "optional")]).unwrap();
+    let told: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "auth.push-authentication = optional: whoever reaches the HTTP port may push in any \
+             collector's name; fix: give collectors tokens, and write \"required\""
+        ]
+    );
+    let defaults = load(&[]).unwrap().auth;
+    assert_eq!(defaults.push_authentication.word(), "required");
+    assert_eq!(defaults.reads_without_quorum.word(), "serve");
+}
+
+#[test]
 fn a_key_that_nobody_needs_any_more_is_a_warning_that_names_it() {
     let config = load(&[("quic.max-streams", "lots")]).unwrap();
     let told: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();

@@ -21,6 +21,7 @@ use crate::faults::Faults;
 use crate::key_rotation::rotate;
 use crate::reload::Reloader;
 use crate::secrets::{Secrets, pki};
+use crate::status;
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Result};
 
@@ -110,7 +111,8 @@ impl AdminServer {
         let deadline = pga_runtime::now() + TIMEOUT;
         match request {
             AdminRequest::Status => Ok(AdminAnswer::Status {
-                status: self.cluster.status(STATUS_TIMEOUT).await,
+                status: status::told(&self.cluster, &self.reloader.config().now(), STATUS_TIMEOUT)
+                    .await,
             }),
             AdminRequest::Token { ttl_seconds } => {
                 let deadline = pga_runtime::now() + CHANGE_TIMEOUT;

@@ -32,8 +32,13 @@ pub(super) fn table(status: &ClusterStatus) -> String {
     let leader = status
         .leader
         .map_or_else(|| "none".to_owned(), |id| id.to_string());
+    let warnings: String = status
+        .warnings
+        .iter()
+        .map(|warning| format!("warning: {warning}\n"))
+        .collect();
     format!(
-        "cluster {}, group {}, term {}, leader {leader}, feature level {}\n{}\n",
+        "cluster {}, group {}, term {}, leader {leader}, feature level {}\n{}\n{warnings}",
         status.cluster_id,
         status.group,
         status.term,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pga_cluster::transport::QuicLimits;
 use pga_cluster::{Batching, BufferLimits, Member, RaftTimings, SnapshotPolicy};
-use pga_config::{ClientCertificates, Config};
+use pga_config::{ClientCertificates, Config, PushAuthentication};
 use pga_runtime::Live;
 use pga_web::{CollectorCertificates, WebLimits, WebOptions};
 use rustls::ServerConfig;
@@ -88,8 +88,9 @@ pub(super) fn web(
     WebOptions {
         tls,
         collector_certificates,
-        allow_anonymous_push: config.node.demo,
-        open_status: config.node.demo,
+        allow_anonymous_push: config.node.demo
+            || config.auth.push_authentication == PushAuthentication::Optional,
+        is_open: config.node.demo,
         limits,
     }
 }
@@ -118,6 +119,7 @@ pub(crate) fn web_limits(config: &Config) -> WebLimits {
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.write_timeout,
         failures_per_minute: u32::try_from(limits.max_registration_failures).unwrap_or(u32::MAX),
+        reads_without_quorum: config.auth.reads_without_quorum,
         ..WebLimits::default()
     }
 }

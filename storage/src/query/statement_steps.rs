@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use pga_config::CollectorId;
 
 use super::questions::{on_a_blocking_thread, rows};
-use super::top_queries::{Cover, reads};
-use super::{QueryStats, Question, Read, Row};
+use super::top_queries::{Cover, SealedSums, reads};
+use super::{QueryStats, Question};
 use crate::store::ReadStore;
 use crate::store::query_rollup::{Difference, LEVELS, Rollup, Span};
 use crate::{Result, Timestamp};
@@ -43,16 +43,9 @@ impl Question for StatementSteps {
     type Answer = Vec<QueryStats>;
 
     async fn ask(&self, store: &dyn ReadStore) -> Result<Self::Answer> {
-        let mark = rows(store, reads::mark(self.collector)).await?;
-        let mut sealed = mark.first().and_then(|row| row.int(0));
-        let found = loop {
-            let found = Found::read(store, self, sealed).await?;
-            // A copy from another node may have taken the store's place, and have sealed less.
-            if found.sealed >= sealed {
-                break found;
-            }
-            sealed = found.sealed;
-        };
+        let of = (self.window(), Some(self.query_hash));
+        let cover = |sealed| self.cover(sealed);
+        let found = SealedSums::read(store, self.collector, of, cover).await?;
         let this = self.clone();
         let mut points = on_a_blocking_thread(move || this.points(found)).await?;
         let mut newest: BTreeMap<(String, String), QueryStats> = BTreeMap::new();
@@ -95,8 +88,27 @@ impl StatementSteps {
         }
     }
 
+    /// What is read: steps that are sealed as a whole, and what is after.
+    fn cover(&self, sealed: Option<i64>) -> Cover {
+        let window = self.window();
+        let second = |time: Timestamp| time.micros().div_euclid(1_000_000);
+        let whole = sealed.map_or(i64::MIN, |sealed| second(self.step(sealed).begin));
+        let whole = whole.clamp(second(window.begin), second(window.end));
+        let rest = Span {
+            begin: Timestamp::from_micros(whole * 1_000_000),
+            end: window.end,
+        };
+        let mut cover = match rest.begin < rest.end {
+            true => Cover::new(rest, sealed),
+            false => Cover::default(),
+        };
+        let full = (self.seconds, second(window.begin), whole);
+        cover.spans.insert(0, full);
+        cover
+    }
+
     /// Each with the begin of its step.
-    fn points(&self, found: Found) -> Result<Vec<(Timestamp, QueryStats)>> {
+    fn points(&self, found: SealedSums) -> Result<Vec<(Timestamp, QueryStats)>> {
         let mut steps = BTreeMap::<i64, Rollup>::new();
         for row in found.spans.into_iter().flatten() {
             let begin = self.step(row.int(0).unwrap_or_default()).begin.micros();
@@ -143,53 +155,5 @@ impl StatementSteps {
                 .add(difference, part);
             step = self.step(step.end.micros().div_euclid(1_000_000));
         }
-    }
-}
-
-/// What a store has of the steps.
-struct Found {
-    /// Before which moment all is sealed, in Unix seconds.
-    sealed: Option<i64>,
-    /// Differences, each with the span that it counts in.
-    differences: Vec<(Span, Vec<Row>)>,
-    /// Begins and contents of sealed spans.
-    spans: Vec<Vec<Row>>,
-}
-
-impl Found {
-    async fn read(
-        store: &dyn ReadStore,
-        steps: &StatementSteps,
-        sealed: Option<i64>,
-    ) -> Result<Self> {
-        let (window, hash) = (steps.window(), Some(steps.query_hash));
-        let second = |time: Timestamp| time.micros().div_euclid(1_000_000);
-        // Steps that are sealed as a whole, and what is after.
-        let whole = sealed.map_or(i64::MIN, |sealed| second(steps.step(sealed).begin));
-        let whole = whole.clamp(second(window.begin), second(window.end));
-        let rest = Span {
-            begin: Timestamp::from_micros(whole * 1_000_000),
-            end: window.end,
-        };
-        let cover = match rest.begin < rest.end {
-            true => Cover::new(rest, sealed),
-            false => Cover::default(),
-        };
-        let mut wanted = vec![reads::mark(steps.collector)];
-        let ends = cover.rows.iter();
-        wanted.extend(ends.map(|span| reads::differences(steps.collector, *span, hash)));
-        wanted.push(reads::long_differences(steps.collector, window, hash));
-        let full = (steps.seconds, second(window.begin), whole);
-        let spans = std::iter::once(full).chain(cover.spans);
-        wanted.extend(spans.map(|spans| reads::spans(steps.collector, spans)));
-        let wanted = wanted.into_iter().map(Read::Select).collect();
-        let mut found = store.read(wanted).await?.into_iter();
-        let mark = found.next().unwrap_or_default();
-        let windows = cover.rows.into_iter().chain([window]);
-        Ok(Self {
-            sealed: mark.first().and_then(|row| row.int(0)),
-            differences: windows.zip(found.by_ref()).collect(),
-            spans: found.collect(),
-        })
     }
 }

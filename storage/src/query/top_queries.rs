@@ -12,14 +12,16 @@
 mod cover;
 mod ranking;
 pub(super) mod reads;
+mod sealed_sums;
 
 use pga_config::CollectorId;
 
 pub(super) use self::cover::Cover;
 pub use self::ranking::QueryOrder;
 use self::ranking::rank;
+pub(super) use self::sealed_sums::SealedSums;
 use super::questions::{on_a_blocking_thread, rows};
-use super::{QueryStats, Question, Read, Row};
+use super::{QueryStats, Question};
 use crate::store::ReadStore;
 use crate::store::query_rollup::{Rollup, Span};
 use crate::{Result, Timestamp};
@@ -52,20 +54,11 @@ impl Question for TopQueries {
             begin: self.from,
             end: self.to,
         };
-        let mark = rows(store, reads::mark(self.collector)).await?;
-        let mut sealed = mark.first().and_then(|row| row.int(0));
-        let found = loop {
-            let cover = Cover::new(window, sealed);
-            let found = Found::read(store, self.collector, window, cover).await?;
-            // A copy from another node may have taken the store's place, and have sealed less.
-            if found.sealed >= sealed {
-                break found;
-            }
-            sealed = found.sealed;
-        };
+        let cover = |sealed| Cover::new(window, sealed);
+        let found = SealedSums::read(store, self.collector, (window, None), cover).await?;
         let this = self.clone();
         let mut top = on_a_blocking_thread(move || {
-            let rollup = found.sum()?;
+            let rollup = sum(found)?;
             let only = this.database.as_deref();
             let stats = rollup.stats(&this.collector.to_string(), window, only);
             Ok(rank(stats, this.order, this.limit))
@@ -84,54 +77,20 @@ impl Question for TopQueries {
     }
 }
 
-/// What a store has of a window.
-struct Found {
-    /// Before which moment all is sealed, in Unix seconds.
-    sealed: Option<i64>,
-    /// Differences, each with the window that it counts in.
-    differences: Vec<(Span, Vec<Row>)>,
-    /// Sealed spans.
-    spans: Vec<Vec<Row>>,
-}
-
-impl Found {
-    async fn read(
-        store: &dyn ReadStore,
-        collector: CollectorId,
-        window: Span,
-        cover: Cover,
-    ) -> Result<Self> {
-        let mut wanted = vec![reads::mark(collector)];
-        let ends = cover.rows.iter();
-        wanted.extend(ends.map(|span| reads::differences(collector, *span, None)));
-        wanted.push(reads::long_differences(collector, window, None));
-        let spans = cover.spans.iter();
-        wanted.extend(spans.map(|spans| reads::spans(collector, *spans)));
-        let wanted = wanted.into_iter().map(Read::Select).collect();
-        let mut found = store.read(wanted).await?.into_iter();
-        let mark = found.next().unwrap_or_default();
-        let windows = cover.rows.into_iter().chain([window]);
-        Ok(Self {
-            sealed: mark.first().and_then(|row| row.int(0)),
-            differences: windows.zip(found.by_ref()).collect(),
-            spans: found.collect(),
-        })
-    }
-
-    fn sum(self) -> Result<Rollup> {
-        let mut rollup = Rollup::default();
-        let mut difference = Default::default();
-        for (span, rows) in self.differences {
-            for row in rows {
-                reads::difference(&row, &mut difference);
-                rollup.add(&difference, span);
-            }
+/// The sum of a window.
+fn sum(found: SealedSums) -> Result<Rollup> {
+    let mut rollup = Rollup::default();
+    let mut difference = Default::default();
+    for (span, rows) in found.differences {
+        for row in rows {
+            reads::difference(&row, &mut difference);
+            rollup.add(&difference, span);
         }
-        for row in self.spans.into_iter().flatten() {
-            rollup.merge(row.bytes(1).unwrap_or_default())?;
-        }
-        Ok(rollup)
     }
+    for row in found.spans.into_iter().flatten() {
+        rollup.merge(row.bytes(1).unwrap_or_default())?;
+    }
+    Ok(rollup)
 }
 
 #[cfg(test)]

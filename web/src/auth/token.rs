@@ -59,6 +59,10 @@ pub(crate) struct Claims {
     /// Whom it is for; tokens from before feature level 2 do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) aud: Option<String>,
+    /// The cluster that signed it: another may have been given the same key
+    /// (`auth.token-key`). Tokens of older versions name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster: Option<String>,
     /// Its own random name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) jti: Option<String>,
@@ -128,6 +132,7 @@ impl Claims {
             iat: now,
             nbf: now,
             aud: None,
+            cluster: None,
             jti: Some(format!("{:032x}", pga_runtime::random::<u128>())),
             sid: None,
             generation: None,
@@ -162,11 +167,15 @@ impl Claims {
 
     /// The token.
     pub(crate) fn sign(&self, keys: &TokenKeys) -> Result<String, Refusal> {
+        let claims = Self {
+            cluster: Some(keys.cluster.clone()),
+            ..self.clone()
+        };
         let signing = keys.signing(Timestamp::now());
         let mut header = Header::new(Algorithm::HS256);
         header.kid = (signing.id > 0).then(|| signing.id.to_string());
         let key = EncodingKey::from_secret(&signing.key);
-        jsonwebtoken::encode(&header, self, &key).map_err(|_| Refusal::internal())
+        jsonwebtoken::encode(&header, &claims, &key).map_err(|_| Refusal::internal())
     }
 
     /// The claims of `token`, if it is ours and valid now.
@@ -201,6 +210,8 @@ fn verify(keys: &TokenKeys, token: &str, leeway: Duration) -> Result<Claims, Ref
         (Some(_), Kind::Collector) => true,
         (None, _) => false,
     };
+    let is_foreign =
+        is_foreign || matches!(&data.claims.cluster, Some(cluster) if *cluster != keys.cluster);
     // No token of ours starts in the future, so none is taken from outside.
     if is_foreign || data.claims.nbf > pga_runtime::unix_time().as_secs() + LEEWAY_SECONDS {
         return Err(Refusal::unauthorized("Invalid token"));

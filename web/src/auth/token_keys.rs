@@ -42,19 +42,25 @@ impl fmt::Debug for TokenKey {
 /// The keys of a cluster, by number.
 #[derive(Clone, Debug)]
 pub struct TokenKeys {
+    /// The cluster's id, as tokens name it.
+    pub(crate) cluster: String,
     first: TokenKey,
     later: Vec<TokenKey>,
 }
 
 impl TokenKeys {
-    /// The first key, and those that came later, in their order.
-    pub fn new(first: Vec<u8>, later: Vec<TokenKey>) -> Self {
+    /// The keys of the cluster with this id: the first, and those that came later, in their order.
+    pub fn new(cluster: String, first: Vec<u8>, later: Vec<TokenKey>) -> Self {
         let first = TokenKey {
             id: 0,
             key: first,
             at: Timestamp::from_micros(0),
         };
-        Self { first, later }
+        Self {
+            cluster,
+            first,
+            later,
+        }
     }
 
     /// The key that signs at `now`.
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_newest_signs_once_all_nodes_know_it_and_those_before_verify_until_their_tokens_end() {
-        let keys = TokenKeys::new(vec![0], vec![key(1, 100), key(2, 110)]);
+        let keys = TokenKeys::new("c".into(), vec![0], vec![key(1, 100), key(2, 110)]);
         for (name, at, want) in [
             ("before the second", hour(99), 0),
             ("not known everywhere", after(hour(100), SPREAD / 2), 0),

@@ -4,11 +4,15 @@ use http::{HeaderMap, StatusCode};
 
 use super::request_context::RequestContext;
 use super::route::{Access, Route};
-use crate::Principal;
-use crate::auth::{forbidden, is_new_token, pushing_collector, require_user};
+use crate::auth::{forbidden, is_new_token, pushing_collector, require_user, without_quorum};
 use crate::context::Context;
+use crate::control_plane::view;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
+use crate::{Principal, Via};
+
+/// What a user may ask whose password somebody else chose.
+const WITH_ANY_PASSWORD: [&str; 2] = ["me", "change_password"];
 
 /// Who asks, if that is somebody who may.
 ///
@@ -24,16 +28,48 @@ pub(super) async fn admit(route: &Route, ask: &RequestContext) -> Result<Princip
             &ask.peer,
         )
     };
-    match admit() {
+    let caller = match admit() {
         Err(refusal)
             if refusal.status == StatusCode::UNAUTHORIZED
                 && is_new_token(&ask.context, &ask.headers) =>
         {
             ask.context.api.linearize().await?;
-            admit()
+            admit()?
         }
-        admitted => admitted,
+        admitted => admitted?,
+    };
+    // A push is no read: it waits for a quorum itself.
+    if route.access != Access::Collector {
+        without_quorum::check(&ask.context, &caller)?;
     }
+    password_is_own(route, &ask.context, &caller)?;
+    Ok(caller)
+}
+
+/// Who has a password that somebody else chose does nothing before it is changed. API tokens go on:
+/// they were made with a password of the user's own.
+fn password_is_own(route: &Route, context: &Context, caller: &Principal) -> Result<(), Refusal> {
+    let Principal::User {
+        id,
+        via: Via::Session(_),
+        ..
+    } = caller
+    else {
+        return Ok(());
+    };
+    let must_change = view(&*context.api, |state| {
+        state.person(*id).must_change_password
+    });
+    if WITH_ANY_PASSWORD.contains(&route.name) || must_change == Some(false) {
+        return Ok(());
+    }
+    let text = "The password was chosen by somebody else: change it first, with \
+                POST /api/v1/auth/change-password";
+    Err(Refusal::new(
+        StatusCode::FORBIDDEN,
+        "temporary_password",
+        text,
+    ))
 }
 
 /// Who asks, if this node knows that it is somebody who may.
@@ -46,7 +82,7 @@ fn admit_known(
 ) -> Result<Principal, Refusal> {
     match access {
         Access::Anyone | Access::Credentials => Ok(Principal::Anonymous),
-        Access::ViewerUnlessOpen if context.options.open_status => Ok(Principal::Anonymous),
+        Access::ViewerUnlessOpen if context.options.is_open => Ok(Principal::Anonymous),
         Access::Caller => Ok(who_asks(context, method, headers, peer)),
         Access::Collector => {
             let sender = pushing_collector(context, headers, peer)?;

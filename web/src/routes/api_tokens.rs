@@ -16,11 +16,11 @@ use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
 use super::small_body::small_json;
 use super::users::secret;
-use crate::auth::{ROLES, api_token, forbidden};
+use crate::auth::{ROLES, api_token, forbidden, lower_role};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
-use crate::{Principal, Via, timestamps};
+use crate::{Principal, timestamps};
 
 const TOKEN: Shape = Shape::Object(&[
     always("id", Shape::Text),
@@ -114,15 +114,8 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
 }
 
 async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    ask.require_login()?;
     let (user_id, role) = caller(&ask)?;
-    // A token that leaked must not be able to make itself last.
-    if let Principal::User {
-        via: Via::ApiToken(_),
-        ..
-    } = &ask.caller
-    {
-        return Err(forbidden("An API token is made with a login only"));
-    }
     let given: Create = small_json(&ask, body).await?;
     check_label("name", &given.name)?;
     let scope = given.scope.unwrap_or_else(|| role.to_owned());
@@ -168,6 +161,12 @@ async fn revoke(ask: RequestContext) -> Result<Response, Refusal> {
     // Another one's token is not even there, but for admins.
     let mine = found.filter(|(token, _)| role == "admin" || token.user_id == user_id);
     let (token, before) = mine.ok_or_else(not_found)?;
+    let is_by_token = ask.require_login().is_err();
+    if is_by_token && lower_role(&token.scope, role) != token.scope {
+        return Err(forbidden(
+            "The API token may do more than the one that asks",
+        ));
+    }
     let note = Note::new("api-token.revoke", token.name).before(before);
     let revoke = ControlCommand::ApiToken(ApiTokenCommand::Revoke { id });
     ask.decide(revoke, note).await?;

@@ -1,6 +1,8 @@
 //! Configurations of collectors and of their groups: pull, push, versions, differences (contract
 //! 1.7 and 2.6).
 
+mod changes;
+mod masked;
 mod versions;
 
 use http::StatusCode;
@@ -15,9 +17,12 @@ use pga_storage::Timestamp;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
-use self::versions::{diff, history, rollback, unified};
+use self::changes::changes;
+use self::masked::masked;
+use self::versions::{diff, history, rollback};
 use super::collector_list::not_found as no_collector;
 use super::decision::Note;
+use super::group_name;
 use super::invalid::invalid;
 use super::paging::MESSAGE;
 use super::query_string::QueryString;
@@ -27,7 +32,6 @@ use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
 use super::small_body::small_body;
 use crate::Principal;
-use crate::auth::forbidden;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::{content, json};
@@ -47,6 +51,7 @@ const STORED: Content = Content::Json(Shape::Object(&[
 const HISTORY: Content = Content::Json(Shape::Object(&[
     always("data", Shape::List(&CONFIG_VERSION)),
     always("count", Shape::Integer),
+    always("versions_kept", Shape::Integer),
 ]));
 
 const CONFIG_VERSION: Shape = Shape::Object(&[
@@ -99,7 +104,8 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Viewer,
     )
     .does(
-        "Lists the versions of a collector's configuration, the newest first.",
+        "Lists the versions of a collector's configuration, the newest first; older ones than the \
+         newest `versions_kept` are forgotten.",
         Handler::Plain(|ask| Box::pin(history(ask, Of::Collector))),
     )
     .answers(HISTORY),
@@ -140,7 +146,8 @@ pub(super) const ROUTES: &[Route] = &[
         Access::Viewer,
     )
     .does(
-        "Lists the versions of a group's configuration, the newest first.",
+        "Lists the versions of a group's configuration, the newest first; older ones than the newest \
+         `versions_kept` are forgotten.",
         Handler::Plain(|ask| Box::pin(history(ask, Of::Group))),
     )
     .answers(HISTORY),
@@ -200,7 +207,7 @@ enum Of {
 /// The configuration that the path names; a collector has to be known.
 async fn target(ask: &RequestContext, of: Of) -> Result<ConfigTarget, Refusal> {
     match of {
-        Of::Group => group_name(ask.segment()).map(ConfigTarget::Group),
+        Of::Group => group_name::of_segment(ask.segment()).map(ConfigTarget::Group),
         Of::Collector => {
             let id = collector(ask.segment())?;
             match ask.read(|state| state.collector(id).is_some()).await? {
@@ -211,21 +218,6 @@ async fn target(ask: &RequestContext, of: Of) -> Result<ConfigTarget, Refusal> {
     }
 }
 
-fn group_name(segment: &str) -> Result<String, Refusal> {
-    let args = QueryString::parse(&format!("name={}", segment.replace('+', "%2B")))?;
-    let name = args.text("name").unwrap_or_default();
-    let is_good = (1..=100).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    match is_good {
-        true => Ok(name.to_owned()),
-        false => Err(invalid(
-            "the name of a group has letters, digits, dots, dashes: 1 to 100",
-        )),
-    }
-}
-
 fn label(target: &ConfigTarget) -> String {
     match target {
         ConfigTarget::Collector(id) => id.to_string(),
@@ -233,21 +225,17 @@ fn label(target: &ConfigTarget) -> String {
     }
 }
 
-/// Never 401, which old collectors answer with the same request for ever (contract Q11): who may
-/// not see it gets 403, and where there is none 404.
+/// Where there is none it is 404, never 401, which old collectors answer with the same request for
+/// ever (contract Q11).
 async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
     let id = match &ask.caller {
         // An original collector asks for the name in its own file, and pushes under the id of its
         // registration: its token tells who it is.
         Principal::Collector(own) => *own,
-        Principal::User { .. } => collector(ask.segment())?,
-        Principal::Anonymous if ask.context.options.allow_anonymous_push => {
-            collector(ask.segment())?
-        }
-        Principal::Anonymous => {
-            return Err(forbidden(
-                "A configuration is for its own collector, with its token",
-            ));
+        Principal::User { .. } | Principal::Anonymous => {
+            let id = collector(ask.segment())?;
+            ask.require_own(id, "A configuration")?;
+            id
         }
     };
     let found = ask.read_here(|state| {
@@ -271,7 +259,7 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
     let text = ask.context.api.open_config(&config.text)?;
     let text = match may_see_passwords {
         true => text,
-        false => versions::masked(&text),
+        false => masked(&text),
     };
     Ok(configuration(&ask, config.version, text))
 }
@@ -383,11 +371,9 @@ async fn store(
         None => String::new(),
         Some(before) => ask.context.api.open_config(&before.text)?,
     };
-    let diff = unified(&before, &text);
+    let (was, is) = changes(&before, &text);
     let note = Note::new("collector-config.store", label(&target));
-    // Passwords may stand in it: only how many lines changed is written down.
-    let changed = |sign| diff.lines().filter(|line| line.starts_with(sign)).count();
-    let note = note.after(json!({ "lines_added": changed('+'), "lines_removed": changed('-') }));
+    let note = note.before(was).after(is);
     let command = ConfigCommand::Store {
         target: target.clone(),
         base,
@@ -426,7 +412,12 @@ async fn versions(
 
 async fn delete(ask: RequestContext, of: Of) -> Result<Response, Refusal> {
     let target = target(&ask, of).await?;
-    let note = Note::new("collector-config.delete", label(&target));
+    let before = match versions(&ask, &target).await?.last() {
+        None => String::new(),
+        Some(before) => ask.context.api.open_config(&before.text)?,
+    };
+    let (was, _) = changes(&before, "");
+    let note = Note::new("collector-config.delete", label(&target)).before(was);
     let level = ask.read_here(State::feature_level)?;
     let delete = match level < FeatureLevel::CONFIG_VERSIONS {
         true => ConfigCommand::Delete { target },
@@ -466,21 +457,4 @@ async fn groups(ask: RequestContext) -> Result<Response, Refusal> {
     let data = data.await?;
     let body = json!({ "count": data.len(), "data": data });
     Ok(json(StatusCode::OK, &body))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_groups_are_checked() {
-        for (name, want) in [
-            ("web-1", true),
-            ("a b", false),
-            ("", false),
-            ("a%2Fb", false),
-        ] {
-            assert_eq!(group_name(name).is_ok(), want, "{name}");
-        }
-    }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::decision::Note;
+use super::group_name;
 use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
@@ -314,6 +315,10 @@ async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
             return Err(invalid(text));
         }
         after[name] = json!(text);
+    }
+    // Empty: the default one.
+    if let Some(group) = given.group.as_deref().filter(|group| !group.is_empty()) {
+        group_name::check(group)?;
     }
     let before = find(&ask, id)?;
     let mut changed = json!({});

@@ -7,6 +7,7 @@ use pga_storage::Timestamp;
 use serde_json::Value;
 
 use super::request_context::RequestContext;
+use crate::auth::forbidden;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
 use crate::{ApiError, Principal, Via};
@@ -96,6 +97,20 @@ impl RequestContext {
     /// What this node's state says now.
     pub(super) fn read_here<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Refusal> {
         view(&*self.context.api, read).ok_or_else(Refusal::internal)
+    }
+
+    /// Refuses API tokens: one that leaked must not make itself last, by an account, a password or
+    /// a token of its own.
+    pub(super) fn require_login(&self) -> Result<(), Refusal> {
+        match &self.caller {
+            Principal::User {
+                via: Via::ApiToken(_),
+                ..
+            } => Err(forbidden(
+                "Users, passwords and API tokens are changed with a login only, not with an API token",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Who asks, for people to read.

@@ -9,8 +9,6 @@ use super::reads::collector;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always};
-use crate::Principal;
-use crate::auth::forbidden;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
@@ -41,15 +39,7 @@ pub(super) const ROUTES: &[Route] = &[Route::get(
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let id = collector(ask.segment())?;
-    let may = match &ask.caller {
-        Principal::Collector(own) => *own == id,
-        Principal::User { .. } => true,
-        Principal::Anonymous => ask.context.options.allow_anonymous_push,
-    };
-    if !may {
-        let text = "Indexes to try are for their own collector, with its token";
-        return Err(forbidden(text));
-    }
+    ask.require_own(id, "A list of indexes to try")?;
     let own = id.to_string();
     let wanted = |run: &Value| run["collector_id"] == own.as_str();
     let (mut rows, ..) = kept(&ask, None, wanted).await?;

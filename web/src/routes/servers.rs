@@ -1,13 +1,18 @@
 //! Servers, with their instance and its databases, as collectors report them (contract 1.8 and
 //! appendix A). Each collector watches one server.
 
+mod columns;
+mod database;
 mod end_of_life;
 mod instance;
+mod known;
 mod told;
+
+use std::collections::BTreeMap;
 
 use http::StatusCode;
 use pga_cluster::{Collector, CollectorEntry, Liveness};
-use pga_config::CollectorId;
+use pga_config::{CollectorId, collector_settings};
 use pga_storage::Timestamp;
 use pga_storage::query::{Aggregate, Measure, Series};
 use pga_storage::store::catalogue::{Table, tables_of};
@@ -15,6 +20,7 @@ use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
 use self::instance::INSTANCE;
+use self::known::Known;
 use self::told::Reader;
 use super::collector_state::{Wanted, newest_of};
 use super::invalid::invalid;
@@ -28,6 +34,8 @@ use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+/// Rows of a table that are looked at.
+const ROWS: u32 = 1_000;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// Points of one series at most, as Prometheus has it.
 const MAX_POINTS: i64 = 11_000;
@@ -203,15 +211,13 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
         database: None,
         from,
         to,
-        limit: 1_000,
+        limit: ROWS,
         min_position,
     };
-    let (mut stats, position) = newest_of(&ask, "pg_stats", wanted).await?;
+    let (stats, position) = newest_of(&ask, "pg_stats", wanted.clone()).await?;
+    let (inventory, _) = newest_of(&ask, "pg_extensions", wanted).await?;
     let mut shown = server.show(to);
-    let rows = match stats.remove("database") {
-        Some(Value::Array(rows)) => rows,
-        _ => Vec::new(),
-    };
+    let tables = rows(&stats, "table");
     let reader = Reader {
         ask: &ask,
         collector: server.collector,
@@ -219,10 +225,39 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
         to,
         min_position,
     };
-    let of = (server.entry.server_id, server.known.hostname.as_str());
-    let instance = instance::show(of, &rows, &reader.told().await?, to);
+    let told = reader.told().await?;
+    let known = Known {
+        id: server.entry.server_id,
+        host: &server.known.hostname,
+        created_at: server.known.first_seen,
+        stats: rows(&stats, "database"),
+        tables: (tables.len() < ROWS as usize).then_some(tables),
+        extensions: rows(&inventory, "extensions"),
+        configuration: configuration(&ask, server.collector)?,
+        told: &told,
+        now: to,
+    };
+    let instance = instance::show(&known);
     shown["instances"] = instance.into_iter().collect();
     Ok(at_position(json(StatusCode::OK, &shown), position, &ask))
+}
+
+fn rows<'a>(tables: &'a Map<String, Value>, name: &str) -> &'a [Value] {
+    tables
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// The settings of a collector's configuration; none if there is no configuration, or this node
+/// cannot open it now.
+fn configuration(
+    ask: &RequestContext,
+    collector: CollectorId,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let config = ask.read_here(|state| state.config_of(collector).cloned())?;
+    let text = config.and_then(|config| ask.context.api.open_config(&config.text).ok());
+    Ok(text.map_or_else(BTreeMap::new, |text| collector_settings(&text)))
 }
 
 /// How the values of a step become one, as asked for.

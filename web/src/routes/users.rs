@@ -186,6 +186,7 @@ fn not_found() -> Refusal {
 }
 
 async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    ask.require_login()?;
     let given: Create = small_json(&ask, body).await?;
     check_name(&given.username).map_err(invalid)?;
     check_email(&given.email).map_err(invalid)?;
@@ -239,6 +240,7 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
 }
 
 async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
+    ask.require_login()?;
     let (user, before) = find(&ask).await?;
     let given: Update = small_json(&ask, body).await?;
     if let Some(email) = &given.email {
@@ -279,6 +281,7 @@ async fn update(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
 }
 
 async fn delete(ask: RequestContext) -> Result<Response, Refusal> {
+    ask.require_login()?;
     let (user, before) = find(&ask).await?;
     let delete = PeopleCommand::Delete { user_id: user.id };
     let note = Note::new("user.delete", user.username).before(before);
@@ -287,6 +290,7 @@ async fn delete(ask: RequestContext) -> Result<Response, Refusal> {
 }
 
 async fn reset_password(ask: RequestContext) -> Result<Response, Refusal> {
+    ask.require_login()?;
     let (user, _) = find(&ask).await?;
     let password = temporary_password();
     let set = PeopleCommand::SetPassword {

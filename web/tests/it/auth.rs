@@ -9,7 +9,7 @@ use pga_storage::Timestamp;
 use pga_web::WebOptions;
 use serde_json::{Value, json};
 
-use crate::fake_node::{KEY, SECRET};
+use crate::fake_node::{CLUSTER, KEY, SECRET};
 use crate::raw_http::exchange;
 use crate::server::Server;
 
@@ -104,6 +104,16 @@ async fn only_our_own_valid_tokens_pass() {
             "58 exp float",
             bearer(&sign(&hs256, &with("exp", json!(1e300)))),
             401,
+        ),
+        (
+            "another installation with the same key",
+            bearer(&sign(&hs256, &with("cluster", json!("cluster-b")))),
+            401,
+        ),
+        (
+            "this installation",
+            bearer(&sign(&hs256, &with("cluster", json!(CLUSTER)))),
+            200,
         ),
         (
             "59 issuer",

@@ -200,7 +200,7 @@ async fn unknown_paths_methods_and_unbuilt_routes_have_their_status() {
         ("DELETE", "/api/v1/health", 405),
         ("PUT", "/api/v1/auth/login", 405),
         ("DELETE", "/api/v1/servers", 405),
-        ("GET", "/api/v1/config/collector-001", 404),
+        ("GET", "/api/v1/config/collector-001", 403),
     ] {
         let answer = request(server.addr, method, path, "", b"").await;
         assert_eq!(answer.status, want, "{method} {path}");

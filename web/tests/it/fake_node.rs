@@ -30,6 +30,7 @@ use crate::fake_store::FakeStore;
 
 pub(crate) const SECRET: &str = "registration-secret";
 pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const CLUSTER: &str = "cluster-a";
 pub(crate) const KEY: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Default for FakeNode {
             push_panics: AtomicBool::default(),
             no_quorum: AtomicBool::default(),
             store_down: AtomicBool::default(),
-            view_age: Mutex::default(),
+            view_age: Mutex::new(Some(Duration::ZERO)),
         };
         node.begin();
         node
@@ -318,7 +319,11 @@ impl Credentials for FakeNode {
             key: key.sealed.to_vec(),
             at: key.at,
         });
-        Some(Arc::new(TokenKeys::new(KEY.to_vec(), later.collect())))
+        Some(Arc::new(TokenKeys::new(
+            CLUSTER.to_owned(),
+            KEY.to_vec(),
+            later.collect(),
+        )))
     }
 
     fn seal_token_key(&self, key: &[u8]) -> Result<Vec<u8>, ApiError> {

@@ -134,8 +134,7 @@ async fn admins_manage_users_and_each_change_is_audited() {
     assert_eq!(made["password_changed"], false);
     let path = format!("/api/v1/users/{}", made["id"]);
 
-    let carl = login(&server, "carl", &password).await.json();
-    let carl = bearer(carl["token"].as_str().unwrap());
+    let carl = own_password(&server, "carl", &password).await;
     assert_eq!(server.get("/api/v1/users", &carl).await.status, 403);
     let promote = json!({ "role": "admin" });
     assert_eq!(
@@ -190,6 +189,7 @@ async fn admins_manage_users_and_each_change_is_audited() {
         "user.reset-password",
         "user.update",
         "user.update",
+        "user.change-password",
         "user.create",
     ];
     assert_eq!(actions, want);
@@ -198,7 +198,71 @@ async fn admins_manage_users_and_each_change_is_audited() {
     assert_eq!(promoted["before"]["role"], "viewer");
     assert_eq!(promoted["after"]["role"], "admin");
     let lines = server.get("/api/v1/audit/export", &admin).await.body;
-    assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 5);
+    assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 6);
+}
+
+/// The token of a user who was given a password, and has changed it: nothing else may be done with
+/// one that somebody else chose.
+async fn own_password(server: &Server, name: &str, given: &str) -> String {
+    let token = login(server, name, given).await.json();
+    assert_eq!(token["user"]["password_changed"], false);
+    let token = bearer(token["token"].as_str().unwrap());
+    for path in ["/api/v1/collectors", "/api/v1/api-tokens"] {
+        let answer = server.get(path, &token).await;
+        let told = answer.json()["message"].as_str().unwrap().to_owned();
+        assert!(
+            answer.status == 403 && told.contains("change-password"),
+            "{path}: {answer:?}"
+        );
+    }
+    assert_eq!(server.get(ME, &token).await.status, 200);
+    let change = json!({ "current_password": given, "new_password": "of my own choice" });
+    let path = "/api/v1/auth/change-password";
+    let changed = send(server, "POST", path, &token, &change).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(server.get("/api/v1/collectors", &token).await.status, 200);
+    token
+}
+
+#[tokio::test]
+async fn an_api_token_makes_no_account_and_no_token_and_revokes_none_above_it() {
+    let server = Server::start(WebOptions::default()).await;
+    let admin = token_of(&server, "admin").await;
+    let make = async |scope: &str| {
+        let wanted = json!({ "name": scope, "scope": scope });
+        let made = send(&server, "POST", "/api/v1/api-tokens", &admin, &wanted).await;
+        let made = made.json();
+        let path = format!("/api/v1/api-tokens/{}", made["id"].as_str().unwrap());
+        (bearer(made["token"].as_str().unwrap()), path)
+    };
+    let (script, script_path) = make("admin").await;
+    let (viewer, viewer_path) = make("viewer").await;
+    let user = json!({ "username": "eve", "email": "eve@x", "role": "viewer" });
+    let role = json!({ "role": "user" });
+    let token = json!({ "name": "more" });
+    for (method, path, body) in [
+        ("POST", "/api/v1/users", &user),
+        ("PATCH", "/api/v1/users/3", &role),
+        ("DELETE", "/api/v1/users/3", &Value::Null),
+        ("POST", "/api/v1/users/3/reset-password", &Value::Null),
+        ("POST", "/api/v1/api-tokens", &token),
+        ("POST", "/api/v1/auth/change-password", &Value::Null),
+    ] {
+        let answer = send(&server, method, path, &script, body).await;
+        assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
+    }
+    let secret = json!({ "name": "fleet" });
+    let path = "/api/v1/registration-secrets";
+    let made = send(&server, "POST", path, &script, &secret).await;
+    assert_eq!(made.status, 201, "what its role may");
+    for (by, path, want) in [
+        (&viewer, &script_path, 403),
+        (&viewer, &viewer_path, 200),
+        (&script, &script_path, 200),
+    ] {
+        let answer = send(&server, "DELETE", path, by, &Value::Null).await;
+        assert_eq!(answer.status, want, "{path}: {answer:?}");
+    }
 }
 
 #[tokio::test]

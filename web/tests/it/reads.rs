@@ -3,9 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pga_config::ReadsWithoutQuorum;
+use pga_runtime::Live;
 use pga_storage::query::Read;
-use pga_web::WebOptions;
+use pga_web::{WebLimits, WebOptions};
 
+use crate::auth::bearer;
 use crate::raw_http::request;
 use crate::server::Server;
 
@@ -48,6 +51,63 @@ async fn a_read_says_how_old_the_view_of_its_node_is() {
             let age = answer.header("x-pganalytics-age-seconds");
             assert_eq!(age, Some(want), "{path}");
         }
+    }
+}
+
+/// What a node answers that no quorum has confirmed its view to for so long, by the setting: to a
+/// session, an API token, and a collector that asks for its configuration.
+#[tokio::test]
+async fn a_node_without_a_quorum_takes_tokens_for_a_bounded_time_only() {
+    use ReadsWithoutQuorum::{Refuse, Serve};
+    for (setting, age, want) in [
+        (Serve, Some(899), [200, 200, 404]),
+        (Serve, Some(901), [200, 503, 503]),
+        (Serve, None, [200, 503, 503]),
+        (Refuse, Some(4), [200, 200, 404]),
+        (Refuse, Some(6), [503; 3]),
+        (Refuse, None, [503; 3]),
+    ] {
+        let limits = WebLimits {
+            reads_without_quorum: setting,
+            ..WebLimits::default()
+        };
+        let server = Server::start(WebOptions {
+            limits: Live::fixed(limits),
+            ..WebOptions::default()
+        })
+        .await;
+        let session = server.login().await;
+        let made = server
+            .post("/api/v1/api-tokens", &session, br#"{"name":"script"}"#)
+            .await;
+        let token = bearer(made.json()["token"].as_str().unwrap());
+        let collector = bearer(&server.register("c1").await);
+        *server.node.view_age.lock().unwrap() = age.map(Duration::from_secs);
+        let read = "/api/v1/collectors/c/metrics";
+        for ((path, token), want) in [
+            (read, session),
+            (read, token),
+            ("/api/v1/config/c1", collector),
+        ]
+        .iter()
+        .zip(want)
+        {
+            let answer = server.get(path, token).await;
+            assert_eq!(
+                answer.status, want,
+                "{setting:?} {age:?} {path}: {answer:?}"
+            );
+            let says = answer.json()["message"]
+                .to_string()
+                .contains("no quorum has confirmed");
+            assert_eq!(says, want == 503, "{answer:?}");
+            assert_eq!(answer.header("retry-after").is_some(), want == 503);
+        }
+        assert_eq!(
+            server.get("/readyz", "").await.status,
+            200,
+            "needs no token"
+        );
     }
 }
 
@@ -180,7 +240,7 @@ async fn health_and_status_tell_the_truth() {
     assert_eq!(server.get("/readyz", "").await.status, 200, "pushes go on");
     assert_eq!(server.get("/api/v1/cluster/status", "").await.status, 401);
     let open = Server::start(WebOptions {
-        open_status: true,
+        is_open: true,
         ..WebOptions::default()
     })
     .await;

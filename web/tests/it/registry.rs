@@ -50,6 +50,8 @@ async fn collectors_are_listed_found_changed_and_forgotten() {
     let change = r#"{"description":"the billing one","group":"web"}"#;
     let changed = put(&server, one, &admin, change).await;
     assert_eq!(changed.json()["group"], "web");
+    let unnamed = put(&server, one, &admin, r#"{"group":"a/b"}"#).await;
+    assert_eq!(unnamed.status, 400, "a group that no path can name");
     assert_eq!(
         server.get(one, &admin).await.json()["description"],
         "the billing one"
@@ -111,8 +113,31 @@ async fn a_collector_pulls_its_own_configuration_or_its_groups() {
     assert_eq!(put(&server, PULL, &admin, own).await.json()["version"], 5);
     let history = "/api/v1/collectors/c1/config/history";
     let history = server.get(history, &admin).await.json();
-    assert_eq!(history["count"], 4);
+    assert_eq!(
+        (&history["count"], &history["versions_kept"]),
+        (&json!(4), &json!(50))
+    );
+    let audit = server.get("/api/v1/audit", &admin).await.json();
+    let entry = |n: usize| {
+        (
+            audit["data"][n]["before"].clone(),
+            audit["data"][n]["after"].clone(),
+        )
+    };
+    let ten = json!({ "collector.push_interval": "10" });
+    assert_eq!(entry(0), (json!({}), ten.clone()), "stored anew");
+    assert_eq!(entry(1), (ten, Value::Null), "deleted");
     assert_eq!(history["data"][1]["comment"], "deleted");
+}
+
+#[tokio::test]
+async fn who_may_push_without_a_token_sees_no_configuration() {
+    let server = Server::open().await;
+    let admin = server.login().await;
+    put(&server, "/api/v1/config-groups/default", &admin, TOML).await;
+    for path in [PULL, "/api/v1/collectors/c1/index-candidates"] {
+        assert_eq!(server.get(path, "").await.status, 403, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -156,8 +181,12 @@ async fn a_pull_is_never_answered_401() {
     ] {
         assert_eq!(server.get(PULL, &headers).await.status, want, "{name}");
     }
-    let open = Server::open().await;
-    assert_eq!(open.get(PULL, "").await.status, 404);
+    let open = Server::start(WebOptions {
+        is_open: true,
+        ..WebOptions::default()
+    })
+    .await;
+    assert_eq!(open.get(PULL, "").await.status, 404, "of a demo");
 }
 
 /// An original collector asks for the name in its own file, and pushes under the id that it got.

@@ -13,7 +13,7 @@ use crate::state::image_error::ImageError;
 use crate::state::section::{Section, decode, encode};
 
 /// Versions kept of one configuration; the oldest go first.
-const MAX_VERSIONS: usize = 50;
+pub const MAX_CONFIG_VERSIONS: usize = 50;
 /// Configurations in all.
 const MAX_TARGETS: usize = 20_000;
 
@@ -185,7 +185,7 @@ impl CollectorConfigs {
     fn add(&mut self, target: &ConfigTarget, version: ConfigVersion) {
         let versions = self.0.entry(target.clone()).or_default();
         versions.push(version);
-        let surplus = versions.len().saturating_sub(MAX_VERSIONS);
+        let surplus = versions.len().saturating_sub(MAX_CONFIG_VERSIONS);
         versions.drain(..surplus);
     }
 
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_section_is_read_again_and_old_versions_go() {
         let mut configs = CollectorConfigs::default();
-        for n in 0..MAX_VERSIONS + 5 {
+        for n in 0..MAX_CONFIG_VERSIONS + 5 {
             configs
                 .apply(FeatureLevel::PEOPLE, &store(None, &n.to_string()))
                 .unwrap();
@@ -333,7 +333,7 @@ mod tests {
         let read = CollectorConfigs::read(1, &configs.write().unwrap()).unwrap();
         let target = ConfigTarget::Group("web".into());
         assert_eq!(read.versions(&target), configs.versions(&target));
-        assert_eq!(read.versions(&target).len(), MAX_VERSIONS);
+        assert_eq!(read.versions(&target).len(), MAX_CONFIG_VERSIONS);
         assert_eq!(read.versions(&target)[0].version, 6);
         assert_eq!(read.groups().collect::<Vec<_>>(), ["web"]);
     }

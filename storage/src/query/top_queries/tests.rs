@@ -4,7 +4,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::query::Dialect;
+use crate::query::{Dialect, Read, Row};
 use crate::store::mapper::Value;
 use crate::store::query_rollup::{COUNTERS, Difference};
 

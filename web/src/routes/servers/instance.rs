@@ -4,8 +4,11 @@
 use pga_storage::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::columns::copy;
+use super::database::{DATABASE, databases};
 use super::end_of_life::end_of_life;
-use super::told::{Rows, Told, text};
+use super::known::Known;
+use super::told::{Rows, text};
 use crate::routes::shape::{Field, Shape, always, maybe};
 use crate::timestamps::parse_text;
 
@@ -26,6 +29,11 @@ pub(super) const INSTANCE: Shape = Shape::Object(&[
     always("server_id", Shape::Integer),
     always("name", Shape::Text),
     maybe("version", Shape::Text),
+    always("port", Shape::NumberOrNull),
+    always("maintenance_database", Shape::TextOrNull),
+    always("monitoring_role", Shape::TextOrNull),
+    always("created_at", Shape::Time),
+    always("updated_at", Shape::Time),
     always("end_of_life", Shape::Text),
     maybe("is_supported", Shape::Flag),
     maybe("replication_role", Shape::Text),
@@ -51,36 +59,12 @@ const SETTINGS: &[Field] = &[
     maybe("pending_restart", Shape::Flag),
 ];
 
-const DATABASE: Shape = Shape::Object(&[
-    always("id", Shape::Integer),
-    always("instance_id", Shape::Integer),
-    always("name", Shape::Text),
-    always("is_template", Shape::Flag),
-    always("is_active", Shape::Flag),
-    maybe("size_bytes", Shape::Integer),
-    maybe("connections", Shape::Integer),
-    maybe("xid_age", Shape::Integer),
-    maybe("updated_at", Shape::Time),
-    always(
-        "extensions",
-        Shape::List(&Shape::Object(&[
-            always("name", Shape::Text),
-            maybe("version", Shape::Text),
-            maybe("schema", Shape::Text),
-            maybe("default_version", Shape::Text),
-            maybe("is_outdated", Shape::Flag),
-        ])),
-    ),
-]);
-
-/// The instance as of `now`; `None` if nothing was told of it. `stats` are the newest rows of
-/// `pg_stats`, one for each database.
-pub(super) fn show(
-    (id, host): (i64, &str),
-    stats: &[Value],
-    told: &Told,
-    now: Timestamp,
-) -> Option<Value> {
+/// The instance; `None` if nothing was told of it.
+///
+/// Where it listens, and as whom and in which database it is watched, its configuration says, if
+/// the cluster holds one; a collector of ours tells the port itself.
+pub(super) fn show(known: &Known<'_>) -> Option<Value> {
+    let (stats, told, now) = (known.stats, known.told, known.now);
     if stats.is_empty() && told.identity.is_none() {
         return None;
     }
@@ -95,17 +79,22 @@ pub(super) fn show(
         .iter()
         .filter_map(|row| row.get("database_size")?.as_i64());
     let size: Vec<i64> = sizes.collect();
+    let seen = newest(stats, "time").or_else(|| own("timestamp"));
     let mut shown = json!({
-        "id": id,
-        "server_id": id,
-        "name": host,
+        "id": known.id,
+        "server_id": known.id,
+        "name": known.host,
+        "port": port(known),
+        "maintenance_database": known.configured("postgres.database"),
+        "monitoring_role": known.configured("postgres.user"),
+        "created_at": known.created_at.to_string(),
+        "updated_at": seen.clone().unwrap_or_else(|| known.created_at.to_string()),
         "end_of_life": ends.unwrap_or("unknown"),
         "is_active": true,
         "pending_restart": pending(&told.settings),
         "settings": settings(&told.settings),
-        "databases": databases(id, stats, told),
+        "databases": databases(known),
     });
-    let seen = newest(stats, "time").or_else(|| own("timestamp"));
     let is_supported = ends.map(|ends| now.to_string().as_str() < ends);
     for (name, value) in [
         ("version", own("server_version").map(Value::from)),
@@ -131,6 +120,14 @@ pub(super) fn show(
         }
     }
     Some(shown)
+}
+
+/// Where it listens.
+fn port(known: &Known<'_>) -> Option<u16> {
+    let told = known.told.settings.get("port");
+    let told = told.and_then(|row| text(row, "setting"));
+    let port = told.or_else(|| known.configured("postgres.port"))?;
+    port.parse().ok()
 }
 
 /// The latest of a column's texts.
@@ -163,108 +160,47 @@ fn settings(settings: &Rows) -> Vec<Value> {
         .collect()
 }
 
-/// Copies what a row has of these columns, but NULLs.
-fn copy(row: &Value, names: &[&str], shown: &mut Map<String, Value>) {
-    for name in names {
-        if let Some(value) = row.get(*name).filter(|value| !value.is_null()) {
-            shown.insert((*name).to_owned(), value.clone());
-        }
-    }
-}
-
-/// Databases by name: those that either type of elements tells.
-fn databases(instance: i64, stats: &[Value], told: &Told) -> Vec<Value> {
-    let mut names: Vec<String> = stats
-        .iter()
-        .filter_map(|row| text(row, "database_name"))
-        .chain(told.databases.keys().cloned())
-        .collect();
-    names.sort();
-    names.dedup();
-    let shown = names.iter().zip(1..).map(|(name, number)| {
-        let of = |row: &&Value| row["database_name"].as_str() == Some(name);
-        let stats = stats.iter().find(of);
-        database((instance, number), name, stats, told)
-    });
-    shown.collect()
-}
-
-fn database(
-    (instance, number): (i64, i64),
-    name: &str,
-    stats: Option<&Value>,
-    told: &Told,
-) -> Value {
-    let own = told.databases.get(name);
-    let extensions = told.extensions.values();
-    let extensions = extensions.filter(|row| row["database"].as_str() == Some(name));
-    let extensions = extensions.map(|row| {
-        let mut shown = Map::new();
-        let names = [
-            "name",
-            "version",
-            "schema",
-            "default_version",
-            "is_outdated",
-        ];
-        copy(row, &names, &mut shown);
-        Value::Object(shown)
-    });
-    let flag = |name: &str, without: bool| {
-        let told = own.and_then(|row| row.get(name)?.as_bool());
-        told.unwrap_or(without)
-    };
-    let mut shown = json!({
-        "id": number,
-        "instance_id": instance,
-        "name": name,
-        "is_template": flag("is_template", false),
-        "is_active": flag("allows_connections", true),
-        "extensions": extensions.collect::<Vec<_>>(),
-    });
-    let column = |row: Option<&Value>, column: &str| {
-        let value = row.and_then(|row| row.get(column));
-        value.filter(|value| !value.is_null()).cloned()
-    };
-    for (as_name, value) in [
-        ("size_bytes", column(stats, "database_size")),
-        (
-            "connections",
-            column(stats, "numbackends").or_else(|| column(own, "numbackends")),
-        ),
-        ("xid_age", column(own, "xid_age")),
-        ("updated_at", column(stats, "time")),
-    ] {
-        if let Some(value) = value {
-            shown[as_name] = value;
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::servers::told::Told;
+
+    fn known<'a>(stats: &'a [Value], told: &'a Told, now: Timestamp) -> Known<'a> {
+        Known {
+            id: 4,
+            host: "db1",
+            created_at: Timestamp::from_micros(1_000_000),
+            stats,
+            tables: None,
+            extensions: &[],
+            configuration: [("postgres.user", "watcher"), ("postgres.port", "1")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            told,
+            now,
+        }
+    }
 
     fn told() -> Told {
         let identity = json!({ "type": "pg_identity", "timestamp": "2026-11-30T08:00:00Z",
             "role": "standby", "server_version": "14.20", "server_version_num": 140_020,
             "postmaster_start_time": "2026-11-30T07:00:00Z" });
         let row = |name: &str, is_pending: bool| {
-            json!({ "name": name, "setting": "1", "unit": null,
+            json!({ "name": name, "setting": "5433", "unit": null,
             "pending_restart": is_pending })
         };
         let extension = json!({ "database": "shop", "name": "pg_trgm", "version": "1.5",
             "default_version": "1.6", "is_outdated": true });
         Told {
             identity: Some(identity),
-            settings: [("a", false), ("b", true)]
+            settings: [("a", false), ("b", true), ("port", false)]
                 .map(|(name, is_pending)| (name.to_owned(), row(name, is_pending)))
                 .into(),
             extensions: [("shop\0pg_trgm".to_owned(), extension)].into(),
             databases: [(
                 "template1".to_owned(),
-                json!({ "datname": "template1", "is_template": true, "xid_age": 5 }),
+                json!({ "datname": "template1", "is_template": true, "xid_age": 5,
+                    "told_at": "2026-11-30T08:00:00Z" }),
             )]
             .into(),
         }
@@ -281,9 +217,15 @@ mod tests {
             ("2026-11-30T08:00:30Z", false, 3_630),
         ] {
             let now = parse_text(now).unwrap();
-            let shown = show((4, "db1"), &stats, &told(), now).unwrap();
+            let told = told();
+            let shown = show(&known(&stats, &told, now)).unwrap();
             for (pointer, want) in [
                 ("/version", json!("14.20")),
+                ("/port", json!(5433)),
+                ("/maintenance_database", Value::Null),
+                ("/monitoring_role", json!("watcher")),
+                ("/created_at", json!("1970-01-01T00:00:01Z")),
+                ("/updated_at", json!("2026-11-30T08:01:00Z")),
                 ("/end_of_life", json!("2026-11-12")),
                 ("/is_supported", json!(is_supported)),
                 ("/replication_role", json!("standby")),
@@ -292,12 +234,13 @@ mod tests {
                 ("/pending_restart", json!(["b"])),
                 (
                     "/settings/1",
-                    json!({ "name": "b", "setting": "1", "pending_restart": true }),
+                    json!({ "name": "b", "setting": "5433", "pending_restart": true }),
                 ),
                 ("/databases/0/name", json!("shop")),
                 ("/databases/0/extensions/0/is_outdated", json!(true)),
                 ("/databases/1/is_template", json!(true)),
                 ("/databases/1/xid_age", json!(5)),
+                ("/databases/1/updated_at", json!("2026-11-30T08:00:00Z")),
             ] {
                 assert_eq!(shown.pointer(pointer), Some(&want), "{pointer} at {now}");
             }
@@ -307,13 +250,12 @@ mod tests {
     #[test]
     fn a_stock_collector_tells_databases_and_no_version() {
         let stats = [json!({ "database_name": "shop", "time": "2026-11-30T08:01:00Z" })];
-        let shown = show((4, "db1"), &stats, &Told::default(), Timestamp::default()).unwrap();
+        let (told, now) = (Told::default(), Timestamp::default());
+        let shown = show(&known(&stats, &told, now)).unwrap();
+        assert_eq!(shown["port"], 1, "as its configuration says");
         assert_eq!(shown["end_of_life"], "unknown");
         assert_eq!(shown.get("version"), None);
         assert_eq!(shown["databases"][0]["name"], "shop");
-        assert_eq!(
-            show((4, "db1"), &[], &Told::default(), Timestamp::default()),
-            None
-        );
+        assert_eq!(show(&known(&[], &told, now)), None);
     }
 }

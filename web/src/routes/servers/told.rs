@@ -85,6 +85,7 @@ impl Reader<'_> {
                         if !database.is_empty() {
                             row["database"] = database.clone().into();
                         }
+                        row["told_at"] = element["timestamp"].clone();
                         row
                     });
                 }
