@@ -16,7 +16,7 @@ use warp::reply::Response;
 
 use self::instance::INSTANCE;
 use self::told::Reader;
-use super::collector_state::{Wanted, newest_of};
+use super::collector_state::{Wanted, label, newest_of};
 use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
@@ -206,7 +206,7 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
         limit: 1_000,
         min_position,
     };
-    let (mut stats, position) = newest_of(&ask, "pg_stats", wanted).await?;
+    let (mut stats, position) = newest_of(&ask, "pg_stats", &wanted, label).await?;
     let mut shown = server.show(to);
     let rows = match stats.remove("database") {
         Some(Value::Array(rows)) => rows,
