@@ -4,6 +4,9 @@
 #   postgres.sh prepare [MAJOR…]         fetches the servers, once; then offline
 #   postgres.sh start MAJOR DIR [-c …]   makes and starts a server in DIR; prints its port
 #   postgres.sh stop MAJOR DIR           stops it
+#   postgres.sh pool PORT DIR            starts a PgBouncer in transaction mode before the server of
+#                                        that port; prints its port
+#   postgres.sh drain DIR                stops that
 #
 # The servers are builds of a package of the JavaScript registry, pinned here with their checksums.
 # They run as the user postgres where this script runs as root, since PostgreSQL refuses to be root.
@@ -95,6 +98,48 @@ hypopg() {
     rm -rf "$dir"
 }
 
+# A pooler, from Debian's package, unpacked with the libraries that it needs.
+pgbouncer() {
+    local dir=$ROOT/pgbouncer work
+    [ -e "$dir/ready" ] && return
+    work=$(mktemp -d)
+    { cd "$work" && fetch_pgbouncer || { apt-get update && fetch_pgbouncer; }; } >&2
+    rm -rf "$dir" && mkdir -p "$dir"
+    for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$dir"; done
+    rm -rf "$work"
+    chmod -R a+rX "$dir"
+    touch "$dir/ready"
+}
+
+fetch_pgbouncer() {
+    apt-get download pgbouncer libc-ares2 libevent-2.1-7
+}
+
+# Three sessions, which its clients take in turn: two transactions of one client seldom meet the same one.
+pool() {
+    local server=$1 dir=$2 port libraries
+    port=$(free_port)
+    mkdir -p "$dir" && chmod 0777 "$dir"
+    cat >"$dir/pgbouncer.ini" <<INI
+[databases]
+* = host=127.0.0.1 port=$server user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+min_pool_size = 3
+server_round_robin = 1
+logfile = $dir/log
+pidfile = $dir/pid
+INI
+    libraries=$(echo "$ROOT"/pgbouncer/usr/lib/*-linux-gnu)
+    LD_LIBRARY_PATH=$libraries as_postgres "$ROOT/pgbouncer/usr/sbin/pgbouncer" -q -d "$dir/pgbouncer.ini" >&2
+    echo "$port"
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
@@ -127,6 +172,7 @@ case ${1:-} in
             prepare_one "$major"
             if [ "$major" = 15 ]; then (hypopg); fi
         done
+        (pgbouncer)
         ;;
     start)
         shift
@@ -136,8 +182,14 @@ case ${1:-} in
         LD_LIBRARY_PATH=$ROOT/$2/native/lib as_postgres "$ROOT/$2/native/bin/pg_ctl" \
             -D "$3/data" -m immediate -w stop >/dev/null
         ;;
+    pool)
+        pool "$2" "$3"
+        ;;
+    drain)
+        as_postgres kill "$(cat "$2/pid")"
+        ;;
     *)
-        sed -n '2,9p' "$0" >&2
+        sed -n '2,12p' "$0" >&2
         exit 64
         ;;
 esac

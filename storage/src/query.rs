@@ -11,11 +11,12 @@
 //!
 //! | Mark | Stands for |
 //! | --- | --- |
-//! | `[table]` | a typed table: SQLite has no schemas |
+//! | `[table]` | a typed table or a view: SQLite has no schemas |
 //! | `[elements]` | the elements, which SQLite keeps under numbers of collectors |
 //! | `[inventory content]`, `[inventory cut_at]` | of an element that refers to an inventory: the content, and where its own timestamp belongs |
 //! | `[query_rollups]`, `[query_rollup_marks]`, `[rollup collector]` | the sums of statements, up to when they are made, and whose they are |
 //! | `[bucket N]` | number of the bucket of `N` microseconds that a row's `time` falls into |
+//! | `[seconds N]` | a span of time, to be taken from a `time` |
 //! | `[interval begin]` | when the interval of a difference begins |
 //! | `[a time $1]` | a parameter that is a time, where nothing else says so |
 //! | `[by index I]`, `[not by index column]` | what SQLite, which has no statistics of ours, is told about indexes |

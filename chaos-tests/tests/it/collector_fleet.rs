@@ -151,6 +151,7 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
         table.map(|_| ()).ok_or(format!("{} elements", read.len()))
     })
     .await?;
+    reads_by_column(&cluster, &id).await?;
     let scraped = scrape(&metrics).await?;
     for want in [
         "pganalytics_collector_config_version{server=\"127.0.0.1:1\"} 2\n",
@@ -165,6 +166,86 @@ async fn servers_are_collectors_of_their_own_and_follow_the_cluster() -> anyhow:
     drop(collector);
 
     goes_on_without_nodes(&mut cluster, &[watched.url(), down], state.path(), &id).await
+}
+
+/// Lists over HTTP know the types of our collector, those with views too.
+async fn reads_by_column(cluster: &Cluster, id: &str) -> anyhow::Result<()> {
+    let path = |rest: &str| format!("/api/v1/collectors/{id}/{rest}");
+    let newest = path("metrics/newest?type=pg_table");
+    let newest = cluster.get_json(3, &newest).await?;
+    let rows = newest["data"]["metrics_pg_table"].as_array();
+    let row = rows.and_then(|rows| rows.first()).context("no row")?;
+    ensure!(
+        row["relname"].is_string() && row["n_live_tup"].is_i64(),
+        "{row}"
+    );
+    let databases = cluster.get_json(3, &path("databases")).await?;
+    for kind in ["pg_database", "pg_table", "pg_index"] {
+        let rows = databases["data"][kind].as_array();
+        ensure!(
+            rows.is_some_and(|rows| !rows.is_empty()),
+            "{kind}: {databases}"
+        );
+    }
+    let unknown = cluster.get_json(3, &path("metrics/newest?type=none")).await;
+    ensure!(unknown.is_err(), "{unknown:?}");
+    Ok(())
+}
+
+/// How many pushes of a server were acknowledged.
+fn acknowledged(scraped: &str, server: &str) -> Option<u64> {
+    let name = "pganalytics_collector_pushes_total{result=\"acknowledged\",server=";
+    let head = format!("{name}\"{server}\"}} ");
+    let line = scraped.lines().find_map(|line| line.strip_prefix(&head));
+    line?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_answers_nothing_delays_no_other() -> anyhow::Result<()> {
+    let cluster = Cluster::start(ClusterOptions::default()).await?;
+    let watched = Timescale::database().await?;
+    let state = tempfile::tempdir()?;
+    configure(&cluster, "[collector]\npush_interval = 1\n").await?;
+    // Connections are taken, and nothing is said.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = silent.local_addr()?.to_string();
+    let dsn = format!("postgres://nobody@{address}/none?sslmode=disable");
+    let metrics = free_address()?;
+    let collector = start(&cluster, &[&dsn, watched.url()], &metrics, state.path())?;
+    let both = until("both are tried", Duration::from_secs(60), async || {
+        let (own, _) = status(state.path()).map_err(|error| format!("{error:#}"))?;
+        let gap = |one: &&Value| one["gaps"][0]["source"] == "connection";
+        let is_silent = |one: &&Value| one["server"].as_str() == Some(address.as_str());
+        let silent = own.iter().find(is_silent).filter(gap);
+        let other = own.iter().find(|one| !is_silent(one));
+        match (silent, other.and_then(|other| other["server"].as_str())) {
+            (Some(_), Some(other)) => Ok(other.to_owned()),
+            _ => Err(format!("{own:?}")),
+        }
+    });
+    let other = both.await.with_context(|| collector.said())?;
+    let pushes = async || acknowledged(&scrape(&metrics).await.ok()?, &other);
+    let before = until("it is pushed", Duration::from_secs(30), async || {
+        pushes().await.ok_or("no push yet")
+    });
+    let before = before.await?;
+    let begun = tokio::time::Instant::now();
+    let more = until(
+        "it goes on",
+        Duration::from_secs(60),
+        async || -> Result<(), u64> {
+            let now = pushes().await.unwrap_or(before);
+            (now >= before + 10).then_some(()).ok_or(now)
+        },
+    );
+    more.await.with_context(|| collector.said())?;
+    // A try to connect takes five seconds: ten of them would lie between ten cycles.
+    ensure!(
+        begun.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        begun.elapsed()
+    );
+    Ok(())
 }
 
 /// The last configuration is there at a start without nodes, and each server has its id.

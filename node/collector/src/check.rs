@@ -81,7 +81,7 @@ async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadEr
         ),
     ));
     findings.push(role(&facts));
-    findings.push(pooler(&connection).await?);
+    findings.push(pooler(target, &connection).await?);
     for source in SOURCES {
         // What is read in each database is tried in this one.
         let name = source.kind;
@@ -168,25 +168,38 @@ fn role(facts: &Facts) -> Finding {
     )
 }
 
-/// Behind a transaction-mode pooler each transaction may meet another backend.
-async fn pooler(connection: &Connection) -> Result<Finding, ReadError> {
+/// Two sessions of a server have two backends, and each keeps its own; behind a transaction-mode
+/// pooler neither holds: it gives the backend of one to the other while that is idle.
+async fn pooler(target: &Target, connection: &Connection) -> Result<Finding, ReadError> {
     let mut pids = Vec::new();
     for _ in 0..3 {
-        let rows = connection.rows("check", "SELECT pg_backend_pid()").await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
-        pids.push(row.try_get::<_, i32>(0)?);
+        pids.push(backend(connection).await?);
     }
-    pids.dedup();
-    Ok(match pids.len() {
-        1 => Finding::good("pooler", "the connection is a direct one"),
-        _ => Finding::bad(
+    // The role's limit of connections may allow no second one.
+    let other = match Connection::open(target).await {
+        Ok(other) => backend(&other).await.ok(),
+        Err(_) => None,
+    };
+    let is_shared =
+        pids.first().copied() == other || pids.iter().any(|pid| Some(pid) != pids.first());
+    Ok(match is_shared {
+        false => Finding::good("pooler", "the connection is a direct one"),
+        true => Finding::bad(
             "pooler",
-            "the backend changes between transactions: a pooler is in between",
-            "connect directly, so that the collector sees the server when the pooler is full",
+            "sessions share backends: a pooler in transaction mode is in between. Everything is \
+             read through it, but not while it is full or down",
+            "connect to the server itself",
         ),
     })
+}
+
+/// The process that serves a session now.
+async fn backend(connection: &Connection) -> Result<i32, ReadError> {
+    let rows = connection.rows("check", "SELECT pg_backend_pid()").await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
+    Ok(row.try_get(0)?)
 }
 
 /// Settings that decide what can be seen.

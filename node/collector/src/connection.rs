@@ -184,7 +184,7 @@ impl Connection {
             self.look_in(statement.search_path).await?;
             self.planned(tag, statement.sql, statement.how).await
         };
-        self.in_transaction(explain).await
+        self.in_transaction(Box::pin(explain)).await
     }
 
     /// What a statement costs without an index and with it, which is not built. `hypopg` is the
@@ -207,14 +207,16 @@ impl Connection {
             self.client.query_typed(&forget, &[]).await?;
             let planned = || self.planned(tag, statement.sql, statement.how);
             let before = planned().await?;
-            let ddl: &[(&(dyn ToSql + Sync), Type)] = &[(&create_index, Type::TEXT)];
-            let made = self.client.query_typed(&create, ddl).await?;
-            let made = made
-                .first()
-                .ok_or_else(|| ReadError::Odd("no index was made".to_owned()))?;
-            let (name, bytes) = (made.try_get(0)?, made.try_get(1)?);
-            let after = planned().await?;
-            self.client.query_typed(&forget, &[]).await?;
+            let with_it = async {
+                let ddl: &[(&(dyn ToSql + Sync), Type)] = &[(&create_index, Type::TEXT)];
+                let made = self.client.query_typed(&create, ddl).await?;
+                let made = made
+                    .first()
+                    .ok_or_else(|| ReadError::Odd("no index was made".to_owned()))?;
+                let (name, bytes) = (made.try_get(0)?, made.try_get(1)?);
+                Ok((name, bytes, planned().await?))
+            };
+            let (name, bytes, after) = self.and_then_undo(Box::pin(with_it), &forget).await?;
             Ok(Tried {
                 before,
                 after,
@@ -222,7 +224,7 @@ impl Connection {
                 bytes,
             })
         };
-        self.in_transaction(trying).await
+        self.in_transaction(Box::pin(trying)).await
     }
 
     /// Within a transaction: what follows is short, and names are looked for in this path.
@@ -246,8 +248,26 @@ impl Connection {
         }
     }
 
-    /// Within a transaction, which a pooler leaves on one session. What an earlier one that failed
-    /// may have left in the session goes first: prepared statements outlive transactions.
+    /// Within a transaction, which a pooler leaves on one session: `work`, and then `undo`, which
+    /// takes back what outlives transactions, also where `work` fails. Behind a pooler the next
+    /// transaction on that session may be somebody else's.
+    async fn and_then_undo<T>(
+        &self,
+        work: impl Future<Output = Result<T, ReadError>>,
+        undo: &str,
+    ) -> Result<T, ReadError> {
+        self.client.batch_execute("SAVEPOINT pganalytics").await?;
+        let found = work.await;
+        if found.is_err() {
+            let back = "ROLLBACK TO SAVEPOINT pganalytics";
+            self.client.batch_execute(back).await?;
+        }
+        self.client.batch_execute(undo).await?;
+        found
+    }
+
+    /// Within a transaction, which a pooler leaves on one session. What was left in the session
+    /// goes first: prepared statements outlive transactions.
     async fn explain_prepared(&self, tag: &str, sql: &str) -> Result<String, ReadError> {
         const NAME: &str = "pganalytics_plan";
         let known = format!(
@@ -261,20 +281,22 @@ impl Connection {
         }
         let prepare = format!("PREPARE {NAME} AS {sql}");
         self.client.batch_execute(&prepare).await?;
-        let found = self.client.query_typed(&known, &[]).await?;
-        let count: i32 = match found.first() {
-            Some(row) => row.try_get(0)?,
-            None => return Err(ReadError::Odd("it is not prepared".to_owned())),
+        let explaining = async {
+            let found = self.client.query_typed(&known, &[]).await?;
+            let count: i32 = match found.first() {
+                Some(row) => row.try_get(0)?,
+                None => return Err(ReadError::Odd("it is not prepared".to_owned())),
+            };
+            let values = match usize::try_from(count).unwrap_or(0) {
+                0 => String::new(),
+                count => format!("({})", vec!["NULL"; count].join(", ")),
+            };
+            let options = "VERBOSE, SETTINGS, FORMAT JSON";
+            let explain =
+                format!("EXPLAIN /* pganalytics:{tag} */ ({options}) EXECUTE {NAME}{values}");
+            self.lines(&explain).await
         };
-        let values = match usize::try_from(count).unwrap_or(0) {
-            0 => String::new(),
-            count => format!("({})", vec!["NULL"; count].join(", ")),
-        };
-        let options = "VERBOSE, SETTINGS, FORMAT JSON";
-        let explain = format!("EXPLAIN /* pganalytics:{tag} */ ({options}) EXECUTE {NAME}{values}");
-        let lines = self.lines(&explain).await?;
-        self.client.batch_execute(&forget).await?;
-        Ok(lines)
+        self.and_then_undo(Box::pin(explaining), &forget).await
     }
 
     /// The lines of an answer by the simple protocol.

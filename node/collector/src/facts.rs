@@ -2,6 +2,7 @@
 //! C1: columns by looking, not by a table of versions).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::connection::{Connection, ReadError};
 
@@ -21,6 +22,9 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int, pg_is_i
     has_function_privilege('pg_catalog.pg_control_system()', 'execute') \
     AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute')";
 
+/// The columns of each view.
+type Columns = HashMap<String, HashSet<String>>;
+
 /// What a server is, and what it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -38,7 +42,8 @@ pub struct Facts {
     pub is_monitor: bool,
     /// The role may read what the control file says.
     pub can_read_control: bool,
-    columns: HashMap<String, HashSet<String>>,
+    /// One for all databases of a server that have the same.
+    columns: Arc<Columns>,
     statements_schema: Option<String>,
 }
 
@@ -59,15 +64,24 @@ impl Facts {
             can_read_control: row.try_get(6)?,
             ..Self::default()
         };
+        let mut columns = Columns::new();
         for row in connection.rows("facts", COLUMNS).await? {
             let (schema, view, column): (String, String, String) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             if view == "pg_stat_statements" {
                 facts.statements_schema = Some(schema);
             }
-            facts.columns.entry(view).or_default().insert(column);
+            columns.entry(view).or_default().insert(column);
         }
+        facts.columns = Arc::new(columns);
         Ok(facts)
+    }
+
+    /// Takes the columns of another database if they are the same: they are some 100 kB.
+    pub(crate) fn share<'a>(&mut self, mut known: impl Iterator<Item = &'a Self>) {
+        if let Some(same) = known.find(|known| known.columns == self.columns) {
+            self.columns = Arc::clone(&same.columns);
+        }
     }
 
     /// Whether there is such a view.
@@ -122,7 +136,7 @@ impl Facts {
         });
         Self {
             version,
-            columns: columns.collect(),
+            columns: Arc::new(columns.collect()),
             ..Self::default()
         }
     }

@@ -1,5 +1,6 @@
 //! Plans of statements, from the server's log and from EXPLAIN.
 
+mod bounded;
 mod generic;
 pub(crate) mod hypothetical;
 mod names;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use pga_runtime::Instant;
 use serde_json::{Value, json};
 
+use self::bounded::bounded;
 pub(crate) use self::generic::GenericPlans;
 pub use self::hypothetical::IndexCandidate;
 pub(crate) use self::hypothetical::IndexChecks;
@@ -19,8 +21,6 @@ pub(crate) use self::names::Names;
 pub(crate) const TAG: &str = "pg_plan";
 /// Type of the elements: the node keeps plans that are sent to it under this one.
 const KIND: &str = "explain_plan";
-/// A larger plan is not sent, in bytes.
-const MAX_BYTES: usize = 256 << 10;
 /// The same structure of one statement is sent at most this often.
 const AGAIN: Duration = Duration::from_secs(3_600);
 /// Statements that are remembered; beyond them, none is.
@@ -50,7 +50,8 @@ impl Plans {
     }
 
     /// The element of a plan of a statement, by query id and database: JSON as an object, text as
-    /// a string. `None` if it is too large, or its structure was sent within the hour.
+    /// a string. One that is too large is cut, and says so. `None` if its structure was sent within
+    /// the hour.
     pub(crate) fn element(
         &mut self,
         source: Source,
@@ -59,13 +60,6 @@ impl Plans {
         milliseconds: Option<f64>,
         time: &str,
     ) -> Option<Value> {
-        let size = match plan {
-            Value::String(text) => text.len(),
-            document => document.to_string().len(),
-        };
-        if size > MAX_BYTES {
-            return None;
-        }
         let now = pga_runtime::now();
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
@@ -75,19 +69,31 @@ impl Plans {
         if known.len() >= MAX_STRUCTURES || known.contains_key(&structure(plan)) {
             return None;
         }
-        known.insert(structure(plan), now);
-        let (json, text) = match plan {
-            Value::String(text) => (Value::Null, json!(text)),
-            document => (document.clone(), Value::Null),
+        let Some((sent, is_cut)) = bounded(plan) else {
+            tracing::warn!(
+                query_id = id,
+                database,
+                "a plan is too large to send, however it is cut"
+            );
+            return None;
         };
-        Some(json!({
+        known.insert(structure(plan), now);
+        let (json, text) = match sent {
+            Value::String(text) => (Value::Null, json!(text)),
+            document => (document, Value::Null),
+        };
+        let mut element = json!({
             "type": KIND, "timestamp": time, "query_hash": id, "database": database,
             "plan_json": json, "plan_text": text, "execution_duration_ms": milliseconds,
             "source": match source {
                 Source::AutoExplain => "auto_explain",
                 Source::Generic => "generic_plan",
             },
-        }))
+        });
+        if is_cut {
+            element["is_cut"] = true.into();
+        }
+        Some(element)
     }
 }
 
@@ -159,9 +165,17 @@ mod tests {
                 json!("Seq Scan on t  (cost=0..2 rows=9 width=4)"),
                 false,
             ),
-            ("too large", 4, json!("x".repeat(MAX_BYTES + 1)), false),
+            (
+                "a large one",
+                4,
+                json!("x\n".repeat(bounded::MAX_BYTES)),
+                true,
+            ),
         ] {
             assert_eq!(sent(id, &plan), want, "{name}");
         }
+        let large = json!("y\n".repeat(bounded::MAX_BYTES));
+        let large = plans.element(Source::AutoExplain, (5, "db"), &large, None, "T");
+        assert_eq!(large.unwrap()["is_cut"], true);
     }
 }

@@ -8,6 +8,7 @@ mod plans;
 mod settings;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pga_pg_connect::{ConnectError, Environment, Target};
@@ -76,7 +77,7 @@ pub struct Server {
     target: Target,
     options: Options,
     main: Option<Connection>,
-    facts: HashMap<String, (Facts, Instant)>,
+    facts: HashMap<String, (Arc<Facts>, Instant)>,
     due: HashMap<(&'static str, String), Due>,
     costs: BTreeMap<&'static str, Cost>,
     changes: HashMap<(&'static str, String), Changes>,
@@ -237,12 +238,15 @@ impl Server {
         connection: &Connection,
         database: &str,
         now: Instant,
-    ) -> Result<Facts, ReadError> {
+    ) -> Result<Arc<Facts>, ReadError> {
         match self.facts.get(database) {
-            Some((facts, at)) if now - *at < FACTS_EVERY => Ok(facts.clone()),
+            Some((facts, at)) if now - *at < FACTS_EVERY => Ok(Arc::clone(facts)),
             _ => {
-                let facts = Facts::look(connection).await?;
-                self.facts.insert(database.to_owned(), (facts.clone(), now));
+                let mut facts = Facts::look(connection).await?;
+                facts.share(self.facts.values().map(|(known, _)| &**known));
+                let facts = Arc::new(facts);
+                self.facts
+                    .insert(database.to_owned(), (Arc::clone(&facts), now));
                 Ok(facts)
             }
         }

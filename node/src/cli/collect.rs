@@ -9,6 +9,9 @@ use crate::process::{runtime, stop_signal};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Exit, Result, start_logging};
 
+/// Threads of a process that watches several servers, at most.
+const MOST_THREADS: usize = 4;
+
 pub(super) fn run(mut args: CollectArgs) -> Result<Exit> {
     if let Some(action) = &args.action {
         return act(action);
@@ -25,7 +28,9 @@ pub(super) fn run(mut args: CollectArgs) -> Result<Exit> {
         let dir = collect::default_state_dir();
         args.state_dir = Some(dir.map_err(|error| failed(error, Error::Refused))?);
     }
-    let outcome = runtime(1)?.block_on(async {
+    // What one server takes (a long list, a slow disk) holds up no other.
+    let servers = args.dsn.len().clamp(1, MOST_THREADS);
+    let outcome = runtime(servers as u64)?.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tasks::spawn(TaskKind::Watch, async move {
             stop_signal().await;

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::CollectError;
@@ -20,6 +20,9 @@ use crate::output::Output;
 const UNIT: &str = include_str!("../../../config/systemd/pganalytics-collector.service");
 /// Where the unit's own `ExecStart` and `EnvironmentFile` look by default.
 const STATE_DIR: &str = "/var/lib/pganalytics-collector";
+const PROGRAM: &str = "/usr/bin/pganalytics";
+/// Where systemd makes state directories, and gives them to the unit's user.
+const MANAGED: &str = "/var/lib";
 const ENV_FILE: &str = "/etc/pganalytics/collector.env";
 
 /// Registers this collector, keeps its identity, and writes its settings and its unit. Answers what
@@ -64,7 +67,15 @@ pub async fn init(
         text.push_str(&format!("Registered for {label} as {id}.\n"));
     }
     write(env_file, &settings(args), 0o600)?;
-    write(unit, &unit_text(state_dir, env_file), 0o644)?;
+    let made = Unit::new(state_dir, env_file)?;
+    write(unit, &made.text(), 0o644)?;
+    if is_in_a_home(&made.program) {
+        text.push_str(&format!(
+            "{} is in a home directory, which the service's user may not read: copy it to \
+             /usr/local/bin, and run this again with the copy.\n",
+            made.program.display()
+        ));
+    }
     text.push_str(&format!(
         "Wrote {}, {} and {}.\nStart it: systemctl daemon-reload && systemctl enable --now pganalytics-collector\n",
         state_dir.display(),
@@ -90,16 +101,62 @@ fn settings(args: &CollectArgs) -> String {
     text
 }
 
-/// The unit that ships, with the paths of this machine.
-fn unit_text(state_dir: &Path, env_file: &Path) -> String {
-    let program = std::env::current_exe().ok();
-    let program = program
-        .as_deref()
-        .unwrap_or(Path::new("/usr/bin/pganalytics"));
-    let text = UNIT
-        .replace(STATE_DIR, &state_dir.display().to_string())
-        .replace(ENV_FILE, &env_file.display().to_string());
-    text.replace("/usr/bin/pganalytics", &program.display().to_string())
+/// What the unit of this machine has in place of what the one that ships has.
+#[derive(Debug)]
+struct Unit<'a> {
+    program: PathBuf,
+    env_file: &'a Path,
+    state_dir: &'a Path,
+    /// Number of the user whose directory it is.
+    owner: u32,
+}
+
+impl<'a> Unit<'a> {
+    fn new(state_dir: &'a Path, env_file: &'a Path) -> Result<Self, CollectError> {
+        let metadata = fs::metadata(state_dir);
+        let metadata =
+            metadata.map_err(|error| CollectError::State(state_dir.to_owned(), error))?;
+        let program = std::env::current_exe();
+        Ok(Self {
+            program: program.unwrap_or_else(|_| PROGRAM.into()),
+            env_file,
+            state_dir,
+            owner: metadata.uid(),
+        })
+    }
+
+    /// The unit that ships, with the paths of this machine. A directory that systemd does not
+    /// manage stays its owner's, who then runs the collector.
+    fn text(&self) -> String {
+        let state_dir = self.state_dir.display().to_string();
+        let managed = self.state_dir.strip_prefix(MANAGED).ok();
+        let mut text = UNIT
+            .replace(PROGRAM, &self.program.display().to_string())
+            .replace(ENV_FILE, &self.env_file.display().to_string())
+            .replace(STATE_DIR, &state_dir);
+        let (user, room) = match managed {
+            Some(name) => (
+                "DynamicUser=yes".to_owned(),
+                format!("StateDirectory={}", name.display()),
+            ),
+            None => (
+                format!("User={}", self.owner),
+                format!("ReadWritePaths={state_dir}"),
+            ),
+        };
+        text = text.replace("DynamicUser=yes", &user);
+        text = text.replace("StateDirectory=pganalytics-collector", &room);
+        if is_in_a_home(self.state_dir) || is_in_a_home(&self.program) {
+            text = text.replace("ProtectHome=yes", "ProtectHome=read-only");
+        }
+        text
+    }
+}
+
+/// Whether a unit with `ProtectHome=yes` finds nothing there.
+fn is_in_a_home(path: &Path) -> bool {
+    let mut homes = ["/home", "/root", "/run/user"].into_iter();
+    homes.any(|home| path.starts_with(home))
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), CollectError> {
@@ -129,9 +186,61 @@ mod tests {
 
     #[test]
     fn the_unit_has_the_paths_that_were_given() {
-        let text = unit_text(Path::new("/srv/state"), Path::new("/srv/env"));
-        assert!(text.contains("EnvironmentFile=/srv/env"), "{text}");
-        assert!(text.contains("collect --state-dir /srv/state"), "{text}");
-        assert!(!text.contains(ENV_FILE), "{text}");
+        let text = |program: &str, state_dir: &str| {
+            let unit = Unit {
+                program: program.into(),
+                env_file: Path::new("/srv/env"),
+                state_dir: Path::new(state_dir),
+                owner: 1_007,
+            };
+            unit.text()
+        };
+        let has = |text: &str, line: &str| text.lines().any(|found| found == line);
+        let usual = text(PROGRAM, STATE_DIR);
+        assert_eq!(usual, UNIT.replace(ENV_FILE, "/srv/env"));
+        for (program, state_dir, user, room, home) in [
+            (
+                "/opt/p",
+                "/var/lib/a/b",
+                "DynamicUser=yes",
+                "StateDirectory=a/b",
+                "yes",
+            ),
+            (
+                "/opt/p",
+                "/srv/state",
+                "User=1007",
+                "ReadWritePaths=/srv/state",
+                "yes",
+            ),
+            (
+                "/opt/p",
+                "/home/u/s",
+                "User=1007",
+                "ReadWritePaths=/home/u/s",
+                "read-only",
+            ),
+            (
+                "/root/p",
+                "/var/lib/a",
+                "DynamicUser=yes",
+                "StateDirectory=a",
+                "read-only",
+            ),
+        ] {
+            let text = text(program, state_dir);
+            let start = format!("ExecStart={program} collect --state-dir {state_dir}");
+            let home = format!("ProtectHome={home}");
+            for line in [
+                start.as_str(),
+                user,
+                room,
+                &home,
+                "EnvironmentFile=/srv/env",
+            ] {
+                assert!(has(&text, line), "no {line} in {text}");
+            }
+            assert!(!text.contains("pganalytics-collector\n"), "{text}");
+        }
     }
 }

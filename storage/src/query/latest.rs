@@ -4,7 +4,7 @@ use pga_config::CollectorId;
 use serde_json::{Map, Value as Json, json};
 
 use super::{OneSelect, Row, Select};
-use crate::store::catalogue::{ColumnType, Table};
+use crate::store::catalogue::{ColumnType, Table, VIEWS};
 use crate::store::mapper::Value;
 use crate::{Result, Timestamp};
 
@@ -29,6 +29,8 @@ pub struct Latest {
     pub limit: u32,
 }
 
+/// Lists that tell what changed tell all rows once in so many seconds, with a margin.
+const ALL_WITHIN: u32 = 3 * 3_600;
 const DATABASE: &str = "database_name";
 
 impl Latest {
@@ -36,6 +38,18 @@ impl Latest {
         let shown = |name: &&str| !matches!(*name, "collector_id" | "log_index" | "ordinal");
         let columns = self.table.columns().map(|column| (column.name, column.ty));
         columns.filter(|(name, _)| shown(name)).collect()
+    }
+
+    /// A view is read from the elements: of these only the last ones, which tell all rows.
+    fn recent(&self, collector: &str, from: &str, to: &str) -> String {
+        if !VIEWS.iter().any(|view| std::ptr::eq(*view, self.table)) {
+            return String::new();
+        }
+        format!(
+            " AND time >= (SELECT max(time) FROM [elements] WHERE collector_id = {collector} \
+             AND kind = '{kind}' AND time >= {from} AND time < {to}) - [seconds {ALL_WITHIN}]",
+            kind = self.table.kind
+        )
     }
 
     fn has_database(&self) -> bool {
@@ -73,12 +87,13 @@ impl OneSelect for Latest {
             }
             _ => String::new(),
         };
+        let recent = self.recent(&collector, &from, &to);
         let limit = select.bind(Value::Int(i64::from(self.limit)));
         select.push(&format!(
             "SELECT {names} FROM (SELECT {names}, ordinal, \
              {rank} OVER (PARTITION BY {partition} ORDER BY {order}) AS newest \
              FROM [{table}] WHERE collector_id = {collector} AND time >= {from} AND time < {to}\
-             {database}) AS ranked WHERE newest = 1 ORDER BY time DESC, ordinal LIMIT {limit}",
+             {recent}{database}) AS ranked WHERE newest = 1 ORDER BY time DESC, ordinal LIMIT {limit}",
             table = self.table.name,
         ));
         select

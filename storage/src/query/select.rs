@@ -1,7 +1,7 @@
 //! One statement for both databases.
 
 use super::Row;
-use crate::store::catalogue::{ColumnType, TABLES};
+use crate::store::catalogue::{ColumnType, TABLES, VIEWS};
 use crate::store::mapper::Value;
 
 /// The elements as PostgreSQL has them; SQLite looks the collector up and goes on by the index.
@@ -156,13 +156,20 @@ fn expand(mark: &str, dialect: Dialect) -> String {
             Dialect::Sqlite => parameter.to_owned(),
         };
     }
+    if let Some(seconds) = mark.strip_prefix("seconds ") {
+        return match dialect {
+            Dialect::Postgres => format!("interval '{seconds} seconds'"),
+            Dialect::Sqlite => format!("{seconds}000000"),
+        };
+    }
     if let Some((_, postgres, sqlite)) = MARKS.iter().find(|(known, _, _)| *known == mark) {
         return match dialect {
             Dialect::Postgres => (*postgres).to_owned(),
             Dialect::Sqlite => (*sqlite).to_owned(),
         };
     }
-    let table = TABLES.iter().find(|table| table.name == mark);
+    let mut tables = TABLES.iter().chain(VIEWS);
+    let table = tables.find(|table| table.name == mark);
     match (dialect, table) {
         (Dialect::Postgres, Some(table)) => table.qualified(),
         _ => mark.to_owned(),

@@ -6,9 +6,7 @@
 //! [`Table::unfilled`] are columns of the published schema that no collector fills yet; they exist
 //! in PostgreSQL only, so that queries written for that schema run.
 //!
-//! Types of long lists (`pg_table`, `pg_index`, `pg_statement`, `pg_column`, `pg_schema_object`)
-//! have none: nobody asks for their rows by column, and as rows they take several times what their
-//! compressed elements do.
+//! Types of long lists are [`VIEWS`]: they are read as any table, and have no rows of their own.
 
 mod activity;
 mod collectors;
@@ -18,6 +16,7 @@ mod definitions;
 mod element;
 mod host;
 mod instance;
+mod lists;
 mod objects;
 mod queries;
 mod relations;
@@ -25,6 +24,7 @@ mod replication;
 mod schema;
 mod sessions;
 mod streaming;
+mod view_ddl;
 
 pub use self::column::{Column, ColumnType};
 pub(crate) use self::column::{Missing, Source};
@@ -176,6 +176,15 @@ pub const TABLES: &[&Table] = &[
     &collectors::HEALTH,
 ];
 
+/// The views on the elements of a type, by the row. They are kept as long as their elements are.
+pub const VIEWS: &[&Table] = &[
+    &lists::TABLE,
+    &lists::INDEX,
+    &lists::STATEMENT,
+    &lists::COLUMN,
+    &lists::SCHEMA_OBJECT,
+];
+
 /// The ids of all tables, in order.
 pub fn tables() -> impl Iterator<Item = TableId> {
     (0..TABLES.len()).map(TableId)
@@ -184,6 +193,16 @@ pub fn tables() -> impl Iterator<Item = TableId> {
 /// The tables that elements of `kind` have rows in; none for an unknown kind.
 pub fn tables_of(kind: &str) -> impl Iterator<Item = TableId> + '_ {
     tables().filter(move |id| id.table().kind == kind)
+}
+
+/// The view of elements of `kind`, if there is one.
+pub fn view_of(kind: &str) -> Option<&'static Table> {
+    VIEWS.iter().copied().find(|view| view.kind == kind)
+}
+
+/// The tables, or the view, in which elements of `kind` are read by column.
+pub fn readable(kind: &str) -> impl Iterator<Item = &'static Table> + '_ {
+    tables_of(kind).map(TableId::table).chain(view_of(kind))
 }
 
 /// The table of statements.
@@ -205,6 +224,12 @@ impl Table {
     /// How many values a row has.
     pub const fn width(&self) -> usize {
         COMMON.len() + self.own.len()
+    }
+
+    /// The columns that, with the collector, name a thing; empty where it has no name, or is the
+    /// server.
+    pub const fn key(&self) -> &'static [&'static str] {
+        self.rate_key
     }
 
     /// Place of the column `name` in a row.

@@ -20,6 +20,7 @@ mod files;
 mod flush;
 mod ids;
 mod insert;
+mod list_functions;
 mod options;
 mod packing;
 mod read;

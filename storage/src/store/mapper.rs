@@ -10,7 +10,7 @@ mod rows;
 use serde_json::Value as Json;
 
 pub use self::convert::parse_time;
-pub(crate) use self::convert::when_missing as zero;
+pub(crate) use self::convert::{value_of, when_missing as zero};
 pub use self::rows::{Rows, TableRows, Value};
 
 use self::convert::Conversion;
@@ -54,7 +54,10 @@ pub fn rows(element: &FlushElement, inventory: Inventory, out: &mut Rows) -> Map
     };
     let mut tables = catalogue::tables_of(&document.kind).peekable();
     if tables.peek().is_none() {
-        return Mapped::Partly;
+        return match catalogue::view_of(&document.kind) {
+            Some(_) => Mapped::Whole,
+            None => Mapped::Partly,
+        };
     }
     if inventory == Inventory::Unchanged && catalogue::is_inventory(&document.kind) {
         return Mapped::Whole;

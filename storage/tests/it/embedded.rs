@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pga_storage::query::{Elements, Question};
+use pga_storage::query::{Elements, Latest, Question};
 use pga_storage::store::catalogue;
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, StoreWriter, hand_copy_over};
-use pga_storage::{Error, Position};
+use pga_storage::{Error, Position, Timestamp};
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
@@ -96,6 +96,7 @@ async fn a_store_reopens_where_it_was_and_series_keep_their_ids() {
 
 /// Takes a file back to version 6, which had no tables of our own collector's elements.
 fn as_version_6(db: &Connection) {
+    drop_views(db);
     let sql = "DROP TABLE metrics_pg_wal; DROP TABLE metrics_pg_io; DELETE FROM rate_state;
         UPDATE meta SET value = '6' WHERE key = 'schema_version';";
     db.execute_batch(sql).unwrap();
@@ -145,8 +146,50 @@ async fn a_file_of_version_6_gets_the_tables_that_it_lacks() {
     assert_eq!(deltas, [None, Some(7)]);
 }
 
+/// Takes away what files have since version 8.
+fn drop_views(db: &Connection) {
+    for view in catalogue::VIEWS {
+        let sql = format!("DROP VIEW {}", view.name);
+        db.execute_batch(&sql).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_version_7_gets_the_views_of_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = json!({"relid": "5", "relname": "orders", "seq_scan": 3});
+    let list = json!({"type": "pg_table", "timestamp": 100, "database": "shop", "rows": [row]});
+    let store = open(&dir);
+    store
+        .flush(batch(0, 1, vec![document(list)]))
+        .await
+        .unwrap();
+    drop(store);
+    let db = Connection::open(dir.path().join("store.db")).unwrap();
+    drop_views(&db);
+    db.execute_batch("UPDATE meta SET value = '7' WHERE key = 'schema_version'")
+        .unwrap();
+    drop(db);
+    let question = Latest {
+        table: catalogue::view_of("pg_table").unwrap(),
+        key: &["relid"],
+        collector: collector(),
+        database: None,
+        from: Timestamp::from_micros(0),
+        to: Timestamp::from_micros(1_000_000_000),
+        limit: 10,
+    };
+    let rows = question.ask(&open(&dir)).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&rows[0]["relname"], &rows[0]["seq_scan"]),
+        (&json!("orders"), &json!(3))
+    );
+}
+
 /// Takes a file back to version 4, which knew no servers and no levels of statements.
 fn as_version_4(db: &Connection) {
+    drop_views(db);
     for column in [
         "minmax_stats_since",
         "toplevel",

@@ -38,9 +38,10 @@ pub(crate) use self::{
     },
     model_check::differences_are_those_of_the_model,
     questions::{
-        samples_of_statements_are_told_with_their_interval, sealed_spans_tell_their_columns,
-        series_are_the_sums_and_means_of_steps, steps_of_a_statement_are_sums_of_its_rows,
-        the_newest_row_of_each_thing_is_found, types_of_elements_are_counted,
+        long_lists_are_read_by_column, samples_of_statements_are_told_with_their_interval,
+        sealed_spans_tell_their_columns, series_are_the_sums_and_means_of_steps,
+        steps_of_a_statement_are_sums_of_its_rows, the_newest_row_of_each_thing_is_found,
+        types_of_elements_are_counted,
     },
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
@@ -89,6 +90,7 @@ macro_rules! store_contract_tests {
             newest_first_is_the_same_backwards,
             inventories_cost_a_reference,
             the_newest_row_of_each_thing_is_found,
+            long_lists_are_read_by_column,
             series_are_the_sums_and_means_of_steps,
             types_of_elements_are_counted,
             what_cannot_be_added_as_whole_numbers_is_charted,

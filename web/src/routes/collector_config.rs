@@ -238,20 +238,21 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
             id
         }
     };
-    let found = ask.read_here(|state| {
+    let (config, told) = ask.read_here(|state| {
         let told = state.collector_entry(id).config_told;
-        Some((state.config_of(id)?.clone(), told))
+        let told = told.map_or(0, |(version, _)| version);
+        (state.config_of(id).cloned(), told)
     })?;
-    let Some((config, told)) = found else {
-        let text = "collector configuration not found";
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
-    };
     if let Principal::Collector(_) | Principal::Anonymous = ask.caller
-        && let Some(runs) = running(&ask, config.version)
-        && told.is_none_or(|(version, _)| version != runs)
+        && let Some(runs) = running(&ask, config.as_ref().map(|config| config.version))
+        && runs != told
     {
         note_told(&ask, id, runs);
     }
+    let Some(config) = config else {
+        let text = "collector configuration not found";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", text));
+    };
     let may_see_passwords = match &ask.caller {
         Principal::User { role, .. } => role == "admin",
         Principal::Collector(_) | Principal::Anonymous => true,
@@ -264,14 +265,15 @@ async fn pull(ask: RequestContext) -> Result<Response, Refusal> {
     Ok(configuration(&ask, config.version, text))
 }
 
-/// Which version the collector runs: what it says in `X-Config-Version` (0 for none), else what it
-/// is told now, since old collectors take that and say nothing.
-fn running(ask: &RequestContext, told: u64) -> Option<u64> {
+/// Which version the collector runs: what it says in `X-Config-Version`, else what it is told now,
+/// since old collectors take that and say nothing. 0 is none, which is news only where there is
+/// none for it any more: else it is about to run what it is told.
+fn running(ask: &RequestContext, told: Option<u64>) -> Option<u64> {
     let runs = match ask.headers.get(VERSION) {
-        None => Some(told),
+        None => told,
         Some(said) => said.to_str().ok().and_then(|text| text.parse().ok()),
     };
-    runs.filter(|version| *version > 0)
+    runs.filter(|version| *version > 0 || told.is_none())
 }
 
 /// Notes which version a collector runs. The collector does not wait for it.

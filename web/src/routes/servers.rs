@@ -22,7 +22,7 @@ use warp::reply::Response;
 use self::instance::INSTANCE;
 use self::known::Known;
 use self::told::Reader;
-use super::collector_state::{Wanted, newest_of};
+use super::collector_state::{Wanted, label, newest_of};
 use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};
 use super::query_string::QueryString;
@@ -214,8 +214,8 @@ async fn get(ask: RequestContext) -> Result<Response, Refusal> {
         limit: ROWS,
         min_position,
     };
-    let (stats, position) = newest_of(&ask, "pg_stats", wanted.clone()).await?;
-    let (inventory, _) = newest_of(&ask, "pg_extensions", wanted).await?;
+    let (stats, position) = newest_of(&ask, "pg_stats", &wanted, label).await?;
+    let (inventory, _) = newest_of(&ask, "pg_extensions", &wanted, label).await?;
     let mut shown = server.show(to);
     let tables = rows(&stats, "table");
     let reader = Reader {

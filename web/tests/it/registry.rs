@@ -161,6 +161,15 @@ async fn a_collector_that_says_what_it_runs_is_believed() {
         let told = server.get("/api/v1/collectors/c1", &admin).await.json();
         assert_eq!(told["config_told_version"], want, "{said}");
     }
+    // None any more, and it says so.
+    let gone = request(server.addr, "DELETE", PULL, &admin, b"").await;
+    assert_eq!(gone.status, 200);
+    for (said, want) in [("3", json!(3)), ("0", json!(0))] {
+        let headers = format!("{c1}X-Config-Version: {said}\r\n");
+        assert_eq!(server.get(PULL, &headers).await.status, 404, "{said}");
+        let told = server.get("/api/v1/collectors/c1", &admin).await.json();
+        assert_eq!(told["config_told_version"], want, "{said}");
+    }
 }
 
 /// 401 makes an old collector ask again at once, for ever (contract Q11).

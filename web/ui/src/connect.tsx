@@ -4,10 +4,10 @@ import { call, nodes } from "./api";
 import { full } from "./format";
 import { Once, useChange } from "./parts";
 
-/** Without a name of its own each server would have the same, and without a directory it would be another one after each start. */
+/** The collector's name is that of its host, and its state directory is that of its user. */
 function command(secret: string): string {
   const all = [location.origin, ...nodes.value.filter((node) => node !== location.origin)].join();
-  return `pganalytics collect --nodes ${all} \\\n  --registration-secret ${secret} \\\n  --collector-id "$(hostname)" --state-dir pganalytics-collector \\\n  --dsn postgres://monitor@localhost/postgres`;
+  return `pganalytics collect --nodes ${all} \\\n  --registration-secret ${secret} \\\n  --dsn postgres://monitor@localhost/postgres`;
 }
 
 /** Makes a registration secret, and shows the command that connects a collector with it. */

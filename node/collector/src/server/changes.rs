@@ -58,10 +58,14 @@ impl Comparison<'_> {
         self.known.insert(key, content) != Some(content) || self.is_all
     }
 
-    /// Forgets the rows that are gone. Answers whether all were kept.
-    pub(super) fn end(self) -> bool {
-        self.known.retain(|key, _| self.seen.contains(key));
+    /// Whether all rows are kept.
+    pub(super) const fn is_all(&self) -> bool {
         self.is_all
+    }
+
+    /// Forgets the rows that are gone.
+    pub(super) fn end(self) {
+        self.known.retain(|key, _| self.seen.contains(key));
     }
 }
 

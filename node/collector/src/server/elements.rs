@@ -82,19 +82,7 @@ impl Server {
             let key = (source.kind, of.database.to_owned());
             self.changes.entry(key).or_default().begin(source, of.now)
         });
-        let mut rows = String::new();
-        for row in read.rows.iter().take(kept) {
-            let mut row = parsed(row)?;
-            without_values(&mut row);
-            if changes.as_mut().is_none_or(|changes| changes.keeps(&row)) {
-                rows.push_str(if rows.is_empty() { "" } else { "," });
-                rows.push_str(&row.to_string());
-            }
-        }
-        let changed_only = changes.map(|changes| !changes.end());
-        if changed_only == Some(true) && rows.is_empty() {
-            return Ok(());
-        }
+        let changed_only = changes.as_ref().map(|changes| !changes.is_all());
         let truncated = total > kept;
         let head = ListHead {
             kind: source.kind,
@@ -108,9 +96,28 @@ impl Server {
                 .map(|all| all.saturating_sub(kept)),
             truncated,
         };
-        let head = serde_json::to_string(&head).map_err(odd)?;
-        let head = head.trim_end_matches('}');
-        out.push(&format!("{head},\"rows\":[{rows}]}}"));
+        let mut element = serde_json::to_string(&head).map_err(odd)?;
+        element.pop();
+        element.push_str(",\"rows\":[");
+        let empty = element.len();
+        for row in read.rows.iter().take(kept) {
+            let mut row = parsed(row)?;
+            without_values(&mut row);
+            if changes.as_mut().is_none_or(|changes| changes.keeps(&row)) {
+                if element.len() > empty {
+                    element.push(',');
+                }
+                element.push_str(&row.to_string());
+            }
+        }
+        if let Some(changes) = changes {
+            changes.end();
+        }
+        if changed_only == Some(true) && element.len() == empty {
+            return Ok(());
+        }
+        element.push_str("]}");
+        out.push(&element);
         Ok(())
     }
 }

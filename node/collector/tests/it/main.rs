@@ -14,6 +14,7 @@ mod large;
 mod logs;
 mod own_statements;
 mod plans;
+mod pooler;
 mod postgres;
 mod roles;
 mod standby;

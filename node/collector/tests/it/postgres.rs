@@ -11,7 +11,7 @@ use tokio_postgres::{Client, NoTls};
 /// All majors that are supported.
 pub(crate) const MAJORS: [i32; 6] = [13, 14, 15, 16, 17, 18];
 
-fn script() -> PathBuf {
+pub(crate) fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../chaos-tests/postgres.sh")
 }
 

@@ -26,7 +26,10 @@ impl Sender {
             }
             Pulled::Same(version) => self.timer.answered(Some(version), now),
             Pulled::None => {
-                self.forget_settings();
+                if self.forget_settings() {
+                    let told = self.ask().await;
+                    tracing::debug!(?told, "told that none runs");
+                }
                 self.timer.answered(None, now);
             }
             Pulled::Denied(status) => {
@@ -131,9 +134,10 @@ impl Sender {
         self.settings.send_replace(Arc::new(settings));
     }
 
-    fn forget_settings(&mut self) {
+    /// Follows none any more. Answers whether there was one.
+    fn forget_settings(&mut self) -> bool {
         if self.settings.borrow().version().is_none() && self.tag.is_none() {
-            return;
+            return false;
         }
         tracing::info!("the cluster has no configuration for this collector any more");
         self.tag = None;
@@ -143,6 +147,7 @@ impl Sender {
             tracing::warn!(%error, dir = %dir.display(), "the kept configuration stays");
         }
         self.follow(Settings::default());
+        true
     }
 
     /// Begins with what ran last, until a node tells more.

@@ -5,8 +5,7 @@ use super::*;
 #[test]
 fn table_and_column_names_are_unique() {
     let mut names = BTreeSet::new();
-    for id in tables() {
-        let table = id.table();
+    for table in TABLES.iter().chain(VIEWS) {
         assert!(names.insert(table.name), "{}", table.name);
         let mut columns = BTreeSet::new();
         let own = table.columns().map(|column| column.name);
@@ -22,6 +21,16 @@ fn the_ddl_is_sql_that_sqlite_takes() {
     for id in tables() {
         let ddl = id.table().sqlite_ddl();
         database.execute_batch(&ddl).unwrap();
+    }
+}
+
+#[test]
+fn the_key_of_a_view_is_of_its_columns() {
+    for view in VIEWS {
+        assert!(tables_of(view.kind).next().is_none(), "{}", view.name);
+        for name in view.rate_key {
+            assert!(view.position(name).is_some(), "{}.{name}", view.name);
+        }
     }
 }
 

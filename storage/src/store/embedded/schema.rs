@@ -4,7 +4,7 @@
 //! documents whole, `inventory` the contents that elements refer to, `series` and `sample_runs` the
 //! plain samples, `rate_state` the last sample of each counter series, `query_rollups` sums of
 //! statements over spans of time, `series_rollups` those of charted tables; the typed tables are
-//! those of the catalogue.
+//! those of the catalogue, and so are the views on `elements`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use super::sample_run::SAMPLE_RUNS;
 use super::values::{failed, unsigned};
-use super::{rollups, series_rollups, upgrade};
+use super::{list_functions, rollups, series_rollups, upgrade};
 use crate::store::Watermark;
 use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 7;
+const SCHEMA_VERSION: u32 = 8;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
@@ -97,7 +97,8 @@ fn prepare(db: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
     db.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     db.pragma_update(None, "mmap_size", 0)?;
     db.pragma_update(None, "journal_size_limit", WAL_LIMIT_BYTES)?;
-    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    list_functions::add(db)
 }
 
 /// Creates or upgrades the tables, and checks that the file is ours.
@@ -128,7 +129,8 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
                 tx.execute_batch(series_rollups::TABLES)
                     .map_err(failed("migrate"))?;
             }
-            // Since version 7 there are tables of our own collector's elements.
+            // Since version 7 there are tables of our own collector's elements, since 8 views of
+            // its long lists.
             typed_tables(&tx).map_err(failed("migrate"))?;
             let sql = "UPDATE meta SET value = ?1 WHERE key = 'schema_version'";
             tx.execute(sql, [SCHEMA_VERSION.to_string()])
@@ -153,9 +155,11 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
     tx.commit().map_err(failed("migrate"))
 }
 
-/// Makes those of the typed tables that are not there.
+/// Makes those of the typed tables and views that are not there.
 fn typed_tables(db: &Connection) -> rusqlite::Result<()> {
-    catalogue::tables().try_for_each(|id| db.execute_batch(&id.table().sqlite_ddl()))
+    catalogue::tables().try_for_each(|id| db.execute_batch(&id.table().sqlite_ddl()))?;
+    let mut views = catalogue::VIEWS.iter();
+    views.try_for_each(|view| db.execute_batch(&view.sqlite_view()))
 }
 
 /// Checks a file that has tables: its format and its cluster.

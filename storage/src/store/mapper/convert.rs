@@ -33,6 +33,25 @@ pub(crate) fn when_missing(column: Column) -> Value {
     }
 }
 
+/// `json` as a value of a view's column: what `column` would hold in a table, but for a text of
+/// which there are several: they stand one after the other, with commas between. NULL if it does
+/// not fit.
+pub(crate) fn value_of(json: &Json, column: Column) -> Value {
+    match (json, column.ty) {
+        (Json::Array(items), ColumnType::Text) => {
+            let texts = items.iter().filter_map(text).collect::<Vec<_>>();
+            match texts.is_empty() {
+                true => Value::Null,
+                false => Value::Text(texts.join(", ")),
+            }
+        }
+        _ => match convert(json, column) {
+            Conversion::Value(value) => value,
+            Conversion::Missing | Conversion::Wrong => Value::Null,
+        },
+    }
+}
+
 /// `json` as a value of `column`.
 pub(super) fn convert(json: &Json, column: Column) -> Conversion {
     if json.is_null() {

@@ -15,7 +15,7 @@ use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 6;
+const VERSION: i32 = 7;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
@@ -45,6 +45,8 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// Since version 3; those of charted tables since version 5.
 const ROLLUPS: &str = include_str!("rollups.sql");
 const VIEWS: &str = include_str!("views.sql");
+/// Since version 7, for views of long lists.
+const FUNCTIONS: &str = include_str!("functions.sql");
 
 /// Brings the database to [`VERSION`].
 ///
@@ -81,7 +83,7 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
             // Since version 6 there are tables of our own collector's elements.
             let new = create_tables(client).await?;
             batch(client, ROLLUPS).await?;
-            batch(client, VIEWS).await?;
+            create_views(client).await?;
             note_version(client).await?;
             batch(client, "COMMIT").await?;
             watermark::read(client, owner).await?;
@@ -106,7 +108,7 @@ async fn create(client: &Client, owner: StoreOwner) -> Result<Vec<Segmented>> {
     batch(client, SCHEMA).await?;
     let new = create_tables(client).await?;
     batch(client, ROLLUPS).await?;
-    batch(client, VIEWS).await?;
+    create_views(client).await?;
     client
         .execute(
             "INSERT INTO pganalytics.watermark (cluster_id) VALUES ($1) ON CONFLICT DO NOTHING",
@@ -134,6 +136,13 @@ async fn create_tables(client: &Client) -> Result<Vec<Segmented>> {
         }
     }
     Ok(new)
+}
+
+async fn create_views(client: &Client) -> Result<()> {
+    batch(client, VIEWS).await?;
+    batch(client, FUNCTIONS).await?;
+    let views = catalogue::VIEWS.iter().map(|view| view.postgres_view());
+    batch(client, &views.collect::<Vec<_>>().join("; ")).await
 }
 
 async fn note_version(client: &Client) -> Result<()> {

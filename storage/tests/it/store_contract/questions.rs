@@ -6,7 +6,7 @@ use pga_storage::query::{
     StatementSpan, StatementSpans, StatementSteps,
 };
 use pga_storage::store::Store;
-use pga_storage::store::catalogue::{Table, tables_of};
+use pga_storage::store::catalogue::{Table, VIEWS, tables_of, view_of};
 use serde_json::{Value, json};
 
 use super::data::{batch, collector, document};
@@ -329,4 +329,95 @@ pub(crate) async fn steps_of_a_statement_are_sums_of_its_rows(
     let rest = [87; 10];
     assert_eq!((calls[0], &calls[1..]), (90 + 35, &rest[..]), "{all:?}");
     assert_eq!(steps(300, None, 2).await, all[9..]);
+}
+
+/// A list of tables, as our collector sends it.
+fn tables_at(seconds: i64, rows: Value) -> pga_storage::Element {
+    document(json!({
+        "type": "pg_table", "timestamp": seconds, "database": "shop", "changed_only": true,
+        "total": 2, "truncated": false, "rows": rows,
+    }))
+}
+
+/// Lists with what fits, and with what does not.
+fn odd_lists() -> Vec<pga_storage::Element> {
+    let orders = json!({
+        "relid": "16385", "relname": "orders", "seq_scan": 9_007_199_254_740_993_i64,
+        "n_live_tup": -1, "reltuples": 1.5, "reloptions": ["fillfactor=70", "a=b"],
+        "relispartition": false, "last_vacuum": "1970-01-01T02:00:00.5+02:00",
+    });
+    let moved = json!({ "relid": "16385", "relname": "orders", "seq_scan": 12 });
+    let odd = json!({
+        "relid": 7, "relname": { "a": 1 }, "seq_scan": "many", "idx_scan": 1e30, "n_tup_ins": 5.0,
+        "n_tup_upd": "18446744073709551616", "reltuples": "NaN", "reloptions": [],
+        "relispartition": 1, "last_vacuum": "1970-13-45T00:00:00Z", "last_analyze": "now",
+    });
+    vec![
+        tables_at(100, json!([orders, "no object", odd])),
+        tables_at(160, json!([moved])),
+        tables_at(170, json!("no list")),
+        // PostgreSQL cannot read it; it is in the list of elements.
+        tables_at(180, json!([{ "n": "a\u{0}b" }])),
+    ]
+}
+
+pub(crate) async fn long_lists_are_read_by_column(store: &dyn Store, _other: &dyn Store) {
+    let elements = odd_lists();
+    let stored = elements.len() as u64;
+    let report = store.flush(batch(0, 1, elements)).await.unwrap();
+    assert_eq!((report.elements, report.untyped), (stored, 0));
+    let view = view_of("pg_table").unwrap();
+    let rows = Latest {
+        table: view,
+        key: &["database_name", "relid"],
+        collector: collector(),
+        database: Some("shop".to_owned()),
+        from: at(0),
+        to: at(175),
+        limit: 10,
+    };
+    let (newest, first) = (
+        rows.clone(),
+        Latest {
+            to: at(150),
+            ..rows
+        },
+    );
+    let newest = newest.ask(store).await.unwrap();
+    let scans = |row: &Value| (row["relid"].as_i64(), row["seq_scan"].as_i64());
+    let found: Vec<_> = newest.iter().map(scans).collect();
+    assert_eq!(found, [(Some(16385), Some(12)), (Some(7), None)]);
+    let mut first = first.ask(store).await.unwrap();
+    first.sort_by_key(|row| std::cmp::Reverse(row["relid"].as_i64()));
+    assert_eq!(
+        first,
+        [
+            json!({
+                "time": "1970-01-01T00:01:40Z", "database_name": "shop", "relid": 16385,
+                "relname": "orders", "seq_scan": 9_007_199_254_740_993_i64, "n_live_tup": -1,
+                "reltuples": 1.5, "reloptions": "fillfactor=70, a=b", "relispartition": false,
+                "last_vacuum": "1970-01-01T00:00:00.5Z",
+            }),
+            json!({
+                "time": "1970-01-01T00:01:40Z", "database_name": "shop", "relid": 7, "n_tup_ins": 5,
+            }),
+        ]
+    );
+    every_view_is_read(store).await;
+}
+
+async fn every_view_is_read(store: &dyn Store) {
+    for view in VIEWS {
+        let question = Latest {
+            table: view,
+            key: view.key(),
+            collector: collector(),
+            database: None,
+            from: at(0),
+            to: at(10_000),
+            limit: 10,
+        };
+        let rows = question.ask(store).await.unwrap();
+        assert_eq!(rows.is_empty(), view.kind != "pg_table", "{}", view.name);
+    }
 }

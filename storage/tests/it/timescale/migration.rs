@@ -66,16 +66,20 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
         metrics.series_rollups, metrics.series_rollup_marks; \
         DROP INDEX public.metrics_pg_stats_query_long; \
         DROP TABLE metrics.metrics_pg_wal; DROP TABLE metrics.metrics_pg_slot; \
+        DROP VIEW metrics.metrics_pg_table; DROP FUNCTION metrics.list_rows CASCADE; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
     client.batch_execute(as_version_1).await.unwrap();
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     let versions = "SELECT sum(version) FROM pganalytics.schema_version";
-    assert_eq!(database.number(versions).await, 1 + 6);
+    assert_eq!(database.number(versions).await, 1 + 7);
     let hypertables = "SELECT count(*) FROM timescaledb_information.hypertables \
         WHERE hypertable_name IN ('metrics_pg_wal', 'metrics_pg_slot')";
     assert_eq!(database.number(hypertables).await, 2);
+    let views =
+        "SELECT count(*) FROM pg_views WHERE viewname IN ('metrics_pg_table', 'metrics_pg_index')";
+    assert_eq!(database.number(views).await, 2);
     let column = "SELECT count(*) FROM information_schema.columns WHERE table_name LIKE 'metrics_pg_stats_%' AND column_name IN ('stats_since', 'system_identifier')";
     assert_eq!(database.number(column).await, 3);
 }
