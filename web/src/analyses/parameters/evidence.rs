@@ -24,8 +24,8 @@ use crate::{ApiError, NodeApi};
 const MAX_STATEMENTS: u32 = 2_000;
 /// Spilling statements that are told, those that write most first.
 const MAX_SPILLS: usize = 100;
-/// Calls in the window that make a load: what ran once or twice since the server is watched, such as
-/// a table that was filled, tells nothing about a day.
+/// Calls in the window that make a load: what ran once since the server is watched, such as a table
+/// that was filled, tells nothing about a day.
 const LEAST_CALLS: i64 = 5;
 const BLOCK: f64 = 8_192.0;
 const DAY: f64 = 86_400.0;

@@ -46,9 +46,14 @@ pub(super) async fn explain(
     let plan = |structure, at| plan_at(api, collector, key, (structure, at));
     let good = plan(flip.good, flip.last_good).await?;
     let bad = plan(flip.bad, flip.last_bad).await?;
-    let (Some(good), Some(bad)) = (good, bad) else {
+    let (Some((mut good, good_ran)), Some((mut bad, bad_ran))) = (good, bad) else {
         return Ok(None);
     };
+    if good_ran != bad_ran {
+        // A plan that never ran was asked for in the collector's session, which has its own.
+        good.settings.clear();
+        bad.settings.clear();
+    }
     let then = Timestamp::from_micros(flip.last_good);
     let before = inventory::read(api, collector, &key.0, then).await?;
     let present = inventory::read(api, collector, &key.0, now).await?;

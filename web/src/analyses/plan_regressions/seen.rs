@@ -113,13 +113,13 @@ impl Seen {
     }
 }
 
-/// The plan of a structure that was seen at a time.
+/// The plan of a structure that was seen at a time, and whether it ran.
 pub(super) async fn plan_at(
     api: &dyn NodeApi,
     collector: CollectorId,
     key: &Key,
     (structure, at): (i64, i64),
-) -> Result<Option<Plan>, ApiError> {
+) -> Result<Option<(Plan, bool)>, ApiError> {
     let mut query = question(collector, at, at + 1);
     loop {
         let page = questions::ask(api, collector, &query).await?;
@@ -127,7 +127,7 @@ pub(super) async fn plan_at(
         let same = plans.find(|(of, seen, _)| of == key && seen.structure == structure);
         query.cursor = page.next_cursor;
         if same.is_some() || query.cursor.is_none() {
-            return Ok(same.map(|(.., plan)| plan));
+            return Ok(same.map(|(_, seen, plan)| (plan, seen.has_run)));
         }
     }
 }

@@ -263,7 +263,7 @@ fn a_frequent_value_that_the_planner_knew_is_not_an_average_one() {
         ask(vec![ev], vec![asked])
     };
     let answer = asked(20_000);
-    let wanted = "CREATE INDEX CONCURRENTLY ev_kind_created_idx ON public.ev (kind, created)";
+    let wanted = "CREATE INDEX CONCURRENTLY ev_kind_created_idx ON public.ev (kind, created);";
     assert_eq!(statements(&answer), [wanted], "{answer:#?}");
     let rare = asked(10);
     assert!(statements(&rare).is_empty(), "{rare:#?}");
