@@ -137,7 +137,15 @@ pidfile = $dir/pid
 INI
     libraries=$(echo "$ROOT"/pgbouncer/usr/lib/*-linux-gnu)
     LD_LIBRARY_PATH=$libraries as_postgres "$ROOT/pgbouncer/usr/sbin/pgbouncer" -q -d "$dir/pgbouncer.ini" >&2
-    echo "$port"
+    for _ in $(seq 200); do
+        if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+        sleep 0.05
+    done
+    cat "$dir/log" >&2
+    return 1
 }
 
 free_port() {

@@ -256,10 +256,12 @@ impl Connection {
         work: impl Future<Output = Result<T, ReadError>>,
         undo: &str,
     ) -> Result<T, ReadError> {
-        self.client.batch_execute("SAVEPOINT pganalytics").await?;
+        self.client
+            .batch_execute("SAVEPOINT /* pganalytics:undo */ pganalytics")
+            .await?;
         let found = work.await;
         if found.is_err() {
-            let back = "ROLLBACK TO SAVEPOINT pganalytics";
+            let back = "ROLLBACK /* pganalytics:undo */ TO SAVEPOINT pganalytics";
             self.client.batch_execute(back).await?;
         }
         self.client.batch_execute(undo).await?;
