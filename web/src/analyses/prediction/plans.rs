@@ -12,6 +12,9 @@ use crate::analyses::workload::plan_of;
 use crate::questions;
 use crate::{ApiError, NodeApi};
 
+/// What a model learns from one plan.
+type Features = [(Feature, f64); 6];
+
 /// Plans of one page.
 const PAGE: u32 = 100;
 /// Plans that are looked through, the newest: the same one comes once an hour at most.
@@ -21,7 +24,7 @@ pub(super) const MOST_OF_ONE: usize = 500;
 
 /// Features of plans, by statement and by the second in which each was seen.
 #[derive(Debug, Default)]
-pub(super) struct Plans(HashMap<i64, BTreeMap<i64, [(Feature, f64); 6]>>);
+pub(super) struct Plans(HashMap<i64, BTreeMap<i64, Features>>);
 
 impl Plans {
     /// The newest plans of a server since a second.
@@ -59,18 +62,18 @@ impl Plans {
         }
     }
 
-    pub(super) fn add(&mut self, hash: i64, second: i64, features: [(Feature, f64); 6]) {
+    pub(super) fn add(&mut self, hash: i64, second: i64, features: Features) {
         self.0.entry(hash).or_default().insert(second, features);
     }
 
     /// The plan that a statement had last before a second.
-    pub(super) fn before(&self, hash: i64, second: i64) -> Option<&[(Feature, f64); 6]> {
+    pub(super) fn before(&self, hash: i64, second: i64) -> Option<&Features> {
         let (_, features) = self.0.get(&hash)?.range(..second).next_back()?;
         Some(features)
     }
 }
 
-fn read(text: &str) -> Option<(i64, i64, [(Feature, f64); 6])> {
+fn read(text: &str) -> Option<(i64, i64, Features)> {
     let element: Value = serde_json::from_str(text).ok()?;
     let at = crate::timestamps::parse_text(element["timestamp"].as_str()?).ok()?;
     let features = plan_features(&plan_of(&element)?);
