@@ -17,8 +17,8 @@ fn refusals(route: &Route) -> [u16; 6] {
     }
     match route.access {
         Access::Anyone | Access::Credentials => [0; 6],
-        // Plans of a collector, and of users for one; a configuration for users, and for a collector
-        // whatever it asks for: its own.
+        // Plans of a collector, and of users for one; a configuration for users, and for a
+        // collector its own, whatever it asks for.
         Access::Caller if route.name == "explain_plans" => [401, 0, 401, 0, 0, 0],
         Access::Caller if route.path == "/api/v1/config/{collector_id}" => [403, 0, 403, 0, 0, 0],
         Access::Caller => [403, 403, 403, 0, 0, 0],
