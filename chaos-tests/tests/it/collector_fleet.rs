@@ -205,7 +205,8 @@ async fn a_server_that_answers_nothing_delays_no_other() -> anyhow::Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let watched = Timescale::database().await?;
     let state = tempfile::tempdir()?;
-    configure(&cluster, "[collector]\npush_interval = 1\n").await?;
+    let each_second = "[collector]\npush_interval = 1\n[pg_activity_sample]\ninterval = 1\n";
+    configure(&cluster, each_second).await?;
     // Connections are taken, and nothing is said.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = silent.local_addr()?.to_string();

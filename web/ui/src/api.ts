@@ -5,6 +5,8 @@ export interface User {
   id: number;
   username: string;
   role: string;
+  /** Whether the password is the person's own; one that an admin made has to be changed first. */
+  password_changed: boolean;
 }
 
 /** Who is logged in; null while nobody is, undefined until that is known. */

@@ -15,7 +15,7 @@ import { Collectors, OneCollector } from "./pages/collectors";
 import { Findings } from "./pages/findings";
 import { Fleet } from "./pages/fleet";
 import { Logs } from "./pages/logs";
-import { Account, People } from "./pages/people";
+import { Account, FirstPassword, People } from "./pages/people";
 import { Queries } from "./pages/queries";
 import { Query } from "./pages/query";
 import { Replication } from "./pages/replication";
@@ -215,31 +215,32 @@ function App() {
       break;
     }
   }
+  const isFirst = user.value?.password_changed === false;
   const tab = (href: string, name: string, more?: preact.JSX.Element | null) => (
     <Link href={href} class={(href === "/" ? path === "/" : path.startsWith(href)) ? "here" : ""}>{name}{more}</Link>
   );
   return (
     <>
       <a class="skip" href="#content">Skip to the content</a>
-      <header inert={user.value === null}>
+      <header inert={user.value === null || isFirst}>
         <Link href="/" class="brand">pgAnalytics</Link>
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
-          {tab("/alerts", "Alerts", user.value && <Critical />)}
+          {tab("/alerts", "Alerts", user.value && !isFirst ? <Critical /> : null)}
           {tab("/findings", "Findings")}
           {tab("/cluster", "Cluster")}
           {tab("/collectors", "Collectors")}
           {user.value?.role === "admin" && tab("/people", "People")}
           {user.value?.role === "admin" && tab("/audit", "Audit")}
         </nav>
-        {user.value ? <Search /> : <span class="grow" />}
+        {user.value && !isFirst ? <Search /> : <span class="grow" />}
         <Zone />
         <button type="button" aria-label="Keys" onClick={() => setHelp(true)}>?</button>
         {user.value && <Link href="/account" class={path === "/account" ? "here" : ""}>{user.value.username}</Link>}
         {user.value && <button type="button" onClick={() => void logout()}>Log out</button>}
       </header>
       <Banner />
-      <main id="content">{user.value ? shown : user.value === undefined ? <p class="loading">Loading…</p> : null}</main>
+      <main id="content">{isFirst ? <FirstPassword /> : user.value ? shown : user.value === undefined ? <p class="loading">Loading…</p> : null}</main>
       {user.value && <Age />}
       {user.value === null && <Login />}
       {help && <Help close={() => setHelp(false)} />}

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { call, user } from "../api";
+import { call, user, whoami } from "../api";
 import { MANY, useList } from "../data";
 import { ago, full } from "../format";
 import { Once, Sure, useChange } from "../parts";
@@ -150,6 +150,7 @@ function Password() {
       await call("POST", "/api/v1/auth/change-password", { current_password: text("current"), new_password: text("new") });
       say("Changed. All other sessions have ended.");
       form.reset();
+      if (!user.value?.password_changed) await whoami();
     });
   };
   return (
@@ -163,6 +164,17 @@ function Password() {
       {error && <p class="error" role="alert">{error}</p>}
       {said && <p role="status">{said}</p>}
     </form>
+  );
+}
+
+/** All that there is for who has a password that an admin made. */
+export function FirstPassword() {
+  return (
+    <>
+      <h1>{user.value?.username}</h1>
+      <p>An admin made your password. Choose one of your own to go on.</p>
+      <Password />
+    </>
   );
 }
 
