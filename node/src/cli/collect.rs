@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use super::cluster::say;
 use crate::collect::{self, CollectAction, CollectArgs, CollectError};
+use crate::output::Output;
 use crate::process::{runtime, stop_signal};
 use crate::tasks::{self, TaskKind};
 use crate::{Error, Exit, Result, start_logging};
@@ -15,6 +16,9 @@ const MOST_THREADS: usize = 4;
 pub(super) fn run(mut args: CollectArgs) -> Result<Exit> {
     if let Some(action) = &args.action {
         return act(action);
+    }
+    if args.check {
+        return check(&args);
     }
     let _logs = start_logging(&Logging {
         level: "info".to_owned(),
@@ -42,6 +46,21 @@ pub(super) fn run(mut args: CollectArgs) -> Result<Exit> {
     outcome
         .map(|()| Exit::Ok)
         .map_err(|error| failed(error, Error::Unavailable))
+}
+
+/// `collect --check`: the same as `collect check`, of each server.
+fn check(args: &CollectArgs) -> Result<Exit> {
+    let mut exit = Exit::Ok;
+    for dsn in args.servers() {
+        let found = act(&CollectAction::Check {
+            dsn: dsn.to_owned(),
+            output: Output::Table,
+        })?;
+        if !matches!(found, Exit::Ok) {
+            exit = found;
+        }
+    }
+    Ok(exit)
 }
 
 /// With its exit code; what has none of its own is `otherwise`.
@@ -74,7 +93,9 @@ fn act(action: &CollectAction) -> Result<Exit> {
     let failed = |error| failed(error, Error::Refused);
     let runtime = runtime(1)?;
     match action {
-        CollectAction::Once { dsn, types, output } => {
+        CollectAction::Once {
+            dsn, types, output, ..
+        } => {
             let text = runtime.block_on(collect::once(dsn, types, *output));
             say(text.map_err(failed)?.trim_end())
         }

@@ -20,6 +20,9 @@ pub struct CollectArgs {
     /// Something else than to collect until it is stopped
     #[command(subcommand)]
     pub action: Option<CollectAction>,
+    /// The same as `check`
+    #[arg(long, hide = true, requires = "dsn")]
+    pub check: bool,
     /// Addresses of the nodes; any of them will do
     #[arg(
         long,
@@ -122,6 +125,9 @@ pub enum CollectAction {
         /// Only these types of elements; once for each
         #[arg(long = "type", value_name = "TYPE")]
         types: Vec<String>,
+        /// It always prints
+        #[arg(long, hide = true)]
+        print: bool,
         /// How it is printed
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -129,7 +135,7 @@ pub enum CollectAction {
     /// Register, and write what a collector needs to run as a service
     Init {
         /// Addresses of the nodes; any of them will do
-        #[arg(long, value_delimiter = ',', required = true)]
+        #[arg(long, alias = "node", value_delimiter = ',', required = true)]
         nodes: Vec<Endpoint>,
         /// A server to read (postgres://user@host/database); once for each
         #[arg(long, required = true)]
@@ -137,6 +143,7 @@ pub enum CollectAction {
         /// A registration secret of the cluster
         #[arg(
             long,
+            alias = "secret",
             env = "PGANALYTICS_REGISTRATION_SECRET",
             hide_env_values = true,
             allow_hyphen_values = true
@@ -196,6 +203,7 @@ impl CollectArgs {
     pub fn for_nodes(nodes: Vec<Endpoint>) -> Self {
         Self {
             action: None,
+            check: false,
             nodes,
             dsn: Vec::new(),
             include_database: Vec::new(),
@@ -222,7 +230,7 @@ impl CollectArgs {
 
     /// The servers to read. An environment variable names several URLs with spaces between them; a
     /// connection string of keys and values has spaces of its own.
-    pub(super) fn servers(&self) -> Vec<&str> {
+    pub(crate) fn servers(&self) -> Vec<&str> {
         let is_url =
             |part: &str| part.starts_with("postgres://") || part.starts_with("postgresql://");
         let are_urls = |dsn: &str| !dsn.is_empty() && dsn.split_whitespace().all(is_url);

@@ -222,7 +222,7 @@ function App() {
   return (
     <>
       <a class="skip" href="#content">Skip to the content</a>
-      <header inert={user.value === null || isFirst}>
+      <header inert={user.value === null}>
         <Link href="/" class="brand">pgAnalytics</Link>
         <nav aria-label="Pages">
           {tab("/", "Fleet")}
