@@ -36,7 +36,8 @@ async fn a_session_that_waits_is_seen_with_the_one_that_holds_it() {
         assert_eq!(pair["blocking_state"], "idle in transaction", "{major}");
         assert_eq!(pair["lock_type"], "transactionid", "{major}");
         assert_eq!(pair["mode_held"], "ExclusiveLock", "{major}: {pair}");
-        assert!(pair["wait_seconds"].as_f64() > Some(1.0), "{major}: {pair}");
+        // The statement runs for a second at least; it waits since a little later.
+        assert!(pair["wait_seconds"].as_f64() > Some(0.5), "{major}: {pair}");
         assert_eq!(
             pair["blocked_query"], "UPDATE t SET secret = $1 WHERE id = $2",
             "{major}"
