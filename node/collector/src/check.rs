@@ -64,6 +64,9 @@ pub async fn check(dsn: &str) -> Result<Vec<Finding>, CollectError> {
     Ok(findings)
 }
 
+/// The type of plans of statements.
+const GENERIC: &str = "pg_plan";
+
 async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadError> {
     let connection = Connection::open(target).await?;
     let facts = Facts::look(&connection).await?;
@@ -114,9 +117,42 @@ async fn look(target: &Target, findings: &mut Vec<Finding>) -> Result<(), ReadEr
             )),
         }
     }
+    findings.push(generic_plans(&connection, &facts).await?);
     findings.push(log(&connection, &facts).await?);
     findings.extend(settings(&connection, &facts).await?);
     Ok(())
+}
+
+/// Whether statements can be explained here: a plan takes the rights of its statement.
+async fn generic_plans(connection: &Connection, facts: &Facts) -> Result<Finding, ReadError> {
+    const TABLES: &str = "SELECT count(*), \
+        count(*) FILTER (WHERE NOT has_table_privilege(c.oid, 'SELECT')) \
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+    let rows = connection.rows("check", TABLES).await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| ReadError::Odd("no row".to_owned()))?;
+    let (all, hidden): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let database = &facts.database;
+    Ok(match hidden {
+        0 => Finding::good(
+            GENERIC,
+            format!("statements on all {all} tables in {database} can be explained"),
+        ),
+        _ => Finding::bad(
+            GENERIC,
+            format!(
+                "{hidden} of {all} tables in {database} cannot be selected from: statements on them \
+                 have no plan but those of auto_explain"
+            ),
+            format!(
+                "GRANT pg_read_all_data TO \"{}\" (it may then read all rows; --no-explain goes \
+                 without such plans)",
+                facts.role.replace('"', "\"\"")
+            ),
+        ),
+    })
 }
 
 /// Whether the log can be read, and how well.

@@ -48,6 +48,12 @@ pub async fn init(
     let Some(state_dir) = args.state_dir.as_deref() else {
         return Err(CollectError::Options("--state-dir: write one".to_owned()));
     };
+    // The service runs in another directory than this command.
+    let whole = |path: &Path| {
+        let whole = std::path::absolute(path);
+        whole.map_err(|error| CollectError::State(path.to_owned(), error))
+    };
+    let (state_dir, env_file) = (&whole(state_dir)?, &whole(env_file)?);
     let mut text = String::new();
     for dsn in &args.dsn {
         let (found, is_good) = check(dsn, Output::Table).await?;
@@ -96,6 +102,7 @@ fn settings(args: &CollectArgs) -> String {
     set("PGANALYTICS_NODES", &nodes.join(","));
     set("PGANALYTICS_COLLECT_DSN", &args.dsn.join(" "));
     if let Some(ca) = &args.ca_file {
+        let ca = std::path::absolute(ca).unwrap_or_else(|_| ca.clone());
         set("PGANALYTICS_CA_FILE", &ca.display().to_string());
     }
     text

@@ -10,7 +10,8 @@ use crate::{Result, Timestamp};
 
 /// The newest row of each key in a typed table of one collector.
 ///
-/// Rows of one element share its time: with no key, all rows of the newest element are wanted.
+/// Rows of one element share its time: with no key, all rows of the newest element are wanted. The
+/// lines of a log are events, none of which takes the place of another: the newest of all.
 #[derive(Clone, Debug)]
 pub struct Latest {
     /// Which table.
@@ -32,6 +33,8 @@ pub struct Latest {
 /// Lists that tell what changed tell all rows once in so many seconds, with a margin.
 const ALL_WITHIN: u32 = 3 * 3_600;
 const DATABASE: &str = "database_name";
+/// The type whose rows are events.
+const EVENTS: &str = "pg_log";
 
 impl Latest {
     fn columns(&self) -> Vec<(&'static str, ColumnType)> {
@@ -72,6 +75,10 @@ impl OneSelect for Latest {
             ([], false) => ("dense_rank()", "collector_id".to_owned()),
             (key, _) => ("row_number()", key.join(", ")),
         };
+        let newest = |order: &str| match self.table.kind == EVENTS {
+            true => "1".to_owned(),
+            false => format!("{rank} OVER (PARTITION BY {partition} ORDER BY {order})"),
+        };
         let order = match self.key {
             [] => "time DESC, log_index DESC",
             _ => "time DESC, log_index DESC, ordinal DESC",
@@ -90,10 +97,10 @@ impl OneSelect for Latest {
         let recent = self.recent(&collector, &from, &to);
         let limit = select.bind(Value::Int(i64::from(self.limit)));
         select.push(&format!(
-            "SELECT {names} FROM (SELECT {names}, ordinal, \
-             {rank} OVER (PARTITION BY {partition} ORDER BY {order}) AS newest \
+            "SELECT {names} FROM (SELECT {names}, ordinal, {newest} AS newest \
              FROM [{table}] WHERE collector_id = {collector} AND time >= {from} AND time < {to}\
              {recent}{database}) AS ranked WHERE newest = 1 ORDER BY time DESC, ordinal LIMIT {limit}",
+            newest = newest(order),
             table = self.table.name,
         ));
         select

@@ -154,7 +154,9 @@ impl GenericPlans {
                 if matches!(code, None | Some("55P03" | "57014")) {
                     self.tried.remove(&(database.clone(), *id));
                 }
-                if code.is_some_and(|code| code != "42501") {
+                // The right to run a function is nobody's to grant for the sake of a plan.
+                let is_function = error.to_string().contains("for function ");
+                if is_function || code.is_some_and(|code| code != "42501") {
                     tracing::debug!(%error, database, query_id = id, "no generic plan");
                     return Ok(None);
                 }
@@ -171,6 +173,9 @@ impl GenericPlans {
     }
 }
 
+/// What the collector sets for its own transactions, of what a plan tells.
+const OF_THIS_SESSION: [&str; 3] = ["jit", "plan_cache_mode", "search_path"];
+
 fn is_syntax(error: &ReadError) -> bool {
     error.sqlstate() == Some("42601")
 }
@@ -179,9 +184,9 @@ fn is_syntax(error: &ReadError) -> bool {
 fn plan(document: &str) -> Option<Value> {
     let mut document: Value = serde_json::from_str(document).ok()?;
     let plan = document.get_mut(0)?;
-    // How it was asked for is no setting of the server's.
+    // What this session was asked in is no setting of the server's.
     if let Some(settings) = plan.get_mut("Settings").and_then(Value::as_object_mut) {
-        settings.remove("plan_cache_mode");
+        settings.retain(|name, _| !OF_THIS_SESSION.contains(&name.as_str()));
     }
     serde_json::from_str(&plan_without_values(&plan.to_string())).ok()
 }
