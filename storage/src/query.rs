@@ -31,6 +31,7 @@ mod latest;
 mod query_stats;
 mod questions;
 mod read;
+mod relation_activity;
 mod row;
 mod select;
 mod series;
@@ -49,6 +50,7 @@ pub use self::{
     query_stats::QueryStats,
     questions::{OneSelect, Question},
     read::Read,
+    relation_activity::{Activity, RelationActivity},
     row::Row,
     select::{Dialect, Select},
     series::{Aggregate, Measure, Point, Series},

@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod mapper;
 pub mod query_rollup;
 mod read;
+pub mod relation_sums;
 mod retention;
 pub mod series;
 pub(crate) mod series_rollup;

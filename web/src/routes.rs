@@ -42,6 +42,7 @@ mod query_string;
 mod reads;
 mod recommendations;
 mod registration_secrets;
+mod relations;
 mod request_context;
 mod results;
 mod rewrites;

@@ -3,6 +3,7 @@
 use super::Row;
 use crate::store::catalogue::{ColumnType, TABLES, VIEWS};
 use crate::store::mapper::Value;
+use crate::store::relation_sums::RELATION_SUMS;
 
 /// The elements as PostgreSQL has them; SQLite looks the collector up and goes on by the index.
 const ELEMENTS: &str = "(SELECT c.uuid AS collector_id, e.time, e.log_index, e.ordinal, e.kind, \
@@ -170,8 +171,10 @@ fn expand(mark: &str, dialect: Dialect) -> String {
     }
     let mut tables = TABLES.iter().chain(VIEWS);
     let table = tables.find(|table| table.name == mark);
-    match (dialect, table) {
-        (Dialect::Postgres, Some(table)) => table.qualified(),
+    let sums = RELATION_SUMS.iter().find(|sums| sums.name == mark);
+    match (dialect, table, sums) {
+        (Dialect::Postgres, Some(table), _) => table.qualified(),
+        (Dialect::Postgres, None, Some(sums)) => sums.qualified(),
         _ => mark.to_owned(),
     }
 }

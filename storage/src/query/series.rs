@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use pga_config::CollectorId;
 
-use self::pieces::Pieces;
+pub(super) use self::pieces::Pieces;
 use super::questions::{Question, rows};
 use super::{Read, Row};
 use crate::store::ReadStore;

@@ -26,6 +26,7 @@ mod packing;
 mod read;
 mod read_samples;
 mod readers;
+mod relation_sums;
 mod retain;
 mod rollups;
 mod sample_run;

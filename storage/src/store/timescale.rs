@@ -24,6 +24,7 @@ mod plan;
 mod read;
 mod read_samples;
 mod readers;
+mod relation_sums;
 mod retention;
 mod rollups;
 mod select;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pga_storage::query::{Elements, Latest, Question};
 use pga_storage::store::catalogue;
+use pga_storage::store::relation_sums::RELATION_SUMS;
 use pga_storage::store::{EmbeddedOptions, EmbeddedStore, FlushBatch, StoreWriter, hand_copy_over};
 use pga_storage::{Error, Position, Timestamp};
 use rusqlite::Connection;
@@ -146,8 +147,12 @@ async fn a_file_of_version_6_gets_the_tables_that_it_lacks() {
     assert_eq!(deltas, [None, Some(7)]);
 }
 
-/// Takes away what files have since version 8.
+/// Takes away what files have since versions 8 and 9.
 fn drop_views(db: &Connection) {
+    for sums in RELATION_SUMS {
+        let sql = format!("DROP TABLE {}", sums.name);
+        db.execute_batch(&sql).unwrap();
+    }
     for view in catalogue::VIEWS {
         let sql = format!("DROP VIEW {}", view.name);
         db.execute_batch(&sql).unwrap();

@@ -12,6 +12,7 @@ mod model;
 mod model_check;
 mod questions;
 mod reading;
+mod relations;
 mod upkeep;
 
 use std::any::Any;
@@ -49,6 +50,10 @@ pub(crate) use self::{
         newest_first_is_the_same_backwards, odd_documents_are_kept_whole,
         pages_are_complete_and_ordered, plain_samples_read_back, windows_and_kinds_filter,
     },
+    relations::{
+        lists_of_any_shape_are_stored, sums_of_relations_outlive_their_lists,
+        what_relations_did_is_summed,
+    },
     upkeep::{
         a_copy_replaces_another_store, bytes_are_told_by_table_and_day,
         retention_drops_what_is_old, types_have_a_retention_of_their_own,
@@ -75,6 +80,9 @@ impl fmt::Debug for Fresh {
 macro_rules! store_contract_tests {
     ($fresh:path) => {
         $crate::store_contract::store_contract_tests!($fresh:
+            what_relations_did_is_summed,
+            sums_of_relations_outlive_their_lists,
+            lists_of_any_shape_are_stored,
             the_watermark_moves_with_the_rows,
             a_batch_elsewhere_is_fenced_and_stores_nothing,
             a_newer_term_fences_the_older,

@@ -9,8 +9,8 @@ use super::{
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
     health_report, index_advice, index_candidates, jobs, logs, ml, openapi, operations, page,
     parameters, patterns, plan_regressions, plans, push, query_parts, reads, recommendations,
-    registration_secrets, results, rewrites, servers, silences, snapshots, store_use, token_keys,
-    users, why,
+    registration_secrets, relations, results, rewrites, servers, silences, snapshots, store_use,
+    token_keys, users, why,
 };
 
 /// The route that tells all routes.
@@ -37,6 +37,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         collector_list::ROUTES,
         collector_config::ROUTES,
         collector_state::ROUTES,
+        relations::ROUTES,
         servers::ROUTES,
         logs::ROUTES,
         alerts::ROUTES,

@@ -37,7 +37,7 @@ async function everyPage(browser, { nodes, admin }, scheme) {
     advice: ["/servers/1/advice", "Judge now"],
     unusual: ["/servers/1/unusual", "What is not usual"],
     logs: ["/servers/1/logs", "Class"],
-    tables: ["/servers/1/tables", "Dead rows"],
+    tables: ["/servers/1/tables", "What they did"],
     replication: ["/servers/1/replication", "Standbys"],
     alerts: ["/alerts", "Over"],
     rules: ["/alerts/rules", "lock_blocking"],

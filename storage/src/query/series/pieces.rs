@@ -5,15 +5,15 @@ use crate::Timestamp;
 use crate::store::series_rollup::{DAY, HOUR};
 
 /// From the first, inclusive, to the second.
-pub(super) type Range = (Timestamp, Timestamp);
+pub(in crate::query) type Range = (Timestamp, Timestamp);
 
 /// A window in pieces that do not overlap.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Pieces {
+pub(in crate::query) struct Pieces {
     /// Of rows.
-    pub(super) raw: Vec<Range>,
+    pub(in crate::query) raw: Vec<Range>,
     /// Of sums over so many seconds each.
-    pub(super) spans: Vec<(i64, Range)>,
+    pub(in crate::query) spans: Vec<(i64, Range)>,
 }
 
 impl Pieces {
@@ -23,7 +23,12 @@ impl Pieces {
         Self::of(series.from, series.to, series.step_micros, sealed)
     }
 
-    fn of(from: Timestamp, to: Timestamp, step_micros: i64, sealed: Option<(i64, i64)>) -> Self {
+    pub(in crate::query) fn of(
+        from: Timestamp,
+        to: Timestamp,
+        step_micros: i64,
+        sealed: Option<(i64, i64)>,
+    ) -> Self {
         let mut pieces = Self {
             raw: Vec::new(),
             spans: Vec::new(),

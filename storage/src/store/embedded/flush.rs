@@ -19,6 +19,7 @@ use crate::store::catalogue::{self, TableId};
 use crate::store::inventory::{self, SplitBody};
 use crate::store::mapper::{self, Inventory, Mapped, Rows};
 use crate::store::query_rollup::{self, Changes};
+use crate::store::relation_sums;
 use crate::store::series_rollup::{Touched, touched};
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Document, Element, Error, Result, Timestamp};
@@ -40,7 +41,9 @@ impl Writer {
             .and_then(|()| store(&tx, &mut self.ids, batch).map_err(failed("flush into")))
             .and_then(|(report, changes, touched)| {
                 rollups::seal(&tx, &changes)?;
-                series_rollups::seal(&tx, &touched).map(|()| report)
+                series_rollups::seal(&tx, &touched)?;
+                let lists = relation_sums::touched(&batch.elements);
+                super::relation_sums::seal(&tx, &lists).map(|()| report)
             })
             .and_then(|report| tx.commit().map(|()| report).map_err(failed("commit to")));
         match stored {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::values::failed;
 use super::writer::Writer;
-use super::{rollups, series_rollups};
+use super::{relation_sums, rollups, series_rollups};
 use crate::store::{Retention, catalogue};
 use crate::{Element, Result};
 
@@ -42,6 +42,7 @@ impl Writer {
         let statements = catalogue::statements().map_or("", |id| id.table().kind);
         rollups::drop_before(db, retention.sums_of(statements))?;
         series_rollups::drop_old(db, retention)?;
+        relation_sums::drop_old(db, retention)?;
         let sql = "DELETE FROM inventory WHERE NOT EXISTS
             (SELECT 1 FROM elements WHERE elements.inventory = inventory.hash)";
         db.execute(sql, []).map_err(failed("retain in"))?;

@@ -3,7 +3,8 @@
 //! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds
 //! documents whole, `inventory` the contents that elements refer to, `series` and `sample_runs` the
 //! plain samples, `rate_state` the last sample of each counter series, `query_rollups` sums of
-//! statements over spans of time, `series_rollups` those of charted tables; the typed tables are
+//! statements over spans of time, `series_rollups` those of charted tables, `metrics_pg_table_sums` and
+//! `metrics_pg_index_sums` what relations did; the typed tables are
 //! those of the catalogue, and so are the views on `elements`.
 
 use std::path::Path;
@@ -14,13 +15,13 @@ use uuid::Uuid;
 
 use super::sample_run::SAMPLE_RUNS;
 use super::values::{failed, unsigned};
-use super::{list_functions, rollups, series_rollups, upgrade};
+use super::{list_functions, relation_sums, rollups, series_rollups, upgrade};
 use crate::store::Watermark;
 use crate::store::catalogue;
 use crate::{Error, GroupId, Position, Result};
 
 /// Format of the file. Raise it with a step in [`migrate`].
-const SCHEMA_VERSION: u32 = 8;
+const SCHEMA_VERSION: u32 = 9;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages of the WAL after which SQLite moves them into the file.
 const CHECKPOINT_PAGES: u32 = 2000;
@@ -129,6 +130,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
                 tx.execute_batch(series_rollups::TABLES)
                     .map_err(failed("migrate"))?;
             }
+            relation_sums::create(&tx).map_err(failed("migrate"))?;
             // Since version 7 there are tables of our own collector's elements, since 8 views of
             // its long lists.
             typed_tables(&tx).map_err(failed("migrate"))?;
@@ -144,6 +146,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, cluster_id: Uuid) -> Res
         typed_tables(&tx)?;
         tx.execute_batch(rollups::TABLES)?;
         tx.execute_batch(series_rollups::TABLES)?;
+        relation_sums::create(&tx)?;
         let insert = "INSERT INTO meta VALUES ('schema_version', ?1), ('cluster_id', ?2)";
         tx.execute(
             insert,

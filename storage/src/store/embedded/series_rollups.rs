@@ -10,7 +10,9 @@ use super::values::failed;
 use crate::Result;
 use crate::store::Retention;
 use crate::store::catalogue::TableId;
-use crate::store::series_rollup::{DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted};
+use crate::store::series_rollup::{
+    DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted, frozen,
+};
 
 /// Since version 6.
 pub(super) const TABLES: &str = "
@@ -25,7 +27,7 @@ CREATE TABLE series_rollup_marks (collector_id BLOB NOT NULL, table_name TEXT NO
 /// Seals the hours that the flush completed or changed.
 pub(super) fn seal(tx: &Connection, touched: &BTreeMap<(Uuid, TableId), Touched>) -> Result<()> {
     for ((collector, table), touched) in touched {
-        let before = mark(tx, *collector, *table);
+        let before = mark(tx, *collector, table.table().name);
         let sealed = before.and_then(|before| match Plan::new(before, touched) {
             Some(plan) => seal_one(tx, *collector, *table, &plan),
             None => Ok(()),
@@ -35,11 +37,16 @@ pub(super) fn seal(tx: &Connection, touched: &BTreeMap<(Uuid, TableId), Touched>
     Ok(())
 }
 
-fn mark(tx: &Connection, collector: Uuid, table: TableId) -> rusqlite::Result<Option<Mark>> {
+/// What is sealed of one table of one collector.
+pub(super) fn mark(
+    tx: &Connection,
+    collector: Uuid,
+    table: &str,
+) -> rusqlite::Result<Option<Mark>> {
     let sql = "SELECT since, sealed, frozen FROM series_rollup_marks
         WHERE collector_id = ?1 AND table_name = ?2";
     let mut find = tx.prepare_cached(sql)?;
-    find.query_row(params![collector.as_bytes(), table.table().name], |row| {
+    find.query_row(params![collector.as_bytes(), table], |row| {
         Ok(Mark {
             since: row.get(0)?,
             sealed: row.get(1)?,
@@ -51,7 +58,7 @@ fn mark(tx: &Connection, collector: Uuid, table: TableId) -> rusqlite::Result<Op
 
 fn seal_one(tx: &Connection, collector: Uuid, table: TableId, plan: &Plan) -> rusqlite::Result<()> {
     let sql = Statements::new(Dialect::Sqlite, table.table());
-    let collector = collector.as_bytes();
+    let (of, collector) = (collector, collector.as_bytes());
     let mut hours = plan.again.clone();
     if plan.over.0 < plan.over.1 {
         let mut find = tx.prepare_cached(&sql.hours())?;
@@ -70,26 +77,33 @@ fn seal_one(tx: &Connection, collector: Uuid, table: TableId, plan: &Plan) -> ru
         };
         tx.prepare_cached(&seal)?.execute(of_span)?;
     }
+    keep_mark(tx, of, table.table().name, plan.mark)
+}
+
+/// Notes what is sealed now.
+pub(super) fn keep_mark(
+    tx: &Connection,
+    collector: Uuid,
+    table: &str,
+    mark: Mark,
+) -> rusqlite::Result<()> {
     let keep = "INSERT OR REPLACE INTO series_rollup_marks VALUES (?1, ?2, ?3, ?4, ?5)";
     let Mark {
         since,
         sealed,
         frozen,
-    } = plan.mark;
-    let name = table.table().name;
+    } = mark;
+    let collector = collector.as_bytes();
     tx.prepare_cached(keep)?
-        .execute(params![collector, name, since, sealed, frozen])
+        .execute(params![collector, table, since, sealed, frozen])
         .map(drop)
 }
 
 /// Before rows are deleted: what may lose some is not sealed anew.
 pub(super) fn freeze(db: &Connection, retention: &Retention) -> rusqlite::Result<()> {
-    for id in charted() {
+    for (table, frozen) in frozen(retention) {
         let sql = "UPDATE series_rollup_marks SET frozen = max(frozen, ?1) WHERE table_name = ?2";
-        let table = id.table();
-        let frozen = retention.frozen(table.kind);
-        db.prepare_cached(sql)?
-            .execute(params![frozen, table.name])?;
+        db.prepare_cached(sql)?.execute(params![frozen, table])?;
     }
     Ok(())
 }

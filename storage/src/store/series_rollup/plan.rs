@@ -46,7 +46,8 @@ pub(crate) fn touched(
     found
 }
 
-fn hour_of(time: Timestamp) -> i64 {
+/// The begin of the hour of a time, in Unix seconds.
+pub(crate) fn hour_of(time: Timestamp) -> i64 {
     time.micros().div_euclid(1_000_000).div_euclid(HOUR) * HOUR
 }
 
@@ -81,6 +82,11 @@ impl Plan {
         mark.sealed = over.1;
         let is_idle = again.is_empty() && over.0 == over.1 && !is_new;
         (!is_idle).then_some(Self { mark, over, again })
+    }
+
+    /// Whether an hour was sealed, and may be anew.
+    pub(crate) fn is_sealed(&self, hour: i64) -> bool {
+        (self.mark.since.max(self.mark.frozen)..self.over.0).contains(&hour)
     }
 
     /// The days that `hours` lie in, of those that are over and were sealed from their begin.

@@ -17,7 +17,7 @@ const CHUNKS: &str = "SELECT c.range_start, c.range_end, d.total_bytes \
     ON d.chunk_schema = c.chunk_schema AND d.chunk_name = c.chunk_name \
     WHERE format('%I.%I', c.hypertable_schema, c.hypertable_name)::regclass = $1::text::regclass";
 /// Tables that are no hypertables.
-const PLAIN: [&str; 10] = [
+const PLAIN: [&str; 12] = [
     "metrics.series",
     "metrics.inventory",
     "metrics.inventory_current",
@@ -26,6 +26,8 @@ const PLAIN: [&str; 10] = [
     "metrics.query_rollup_marks",
     "metrics.series_rollups",
     "metrics.series_rollup_marks",
+    "metrics.metrics_pg_table_sums",
+    "metrics.metrics_pg_index_sums",
     "pganalytics.watermark",
     "pganalytics.dead_letter",
 ];

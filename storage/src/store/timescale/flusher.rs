@@ -16,6 +16,7 @@ use super::series_rollups;
 use super::session::{Connector, Purpose, Session, within};
 use super::watermark;
 use crate::store::query_rollup;
+use crate::store::relation_sums;
 use crate::store::series_rollup::touched;
 use crate::store::{FlushBatch, FlushElement, FlushReport};
 use crate::{Element, Result};
@@ -134,6 +135,8 @@ impl Flusher {
         rollups::seal(client, &changes).await?;
         let touched = touched(&plan.rows, &plan.filled.replaced);
         series_rollups::seal(client, &touched).await?;
+        let lists = relation_sums::touched(&batch.elements);
+        super::relation_sums::seal(client, &lists).await?;
         if !watermark::advance(client, self.connector.options().owner, batch).await? {
             client.batch_execute("ROLLBACK").await?;
             return Ok(Attempt::Moved);

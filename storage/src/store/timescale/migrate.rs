@@ -9,13 +9,14 @@ use tokio_postgres::Client;
 
 use super::failure;
 use super::options::StoreOwner;
+use super::relation_sums;
 use super::session::{Connector, Purpose, within};
 use super::watermark;
 use crate::store::catalogue::{self, Table};
 use crate::{Error, Result};
 
 /// Version of the schema that this program writes.
-const VERSION: i32 = 7;
+const VERSION: i32 = 8;
 /// Key of the advisory lock: "pganalyt" in ASCII.
 const LOCK: i64 = 0x7067_616e_616c_7974;
 /// Longest migration, waiting for another node's included.
@@ -83,6 +84,7 @@ async fn migrate(client: &Client, owner: StoreOwner) -> Result<()> {
             // Since version 6 there are tables of our own collector's elements.
             let new = create_tables(client).await?;
             batch(client, ROLLUPS).await?;
+            batch(client, &relation_sums::create()).await?;
             create_views(client).await?;
             note_version(client).await?;
             batch(client, "COMMIT").await?;
@@ -108,6 +110,7 @@ async fn create(client: &Client, owner: StoreOwner) -> Result<Vec<Segmented>> {
     batch(client, SCHEMA).await?;
     let new = create_tables(client).await?;
     batch(client, ROLLUPS).await?;
+    batch(client, &relation_sums::create()).await?;
     create_views(client).await?;
     client
         .execute(

@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 
 use super::failure;
 use super::pg_time::PgTime;
-use super::series_rollups;
+use super::{relation_sums, series_rollups};
 use crate::store::{Retention, catalogue};
 use crate::{Element, Error, Result};
 
@@ -61,6 +61,8 @@ pub(super) async fn drop_old(client: &Client, retention: &Retention) -> Result<u
     let spans = client.execute(sql, &[&before]).await;
     dropped += spans.map_err(failed)?;
     let sums = series_rollups::drop_old(client, retention).await;
+    dropped += sums.map_err(failed)?;
+    let sums = relation_sums::drop_old(client, retention).await;
     dropped += sums.map_err(failed)?;
     Ok(dropped)
 }

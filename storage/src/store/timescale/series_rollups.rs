@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::pg_time::PgTime;
 use crate::store::Retention;
 use crate::store::catalogue::TableId;
-use crate::store::series_rollup::{DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted};
+use crate::store::series_rollup::{
+    DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted, frozen,
+};
 
 type PgResult<T> = Result<T, tokio_postgres::Error>;
 
@@ -18,7 +20,8 @@ pub(super) async fn seal(
     client: &Client,
     touched: &BTreeMap<(Uuid, TableId), Touched>,
 ) -> PgResult<()> {
-    let marks = marks(client, touched).await?;
+    let collectors = touched.keys().map(|(collector, _)| *collector).collect();
+    let marks = marks(client, collectors).await?;
     for ((collector, table), touched) in touched {
         let before = marks.get(&(*collector, table.table().name.to_owned()));
         if let Some(plan) = Plan::new(before.copied(), touched) {
@@ -28,11 +31,11 @@ pub(super) async fn seal(
     Ok(())
 }
 
-async fn marks(
+/// What is sealed of these collectors, by table.
+pub(super) async fn marks(
     client: &Client,
-    touched: &BTreeMap<(Uuid, TableId), Touched>,
+    collectors: BTreeSet<Uuid>,
 ) -> PgResult<BTreeMap<(Uuid, String), Mark>> {
-    let collectors: BTreeSet<Uuid> = touched.keys().map(|(collector, _)| *collector).collect();
     if collectors.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -75,6 +78,16 @@ async fn seal_one(client: &Client, collector: Uuid, table: TableId, plan: &Plan)
         };
         client.execute(&seal, &[&collector, &start]).await?;
     }
+    keep_mark(client, collector, table.table().name, plan.mark).await
+}
+
+/// Notes what is sealed now.
+pub(super) async fn keep_mark(
+    client: &Client,
+    collector: Uuid,
+    table: &str,
+    mark: Mark,
+) -> PgResult<()> {
     let keep = "INSERT INTO metrics.series_rollup_marks VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (collector_id, table_name) DO UPDATE SET since = excluded.since, \
         sealed = excluded.sealed, frozen = greatest(metrics.series_rollup_marks.frozen, excluded.frozen)";
@@ -82,22 +95,19 @@ async fn seal_one(client: &Client, collector: Uuid, table: TableId, plan: &Plan)
         since,
         sealed,
         frozen,
-    } = plan.mark;
-    let name = table.table().name;
+    } = mark;
     client
-        .execute(keep, &[&collector, &name, &since, &sealed, &frozen])
+        .execute(keep, &[&collector, &table, &since, &sealed, &frozen])
         .await
         .map(drop)
 }
 
 /// Before rows are dropped: what may lose some is not sealed anew.
 pub(super) async fn freeze(client: &Client, retention: &Retention) -> PgResult<()> {
-    for id in charted() {
-        let table = id.table();
+    for (table, frozen) in frozen(retention) {
         let sql = "UPDATE metrics.series_rollup_marks SET frozen = $1 \
             WHERE table_name = $2 AND frozen < $1";
-        let frozen = retention.frozen(table.kind);
-        client.execute(sql, &[&frozen, &table.name]).await?;
+        client.execute(sql, &[&frozen, &table]).await?;
     }
     Ok(())
 }

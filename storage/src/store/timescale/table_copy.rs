@@ -12,11 +12,20 @@ pub(super) struct TableCopy {
 }
 
 pub(super) fn put_row(rows: &mut CopyRows, columns: &[Column], row: &[Value]) {
-    rows.row(i16::try_from(columns.len()).unwrap_or(i16::MAX));
-    for (column, value) in columns.iter().zip(row) {
+    let types = columns.iter().map(|column| column.ty);
+    put(rows, types, row);
+}
+
+pub(super) fn put_values(rows: &mut CopyRows, types: &[ColumnType], row: &[Value]) {
+    put(rows, types.iter().copied(), row);
+}
+
+fn put(rows: &mut CopyRows, types: impl ExactSizeIterator<Item = ColumnType>, row: &[Value]) {
+    rows.row(i16::try_from(types.len()).unwrap_or(i16::MAX));
+    for (ty, value) in types.zip(row) {
         match value {
             Value::Null => rows.null(),
-            Value::Int(n) if column.ty == ColumnType::Int => match i32::try_from(*n) {
+            Value::Int(n) if ty == ColumnType::Int => match i32::try_from(*n) {
                 Ok(n) => rows.int4(n),
                 Err(_) => rows.null(),
             },

@@ -66,17 +66,19 @@ async fn a_database_of_version_1_is_upgraded_where_it_stands() {
         metrics.series_rollups, metrics.series_rollup_marks; \
         DROP INDEX public.metrics_pg_stats_query_long; \
         DROP TABLE metrics.metrics_pg_wal; DROP TABLE metrics.metrics_pg_slot; \
-        DROP VIEW metrics.metrics_pg_table; DROP FUNCTION metrics.list_rows CASCADE; \
+        DROP VIEW metrics.metrics_pg_table; DROP TABLE metrics.metrics_pg_table_sums; DROP FUNCTION metrics.list_rows CASCADE; \
         UPDATE pganalytics.schema_version SET version = 1";
     let client = database.client().await;
     client.batch_execute(as_version_1).await.unwrap();
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     let versions = "SELECT sum(version) FROM pganalytics.schema_version";
-    assert_eq!(database.number(versions).await, 1 + 7);
+    assert_eq!(database.number(versions).await, 1 + 8);
     let hypertables = "SELECT count(*) FROM timescaledb_information.hypertables \
         WHERE hypertable_name IN ('metrics_pg_wal', 'metrics_pg_slot')";
     assert_eq!(database.number(hypertables).await, 2);
+    let sums = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'metrics_pg_%_sums'";
+    assert_eq!(database.number(sums).await, 2);
     let views =
         "SELECT count(*) FROM pg_views WHERE viewname IN ('metrics_pg_table', 'metrics_pg_index')";
     assert_eq!(database.number(views).await, 2);

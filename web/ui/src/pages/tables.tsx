@@ -3,6 +3,7 @@ import { useData } from "../data";
 import { ago, bytes, count, percent } from "../format";
 import { Show } from "../parts";
 import { Table, type Column } from "../table";
+import { WhatTheyDid } from "./did";
 import { type ServerDetail, ServerHead } from "./server-head";
 import { Frozen, Vacuum, Wasted } from "./vacuum";
 
@@ -70,6 +71,7 @@ function Body({ server }: { server: ServerDetail }) {
           </>
         )}
       </Show>
+      <WhatTheyDid collector={server.collector_id} databases={server.instances.flatMap((one) => one.databases).sort((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0)).map((one) => one.name)} />
       <Vacuum collector={server.collector_id} />
       <Wasted collector={server.collector_id} />
       <Frozen collector={server.collector_id} />
