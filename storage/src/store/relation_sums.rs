@@ -18,6 +18,7 @@
 //! - a counter that is missing has none, and the next one is compared with the last that was there.
 
 mod changes;
+mod list;
 mod sql;
 
 use std::collections::BTreeMap;

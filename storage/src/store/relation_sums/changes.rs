@@ -1,21 +1,17 @@
 //! From lists to sums.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use serde::Deserialize;
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::RelationSums;
+use super::list::{Columns, ListRow, MOST};
 use crate::Timestamp;
-use crate::store::catalogue::Column;
-use crate::store::mapper::{Value, value_of};
+use crate::store::mapper::Value;
 
 /// From the newest list before an hour back to one that tells all rows, in microseconds: such a
 /// list is due an hour after the one before.
 pub(crate) const BASELINE: i64 = 65 * 60_000_000;
-/// More than any counter; sums of such are still numbers.
-const MOST: f64 = 1e290;
 
 /// What one relation did in one span of time.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,152 +72,131 @@ fn plus(sum: Option<f64>, more: Option<f64>) -> Option<f64> {
 /// Goes through lists in the order of their times.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    id: Option<Column>,
-    names: Vec<Column>,
-    counters: Vec<Column>,
-    /// For each counter whether it is the relation's own.
-    is_own: Vec<bool>,
-    last: HashMap<(String, i64), Last>,
-    sums: BTreeMap<(i64, String, i64), RelationSum>,
+    columns: Columns,
+    /// By database and oid.
+    relations: HashMap<String, HashMap<i64, Relation>>,
 }
 
-/// The newest row of a relation.
+/// The newest row of a relation, and what it did.
 #[derive(Debug)]
-struct Last {
+struct Relation {
     time: Timestamp,
     counters: Vec<Option<f64>>,
-}
-
-#[derive(Deserialize)]
-struct List {
-    #[serde(default)]
-    database: Json,
-    rows: Vec<Json>,
+    /// The newest span comes last.
+    sums: Vec<RelationSum>,
 }
 
 impl Changes {
     pub(crate) fn new(of: &RelationSums) -> Self {
-        let columns = |names: &[&str]| -> Vec<Column> {
-            let all = of.list().into_iter();
-            let all = all.flat_map(|list| list.own).copied();
-            all.filter(|column| names.contains(&column.name)).collect()
-        };
-        let counters = columns(of.counters);
-        let is_own = counters.iter();
-        let is_own = is_own.map(|column| !of.of_others.contains(&column.name));
         Self {
-            id: columns(&[of.id]).pop(),
-            names: columns(of.names),
-            is_own: is_own.collect(),
-            counters,
-            last: HashMap::new(),
-            sums: BTreeMap::new(),
+            columns: Columns::new(of),
+            relations: HashMap::new(),
         }
     }
 
     /// Goes on with a list: its differences count for `span`, or are left out without one. What is
     /// no list is passed over, as the view on lists does.
     pub(crate) fn add(&mut self, time: Timestamp, body: &[u8], span: Option<i64>) {
-        let Ok(list) = serde_json::from_slice::<List>(body) else {
-            return;
-        };
-        let database = list.database.as_str().unwrap_or_default();
-        for row in list.rows {
-            if let Json::Object(row) = row {
-                self.add_row(time, database, &row, span);
+        let (columns, databases) = (&self.columns, &mut self.relations);
+        columns.rows(body, |database, row| {
+            let Some(id) = row.id else {
+                return;
+            };
+            if !databases.contains_key(database) {
+                databases.insert(database.to_owned(), HashMap::new());
             }
-        }
-    }
-
-    fn add_row(
-        &mut self,
-        time: Timestamp,
-        database: &str,
-        row: &Map<String, Json>,
-        span: Option<i64>,
-    ) {
-        let value = |column: &Column| {
-            let json = row.get(column.name)?;
-            Some(value_of(json, *column))
-        };
-        let Some(Value::Int(id)) = self.id.as_ref().and_then(value) else {
-            return;
-        };
-        let number = |column: &Column| match value(column)? {
-            Value::Int(n) => Some(n as f64),
-            Value::Float(n) => Some(n.min(MOST)),
-            _ => None,
-        };
-        let now: Vec<Option<f64>> = self.counters.iter().map(number).collect();
-        let key = (database.to_owned(), id);
-        let Some(last) = self.last.get_mut(&key) else {
-            let counters = now;
-            self.last.insert(key, Last { time, counters });
-            return;
-        };
-        if time <= last.time {
-            return;
-        }
-        let differences = last.go_on(time, now, &self.is_own);
-        let Some(span) = span.filter(|_| differences.iter().flatten().any(|sum| *sum > 0.0)) else {
-            return;
-        };
-        let name = |column: &Column| match value(column)? {
-            Value::Text(text) => Some(text),
-            _ => None,
-        };
-        let sum = RelationSum {
-            span,
-            database: database.to_owned(),
-            id,
-            names: self.names.iter().map(name).collect(),
-            samples: 1,
-            sums: differences,
-        };
-        self.sums
-            .entry((span, key.0, id))
-            .and_modify(|before| before.add(sum.clone()))
-            .or_insert(sum);
+            let Some(relations) = databases.get_mut(database) else {
+                return;
+            };
+            match relations.get_mut(&id) {
+                Some(relation) if time > relation.time => {
+                    relation.go_on(time, row, &columns.is_own, (database, id, span));
+                }
+                Some(_) => {}
+                None => {
+                    let counters = std::mem::take(&mut row.counters);
+                    let sums = Vec::new();
+                    relations.insert(
+                        id,
+                        Relation {
+                            time,
+                            counters,
+                            sums,
+                        },
+                    );
+                }
+            }
+        });
     }
 
     /// The sums so far, which begin anew.
     pub(crate) fn take(&mut self) -> Vec<RelationSum> {
-        std::mem::take(&mut self.sums).into_values().collect()
+        let relations = self.relations.values_mut();
+        let sums = relations.flat_map(HashMap::values_mut);
+        let mut all: Vec<RelationSum> = sums
+            .flat_map(|relation| std::mem::take(&mut relation.sums))
+            .collect();
+        all.sort_by(|a, b| {
+            let key = |sum: &RelationSum| (sum.span, sum.id);
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| a.database.cmp(&b.database))
+        });
+        all
     }
 }
 
-impl Last {
-    /// The differences to the row before, which this one takes the place of.
+impl Relation {
+    /// Adds the differences of a row, which the next one is compared with.
     fn go_on(
         &mut self,
         time: Timestamp,
-        now: Vec<Option<f64>>,
+        row: &mut ListRow,
         is_own: &[bool],
-    ) -> Vec<Option<f64>> {
-        let fell = |now: Option<f64>, before: Option<f64>| match (now, before) {
-            (Some(now), Some(before)) => now < before,
-            _ => false,
-        };
-        let mut all = now.iter().zip(&self.counters).zip(is_own);
-        let is_anew = all.any(|((now, before), is_own)| *is_own && fell(*now, *before));
-        let difference = |(now, before): (&Option<f64>, &Option<f64>)| match is_anew {
-            true => *now,
-            false if fell(*now, *before) => None,
-            false => Some((*now)? - (*before)?),
-        };
-        let differences = now.iter().zip(&self.counters).map(difference).collect();
-        let kept = now.into_iter().zip(&self.counters);
-        self.counters = kept
-            .map(|(now, before)| now.or(before.filter(|_| !is_anew)))
-            .collect();
+        (database, id, span): (&str, i64, Option<i64>),
+    ) {
+        let mut pairs = row.counters.iter().zip(&self.counters).zip(is_own);
+        let is_anew = pairs.any(|((now, before), is_own)| *is_own && fell(*now, *before));
         self.time = time;
-        differences
+        let mut differences: Vec<Option<f64>> = Vec::with_capacity(row.counters.len());
+        for (now, last) in row.counters.iter().zip(&mut self.counters) {
+            let before = *last;
+            differences.push(match is_anew {
+                true => *now,
+                false if fell(*now, before) => None,
+                false => now.zip(before).map(|(now, before)| now - before),
+            });
+            *last = now.or(before.filter(|_| !is_anew));
+        }
+        let is_some = differences.iter().flatten().any(|sum| *sum > 0.0);
+        let Some(span) = span.filter(|_| is_some) else {
+            return;
+        };
+        let sum = RelationSum {
+            span,
+            database: String::new(),
+            id,
+            names: std::mem::take(&mut row.names),
+            samples: 1,
+            sums: differences,
+        };
+        match self.sums.last_mut().filter(|last| last.span == span) {
+            Some(last) => last.add(sum),
+            None => self.sums.push(RelationSum {
+                database: database.to_owned(),
+                ..sum
+            }),
+        }
     }
+}
+
+fn fell(now: Option<f64>, before: Option<f64>) -> bool {
+    now.zip(before).is_some_and(|(now, before)| now < before)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
 
