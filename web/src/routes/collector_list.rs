@@ -34,6 +34,7 @@ const COLLECTOR: Shape = Shape::Object(&[
     always("status", Shape::Text),
     maybe("last_seen", Shape::Time),
     maybe("certificate_thumbprint", Shape::Text),
+    maybe("certificate_expires_at", Shape::Time),
     always("config_version", Shape::Integer),
     maybe("config_told_version", Shape::Integer),
     maybe("config_told_at", Shape::Time),
@@ -183,6 +184,12 @@ impl<'a> Known<'a> {
             (
                 "certificate_thumbprint",
                 registration.map(|registration| hex::encode(registration.certificate_sha256)),
+            ),
+            (
+                "certificate_expires_at",
+                state
+                    .certificate_expires_at(self.id)
+                    .map(|at| at.to_string()),
             ),
             ("external_id", text(&known.external_id)),
             ("environment", text(&entry.environment)),
