@@ -105,7 +105,7 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         node: u64,
         method: Method,
