@@ -50,7 +50,7 @@ use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, https_files, https_renewal, superseding};
+use crate::{Error, Result, bootstrap, failed_attempts, https_files, https_renewal, superseding};
 
 /// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
 /// read again at SIGHUP.
@@ -122,10 +122,17 @@ impl Running {
         let names = pga_web::routes().map(|route| route.name);
         let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
+        let desk = Arc::new(JoinService::new(
+            secrets.clone(),
+            config.cluster.certificate_lifetime,
+            Arc::clone(&options.failures),
+        ));
         let (cluster, transport, identity) =
-            start_cluster(config, data, &secrets, &store, &registry).await?;
+            start_cluster(config, data, &desk, &store, &registry).await?;
         let own = (&transport, identity);
-        let keepers = keepers(config, &secrets, &cluster, own, &registry)?;
+        let mut keepers = keepers(config, &secrets, &cluster, own, &registry)?;
+        let failures = Arc::clone(&options.failures);
+        keepers.push(failed_attempts::watch(failures, cluster.clone()));
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -325,14 +332,11 @@ fn listen(config: &Config) -> Result<std::net::TcpListener> {
 async fn start_cluster(
     config: &Config,
     data: &DataDir,
-    secrets: &Secrets,
+    desk: &Arc<JoinService>,
     store: &Arc<dyn Store>,
     registry: &Registry,
 ) -> Result<(ClusterNode, Arc<QuicTransport>, Identity)> {
-    let desk = Arc::new(JoinService::new(
-        secrets.clone(),
-        config.cluster.certificate_lifetime,
-    ));
+    let secrets = desk.secrets();
     let options = ClusterOptions {
         node: config.node.id,
         cluster: secrets.cluster,
@@ -345,7 +349,7 @@ async fn start_cluster(
         limits: pga_cluster::StateLimits::default(),
         own_store: (!store.is_shared()).then(|| Arc::clone(store) as Arc<dyn StoreWriter>),
         flushed: open_store::watermark(store.as_ref()).await,
-        app: Some(Arc::clone(&desk) as Arc<dyn AppService>),
+        app: Some(Arc::clone(desk) as Arc<dyn AppService>),
         feature_level: pga_cluster::FeatureLevel::CURRENT,
         registry: registry.clone(),
     };
