@@ -19,7 +19,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Tells until the task is aborted.
-pub(crate) fn watch(failures: Arc<FailureLimit>, cluster: ClusterNode) -> JoinHandle<()> {
+pub(crate) fn watch(failures: &Arc<FailureLimit>, cluster: &ClusterNode) -> JoinHandle<()> {
+    let (failures, cluster) = (Arc::clone(failures), cluster.clone());
     tasks::spawn(TaskKind::Watch, async move {
         loop {
             tokio::time::sleep(EVERY).await;

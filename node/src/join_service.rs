@@ -12,7 +12,7 @@ use pga_cluster::transport::{RefusalReason, ServiceError};
 use pga_cluster::{
     AppService, ClusterNode, Command, ControlCommand, Member, ProposeError, Reply, State,
 };
-use pga_config::NodeId;
+use pga_config::{Config, NodeId};
 use pga_web::FailureLimit;
 
 use crate::key_rotation;
@@ -34,11 +34,11 @@ pub(crate) struct JoinService {
 
 impl JoinService {
     /// A desk that is still closed.
-    pub(crate) fn new(secrets: Secrets, lifetime: Duration, failures: Arc<FailureLimit>) -> Self {
+    pub(crate) fn new(secrets: Secrets, config: &Config, failures: &Arc<FailureLimit>) -> Self {
         Self {
             secrets,
-            lifetime,
-            failures,
+            lifetime: config.cluster.certificate_lifetime,
+            failures: Arc::clone(failures),
             cluster: OnceLock::new(),
         }
     }

@@ -122,17 +122,13 @@ impl Running {
         let names = pga_web::routes().map(|route| route.name);
         let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
-        let desk = Arc::new(JoinService::new(
-            secrets.clone(),
-            config.cluster.certificate_lifetime,
-            Arc::clone(&options.failures),
-        ));
+        let failures = &options.failures;
+        let desk = JoinService::new(secrets.clone(), config, failures);
         let (cluster, transport, identity) =
-            start_cluster(config, data, &desk, &store, &registry).await?;
+            start_cluster(config, data, desk, &store, &registry).await?;
         let own = (&transport, identity);
         let mut keepers = keepers(config, &secrets, &cluster, own, &registry)?;
-        let failures = Arc::clone(&options.failures);
-        keepers.push(failed_attempts::watch(failures, cluster.clone()));
+        keepers.push(failed_attempts::watch(failures, &cluster));
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -332,10 +328,11 @@ fn listen(config: &Config) -> Result<std::net::TcpListener> {
 async fn start_cluster(
     config: &Config,
     data: &DataDir,
-    desk: &Arc<JoinService>,
+    desk: JoinService,
     store: &Arc<dyn Store>,
     registry: &Registry,
 ) -> Result<(ClusterNode, Arc<QuicTransport>, Identity)> {
+    let desk = Arc::new(desk);
     let secrets = desk.secrets();
     let options = ClusterOptions {
         node: config.node.id,
@@ -349,7 +346,7 @@ async fn start_cluster(
         limits: pga_cluster::StateLimits::default(),
         own_store: (!store.is_shared()).then(|| Arc::clone(store) as Arc<dyn StoreWriter>),
         flushed: open_store::watermark(store.as_ref()).await,
-        app: Some(Arc::clone(desk) as Arc<dyn AppService>),
+        app: Some(Arc::clone(&desk) as Arc<dyn AppService>),
         feature_level: pga_cluster::FeatureLevel::CURRENT,
         registry: registry.clone(),
     };

@@ -453,10 +453,8 @@ async fn freeze(dir: &Path) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let [first, second] = controls();
-    for command in first {
-        control(&node, command).await;
-    }
-    let later = [
+    let before = [
+        first,
         level_2(),
         level_3(),
         level_4(),
@@ -464,7 +462,7 @@ async fn freeze(dir: &Path) {
         level_6(),
         level_7(),
     ];
-    for command in later.concat() {
+    for command in before.concat() {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;

@@ -174,6 +174,7 @@ impl<'a> Known<'a> {
         });
         let registration = known.registration.as_ref();
         let address = registration.and_then(|registration| registration.address.clone());
+        let expires_at = state.certificate_expires_at(self.id);
         let last_seen = (known.last_seen.micros() > 0).then(|| known.last_seen.to_string());
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         for (name, value) in [
@@ -187,9 +188,7 @@ impl<'a> Known<'a> {
             ),
             (
                 "certificate_expires_at",
-                state
-                    .certificate_expires_at(self.id)
-                    .map(|at| at.to_string()),
+                expires_at.map(|at| at.to_string()),
             ),
             ("external_id", text(&known.external_id)),
             ("environment", text(&entry.environment)),
