@@ -17,6 +17,7 @@ use crate::state::domains::api_tokens::ApiTokenCommand;
 use crate::state::domains::audit::AuditEntry;
 use crate::state::domains::cluster_key::ClusterKeyCommand;
 use crate::state::domains::collector_book::CollectorCommand;
+use crate::state::domains::collector_certificates::CollectorCertificateCommand;
 use crate::state::domains::collector_config::ConfigCommand;
 use crate::state::domains::collector_health::CollectorHealthCommand;
 use crate::state::domains::insight::InsightCommand;
@@ -201,6 +202,8 @@ pub enum ControlCommand {
     CollectorHealth(CollectorHealthCommand),
     /// Changes the key that seals the cluster's secrets.
     ClusterKey(ClusterKeyCommand),
+    /// Makes collectors known, or renews their certificates.
+    CollectorCertificate(CollectorCertificateCommand),
     /// Makes a change, and if it has an effect, writes it down in the audit log.
     Audited {
         /// What is changed.
@@ -216,11 +219,12 @@ impl ControlCommand {
     fn needs(&self) -> FeatureLevel {
         match self {
             Self::Alert(_) | Self::Alerting(_) => FeatureLevel::ALERTS,
-            Self::Insight(_) => FeatureLevel::INSIGHT,
+            Self::Insight(command) => command.needs(),
             Self::TokenKey(_) => FeatureLevel::TOKEN_KEYS,
             Self::AlertRoute(_) => FeatureLevel::ALERT_ROUTES,
             Self::CollectorHealth(_) => FeatureLevel::COLLECTOR_HEALTH,
             Self::ClusterKey(_) => FeatureLevel::CLUSTER_KEY,
+            Self::CollectorCertificate(_) => FeatureLevel::COLLECTOR_CERTIFICATES,
             Self::Audited { change, .. } => change.needs().max(FeatureLevel::PEOPLE),
             Self::Bootstrap { .. }
             | Self::AddUser { .. }

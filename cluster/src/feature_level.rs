@@ -19,6 +19,7 @@
 //! | 5 | 3.0.0 | further keys that sign tokens |
 //! | 6 | 3.0.0 | routes of alerts, what nodes notice about collectors, another cluster key in place of the first |
 //! | 7 | 3.0.0 | configurations of collectors that are sealed, and whose versions count up over all of them; how often a collector pushes, and who supersedes whom, by steadier rules |
+//! | 8 | 3.0.0 | when certificates of collectors end, mail addresses that are each one user's, moments to compare that are deleted, tokens of collectors that say whom they are for |
 
 use std::fmt;
 
@@ -28,8 +29,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first version that knows each level, from level 1 on.
-const SINCE: [&str; 7] = [
-    "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0",
+const SINCE: [&str; 8] = [
+    "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0", "3.0.0",
 ];
 
 /// A set of commands and formats, by number: a higher level includes all lower ones.
@@ -65,6 +66,14 @@ impl FeatureLevel {
     pub const CONFIG_VERSIONS: Self = Self(7);
     /// How often a collector pushes, and who supersedes whom, by steadier rules.
     pub const COLLECTOR_RHYTHM: Self = Self(7);
+    /// When the certificates of collectors end.
+    pub const COLLECTOR_CERTIFICATES: Self = Self(8);
+    /// Mail addresses of users that are unique.
+    pub const UNIQUE_EMAILS: Self = Self(8);
+    /// Moments to compare that are deleted.
+    pub const DELETED_MOMENTS: Self = Self(8);
+    /// Tokens of collectors that say whom they are for: programs of before refuse such.
+    pub const COLLECTOR_AUDIENCE: Self = Self(8);
     /// What this program knows.
     pub const CURRENT: Self = Self(SINCE.len() as u32);
 

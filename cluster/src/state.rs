@@ -32,12 +32,13 @@ pub use self::{
         Acknowledgement, Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand,
         AlertRoutes, AlertState, AlertingCommand, ApiToken, ApiTokenCommand, Attempt,
         AttemptRecord, AttemptStep, AuditEntry, Channel, ClusterKeyCommand, Collector,
-        CollectorCommand, CollectorEntry, CollectorError, CollectorHealth, CollectorHealthCommand,
-        Comment, ConfigCommand, ConfigTarget, ConfigText, ConfigVersion, DEFAULT_GROUP, Decision,
-        GroupState, InsightCommand, KeyInUse, Liveness, MAX_CONFIG_VERSIONS, Matcher, Moment,
-        NO_PASSWORD, NewUser, Notification, NotificationState, PeopleCommand, Person, Registration,
-        RegistrationSecret, RegistrationSecretCommand, Resealed, RuleEntry, SealedConfig, Session,
-        SessionCommand, Silence, TokenKey, TokenKeyCommand, User, Weekly,
+        CollectorCertificateCommand, CollectorCommand, CollectorEntry, CollectorError,
+        CollectorHealth, CollectorHealthCommand, Comment, ConfigCommand, ConfigTarget, ConfigText,
+        ConfigVersion, DEFAULT_GROUP, Decision, GroupState, InsightCommand, KeyInUse, Liveness,
+        MAX_CONFIG_VERSIONS, Matcher, Moment, NO_PASSWORD, NewUser, Notification,
+        NotificationState, PeopleCommand, Person, Registration, RegistrationSecret,
+        RegistrationSecretCommand, Resealed, RuleEntry, SealedConfig, Session, SessionCommand,
+        Silence, TokenKey, TokenKeyCommand, User, Weekly,
     },
     image_error::ImageError,
     limits::StateLimits,
@@ -258,6 +259,17 @@ impl State {
         entries.get(&id).cloned().unwrap_or_default()
     }
 
+    /// When the certificate ends that a collector has now; `None` if it has none, or got it before
+    /// feature level 8.
+    pub fn certificate_expires_at(&self, id: CollectorId) -> Option<Timestamp> {
+        let sha256 = self
+            .collector(id)?
+            .registration
+            .as_ref()?
+            .certificate_sha256;
+        self.domains.collector_certificates.expires_at(id, sha256)
+    }
+
     /// The versions of a configuration of collectors, oldest first.
     pub fn config_versions(&self, target: &ConfigTarget) -> &[ConfigVersion] {
         self.domains.collector_configs.versions(target)
@@ -313,6 +325,11 @@ impl State {
     /// Moments to compare.
     pub const fn moments(&self) -> &BTreeMap<u64, Moment> {
         &self.domains.insight.moments
+    }
+
+    /// Moments to compare that were deleted, the last of them: without name and description.
+    pub const fn deleted_moments(&self) -> &BTreeMap<u64, Moment> {
+        &self.domains.deleted_moments.0
     }
 
     /// Notifications that wait, and the last that do not.

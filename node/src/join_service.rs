@@ -1,20 +1,22 @@
 //! Lets new nodes in: spends their token, gives them an identity and the cluster key, and adds them
-//! when they are up. Gives members the cluster's newer keys.
+//! when they are up. Gives members the cluster's newer keys, and hears what failed at them.
 
 use pga_storage::Timestamp;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use pga_cluster::pki::{JoinAnswer, JoinRequest, Validity};
-use pga_cluster::transport::ServiceError;
+use pga_cluster::transport::{RefusalReason, ServiceError};
 use pga_cluster::{
     AppService, ClusterNode, Command, ControlCommand, Member, ProposeError, Reply, State,
 };
-use pga_config::NodeId;
+use pga_config::{Config, NodeId};
+use pga_web::FailureLimit;
 
 use crate::key_rotation;
+use crate::peer_message::PeerMessage;
 use crate::secrets::Secrets;
 
 /// How long spending a token may take.
@@ -25,17 +27,25 @@ pub(crate) struct JoinService {
     secrets: Secrets,
     /// How long the certificates hold.
     lifetime: Duration,
+    /// The brake on guessing.
+    failures: Arc<FailureLimit>,
     cluster: OnceLock<ClusterNode>,
 }
 
 impl JoinService {
     /// A desk that is still closed.
-    pub(crate) fn new(secrets: Secrets, lifetime: Duration) -> Self {
+    pub(crate) fn new(secrets: Secrets, config: &Config, failures: &Arc<FailureLimit>) -> Self {
         Self {
             secrets,
-            lifetime,
+            lifetime: config.cluster.certificate_lifetime,
+            failures: Arc::clone(failures),
             cluster: OnceLock::new(),
         }
+    }
+
+    /// What it gives.
+    pub(crate) const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Opens it.
@@ -114,7 +124,17 @@ impl AppService for JoinService {
         Box::pin(async move {
             let cluster = self.cluster.get();
             let cluster = cluster.ok_or_else(|| ServiceError::refused("starting"))?;
-            key_rotation::serve(&self.secrets.key, cluster, from, &body).await
+            if cluster.with_state(|state| state.is_retired(from)) {
+                return Err(ServiceError::Refused(RefusalReason::Forbidden));
+            }
+            match PeerMessage::decode(&body)? {
+                PeerMessage::Keep(key) => key_rotation::keep(&self.secrets.key, from, key).await,
+                PeerMessage::Give(id) => key_rotation::give(&self.secrets.key, &id),
+                PeerMessage::Failed(told) => {
+                    self.failures.heard(&told, pga_runtime::now());
+                    Ok(Bytes::new())
+                }
+            }
         })
     }
 }

@@ -21,7 +21,7 @@ mod rotate;
 mod watch;
 
 pub(crate) use self::{
-    exchange::serve,
+    exchange::{give, keep},
     rotate::{Rotated, rotate},
     watch::watch,
 };

@@ -50,7 +50,7 @@ use crate::replicator::Replicator;
 use crate::secrets::{Secrets, pki};
 use crate::supervision::{ChildSpec, NodeRoot, RootArgs};
 use crate::tasks::{self, TaskKind};
-use crate::{Error, Result, bootstrap, https_files, https_renewal, superseding};
+use crate::{Error, Result, bootstrap, failed_attempts, https_files, https_renewal, superseding};
 
 /// Runs a node until `stop` resolves or something fatal happens. What of `source` may change is
 /// read again at SIGHUP.
@@ -122,10 +122,13 @@ impl Running {
         let names = pga_web::routes().map(|route| route.name);
         let web_metrics = WebMetrics::register(&registry, names).map_err(internal)?;
         let store = open_store::open(config, data, &secrets).await?;
+        let failures = &options.failures;
+        let desk = JoinService::new(secrets.clone(), config, failures);
         let (cluster, transport, identity) =
-            start_cluster(config, data, &secrets, &store, &registry).await?;
+            start_cluster(config, data, desk, &store, &registry).await?;
         let own = (&transport, identity);
-        let keepers = keepers(config, &secrets, &cluster, own, &registry)?;
+        let mut keepers = keepers(config, &secrets, &cluster, own, &registry)?;
+        keepers.push(failed_attempts::watch(failures, &cluster));
         let writer = Arc::clone(&store);
         let context = context(config, reloader.config(), &cluster, writer, metrics.clone());
         let table = Arc::new(SessionTable::default());
@@ -325,14 +328,12 @@ fn listen(config: &Config) -> Result<std::net::TcpListener> {
 async fn start_cluster(
     config: &Config,
     data: &DataDir,
-    secrets: &Secrets,
+    desk: JoinService,
     store: &Arc<dyn Store>,
     registry: &Registry,
 ) -> Result<(ClusterNode, Arc<QuicTransport>, Identity)> {
-    let desk = Arc::new(JoinService::new(
-        secrets.clone(),
-        config.cluster.certificate_lifetime,
-    ));
+    let desk = Arc::new(desk);
+    let secrets = desk.secrets();
     let options = ClusterOptions {
         node: config.node.id,
         cluster: secrets.cluster,

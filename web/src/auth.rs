@@ -19,11 +19,11 @@ use pga_cluster::{ApiTokenCommand, ControlCommand};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 
+pub use self::failure_limit::{FailedAttempts, FailureLimit};
 pub use self::password::hash_password;
 pub use self::token_keys::{TokenKey, TokenKeys};
 pub(crate) use self::{
     csrf::same as same_csrf,
-    failure_limit::FailureLimit,
     lifetimes::{ACCESS_LIFETIME, REFRESH_LIFETIME},
     password::{Match, Passwords, is_hash},
     token::{Claims, Kind, SessionRef, Use},
@@ -105,15 +105,26 @@ pub(crate) fn require_user(
     }
 }
 
-/// Whether a token is shown that this cluster signed within the last ten seconds.
-pub(crate) fn is_new_token(context: &Context, headers: &HeaderMap) -> bool {
+/// Whether a certificate or token is shown that this cluster issued, and whose user logged in or
+/// whose collector registered where this node may not have heard of it: a node that is behind, or
+/// cut off, has to find out what the cluster knows before it sends them away.
+///
+/// A user's is asked for ten seconds only, as sessions end all the time; a collector's always,
+/// since old ones drop what they pushed at 401 (contract Q14).
+pub(crate) fn may_be_known_elsewhere(context: &Context, headers: &HeaderMap, peer: &Peer) -> bool {
+    if peer.certificate.is_some() {
+        return true;
+    }
     let token = bearer(headers).ok().flatten();
     let token = token.or_else(|| cookie(headers, COOKIE_NAME));
-    let claims = token.and_then(|token| Claims::verify(&*token_keys(context).ok()?, token).ok());
+    let keys = token_keys(context).ok();
+    let claims = token
+        .zip(keys)
+        .and_then(|(token, keys)| Claims::verify_for_refresh(&keys, token).ok());
     let oldest = pga_runtime::unix_time()
         .as_secs()
         .saturating_sub(NEW_SECONDS);
-    claims.is_some_and(|claims| claims.iat >= oldest)
+    claims.is_some_and(|claims| claims.kind == Kind::Collector || claims.iat >= oldest)
 }
 
 fn access_claims(context: &Context, token: &str) -> Result<Claims, Refusal> {

@@ -7,7 +7,7 @@ use prometheus::Registry;
 
 use crate::NodeApi;
 use crate::admission::Admission;
-use crate::auth::{FailureLimit, Passwords};
+use crate::auth::Passwords;
 use crate::metrics::WebMetrics;
 use crate::node_addresses::NodeAddresses;
 use crate::options::WebOptions;
@@ -21,7 +21,6 @@ pub(crate) struct Context {
     pub(crate) registries: Vec<Registry>,
     pub(crate) admission: Admission,
     pub(crate) passwords: Passwords,
-    pub(crate) failures: FailureLimit,
     pub(crate) nodes: NodeAddresses,
     pub(crate) started: Instant,
 }
@@ -37,7 +36,6 @@ impl Context {
         let limits = options.limits.now();
         let admission = Admission::new(&limits, bytes.clone(), waiting.clone());
         let passwords = Passwords::new(limits.password_checks);
-        let failures = FailureLimit::new(limits.failures_per_minute);
         Self {
             api,
             options,
@@ -45,7 +43,6 @@ impl Context {
             registries,
             admission,
             passwords,
-            failures,
             nodes: NodeAddresses::default(),
             started: pga_runtime::now(),
         }

@@ -39,7 +39,7 @@ pub use self::{
     admission::{AdmissionPermit, Taken},
     analyses::{jobs::JobRunner, watch::Watch},
     api_error::ApiError,
-    auth::{TokenKey, TokenKeys, hash_password},
+    auth::{FailedAttempts, FailureLimit, TokenKey, TokenKeys, hash_password},
     cache_outcome::note_cache,
     control_plane::ControlPlane,
     decode::{DecodeError, DecodedPush, PushRoute, Rejected, RejectedElement, decode_push},

@@ -221,7 +221,7 @@ pub trait Credentials: Debug + Send + Sync + 'static {
         collector: CollectorId,
     ) -> BoxFuture<'_, Result<Registered, ApiError>>;
 
-    /// Whether a collector is known and not revoked, as far as this node has applied.
+    /// Whether a collector is registered and was not deleted, as far as this node has applied.
     fn knows_collector(&self, collector: CollectorId) -> bool;
 }
 

@@ -1,10 +1,12 @@
 //! Settings of the HTTP front.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pga_config::ReadsWithoutQuorum;
 use pga_runtime::Live;
 
+use crate::auth::FailureLimit;
 use crate::tls::CollectorCertificates;
 
 /// What the HTTP front allows.
@@ -19,6 +21,8 @@ pub struct WebOptions {
     pub allow_anonymous_push: bool,
     /// The cluster's status, and what is for one collector, need no token (demo on loopback only).
     pub is_open: bool,
+    /// The brake on guessing at passwords and registration secrets; outlives the server.
+    pub failures: Arc<FailureLimit>,
     /// Bounds. Those of bodies and their elements, and of reads without a quorum, may change while
     /// the server runs; the others are as they were when it began.
     pub limits: Live<WebLimits>,
@@ -63,8 +67,6 @@ pub struct WebLimits {
     pub drain_timeout: Duration,
     /// Password checks at once; each takes tens of milliseconds of a core and 19 MiB.
     pub password_checks: usize,
-    /// Failed registrations and logins per client address and minute.
-    pub failures_per_minute: u32,
     /// What a node without a quorum answers to who shows a token.
     pub reads_without_quorum: ReadsWithoutQuorum,
 }
@@ -90,7 +92,6 @@ impl Default for WebLimits {
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             password_checks: 2,
-            failures_per_minute: 10,
             reads_without_quorum: ReadsWithoutQuorum::Serve,
         }
     }

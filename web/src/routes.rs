@@ -9,6 +9,7 @@ mod anomalies;
 mod api_tokens;
 mod audit;
 mod auth;
+mod bounded;
 mod cache;
 mod channels;
 mod collector_config;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use http::Method;
 use pga_chaos_tests::{ClusterOptions, until};
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::stores::{Store, on_both_stores};
 const MINUTE: i64 = 60;
 /// A minute until the leader looks, and some for a busy machine.
 const LIMIT: Duration = Duration::from_secs(180);
+/// Within which the leader looks again.
+const LOOKS_AGAIN: Duration = Duration::from_secs(75);
 
 /// A statement that takes three times as long since a setting was changed 70 minutes ago.
 fn samples() -> Vec<Value> {
@@ -91,6 +94,12 @@ async fn a_change_has_a_snapshot_before_and_after_it(store: Store) -> anyhow::Re
     );
     let compared = client.get(3, &path).await?;
     ensure!(compared["degraded_count"] == 1, "{compared}");
+    let path = format!("/snapshots/{}", after["id"]);
+    let deleted = client.ask(1, Method::DELETE, &path, &Value::Null).await?;
+    ensure!(deleted.0 == 200, "{deleted:?}");
+    tokio::time::sleep(LOOKS_AGAIN).await;
+    let left = client.get(2, "/snapshots").await?;
+    ensure!(left["total"] == 1, "made again: {left}");
     Ok(())
 }
 

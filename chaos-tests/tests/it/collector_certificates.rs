@@ -213,6 +213,28 @@ async fn a_certificate_is_its_collectors_until_it_is_renewed_or_deleted() -> any
     all_refuse(&mut after, &a.id).await
 }
 
+/// Where a push needs no token, anybody may push as one that was deleted; its token stays bad.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_collectors_token_stays_bad_where_pushes_need_none() -> anyhow::Result<()> {
+    let cluster = Cluster::start(secured(1).with("auth.push-authentication", "optional")).await?;
+    let a = register(&cluster, "a").await?;
+    let token = Some(a.token.as_str());
+    let mut client = client(&cluster, 1, None)?;
+    let (status, answer) = post(&mut client, REFRESH, token).await?;
+    ensure!(status == 200, "{answer}");
+    let admin = cluster.login(1).await?;
+    let path = format!("/api/v1/collectors/{}", a.id);
+    let deleted = cluster.send(1, Method::DELETE, &path, Some(&admin), "");
+    ensure!(deleted.await?.status == 204);
+    ensure!(push(&mut client, token, &a.id).await? == 200, "as anybody");
+    let (status, answer) = post(&mut client, REFRESH, token).await?;
+    ensure!(status == 401, "{status} {answer}");
+    let pull = format!("/api/v1/config/{}", a.id);
+    let pulled = client.send(Method::GET, &pull, token, Bytes::new()).await?;
+    ensure!(pulled.status == 403, "{}", pulled.text_start());
+    Ok(())
+}
+
 fn kept_certificate(dir: &Path) -> Option<String> {
     let text = std::fs::read_to_string(dir.join("identity.json")).ok()?;
     let kept: Value = serde_json::from_str(&text).ok()?;

@@ -105,7 +105,7 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         node: u64,
         method: Method,
@@ -396,6 +396,30 @@ async fn compare(client: &Client<'_>) -> anyhow::Result<()> {
     let path = "/queries/comparison?before_snapshot=1&after_snapshot=99";
     let (status, _) = client.ask(1, Method::GET, path, &Value::Null).await?;
     ensure!(status == 404, "an unknown snapshot: {status}");
+    delete_snapshot(client).await
+}
+
+/// A deleted snapshot is gone on every node, and what names it says so.
+async fn delete_snapshot(client: &Client<'_>) -> anyhow::Result<()> {
+    let body = json!({ "name": "wrong", "from": ago(90), "to": ago(60) });
+    let made = client.post(2, "/snapshots", body).await?;
+    ensure!(made["id"] == 3, "{made}");
+    let deleted = client.ask(3, Method::DELETE, "/snapshots/3", &Value::Null);
+    let (status, answer) = deleted.await?;
+    ensure!(status == 200, "{status} {answer}");
+    for node in 1..=3 {
+        for (method, path) in [
+            (Method::DELETE, "/snapshots/3"),
+            (
+                Method::GET,
+                "/queries/comparison?before_snapshot=1&after_snapshot=3",
+            ),
+        ] {
+            let (status, answer) = client.ask(node, method, path, &Value::Null).await?;
+            ensure!(status == 404, "{path} at {node}: {status}");
+            ensure!(answer["message"] == "There is no snapshot 3", "{answer}");
+        }
+    }
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::State;
 use super::domains::{
-    AlertCommand, ClusterKeyCommand, CollectorCommand, Domains, PeopleCommand, Registration,
-    Sealed, SessionCommand,
+    AlertCommand, ClusterKeyCommand, CollectorCertificateCommand, CollectorCommand, Domains,
+    InsightCommand, PeopleCommand, Registration, Sealed, SessionCommand,
 };
 use crate::command::ControlCommand;
 use crate::feature_level::FeatureLevel;
@@ -41,18 +41,18 @@ impl Domains {
                 let node = self.nodes.use_token(*certificate_sha256, quic, http, *at);
                 return node.map(Reply::NodeId);
             }
-            ControlCommand::Bootstrap { .. } => self.bootstrap(command),
+            ControlCommand::Bootstrap { .. } => self.bootstrap(level, command),
             ControlCommand::AddJoinToken { .. }
             | ControlCommand::SetNode { .. }
             | ControlCommand::RetireNode { .. } => self.change_nodes(command),
-            ControlCommand::AddUser { user, at } => self.users.add(user, *at).map(drop),
+            ControlCommand::AddUser { user, at } => self.users.add(level, user, *at).map(drop),
             ControlCommand::LoggedIn { user_id, at } => self.users.logged_in(*user_id, *at),
             ControlCommand::RegisterCollector { .. } => self.register_collector(command),
             ControlCommand::LimitCollectors { max } => {
                 self.collectors.max = Some(*max);
                 Ok(())
             }
-            ControlCommand::People(command) => self.change_people(command),
+            ControlCommand::People(command) => self.change_people(level, command),
             ControlCommand::Session(command) => self.change_session(command),
             ControlCommand::ApiToken(command) => self.api_tokens.apply(command),
             ControlCommand::RegistrationSecret(command) => self.registration_secrets.apply(command),
@@ -62,7 +62,7 @@ impl Domains {
             }
             ControlCommand::Alert(command) => self.change_alerts(command),
             ControlCommand::Alerting(command) => self.alerting.apply(command),
-            ControlCommand::Insight(command) => self.insight.apply(command),
+            ControlCommand::Insight(command) => self.change_insight(command),
             ControlCommand::TokenKey(command) => self.token_keys.apply(command),
             ControlCommand::AlertRoute(command) => self.alert_routes.apply(command),
             ControlCommand::CollectorHealth(command) => {
@@ -71,6 +71,7 @@ impl Domains {
                 self.collector_health.apply(command, is_known)
             }
             ControlCommand::ClusterKey(command) => self.seal_anew(command),
+            ControlCommand::CollectorCertificate(command) => self.certify(level, command),
             // An entry in another: nobody proposes that.
             ControlCommand::Audited { .. } => Err(Refusal::Unknown),
         }
@@ -116,8 +117,12 @@ impl Domains {
         }
     }
 
-    fn change_people(&mut self, command: &PeopleCommand) -> Result<(), Refusal> {
-        self.people.change(&mut self.users, command)?;
+    fn change_people(
+        &mut self,
+        level: FeatureLevel,
+        command: &PeopleCommand,
+    ) -> Result<(), Refusal> {
+        self.people.change(level, &mut self.users, command)?;
         if let Some((user, keep, with_tokens)) = command.ends() {
             self.sessions.end_all(user, keep);
             if with_tokens {
@@ -142,6 +147,28 @@ impl Domains {
             AlertCommand::Notify { queue, groups } => self.notifications.notify(queue, groups),
             AlertCommand::Attempt(attempt) => self.notifications.attempt(attempt),
         }
+    }
+
+    fn change_insight(&mut self, command: &InsightCommand) -> Result<(), Refusal> {
+        if let Some((id, moment)) = self.insight.apply(command)? {
+            self.deleted_moments.note(id, moment);
+        }
+        Ok(())
+    }
+
+    /// Makes a collector known or renews its certificate, and notes when the certificate ends.
+    fn certify(
+        &mut self,
+        level: FeatureLevel,
+        command: &CollectorCertificateCommand,
+    ) -> Result<(), Refusal> {
+        let CollectorCertificateCommand::Issued { change, expires_at } = command;
+        let (collector, sha256) = change.certificate().ok_or(Refusal::Unknown)?;
+        self.change_collector(level, change)?;
+        let known = &self.collectors.known;
+        self.collector_certificates
+            .issued(collector, (sha256, *expires_at), known);
+        Ok(())
     }
 
     fn register_collector(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
@@ -198,7 +225,7 @@ impl Domains {
         Ok(())
     }
 
-    fn bootstrap(&mut self, command: &ControlCommand) -> Result<(), Refusal> {
+    fn bootstrap(&mut self, level: FeatureLevel, command: &ControlCommand) -> Result<(), Refusal> {
         let ControlCommand::Bootstrap {
             token_key,
             ca_key,
@@ -210,7 +237,7 @@ impl Domains {
             return Err(Refusal::Unknown);
         };
         self.secrets.not_yet()?;
-        self.users.add(admin, *at)?;
+        self.users.add(level, admin, *at)?;
         self.secrets.begin(Sealed {
             token_key: token_key.clone(),
             ca_key: ca_key.clone(),

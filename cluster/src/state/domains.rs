@@ -10,10 +10,12 @@ pub(crate) mod api_tokens;
 pub(crate) mod audit;
 pub(crate) mod cluster_key;
 pub(crate) mod collector_book;
+pub(crate) mod collector_certificates;
 pub(crate) mod collector_config;
 pub(crate) mod collector_health;
 pub(crate) mod collectors;
 mod config_text;
+pub(crate) mod deleted_moments;
 pub(crate) mod insight;
 pub(crate) mod nodes;
 pub(crate) mod notifications;
@@ -38,6 +40,8 @@ pub(super) use self::cluster_key::ClusterKeyInUse;
 pub use self::cluster_key::{ClusterKeyCommand, KeyInUse, Resealed};
 pub(super) use self::collector_book::CollectorBook;
 pub use self::collector_book::{CollectorCommand, CollectorEntry, DEFAULT_GROUP, Liveness};
+pub use self::collector_certificates::CollectorCertificateCommand;
+pub(super) use self::collector_certificates::CollectorCertificates;
 pub(super) use self::collector_config::CollectorConfigs;
 pub use self::collector_config::{
     ConfigCommand, ConfigTarget, ConfigVersion, MAX_CONFIG_VERSIONS, SealedConfig,
@@ -47,6 +51,7 @@ pub use self::collector_health::{CollectorError, CollectorHealth, CollectorHealt
 pub(super) use self::collectors::Collectors;
 pub use self::collectors::{Collector, Registration};
 pub use self::config_text::ConfigText;
+pub(super) use self::deleted_moments::DeletedMoments;
 pub(super) use self::insight::Insight;
 pub use self::insight::{Decision, InsightCommand, Moment};
 pub(super) use self::nodes::Nodes;
@@ -119,4 +124,6 @@ domains! {
     alert_routes: AlertRoutes,
     collector_health: CollectorsHealth,
     cluster_key: ClusterKeyInUse,
+    collector_certificates: CollectorCertificates,
+    deleted_moments: DeletedMoments,
 }

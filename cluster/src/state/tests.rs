@@ -409,7 +409,7 @@ fn every_command_of_the_control_plane_has_a_domain() {
         assert_ne!(reply, Reply::Refused(Refusal::Unknown), "{name}");
         names.push(name);
     }
-    assert_eq!(names.len(), 54, "{names:?}");
+    assert_eq!(names.len(), 56, "{names:?}");
 }
 
 #[test]

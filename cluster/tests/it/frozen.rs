@@ -13,11 +13,11 @@ use bytes::Bytes;
 use pga_cluster::{
     Alert, AlertChange, AlertCommand, AlertRoute, AlertRouteCommand, AlertState, AlertingCommand,
     AuditEntry, Batching, BufferLimits, ClusterKeyCommand, ClusterNode, ClusterOptions,
-    CollectorHealth, CollectorHealthCommand, Command, ConfigCommand, ConfigTarget, ConfigText,
-    ControlCommand, Decision, FeatureLevel, InsightCommand, Member, Moment, NewUser, Notification,
-    PeopleCommand, PushOutcome, RaftTimings, RegistrationSecret, RegistrationSecretCommand,
-    Resealed, RuleEntry, SealedConfig, SessionCommand, SnapshotPolicy, State, StateLimits,
-    TokenKey, TokenKeyCommand, UploadId,
+    CollectorCertificateCommand, CollectorCommand, CollectorHealth, CollectorHealthCommand,
+    Command, ConfigCommand, ConfigTarget, ConfigText, ControlCommand, Decision, FeatureLevel,
+    InsightCommand, Member, Moment, NewUser, Notification, PeopleCommand, PushOutcome, RaftTimings,
+    Registration, RegistrationSecret, RegistrationSecretCommand, Resealed, RuleEntry, SealedConfig,
+    SessionCommand, SnapshotPolicy, State, StateLimits, TokenKey, TokenKeyCommand, UploadId,
 };
 use pga_config::{CollectorId, NodeId};
 use pga_storage::StoreWriter;
@@ -332,6 +332,55 @@ fn level_7() -> Vec<ControlCommand> {
     vec![ControlCommand::CollectorConfig(seal)]
 }
 
+/// What feature level 8 brought.
+fn level_8() -> Vec<ControlCommand> {
+    let at = Timestamp::from_micros(8_000_000);
+    let register = CollectorCommand::Register {
+        collector: CollectorId::from_external("db-8"),
+        hostname: "db8.example.com".into(),
+        version: None,
+        registration: Registration {
+            name: "db 8".into(),
+            address: None,
+            certificate_sha256: [8; 32],
+            at,
+        },
+        secret: None,
+    };
+    let moment = Moment {
+        name: "to be deleted".into(),
+        description: String::new(),
+        kind: "post_deploy".into(),
+        from: at,
+        to: at,
+        metadata: None,
+        by: "admin".into(),
+        at,
+    };
+    let insight = [
+        InsightCommand::PutMoment { moment },
+        InsightCommand::DeleteMoment { id: 2 },
+    ];
+    let issued = CollectorCertificateCommand::Issued {
+        change: register,
+        expires_at: Timestamp::from_micros(9_000_000),
+    };
+    let insight = insight.map(|command| ControlCommand::Insight(Box::new(command)));
+    let mut commands = vec![ControlCommand::CollectorCertificate(issued)];
+    commands.extend(insight);
+    commands
+}
+
+/// What a node of feature level 8 or later left.
+fn has_level_8(state: &State) {
+    let expires_at = state.certificate_expires_at(CollectorId::from_external("db-8"));
+    assert_eq!(expires_at, Some(Timestamp::from_micros(9_000_000)));
+    let before = state.certificate_expires_at(CollectorId::from_external("db-1"));
+    assert_eq!(before, None, "it registered as before level 8");
+    assert_eq!(state.moments().len(), 1);
+    assert_eq!(state.deleted_moments()[&2].kind, "post_deploy");
+}
+
 /// What a node of feature level 7 or later left.
 fn has_level_7(state: &State) {
     let is_sealed: Vec<_> = state
@@ -404,10 +453,8 @@ async fn freeze(dir: &Path) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let [first, second] = controls();
-    for command in first {
-        control(&node, command).await;
-    }
-    let later = [
+    let before = [
+        first,
         level_2(),
         level_3(),
         level_4(),
@@ -415,11 +462,14 @@ async fn freeze(dir: &Path) {
         level_6(),
         level_7(),
     ];
-    for command in later.concat() {
+    for command in before.concat() {
         control(&node, command).await;
     }
     push(&node, samples("c", 0..3)).await;
     control(&node, health()).await;
+    for command in level_8() {
+        control(&node, command).await;
+    }
     crate::cluster::flush(&node, &store).await;
     node.snapshot().await.unwrap();
     for command in second {
@@ -513,6 +563,7 @@ async fn a_node_starts_from_what_each_earlier_version_left() {
                 (5, has_level_5),
                 (6, has_level_6),
                 (7, has_level_7),
+                (8, has_level_8),
             ];
             for (_, check) in checks.into_iter().filter(|(since, _)| *since <= level) {
                 check(state);

@@ -8,8 +8,13 @@ use futures::future::BoxFuture;
 use pga_cluster::transport::{
     FrameReceiver, FrameSender, Peer, ReceivedSnapshot, RpcKind, Service, ServiceError,
 };
-use pga_cluster::{Command, Error, Fatal, FeatureLevel, Outdated, ProposeError, Refusal, State};
-use pga_config::NodeId;
+use pga_cluster::{
+    CollectorCertificateCommand, CollectorCommand, Command, ControlCommand, Error, Fatal,
+    FeatureLevel, InsightCommand, Moment, NewUser, Outdated, PeopleCommand, ProposeError, Refusal,
+    Registration, State,
+};
+use pga_config::{CollectorId, NodeId};
+use pga_storage::Timestamp;
 
 use crate::cluster::{Cluster, record, soon};
 
@@ -241,4 +246,106 @@ async fn a_node_whose_program_is_too_old_does_not_join() {
     cluster.open(4).await;
     let added = cluster.nodes[&1].add_node(cluster.member(4), soon());
     added.await.unwrap();
+}
+
+/// What has to be as it was until the last node knows level 8, and then as level 8 has it.
+fn of_level_8() -> [Command; 2] {
+    let at = Timestamp::from_micros(1_000_000);
+    let register = CollectorCommand::Register {
+        collector: CollectorId::from_external("db-1"),
+        hostname: "db1".into(),
+        version: None,
+        registration: Registration {
+            name: "db1".into(),
+            address: None,
+            certificate_sha256: [1; 32],
+            at,
+        },
+        secret: None,
+    };
+    let issued = CollectorCertificateCommand::Issued {
+        change: register,
+        expires_at: Timestamp::from_micros(2_000_000),
+    };
+    [
+        ControlCommand::CollectorCertificate(issued),
+        ControlCommand::Insight(Box::new(InsightCommand::DeleteMoment { id: 1 })),
+    ]
+    .map(Command::Control)
+}
+
+fn person(name: &str, email: &str) -> Command {
+    Command::Control(ControlCommand::People(PeopleCommand::Add {
+        user: NewUser {
+            username: name.into(),
+            email: email.into(),
+            role: "viewer".into(),
+            password_hash: "x".into(),
+        },
+        full_name: String::new(),
+        must_change_password: false,
+        at: Timestamp::from_micros(1_000_000),
+    }))
+}
+
+fn moment() -> Command {
+    let at = Timestamp::from_micros(1_000_000);
+    let moment = Moment {
+        name: "before".into(),
+        description: String::new(),
+        kind: "manual".into(),
+        from: at,
+        to: at,
+        metadata: None,
+        by: "ann".into(),
+        at,
+    };
+    let put = InsightCommand::PutMoment { moment };
+    Command::Control(ControlCommand::Insight(Box::new(put)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_level_8_brings_begins_when_the_last_node_knows_it() {
+    let mut cluster = Cluster::start_levels(&[7, 7, 7]).await;
+    wait_level(&cluster, 7).await;
+    for id in [1, 2] {
+        upgrade(&mut cluster, id, 8).await;
+    }
+    tokio::time::sleep(LOOKS).await;
+    wait_level(&cluster, 7).await;
+    let node = cluster.nodes[&1].clone();
+    for command in of_level_8() {
+        let refused = node.propose(command, soon()).await;
+        let low = Refusal::FeatureLevel {
+            needed: level(8),
+            level: level(7),
+        };
+        assert_eq!(refused, Err(ProposeError::Refused(low)));
+    }
+    // Older nodes apply it alike: two users of one address.
+    for command in [moment(), person("ann", "both@x"), person("ben", "Both@x")] {
+        node.propose(command, soon()).await.unwrap();
+    }
+    upgrade(&mut cluster, 3, 8).await;
+    wait_level(&cluster, 8).await;
+    let taken = node.propose(person("cho", "both@x"), soon()).await;
+    let Err(ProposeError::Refused(Refusal::Rule(why))) = taken else {
+        panic!("{taken:?}");
+    };
+    assert!(why.contains("is that of user ann"), "{why}");
+    let [issued, delete] = of_level_8();
+    node.propose(issued, soon()).await.unwrap();
+    let deleted = node.propose(delete.clone(), soon()).await.unwrap();
+    let again = node.propose(delete, soon()).await;
+    assert_eq!(again, Err(ProposeError::Refused(Refusal::NotFound)));
+    cluster.settle(deleted.position).await;
+    for node in cluster.nodes.values() {
+        node.with_state(|state| {
+            let users: Vec<_> = state.users().keys().collect();
+            assert_eq!(users, ["ann", "ben"]);
+            assert_eq!(state.moments().len(), 0);
+            let expires_at = state.certificate_expires_at(CollectorId::from_external("db-1"));
+            assert_eq!(expires_at, Some(Timestamp::from_micros(2_000_000)));
+        });
+    }
 }

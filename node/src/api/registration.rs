@@ -1,7 +1,9 @@
 //! Registration of collectors: secret, id, certificate (contract 4.4).
 
 use pga_cluster::pki::{Identity, Validity};
-use pga_cluster::{CollectorCommand, ControlCommand, FeatureLevel, Refusal, State};
+use pga_cluster::{
+    CollectorCertificateCommand, CollectorCommand, ControlCommand, FeatureLevel, Refusal, State,
+};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use pga_web::secret_hash::{is_equal, sha256};
@@ -36,8 +38,7 @@ impl NodeApiImpl {
             });
         }
         let identity = self.issue(collector, &registration.hostname)?;
-        let command =
-            self.registration_command(collector, registration, identity.thumbprint(), secret);
+        let command = self.registration_command(collector, registration, &identity, secret)?;
         match self.control(command, deadline).await {
             Err(ApiError::Refused(Refusal::BadToken)) => return Err(BAD_SECRET),
             done => done?,
@@ -59,11 +60,13 @@ impl NodeApiImpl {
             collector,
             &hostname.ok_or(ApiError::NotFound("registration"))?,
         )?;
-        let command = ControlCommand::Collector(CollectorCommand::RenewCertificate {
+        let renew = CollectorCommand::RenewCertificate {
             collector,
             certificate_sha256: identity.thumbprint(),
             at: Timestamp::now(),
-        });
+        };
+        let level = self.cluster.with_state(State::feature_level);
+        let command = certified(level, renew, &identity)?;
         self.control(command, control_deadline()).await?;
         tracing::info!(collector_id = %collector, "certificate of a collector renewed");
         registered(collector, &identity)
@@ -107,13 +110,13 @@ impl NodeApiImpl {
         &self,
         collector: CollectorId,
         registration: Registration,
-        certificate_sha256: [u8; 32],
+        identity: &Identity,
         secret: Option<u64>,
-    ) -> ControlCommand {
-        let at = Timestamp::now();
+    ) -> Result<ControlCommand, ApiError> {
+        let (at, certificate_sha256) = (Timestamp::now(), identity.thumbprint());
         let level = self.cluster.with_state(State::feature_level);
         if level < FeatureLevel::PEOPLE {
-            return ControlCommand::RegisterCollector {
+            return Ok(ControlCommand::RegisterCollector {
                 collector,
                 name: registration.name,
                 hostname: registration.hostname,
@@ -121,9 +124,9 @@ impl NodeApiImpl {
                 version: registration.version,
                 certificate_sha256,
                 at,
-            };
+            });
         }
-        ControlCommand::Collector(CollectorCommand::Register {
+        let register = CollectorCommand::Register {
             collector,
             hostname: registration.hostname,
             version: registration.version,
@@ -134,8 +137,29 @@ impl NodeApiImpl {
                 at,
             },
             secret,
-        })
+        };
+        certified(level, register, identity)
     }
+}
+
+/// A change with which a collector gets a certificate, as far as all nodes understand it.
+fn certified(
+    level: FeatureLevel,
+    change: CollectorCommand,
+    identity: &Identity,
+) -> Result<ControlCommand, ApiError> {
+    if level < FeatureLevel::COLLECTOR_CERTIFICATES {
+        return Ok(ControlCommand::Collector(change));
+    }
+    let issued = CollectorCertificateCommand::Issued {
+        change,
+        expires_at: not_after(identity)?,
+    };
+    Ok(ControlCommand::CollectorCertificate(issued))
+}
+
+fn not_after(identity: &Identity) -> Result<Timestamp, ApiError> {
+    identity.not_after().map_err(|_| ApiError::Internal)
 }
 
 fn registered(collector: CollectorId, identity: &Identity) -> Result<Registered, ApiError> {
@@ -143,6 +167,6 @@ fn registered(collector: CollectorId, identity: &Identity) -> Result<Registered,
         collector,
         certificate: identity.chain_pem(),
         private_key: identity.key_pem(),
-        not_after: identity.not_after().map_err(|_| ApiError::Internal)?,
+        not_after: not_after(identity)?,
     })
 }

@@ -7,47 +7,34 @@ use bytes::Bytes;
 use futures::future::join_all;
 use pga_cluster::ClusterNode;
 use pga_cluster::pki::ClusterKey;
-use pga_cluster::transport::{RefusalReason, RpcKind, ServiceError};
+use pga_cluster::transport::{RpcKind, ServiceError};
 use pga_config::NodeId;
-use serde::{Deserialize, Serialize};
 
 use crate::keyring::Keyring;
+use crate::peer_message::PeerMessage;
 use crate::{Error, Result};
 
 /// How long a node may take to write a key down.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-#[derive(Serialize, Deserialize)]
-enum Message {
-    /// Write this key down; the answer says that it is on disk.
-    Keep([u8; 32]),
-    /// Tell the key of this name.
-    Give([u8; 32]),
+/// Writes a peer's key down.
+pub(crate) async fn keep(
+    keys: &Arc<Keyring>,
+    from: NodeId,
+    key: [u8; 32],
+) -> std::result::Result<Bytes, ServiceError> {
+    let key = ClusterKey::from_bytes(key);
+    let kept = blocking(keys, move |keys| keys.add(key)).await;
+    kept.map_err(|error| ServiceError::refused(error.to_string()))?;
+    tracing::info!(peer = %from, "a new cluster key is in this node's file");
+    Ok(Bytes::new())
 }
 
-/// Answers a peer.
-pub(crate) async fn serve(
-    keys: &Arc<Keyring>,
-    cluster: &ClusterNode,
-    from: NodeId,
-    body: &[u8],
-) -> std::result::Result<Bytes, ServiceError> {
-    if cluster.with_state(|state| state.is_retired(from)) {
-        return Err(ServiceError::Refused(RefusalReason::Forbidden));
-    }
-    let malformed = |_| ServiceError::Refused(RefusalReason::Malformed);
-    match pga_storage::from_msgpack(body).map_err(malformed)? {
-        Message::Keep(key) => {
-            let key = ClusterKey::from_bytes(key);
-            let kept = blocking(keys, move |keys| keys.add(key)).await;
-            kept.map_err(|error| ServiceError::refused(error.to_string()))?;
-            tracing::info!(peer = %from, "a new cluster key is in this node's file");
-            Ok(Bytes::new())
-        }
-        Message::Give(id) => match keys.get(&id) {
-            Some(key) => Ok(Bytes::copy_from_slice(key.as_bytes())),
-            None => Err(ServiceError::refused("this node has not got that key")),
-        },
+/// Tells a peer the key of this name.
+pub(crate) fn give(keys: &Keyring, id: &[u8; 32]) -> std::result::Result<Bytes, ServiceError> {
+    match keys.get(id) {
+        Some(key) => Ok(Bytes::copy_from_slice(key.as_bytes())),
+        None => Err(ServiceError::refused("this node has not got that key")),
     }
 }
 
@@ -63,7 +50,7 @@ pub(super) async fn blocking(
 
 /// Gives a key to all other members; who has it on disk.
 pub(super) async fn spread(cluster: &ClusterNode, key: &ClusterKey) -> Result<Vec<NodeId>> {
-    let body = encode(&Message::Keep(*key.as_bytes()))?;
+    let body = PeerMessage::Keep(*key.as_bytes()).encode()?;
     let others = cluster.members().into_iter().map(|member| member.node);
     let asked = others.filter(|node| *node != cluster.id()).map(|node| {
         let call = cluster.call(node, RpcKind::Read, body.clone(), TIMEOUT);
@@ -82,7 +69,7 @@ pub(super) async fn spread(cluster: &ClusterNode, key: &ClusterKey) -> Result<Ve
 
 /// Asks the other members, one after the other, for the key of this name.
 pub(super) async fn fetch(cluster: &ClusterNode, id: [u8; 32]) -> Result<ClusterKey> {
-    let body = encode(&Message::Give(id))?;
+    let body = PeerMessage::Give(id).encode()?;
     for member in cluster.members() {
         if member.node == cluster.id() {
             continue;
@@ -98,9 +85,4 @@ pub(super) async fn fetch(cluster: &ClusterNode, id: [u8; 32]) -> Result<Cluster
     }
     let text = "the cluster has a new key, and no other node that answers has it".to_owned();
     Err(Error::Unavailable(text))
-}
-
-fn encode(message: &Message) -> Result<Bytes> {
-    let bytes = rmp_serde::to_vec(message).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(bytes.into())
 }

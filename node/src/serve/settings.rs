@@ -1,12 +1,13 @@
 //! The settings of the parts, from the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pga_cluster::transport::QuicLimits;
 use pga_cluster::{Batching, BufferLimits, Member, RaftTimings, SnapshotPolicy};
 use pga_config::{ClientCertificates, Config, PushAuthentication};
 use pga_runtime::Live;
-use pga_web::{CollectorCertificates, WebLimits, WebOptions};
+use pga_web::{CollectorCertificates, FailureLimit, WebLimits, WebOptions};
 use rustls::ServerConfig;
 
 use crate::secrets::Secrets;
@@ -91,8 +92,14 @@ pub(super) fn web(
         allow_anonymous_push: config.node.demo
             || config.auth.push_authentication == PushAuthentication::Optional,
         is_open: config.node.demo,
+        failures: Arc::new(failure_limit(config)),
         limits,
     }
+}
+
+fn failure_limit(config: &Config) -> FailureLimit {
+    let most = config.limits.max_registration_failures;
+    FailureLimit::new(u32::try_from(most).unwrap_or(u32::MAX))
 }
 
 /// How long anything is kept.
@@ -118,7 +125,6 @@ pub(crate) fn web_limits(config: &Config) -> WebLimits {
         body_timeout: limits.body_timeout,
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.write_timeout,
-        failures_per_minute: u32::try_from(limits.max_registration_failures).unwrap_or(u32::MAX),
         reads_without_quorum: config.auth.reads_without_quorum,
         ..WebLimits::default()
     }

@@ -3,7 +3,8 @@
 //!
 //! A change is what collectors tell: another version, settings, objects of the schema that came,
 //! changed or went; and a deploy that somebody announced (`pre_deploy`) without a snapshot after
-//! it. What is to come stands in the replicated state, so a new leader goes on.
+//! it. What is to come stands in the replicated state, so a new leader goes on. What somebody
+//! deleted is remembered there, too, and is not made again.
 
 mod changes;
 mod verdict;
@@ -109,16 +110,19 @@ async fn begin(
 ) -> Result<bool, ApiError> {
     let server = id.to_string();
     let is_wanted = view(api, |state| {
-        let own = state.moments().values().filter(|one| one.by == AUTHOR);
-        let before = own
+        let own = |one: &&Moment| one.by == AUTHOR;
+        let made = state.moments().values().filter(own);
+        let deleted = state.deleted_moments().values().filter(own);
+        let before = made
             .clone()
+            .chain(deleted)
             .filter(|one| one.kind == KINDS[0] && metadata(one)["collector_id"] == server.as_str());
         let is_known = before
             .clone()
             .any(|one| (one.to.micros() - change.at.micros()).abs() <= TOGETHER);
         let today = before.filter(|one| now.micros() - one.to.micros() < 24 * HOUR);
         // Each has a second one to come.
-        !is_known && today.count() < MOST_A_DAY && own.count() + 2 <= MOST
+        !is_known && today.count() < MOST_A_DAY && made.count() + 2 <= MOST
     });
     if is_wanted != Some(true) {
         return Ok(false);
@@ -159,9 +163,13 @@ async fn put(api: &dyn NodeApi, moment: Moment) -> Result<(), ApiError> {
 
 /// Those of the hours before a change or a deploy that have no snapshot after it yet, and whose
 /// hour after it is over.
-fn due(moments: &BTreeMap<u64, Moment>, now: Timestamp) -> Vec<(u64, Moment)> {
+fn due(
+    moments: &BTreeMap<u64, Moment>,
+    deleted: &BTreeMap<u64, Moment>,
+    now: Timestamp,
+) -> Vec<(u64, Moment)> {
     let is_after = |id: u64, before: &Moment| {
-        moments.values().any(|one| {
+        moments.values().chain(deleted.values()).any(|one| {
             let is_ours = metadata(one)["before_snapshot"] == id;
             let is_theirs = one.kind == "post_deploy" && one.at > before.at;
             is_ours || (is_theirs && before.kind == "pre_deploy")
@@ -183,7 +191,7 @@ async fn finish(api: &dyn NodeApi, now: Timestamp) -> Result<usize, ApiError> {
     let due = view(api, |state| {
         let own = state.moments().values().filter(|one| one.by == AUTHOR);
         let room = MOST.saturating_sub(own.count());
-        let mut due = due(state.moments(), now);
+        let mut due = due(state.moments(), state.deleted_moments(), now);
         due.truncate(room);
         due
     });
@@ -260,7 +268,7 @@ mod tests {
         let ours = moment("pre_change", AUTHOR, 100, Some(r#"{"collector_id":"c"}"#));
         let mut moments = BTreeMap::from([(1, ours), (2, moment("manual", "ann", 100, None))]);
         let due_at = |moments: &BTreeMap<u64, Moment>, minute: i64| -> Vec<u64> {
-            due(moments, at(minute))
+            due(moments, &BTreeMap::new(), at(minute))
                 .into_iter()
                 .map(|(id, _)| id)
                 .collect()
@@ -274,14 +282,17 @@ mod tests {
         let after = moment("post_change", AUTHOR, 165, Some(r#"{"before_snapshot":1}"#));
         moments.insert(4, after);
         assert_eq!(due_at(&moments, 10_000), [0_u64; 0]);
+        let deleted = BTreeMap::from([(4, moments.remove(&4).unwrap())]);
+        assert!(due(&moments, &deleted, at(10_000)).is_empty(), "deleted");
     }
 
     #[test]
     fn a_deploy_that_nobody_ends_is_ended() {
         let mut moments = BTreeMap::from([(1, moment("pre_deploy", "ci", 100, None))]);
-        assert_eq!(due(&moments, at(165)).len(), 1);
+        let due = |moments: &BTreeMap<u64, Moment>| due(moments, &BTreeMap::new(), at(165)).len();
+        assert_eq!(due(&moments), 1);
         moments.insert(2, moment("post_deploy", "ci", 120, None));
-        assert_eq!(due(&moments, at(165)).len(), 0);
+        assert_eq!(due(&moments), 0);
     }
 
     #[test]

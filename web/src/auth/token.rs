@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use pga_cluster::User;
+use pga_cluster::{FeatureLevel, User};
 use pga_config::CollectorId;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ const LEEWAY_SECONDS: u64 = 5;
 const ISSUER: &str = "pganalytics";
 /// Whom tokens of users are for.
 const AUDIENCE: &str = "pganalytics-api";
+/// Whom tokens of collectors are for.
+const COLLECTOR_AUDIENCE: &str = "pganalytics-ingest";
 
 /// What separates users from collectors, who share the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +58,8 @@ pub(crate) struct Claims {
     pub(crate) exp: u64,
     pub(crate) iat: u64,
     pub(crate) nbf: u64,
-    /// Whom it is for; tokens from before feature level 2 do not say.
+    /// Whom it is for; tokens of users from before feature level 2, and of collectors from before
+    /// level 8, do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) aud: Option<String>,
     /// The cluster that signed it: another may have been given the same key
@@ -111,10 +114,16 @@ impl Claims {
         }
     }
 
-    /// Claims of a collector, from now on.
-    pub(crate) fn of_collector(id: CollectorId, hostname: Option<String>) -> Self {
+    /// Claims of a collector, from now on, as all nodes of a cluster at `level` take them.
+    pub(crate) fn of_collector(
+        id: CollectorId,
+        hostname: Option<String>,
+        level: FeatureLevel,
+    ) -> Self {
         let subject = format!("collector:{id}");
+        let has_audience = level >= FeatureLevel::COLLECTOR_AUDIENCE;
         Self {
+            aud: has_audience.then(|| COLLECTOR_AUDIENCE.into()),
             collector_id: Some(id.to_string()),
             hostname,
             ..Self::new(Kind::Collector, Use::Access, subject, COLLECTOR_LIFETIME)
@@ -207,7 +216,7 @@ fn verify(keys: &TokenKeys, token: &str, leeway: Duration) -> Result<Claims, Ref
     })?;
     let is_foreign = match (&data.claims.aud, data.claims.kind) {
         (Some(audience), Kind::User) => audience != AUDIENCE,
-        (Some(_), Kind::Collector) => true,
+        (Some(audience), Kind::Collector) => audience != COLLECTOR_AUDIENCE,
         (None, _) => false,
     };
     let is_foreign =

@@ -4,7 +4,9 @@ use http::{HeaderMap, StatusCode};
 
 use super::request_context::RequestContext;
 use super::route::{Access, Route};
-use crate::auth::{forbidden, is_new_token, pushing_collector, require_user, without_quorum};
+use crate::auth::{
+    forbidden, may_be_known_elsewhere, pushing_collector, require_user, without_quorum,
+};
 use crate::context::Context;
 use crate::control_plane::view;
 use crate::peer::Peer;
@@ -31,7 +33,7 @@ pub(super) async fn admit(route: &Route, ask: &RequestContext) -> Result<Princip
     let caller = match admit() {
         Err(refusal)
             if refusal.status == StatusCode::UNAUTHORIZED
-                && is_new_token(&ask.context, &ask.headers) =>
+                && may_be_known_elsewhere(&ask.context, &ask.headers, &ask.peer) =>
         {
             ask.context.api.linearize().await?;
             admit()?

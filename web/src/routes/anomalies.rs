@@ -9,16 +9,19 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{at_once, decide_one, hash_of, order};
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::analyses::anomalies::{self, Record};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 50);
+const DAYS_BACK: Bounded = Bounded::of_contract("days", 1, 30, 7);
 const DAY: i64 = 86_400_000_000;
 /// Days that a list of what is over looks back at.
 const DAYS: i64 = 7;
@@ -49,7 +52,7 @@ const ANOMALY: Shape = Shape::Object(&[
 ]);
 const ASKS: &[Field] = &[
     maybe("severity", Shape::Text),
-    maybe("limit", Shape::Integer),
+    number(LIMIT),
     maybe("state", Shape::Text),
     maybe("collector_id", Shape::Text),
     MIN_POSITION,
@@ -77,7 +80,7 @@ pub(super) const ROUTES: &[Route] = &[
         "Lists what was not usual of a statement, the newest first.",
         Handler::Plain(|ask| Box::pin(of_statement(ask))),
     )
-    .asks(&[maybe("days", Shape::Integer)])
+    .asks(&[number(DAYS_BACK)])
     .answers(Content::Json(Shape::Object(&[
         always("query_hash", Shape::Integer),
         always("anomalies", Shape::List(&ANOMALY)),
@@ -201,7 +204,7 @@ fn resolve_rows(ask: &RequestContext, rows: &mut [Value]) -> Result<(), Refusal>
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 50) as usize;
+    let limit = args.number(LIMIT) as usize;
     // The contract takes anything else for `high`; `all` is ours.
     let severity = args.text("severity");
     let severity = severity.filter(|known| matches!(*known, "low" | "medium" | "all"));
@@ -242,7 +245,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
 async fn of_statement(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let days = args.number("days", 1, 30, 7);
+    let days = args.number(DAYS_BACK);
     let from = Timestamp::from_micros(Timestamp::now().micros() - i64::from(days) * DAY);
     let mut found = anomalies::since(&*ask.context.api, from).await?;
     found.retain(|one| one.hash() == Some(hash));

@@ -143,7 +143,8 @@ async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
     }
     check_length(&login.password).map_err(invalid)?;
     let what = format!("password of {}", login.username);
-    context.failures.check(address, &what, pga_runtime::now())?;
+    let failures = &context.options.failures;
+    failures.check(address, &what, pga_runtime::now())?;
     let found = ask.read(|state| state.user(&login.username).map(|user| user_of(state, user)));
     let found = found.await?;
     let hash = found.as_ref().map(|(user, _)| user.password_hash.clone());
@@ -158,7 +159,7 @@ async fn login(ask: RequestContext, body: BodyStream) -> Result<Response, Refusa
             if ask.read_here(|state| state.users().is_empty())? {
                 return Err(starting());
             }
-            context.failures.failed(address, &what, pga_runtime::now());
+            failures.failed(address, &what, pga_runtime::now());
             return Err(Refusal::unauthorized("Invalid credentials"));
         }
     };
@@ -406,9 +407,8 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
     };
     let address = ask.peer.addr.ip();
     let what = format!("password of user {id}");
-    ask.context
-        .failures
-        .check(address, &what, pga_runtime::now())?;
+    let failures = &ask.context.options.failures;
+    failures.check(address, &what, pga_runtime::now())?;
     let change: ChangePassword = small_json(&ask, body).await?;
     check_length(&change.current_password).map_err(invalid)?;
     check_password(&change.new_password).map_err(invalid)?;
@@ -417,9 +417,7 @@ async fn change_password(ask: RequestContext, body: BodyStream) -> Result<Respon
     let passwords = &ask.context.passwords;
     let hash = Some(user.password_hash);
     if passwords.check(hash, change.current_password).await? == Match::No {
-        ask.context
-            .failures
-            .failed(address, &what, pga_runtime::now());
+        failures.failed(address, &what, pga_runtime::now());
         return Err(crate::auth::forbidden("The current password is another"));
     }
     let set = PeopleCommand::SetPassword {

@@ -34,6 +34,7 @@ const COLLECTOR: Shape = Shape::Object(&[
     always("status", Shape::Text),
     maybe("last_seen", Shape::Time),
     maybe("certificate_thumbprint", Shape::Text),
+    maybe("certificate_expires_at", Shape::Time),
     always("config_version", Shape::Integer),
     maybe("config_told_version", Shape::Integer),
     maybe("config_told_at", Shape::Time),
@@ -173,6 +174,7 @@ impl<'a> Known<'a> {
         });
         let registration = known.registration.as_ref();
         let address = registration.and_then(|registration| registration.address.clone());
+        let expires_at = state.certificate_expires_at(self.id);
         let last_seen = (known.last_seen.micros() > 0).then(|| known.last_seen.to_string());
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         for (name, value) in [
@@ -183,6 +185,10 @@ impl<'a> Known<'a> {
             (
                 "certificate_thumbprint",
                 registration.map(|registration| hex::encode(registration.certificate_sha256)),
+            ),
+            (
+                "certificate_expires_at",
+                expires_at.map(|at| at.to_string()),
             ),
             ("external_id", text(&known.external_id)),
             ("environment", text(&entry.environment)),

@@ -9,27 +9,30 @@ use pga_storage::{Position, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position, collector, window};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
-/// How far back the newest values are looked for by default, in hours: inventories come hourly.
-const HOURS: u32 = 25;
-/// Rows of one table: by default, and at most.
-const ROWS: (u32, u32) = (1_000, 10_000);
+/// How far back the newest values are looked for: inventories come hourly.
+const HOURS: Bounded = Bounded::new("hours", 1, 720, 25);
+/// How far back elements are counted.
+const COUNTED_HOURS: Bounded = Bounded::new("hours", 1, 720, 24);
+/// Rows of one table.
+const LIMIT: Bounded = Bounded::new("limit", 1, 10_000, 1_000);
 
 const ASKS: &[Field] = &[
     maybe("database", Shape::Text),
-    maybe("hours", Shape::Integer),
+    number(HOURS),
     maybe("from", Shape::Text),
     maybe("to", Shape::Text),
-    maybe("limit", Shape::Integer),
+    number(LIMIT),
     MIN_POSITION,
 ];
 
@@ -69,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
         Handler::Plain(|ask| Box::pin(types(ask))),
     )
     .asks(&[
-        maybe("hours", Shape::Integer),
+        number(COUNTED_HOURS),
         maybe("from", Shape::Text),
         maybe("to", Shape::Text),
         MIN_POSITION,
@@ -102,10 +105,10 @@ pub(super) const ROUTES: &[Route] = &[
     .asks(&[
         always("type", Shape::Text),
         maybe("database", Shape::Text),
-        maybe("hours", Shape::Integer),
+        number(HOURS),
         maybe("from", Shape::Text),
         maybe("to", Shape::Text),
-        maybe("limit", Shape::Integer),
+        number(LIMIT),
         MIN_POSITION,
     ])
     .answers(ANSWER),
@@ -268,13 +271,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     fn of(ask: &RequestContext, args: &QueryString) -> Result<Self, Refusal> {
-        let (from, to) = window(args, args.number("hours", 1, 720, HOURS))?;
+        let (from, to) = window(args, args.number(HOURS))?;
         Ok(Self {
             collector: collector(ask.segment())?,
             database: args.text("database").map(str::to_owned),
             from,
             to,
-            limit: args.number("limit", 1, ROWS.1, ROWS.0),
+            limit: args.number(LIMIT),
             min_position: args.position("min_position")?,
         })
     }
@@ -335,7 +338,7 @@ fn shown(
 
 async fn types(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let (from, to) = window(&args, args.number("hours", 1, 720, 24))?;
+    let (from, to) = window(&args, args.number(COUNTED_HOURS))?;
     let id = collector(ask.segment())?;
     let scope = ReadScope {
         collector: Some(id),

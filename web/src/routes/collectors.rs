@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
+use pga_cluster::State;
 use serde::Deserialize;
 use serde_json::json;
 use warp::reply::Response;
@@ -11,7 +12,7 @@ use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::shape::{Shape, always, maybe};
 use super::small_body::small_json;
-use crate::auth::{Claims, renewing_collector, starting, token_keys};
+use crate::auth::{Claims, may_be_known_elsewhere, renewing_collector, starting, token_keys};
 use crate::body::BodyStream;
 use crate::control_plane::view;
 use crate::refusal::Refusal;
@@ -86,9 +87,8 @@ pub(super) const ROUTES: &[Route] = &[
 async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal> {
     let context = &ask.context;
     let address = ask.peer.addr.ip();
-    context
-        .failures
-        .check(address, SECRET, pga_runtime::now())?;
+    let failures = &context.options.failures;
+    failures.check(address, SECRET, pga_runtime::now())?;
     let register: Register = small_json(&ask, body).await?;
     for (key, value) in [("name", &register.name), ("hostname", &register.hostname)] {
         check_name(key, value)?;
@@ -112,14 +112,15 @@ async fn register(ask: RequestContext, body: BodyStream) -> Result<Response, Ref
             if ask.read_here(|state| state.users().is_empty())? {
                 return Err(starting());
             }
-            context.failures.failed(address, SECRET, pga_runtime::now());
+            failures.failed(address, SECRET, pga_runtime::now());
             return Err(Refusal::unauthorized(
                 "Invalid or missing registration secret",
             ));
         }
         Err(error) => return Err(error.into()),
     };
-    let claims = Claims::of_collector(registered.collector, Some(hostname));
+    let level = ask.read_here(State::feature_level)?;
+    let claims = Claims::of_collector(registered.collector, Some(hostname), level);
     let body = json!({
         "collector_id": registered.collector.to_string(),
         "status": "registered",
@@ -148,9 +149,15 @@ fn check_name(key: &str, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Needs a quorum: a node that is cut off may not know that the collector was deleted.
+/// Needs a quorum: a node that is cut off may not know that the collector was deleted, or that it
+/// registered.
 async fn refresh_token(ask: RequestContext) -> Result<Response, Refusal> {
-    renewing_collector(&ask.context, &ask.headers, &ask.peer)?;
+    let here = renewing_collector(&ask.context, &ask.headers, &ask.peer);
+    if let Err(refusal) = here
+        && !may_be_known_elsewhere(&ask.context, &ask.headers, &ask.peer)
+    {
+        return Err(refusal);
+    }
     ask.context.api.linearize().await?;
     let (id, hostname) = renewing_collector(&ask.context, &ask.headers, &ask.peer)?;
     let hostname = hostname.or_else(|| {
@@ -159,7 +166,8 @@ async fn refresh_token(ask: RequestContext) -> Result<Response, Refusal> {
         });
         found.flatten()
     });
-    let claims = Claims::of_collector(id, hostname);
+    let level = ask.read_here(State::feature_level)?;
+    let claims = Claims::of_collector(id, hostname, level);
     let token = claims.sign(&*token_keys(&ask.context)?)?;
     Ok(secret_json(
         &json!({ "token": token, "expires_at": at(claims.exp) }),

@@ -7,15 +7,17 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::hash_of;
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::analyses::comparison::of_server;
 use crate::analyses::workload::Window;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 50);
 const ROW: Shape = Shape::Object(&[
     always("collector_id", Shape::Text),
     always("query_hash", Shape::Integer),
@@ -43,7 +45,7 @@ const ASKS: &[Field] = &[
     always("after_snapshot", Shape::Integer),
     maybe("collector_id", Shape::Text),
     maybe("tolerance", Shape::Number),
-    maybe("limit", Shape::Integer),
+    number(LIMIT),
 ];
 /// Members of a row that the contract has as whole numbers.
 const WHOLE: [&str; 7] = [
@@ -215,7 +217,7 @@ const fn counts_of(found: &Comparison) -> [usize; 7] {
 
 async fn all(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 50) as usize;
+    let limit = args.number(LIMIT) as usize;
     let asked = asked(&ask, &args).await?;
     let (mut rows, mut answer) = rows(&ask, &asked).await?;
     answer["count"] = json!(rows.len());

@@ -11,23 +11,26 @@ use pga_storage::query::{ElementOrder, Elements, QueryOrder, QueryStats, TopQuer
 use serde_json::{Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::{QUERY_STATS, window};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 20);
+const HOURS: Bounded = Bounded::new("hours", 1, 720, 24);
 /// Statements of one collector that are put into families: those that took most time.
 const MAX_STATEMENTS: u32 = 1_000;
 /// Statements that a family shows.
 const MAX_SAMPLES: usize = 5;
 
 const ASKS: &[Field] = &[
-    maybe("limit", Shape::Integer),
-    maybe("hours", Shape::Integer),
+    number(LIMIT),
+    number(HOURS),
     maybe("from", Shape::Text),
     maybe("to", Shape::Text),
 ];
@@ -98,7 +101,7 @@ struct Family {
 
 /// All families of the window that is asked for.
 async fn all(ask: &RequestContext, args: &QueryString) -> Result<Vec<Family>, Refusal> {
-    let (from, to) = window(args, args.number("hours", 1, 720, 24))?;
+    let (from, to) = window(args, args.number(HOURS))?;
     let collectors = ask
         .read(|state| state.watched().map(|(id, _)| *id).collect::<Vec<_>>())
         .await?;
@@ -244,7 +247,7 @@ fn show(family: &Family, servers: &Servers) -> Value {
 
 async fn families(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 20) as usize;
+    let limit = args.number(LIMIT) as usize;
     let mut families = all(&ask, &args).await?;
     let calls = |family: &Family| family.members.iter().map(|one| one.calls).sum::<i64>();
     families.sort_by_key(|family| (std::cmp::Reverse(calls(family)), family.fingerprint.hash));
@@ -259,7 +262,7 @@ async fn families(ask: RequestContext) -> Result<Response, Refusal> {
 
 async fn members(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 20) as usize;
+    let limit = args.number(LIMIT) as usize;
     let hash: i64 = ask
         .segment()
         .parse()

@@ -7,16 +7,18 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{at_once, decided, dismiss_one, given, order, rows_of, text_segment};
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::findings::{Newest, left_out, newest};
 use crate::analyses::{indexes, recommendations};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 50, 20);
 const ADVICE: Shape = Shape::Object(&[
     always("id", Shape::Integer),
     maybe("collector_id", Shape::Text),
@@ -59,7 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         Handler::Plain(|ask| Box::pin(list(ask))),
     )
     .asks(&[
-        maybe("limit", Shape::Integer),
+        number(LIMIT),
         maybe("collector_id", Shape::Text),
         maybe("include_dismissed", Shape::Flag),
         maybe("min_position", Shape::Text),
@@ -168,7 +170,7 @@ pub(super) async fn kept(
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let database = text_segment(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 50, 20) as usize;
+    let limit = args.number(LIMIT) as usize;
     let only = args
         .text("collector_id")
         .map(|id| CollectorId::from_external(id).to_string());

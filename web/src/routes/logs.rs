@@ -8,19 +8,21 @@ use pga_storage::{Position, Timestamp};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position, window};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::servers::{Server, find};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::ReadScope;
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
 
+const LIMIT: Bounded = Bounded::new("limit", 1, 1_000, 100);
 /// Type of the elements that hold lines.
 const KIND: &str = "pg_log";
 /// Elements that are read at once.
@@ -79,7 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
             DATABASE,
             QUERY_HASH,
             TEXT,
-            maybe("limit", Shape::Integer),
+            number(LIMIT),
             maybe("cursor", Shape::Text),
             MIN_POSITION,
         ])
@@ -271,7 +273,7 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let (from, to) = window(&args, 24)?;
     let filter = Filter::of(&args)?;
-    let limit = args.number("limit", 1, 1_000, 100) as usize;
+    let limit = args.number(LIMIT) as usize;
     let mut min_position = args.position("min_position")?;
     let mut query = newest(&server, (from, to));
     query.cursor = args.text("cursor").map(str::to_owned);

@@ -154,10 +154,14 @@ fn parameters(route: &Route) -> Vec<Value> {
         }))
     });
     let arguments = route.query.iter().map(|field| {
-        json!({
+        let mut argument = json!({
             "name": field.name, "in": "query", "required": field.is_required,
             "schema": field.shape.schema(),
-        })
+        });
+        if let Shape::Bounded(number) = field.shape {
+            argument["description"] = json!(number.description());
+        }
+        argument
     });
     names.chain(arguments).collect()
 }

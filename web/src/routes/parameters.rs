@@ -8,16 +8,18 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{at_once, hash_of, order, rows_of, statement_unknown};
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::findings::{Newest, newest};
 use crate::analyses::{parameters, recommendations};
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 10);
 const SUGGESTION: Shape = Shape::Object(&[
     always("id", Shape::Integer),
     always("query_hash", Shape::Integer),
@@ -70,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
         "Lists which settings to change for a statement, what saves most first.",
         Handler::Plain(|ask| Box::pin(list(ask))),
     )
-    .asks(&[maybe("limit", Shape::Integer), MIN_POSITION])
+    .asks(&[number(LIMIT), MIN_POSITION])
     .answers(Content::Json(Shape::Object(&[
         always("query_hash", Shape::Integer),
         always("suggestions", Shape::List(&SUGGESTION)),
@@ -124,7 +126,7 @@ async fn generate(ask: RequestContext) -> Result<Response, Refusal> {
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 10) as usize;
+    let limit = args.number(LIMIT) as usize;
     let min_position = args.position("min_position")?;
     let api = &*ask.context.api;
     let runs = newest(

@@ -6,17 +6,19 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{at_once, given, order, rows_of};
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::findings::{Newest, newest};
 use crate::analyses::patterns;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 1_000, 50);
 /// Days that may be looked back at.
 const DAYS: (i64, i64) = (7, 365);
 
@@ -61,7 +63,7 @@ pub(super) const ROUTES: &[Route] = &[
             maybe("database_name", Shape::Text),
             maybe("pattern_type", Shape::Text),
             maybe("collector_id", Shape::Text),
-            maybe("limit", Shape::Integer),
+            number(LIMIT),
             MIN_POSITION,
         ])
         .answers(Content::Json(Shape::List(&PATTERN))),
@@ -138,7 +140,7 @@ fn rows(runs: &[Value]) -> Vec<Value> {
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 1_000, 50) as usize;
+    let limit = args.number(LIMIT) as usize;
     let min_position = args.position("min_position")?;
     let runs = newest(
         &*ask.context.api,

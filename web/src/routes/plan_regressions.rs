@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{at_once, hash_of, order};
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::analyses::plan_regressions::{Record, detect, records};
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::new("limit", 1, 500, 50);
 const PLAN: Shape = Shape::Object(&[
     always("structure", Shape::Text),
     always("first_seen", Shape::Any),
@@ -48,7 +50,7 @@ const REGRESSION: Shape = Shape::Object(&[
 const ASKS: &[Field] = &[
     maybe("state", Shape::Text),
     maybe("collector_id", Shape::Text),
-    maybe("limit", Shape::Integer),
+    number(LIMIT),
     MIN_POSITION,
 ];
 
@@ -124,7 +126,7 @@ async fn told(
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 500, 50) as usize;
+    let limit = args.number(LIMIT) as usize;
     let is_all = match args.text("state") {
         None | Some("open") => false,
         Some("all") => true,

@@ -14,12 +14,13 @@ use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
 use super::analyses::hash_of;
+use super::bounded::Bounded;
 use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::collector;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use super::small_body::{not_json, small_body};
 use crate::auth::forbidden;
 use crate::body::BodyStream;
@@ -28,6 +29,7 @@ use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::{Principal, Push, timestamps};
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 50, 10);
 /// Type of the elements that plans are kept as.
 const KIND: &str = "explain_plan";
 /// Largest plan, in bytes.
@@ -94,7 +96,7 @@ pub(super) const ROUTES: &[Route] = &[
         "Lists the newest plans of a collector, each structure of a statement once.",
         Handler::Plain(|ask| Box::pin(of_collector(ask))),
     )
-    .asks(&[maybe("limit", Shape::Integer)])
+    .asks(&[number(LIMIT)])
     .answers(Content::Json(Shape::Object(&[
         always("collector_id", Shape::Text),
         always("plans", Shape::List(&PLAN)),
@@ -118,7 +120,7 @@ pub(super) const ROUTES: &[Route] = &[
         "Lists the plans of a statement, the newest first.",
         Handler::Plain(|ask| Box::pin(history(ask))),
     )
-    .asks(&[maybe("limit", Shape::Integer)])
+    .asks(&[number(LIMIT)])
     .answers(Content::Json(Shape::Object(&[
         always("query_hash", Shape::Integer),
         always("plans", Shape::List(&PLAN)),
@@ -360,7 +362,7 @@ impl Distinct {
 
 async fn of_collector(ask: RequestContext) -> Result<Response, Refusal> {
     let id = collector(ask.segment())?;
-    let limit = QueryString::parse(&ask.query)?.number("limit", 1, 50, 10) as usize;
+    let limit = QueryString::parse(&ask.query)?.number(LIMIT) as usize;
     let (mut found, mut looked_at) = (Distinct::default(), 0);
     let mut query = question(id, PAGE);
     while found.plans.len() < limit && looked_at < MAX_LOOKED_AT {
@@ -433,7 +435,7 @@ async fn newest(ask: RequestContext) -> Result<Response, Refusal> {
 
 async fn history(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
-    let limit = QueryString::parse(&ask.query)?.number("limit", 1, 50, 10);
+    let limit = QueryString::parse(&ask.query)?.number(LIMIT);
     let plans = of_statement(&ask, hash, limit as usize).await?;
     Ok(json(
         StatusCode::OK,

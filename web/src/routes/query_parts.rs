@@ -8,17 +8,19 @@ use pga_storage::query::{StatementPart, StatementParts};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position, collector, window};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
-/// Parts of a window: the most, and as many as there are if nobody says.
-const PARTS: (u32, u32) = (240, 30);
+/// Parts of a window.
+const PARTS: Bounded = Bounded::new("parts", 1, 240, 30);
+const HOURS: Bounded = Bounded::new("hours", 1, 720, 24);
 /// The shortest part: most collectors take a sample a minute.
 const SHORTEST: i64 = 60_000_000;
 /// Statements of one question.
@@ -44,8 +46,8 @@ pub(super) const ROUTES: &[Route] = &[Route::get(
 )
 .asks(&[
     always("hashes", Shape::Text),
-    maybe("parts", Shape::Integer),
-    maybe("hours", Shape::Integer),
+    number(PARTS),
+    number(HOURS),
     maybe("from", Shape::Text),
     maybe("to", Shape::Text),
     MIN_POSITION,
@@ -138,8 +140,8 @@ impl Parts {
 async fn parts(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let hashes = hashes(&args)?;
-    let asked = window(&args, args.number("hours", 1, 720, 24))?;
-    let parts = Parts::of(asked, args.number("parts", 1, PARTS.0, PARTS.1));
+    let asked = window(&args, args.number(HOURS))?;
+    let parts = Parts::of(asked, args.number(PARTS));
     let (from, to) = (parts.begin_of(parts.first), parts.begin_of(parts.end));
     let question = StatementParts {
         collector: collector(ask.segment())?,

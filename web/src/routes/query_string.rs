@@ -1,10 +1,10 @@
 //! Arguments in the query string.
 
 use std::borrow::Cow;
-use std::str::FromStr;
 
 use pga_storage::{Position, Timestamp};
 
+use super::bounded::Bounded;
 use crate::refusal::Refusal;
 use crate::timestamps;
 
@@ -38,12 +38,9 @@ impl QueryString {
             .filter(|value| !value.is_empty())
     }
 
-    /// A number between `least` and `most`, else `default`: never an error (contract 1.1).
-    pub(super) fn number(&self, name: &str, least: u32, most: u32, default: u32) -> u32 {
-        let number = self.text(name).and_then(|text| u32::from_str(text).ok());
-        number
-            .filter(|number| (least..=most).contains(number))
-            .unwrap_or(default)
+    /// A number, as its bounds have it.
+    pub(super) fn number(&self, number: Bounded) -> u32 {
+        number.of(self.text(number.name))
     }
 
     /// A flag: `true`, `false`, or not there.
@@ -101,9 +98,9 @@ mod tests {
         let query =
             QueryString::parse("a=x%20y+z&n=7&big=999&bad=x&t=2026-01-01T00:00:00+02:00").unwrap();
         assert_eq!(query.text("a"), Some("x y z"));
-        assert_eq!(query.number("n", 1, 10, 3), 7);
-        assert_eq!(query.number("big", 1, 10, 3), 3);
-        assert_eq!(query.number("bad", 1, 10, 3), 3);
+        for (name, want) in [("n", 7), ("big", 10), ("bad", 3), ("none", 3)] {
+            assert_eq!(query.number(Bounded::new(name, 1, 10, 3)), want, "{name}");
+        }
         let time = query.time("t").unwrap().map(|time| time.to_string());
         assert_eq!(time.as_deref(), Some("2025-12-31T22:00:00Z"));
         for bad in ["a=%", "a=%4", "a=%zz", "a=%ff"] {

@@ -10,10 +10,11 @@ use pga_storage::{Position, Timestamp};
 use serde_json::json;
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::ReadScope;
 use crate::context::Context;
 use crate::control_plane::view;
@@ -27,11 +28,18 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// Which position a node has to hold before it answers.
 pub(super) const MIN_POSITION: Field = maybe("min_position", Shape::Text);
+const HOURS: Bounded = Bounded::of_contract("hours", 1, 720, 24);
+/// Statements of a list.
+const STATEMENTS: Bounded = Bounded::of_contract("limit", 1, 100, 20);
+/// Elements of a page.
+const ELEMENTS: Bounded = Bounded::new("limit", 1, 1_000, 100);
+/// Points of a timeline.
+const POINTS: Bounded = Bounded::new("limit", 1, 10_000, 1_000);
 const LIST: &[Field] = &[
-    maybe("hours", Shape::Integer),
+    number(HOURS),
     maybe("from", Shape::Text),
     maybe("to", Shape::Text),
-    maybe("limit", Shape::Integer),
+    number(STATEMENTS),
     maybe("order", Shape::Text),
     maybe("database", Shape::Text),
     MIN_POSITION,
@@ -52,7 +60,7 @@ pub(super) const ROUTES: &[Route] = &[
         maybe("from", Shape::Text),
         maybe("to", Shape::Text),
         maybe("order", Shape::Text),
-        maybe("limit", Shape::Integer),
+        number(ELEMENTS),
         maybe("cursor", Shape::Text),
         MIN_POSITION,
     ])
@@ -94,13 +102,13 @@ pub(super) const ROUTES: &[Route] = &[
         Handler::Plain(|ask| Box::pin(timeline(ask))),
     )
     .asks(&[
-        maybe("hours", Shape::Integer),
+        number(HOURS),
         maybe("collector_id", Shape::Text),
         maybe("database", Shape::Text),
         maybe("from", Shape::Text),
         maybe("to", Shape::Text),
         maybe("step", Shape::Integer),
-        maybe("limit", Shape::Integer),
+        number(POINTS),
         MIN_POSITION,
     ])
     .answers(Content::Json(Shape::Object(&[
@@ -154,9 +162,6 @@ pub(super) const QUERY_STATS: Shape = Shape::Object(&[
     maybe("gap", Shape::Flag),
 ]);
 
-/// Points of a timeline: by default, and at most.
-const POINTS: (u32, u32) = (1_000, 10_000);
-
 /// Which list.
 #[derive(Clone, Copy, Debug)]
 enum List {
@@ -179,7 +184,7 @@ async fn elements(ask: RequestContext) -> Result<Response, Refusal> {
                 return Err(Refusal::bad("argument", text));
             }
         },
-        limit: args.number("limit", 1, 1_000, 100),
+        limit: args.number(ELEMENTS),
         cursor: args.text("cursor").map(str::to_owned),
     };
     let scope = ReadScope {
@@ -197,7 +202,7 @@ async fn elements(ask: RequestContext) -> Result<Response, Refusal> {
 
 async fn top_queries(ask: RequestContext, list: List) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let hours = args.number("hours", 1, 720, 24);
+    let hours = args.number(HOURS);
     let (from, to) = window(&args, hours)?;
     let collector = collector(ask.segment())?;
     let query = TopQueries {
@@ -206,7 +211,7 @@ async fn top_queries(ask: RequestContext, list: List) -> Result<Response, Refusa
         order: order(&args, list)?,
         from,
         to,
-        limit: args.number("limit", 1, 100, 20),
+        limit: args.number(STATEMENTS),
         has_texts: true,
     };
     let scope = ReadScope {
@@ -246,10 +251,10 @@ async fn timeline(ask: RequestContext) -> Result<Response, Refusal> {
         .parse()
         .map_err(|_| Refusal::bad("argument", "Invalid query hash"))?;
     let args = QueryString::parse(&ask.query)?;
-    let (from, to) = window(&args, args.number("hours", 1, 720, 24))?;
+    let (from, to) = window(&args, args.number(HOURS))?;
     let collector = args.text("collector_id").map(CollectorId::from_external);
     let database = args.text("database").map(str::to_owned);
-    let limit = args.number("limit", 1, POINTS.1, POINTS.0);
+    let limit = args.number(POINTS);
     let scope = ReadScope {
         collector,
         min_position: args.position("min_position")?,

@@ -8,16 +8,18 @@ use warp::reply::Response;
 use super::analyses::{
     at_once, decide, decision, given, named, order, statement_unknown, with_left_out,
 };
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::{indexes, parameters, recommendations, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 500, 20);
 const EVIDENCE: Shape = Shape::Object(&[
     always("source_type", Shape::Text),
     always("source_id", Shape::Integer),
@@ -76,7 +78,7 @@ pub(super) const ROUTES: &[Route] = &[
         Handler::Plain(|ask| Box::pin(list(ask))),
     )
     .asks(&[
-        maybe("limit", Shape::Integer),
+        number(LIMIT),
         maybe("min_impact", Shape::Number),
         maybe("source_type", Shape::Text),
         maybe("collector_id", Shape::Text),
@@ -125,7 +127,7 @@ pub(super) const ROUTES: &[Route] = &[
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 500, 20) as usize;
+    let limit = args.number(LIMIT) as usize;
     let least = match args.text("min_impact") {
         None => 5.0,
         Some(text) => text

@@ -8,18 +8,20 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{given, is_found};
+use super::bounded::Bounded;
 use super::decision::Note;
 use super::query_string::QueryString;
 use super::reads::MIN_POSITION;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::results::{self, Outcome};
 use crate::analyses::{indexes, parameters, rewrites};
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 500, 50);
 /// Longest note, in characters.
 const MAX_NOTE: usize = 2_000;
 const STATUSES: [&str; 5] = [
@@ -83,7 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
         .asks(&[
             maybe("recommendation_id", Shape::Integer),
             maybe("status", Shape::Text),
-            maybe("limit", Shape::Integer),
+            number(LIMIT),
             MIN_POSITION,
         ])
         .answers(Content::Json(Shape::List(&RESULT))),
@@ -215,7 +217,7 @@ async fn waiting(ask: &RequestContext, known: &[Outcome]) -> Result<Vec<Value>, 
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 500, 50) as usize;
+    let limit = args.number(LIMIT) as usize;
     let status = args.text("status");
     if let Some(other) = status.filter(|one| !STATUSES.contains(one)) {
         let text = format!("status is {other:?}: it is one of {}", STATUSES.join(", "));

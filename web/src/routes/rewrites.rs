@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 use warp::reply::Response;
 
 use super::analyses::{decided, hash_of, order, rows_of, statement_unknown, with_left_out};
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::findings::{Newest, left_out, newest};
 use crate::analyses::{recommendations, rewrites};
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 10);
 /// What may be suggested: the contract's five, and the rules that have no name there.
 const TYPES: [&str; 5] = [
     "n_plus_one_detected",
@@ -81,10 +83,7 @@ pub(super) const ROUTES: &[Route] = &[
         "Lists how a statement may be written otherwise, the surest first.",
         Handler::Plain(|ask| Box::pin(list(ask))),
     )
-    .asks(&[
-        maybe("limit", Shape::Integer),
-        maybe("min_position", Shape::Text),
-    ])
+    .asks(&[number(LIMIT), maybe("min_position", Shape::Text)])
     .answers(Content::Json(Shape::List(&SUGGESTION))),
 ];
 
@@ -107,7 +106,7 @@ async fn generate(ask: RequestContext) -> Result<Response, Refusal> {
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 10) as usize;
+    let limit = args.number(LIMIT) as usize;
     let position = args.position("min_position")?;
     let of_statement = |run: &Value| {
         let judged = run["judged"].as_array();

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::bounded::Bounded;
+
 /// What a JSON value is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
@@ -13,6 +15,8 @@ pub(super) enum Shape {
     Time,
     /// A whole number of 64 bits.
     Integer,
+    /// A whole number with bounds.
+    Bounded(Bounded),
     /// A number.
     Number,
     /// A number, or null where it is not known.
@@ -49,6 +53,11 @@ pub(super) const fn always(name: &'static str, shape: Shape) -> Field {
     }
 }
 
+/// An argument that is a number with bounds.
+pub(super) const fn number(number: Bounded) -> Field {
+    maybe(number.name, Shape::Bounded(number))
+}
+
 /// A member that may be left out.
 pub(super) const fn maybe(name: &'static str, shape: Shape) -> Field {
     let is_required = false;
@@ -68,6 +77,9 @@ impl Shape {
             Self::NumberOrNull => json!({ "type": ["number", "null"] }),
             Self::Time => json!({ "type": "string", "format": "date-time" }),
             Self::Integer => json!({ "type": "integer", "format": "int64" }),
+            Self::Bounded(number) => {
+                json!({ "type": "integer", "format": "int64", "default": number.default })
+            }
             Self::Number => json!({ "type": "number" }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::Any => json!({}),

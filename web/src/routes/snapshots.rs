@@ -10,19 +10,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::decision::Note;
 use super::invalid::invalid;
-use super::paging::PAGE;
+use super::paging::{MESSAGE, PAGE, PAGE_NUMBER};
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use super::small_body::small_json;
 use crate::body::BodyStream;
 use crate::refusal::Refusal;
 use crate::reply::json;
 use crate::timestamps;
 
+const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 20);
 /// The window of a snapshot that names none: the hour before it is made.
 const WINDOW: i64 = 3_600_000_000;
 /// Longest window.
@@ -64,12 +66,18 @@ pub(super) const ROUTES: &[Route] = &[
             "Lists snapshots, the newest first.",
             Handler::Plain(|ask| Box::pin(list(ask))),
         )
-        .asks(&[maybe("limit", Shape::Integer), PAGE])
+        .asks(&[number(LIMIT), PAGE])
         .answers(Content::Json(Shape::Object(&[
             always("snapshots", Shape::List(&SNAPSHOT)),
             always("count", Shape::Integer),
             always("total", Shape::Integer),
         ]))),
+    Route::delete("/api/v1/snapshots/{id}", "snapshot", Access::User)
+        .does(
+            "Deletes a snapshot; its number is not given again.",
+            Handler::Plain(|ask| Box::pin(delete(ask))),
+        )
+        .answers(MESSAGE),
 ];
 
 #[derive(Debug, Deserialize)]
@@ -186,8 +194,8 @@ async fn create(ask: RequestContext, body: BodyStream) -> Result<Response, Refus
 
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
-    let limit = args.number("limit", 1, 100, 20) as usize;
-    let page = args.number("page", 1, u32::MAX, 1) as usize;
+    let limit = args.number(LIMIT) as usize;
+    let page = args.number(PAGE_NUMBER) as usize;
     let told = ask.read(|state| {
         let newest = state.moments().iter().rev();
         let shown = newest.skip((page - 1).saturating_mul(limit)).take(limit);
@@ -199,4 +207,24 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
         StatusCode::OK,
         &json!({ "count": all.len(), "total": total, "snapshots": all }),
     ))
+}
+
+async fn delete(ask: RequestContext) -> Result<Response, Refusal> {
+    let given = ask.segment();
+    let not_found = || {
+        let text = format!("There is no snapshot {given}");
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
+    };
+    let id: u64 = given.parse().map_err(|_| not_found())?;
+    let found = ask.read(|state| {
+        let moment = state.moments().get(&id)?;
+        Some((moment.name.clone(), show(id, moment)))
+    });
+    let (name, before) = found.await?.ok_or_else(not_found)?;
+    let note = Note::new("snapshot.delete", name).before(before);
+    let command = InsightCommand::DeleteMoment { id };
+    ask.decide(ControlCommand::Insight(Box::new(command)), note)
+        .await?;
+    let body = json!({ "message": "Snapshot deleted" });
+    Ok(json(StatusCode::OK, &body))
 }

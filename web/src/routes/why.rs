@@ -12,16 +12,18 @@ use pga_storage::query::{ElementOrder, Elements, QueryOrder, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::query_string::QueryString;
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
 use super::servers::find;
-use super::shape::{Shape, always, maybe};
+use super::shape::{Shape, always, maybe, number};
 use crate::analyses::plan_regressions;
 use crate::questions;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
+const MINUTES: Bounded = Bounded::new("minutes", 1, 60, 10);
 const MINUTE: i64 = 60_000_000;
 /// Samples that a time needs to be compared with.
 const MIN_SAMPLES: usize = 30;
@@ -54,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[Route::get("/api/v1/servers/{id}/why", "se
         "Tells why a server is slow: its load by what sessions wait for, run and come from, compared with another time.",
         Handler::Plain(|ask| Box::pin(why(ask))),
     )
-    .asks(&[maybe("at", Shape::Time), maybe("minutes", Shape::Integer)])
+    .asks(&[maybe("at", Shape::Time), number(MINUTES)])
     .answers(Content::Json(Shape::Object(&[
         always("server_id", Shape::Integer),
         always("from", Shape::Time),
@@ -179,7 +181,7 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
     let server = find(&ask)?;
     let args = QueryString::parse(&ask.query)?;
     let to = args.time("at")?.unwrap_or_else(Timestamp::now);
-    let minutes = i64::from(args.number("minutes", 1, 60, 10));
+    let minutes = i64::from(args.number(MINUTES));
     let window = Window {
         collector: server.collector,
         from: Timestamp::from_micros(to.micros() - minutes * MINUTE),

@@ -1,5 +1,7 @@
 //! Who may do what.
 
+use std::sync::atomic::Ordering;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -205,6 +207,67 @@ async fn a_collector_pushes_as_itself_only() {
         401
     );
     assert_eq!(server.post(refresh, &bearer(&token), b"").await.status, 401);
+}
+
+/// The claims in a token.
+fn claims_in(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_collectors_token_says_whom_it_is_for_and_those_of_before_are_good() {
+    let server = Server::start(WebOptions::default()).await;
+    let now = claims_in(&server.register("c1").await);
+    assert_eq!(now["aud"], "pganalytics-ingest");
+    let refreshed = server
+        .post(
+            "/api/v1/collectors/refresh-token",
+            &bearer(&server.register("c1").await),
+            b"",
+        )
+        .await;
+    let refreshed = claims_in(refreshed.json()["token"].as_str().unwrap());
+    assert_eq!(refreshed["aud"], "pganalytics-ingest");
+    for (name, audience, want) in [
+        ("before level 8", Value::Null, 200),
+        ("ours", json!("pganalytics-ingest"), 200),
+        ("a user's", json!("pganalytics-api"), 401),
+        ("somebody's", json!("others"), 401),
+    ] {
+        let mut claims = now.clone();
+        claims["aud"] = audience;
+        if claims["aud"].is_null() {
+            claims.as_object_mut().unwrap().remove("aud");
+        }
+        let token = sign(&Header::new(Algorithm::HS256), &claims);
+        let answer = server.push(&bearer(&token), push_as("c1").as_bytes()).await;
+        assert_eq!(answer.status, want, "{name}");
+    }
+}
+
+/// Old collectors drop what they pushed at 401: only a node that knows what the cluster knows says
+/// so, however old the token is (contract Q14).
+#[tokio::test]
+async fn a_node_without_a_quorum_sends_no_collector_away() {
+    let server = Server::start(WebOptions::default()).await;
+    let mut claims = claims_in(&server.register("c1").await);
+    claims["iat"] = json!(now() - 600);
+    let token = bearer(&sign(&Header::new(Algorithm::HS256), &claims));
+    let id = CollectorId::from_external("c1");
+    server.node.revoked.lock().unwrap().insert(id);
+    for (is_cut_off, want) in [(true, 503), (false, 401)] {
+        server.node.no_quorum.store(is_cut_off, Ordering::Relaxed);
+        let push = server.push(&token, push_as("c1").as_bytes()).await;
+        assert_eq!(push.status, want, "{push:?}");
+        let refresh = "/api/v1/collectors/refresh-token";
+        let refresh = server.post(refresh, &token, b"").await;
+        assert_eq!(refresh.status, want, "{refresh:?}");
+    }
+    server.node.no_quorum.store(true, Ordering::Relaxed);
+    let (header, body) = (bearer("x.y.z"), push_as("c1"));
+    let forged = server.push(&header, body.as_bytes()).await;
+    assert_eq!(forged.status, 401, "nobody's token");
 }
 
 #[tokio::test]

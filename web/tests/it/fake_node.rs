@@ -12,8 +12,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use pga_cluster::pki::ClusterKey;
 use pga_cluster::{
-    Channel, CollectorCommand, Command, ConfigText, ControlCommand, FeatureLevel, NewUser,
-    PeopleCommand, ProposalId, Reply, State, StateLimits,
+    Channel, CollectorCertificateCommand, CollectorCommand, Command, ConfigText, ControlCommand,
+    FeatureLevel, NewUser, PeopleCommand, ProposalId, Reply, State, StateLimits,
 };
 use pga_config::CollectorId;
 use pga_insight::prediction::Answer;
@@ -76,6 +76,17 @@ impl Default for FakeNode {
 }
 
 impl FakeNode {
+    /// A collector gets a certificate.
+    fn issued(&self, change: CollectorCommand) -> Reply {
+        let issued = CollectorCertificateCommand::Issued {
+            change,
+            expires_at: Timestamp::from_micros(9_000_000),
+        };
+        self.apply(&Command::Control(ControlCommand::CollectorCertificate(
+            issued,
+        )))
+    }
+
     fn begin(&self) {
         self.apply(&Command::RaiseLevel {
             level: FeatureLevel::CURRENT,
@@ -348,7 +359,7 @@ impl Credentials for FakeNode {
                 },
                 secret: None,
             };
-            self.apply(&Command::Control(ControlCommand::Collector(register)));
+            self.issued(register);
             Ok(Registered {
                 collector,
                 certificate: "CERT".into(),
@@ -369,7 +380,7 @@ impl Credentials for FakeNode {
                 certificate_sha256: [8; 32],
                 at: Timestamp::from_micros(2_000_000),
             };
-            match self.apply(&Command::Control(ControlCommand::Collector(renew))) {
+            match self.issued(renew) {
                 Reply::Refused(_) => Err(ApiError::NotFound("registration")),
                 _ => Ok(Registered {
                     collector,

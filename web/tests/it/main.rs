@@ -25,3 +25,4 @@ mod reads;
 mod registry;
 mod roles;
 mod server;
+mod snapshots;

@@ -102,7 +102,7 @@ async fn a_change_by_cookie_has_to_be_meant() {
         ),
     ] {
         n += 1;
-        let user = json!({ "username": format!("user{n}"), "email": "u@x" });
+        let user = json!({ "username": format!("user{n}"), "email": format!("u{n}@x") });
         let headers = format!("{cookie}{headers}");
         let answer = send(&server, "POST", "/api/v1/users", &headers, &user).await;
         assert_eq!(answer.status, want, "{name}: {answer:?}");
@@ -199,6 +199,30 @@ async fn admins_manage_users_and_each_change_is_audited() {
     assert_eq!(promoted["after"]["role"], "admin");
     let lines = server.get("/api/v1/audit/export", &admin).await.body;
     assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 6);
+}
+
+#[tokio::test]
+async fn a_mail_address_is_one_users() {
+    let server = Server::start(WebOptions::default()).await;
+    let admin = token_of(&server, "admin").await;
+    let user = |name: &str, email: &str| json!({ "username": name, "email": email });
+    let make = async |body: Value| send(&server, "POST", "/api/v1/users", &admin, &body).await;
+    let taken = make(user("carl", "ANN@example.test")).await;
+    assert_eq!(taken.status, 409, "{taken:?}");
+    let why = "the mail address ANN@example.test is that of user ann: each user has another";
+    assert_eq!(taken.json()["message"], why);
+    let carl = make(user("carl", "carl@example.test")).await.json();
+    let path = format!("/api/v1/users/{}", carl["id"]);
+    for (email, want) in [
+        ("vic@example.test", 409),
+        ("Carl@Example.test", 200),
+        ("c@example.test", 200),
+    ] {
+        let change = json!({ "email": email });
+        let answer = send(&server, "PATCH", &path, &admin, &change).await;
+        assert_eq!(answer.status, want, "{email}: {answer:?}");
+    }
+    assert_eq!(make(user("dora", "carl@example.test")).await.status, 201);
 }
 
 /// The token of a user who was given a password, and has changed it: nothing else may be done with

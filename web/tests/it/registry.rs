@@ -47,6 +47,9 @@ async fn collectors_are_listed_found_changed_and_forgotten() {
         assert_eq!(found["total"], want, "{query}");
     }
     let one = "/api/v1/collectors/c1";
+    let ends = &server.get(one, &admin).await.json()["certificate_expires_at"];
+    assert_eq!(ends, "1970-01-01T00:00:09Z");
+    assert_eq!(page["data"][0]["certificate_expires_at"], *ends);
     let change = r#"{"description":"the billing one","group":"web"}"#;
     let changed = put(&server, one, &admin, change).await;
     assert_eq!(changed.json()["group"], "web");

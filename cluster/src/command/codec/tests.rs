@@ -13,6 +13,7 @@ mod level_4;
 mod level_5;
 mod level_6;
 mod level_7;
+mod level_8;
 
 #[expect(clippy::too_many_lines, reason = "a table of all commands")]
 fn samples() -> Vec<(&'static str, Command)> {
@@ -141,6 +142,7 @@ fn all_samples() -> impl Iterator<Item = (&'static str, Command)> {
         level_5::samples(),
         level_6::samples(),
         level_7::samples(),
+        level_8::samples(),
     ];
     samples().into_iter().chain(later.into_iter().flatten())
 }

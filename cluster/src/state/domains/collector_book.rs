@@ -250,6 +250,23 @@ impl CollectorCommand {
             _ => FeatureLevel::PEOPLE,
         }
     }
+
+    /// The certificate that the collector has with it, if it gets one: SHA-256 of its DER.
+    pub(in crate::state) const fn certificate(&self) -> Option<(CollectorId, [u8; 32])> {
+        match self {
+            Self::Register {
+                collector,
+                registration,
+                ..
+            } => Some((*collector, registration.certificate_sha256)),
+            Self::RenewCertificate {
+                collector,
+                certificate_sha256,
+                ..
+            } => Some((*collector, *certificate_sha256)),
+            _ => None,
+        }
+    }
 }
 
 /// The book of all collectors.

@@ -65,6 +65,21 @@ pub enum InsightCommand {
         /// Which.
         moment: Moment,
     },
+    /// Forgets a moment; its number is not given again.
+    DeleteMoment {
+        /// Which.
+        id: u64,
+    },
+}
+
+impl InsightCommand {
+    /// The feature level that the cluster must be at.
+    pub(crate) const fn needs(&self) -> FeatureLevel {
+        match self {
+            Self::DeleteMoment { .. } => FeatureLevel::DELETED_MOMENTS,
+            Self::Decide { .. } | Self::PutMoment { .. } => FeatureLevel::INSIGHT,
+        }
+    }
 }
 
 /// All of it.
@@ -76,7 +91,11 @@ pub(in crate::state) struct Insight {
 }
 
 impl Insight {
-    pub(in crate::state) fn apply(&mut self, command: &InsightCommand) -> Result<(), Refusal> {
+    /// Applies a change; tells the moment that was deleted.
+    pub(in crate::state) fn apply(
+        &mut self,
+        command: &InsightCommand,
+    ) -> Result<Option<(u64, Moment)>, Refusal> {
         match command {
             InsightCommand::Decide { finding, decision } => {
                 self.decisions.insert(*finding, decision.clone());
@@ -93,8 +112,12 @@ impl Insight {
                 self.last_moment += 1;
                 self.moments.insert(self.last_moment, moment.clone());
             }
+            InsightCommand::DeleteMoment { id } => {
+                let moment = self.moments.remove(id).ok_or(Refusal::NotFound)?;
+                return Ok(Some((*id, moment)));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -108,6 +108,7 @@ impl People {
     /// Applies a change to users. Which sessions and tokens end with it is the state's to say.
     pub(in crate::state) fn change(
         &mut self,
+        level: FeatureLevel,
         users: &mut Users,
         command: &PeopleCommand,
     ) -> Result<(), Refusal> {
@@ -118,7 +119,7 @@ impl People {
                 must_change_password,
                 at,
             } => {
-                let id = users.add(user, *at)?;
+                let id = users.add(level, user, *at)?;
                 self.0.insert(
                     id,
                     Person {
@@ -129,7 +130,7 @@ impl People {
                 );
                 Ok(())
             }
-            PeopleCommand::Update { .. } => self.update(users, command),
+            PeopleCommand::Update { .. } => self.update(level, users, command),
             PeopleCommand::SetPassword {
                 user_id,
                 password_hash,
@@ -164,7 +165,7 @@ impl People {
                     return Err(Refusal::Taken);
                 }
                 users.0.clear();
-                users.add(user, *at).map(drop)
+                users.add(level, user, *at).map(drop)
             }
         }
     }
@@ -177,7 +178,12 @@ impl People {
         Ok(())
     }
 
-    fn update(&mut self, users: &mut Users, command: &PeopleCommand) -> Result<(), Refusal> {
+    fn update(
+        &mut self,
+        level: FeatureLevel,
+        users: &mut Users,
+        command: &PeopleCommand,
+    ) -> Result<(), Refusal> {
         let PeopleCommand::Update {
             user_id,
             email,
@@ -194,10 +200,10 @@ impl People {
         if is_demoted || *is_active == Some(false) {
             self.another_admin(users, *user_id)?;
         }
-        let user = users.by_id(*user_id).ok_or(Refusal::NotFound)?;
         if let Some(email) = email {
-            user.email.clone_from(email);
+            users.change_email(level, *user_id, email)?;
         }
+        let user = users.by_id(*user_id).ok_or(Refusal::NotFound)?;
         if let Some(role) = role {
             user.role.clone_from(role);
         }
@@ -274,8 +280,12 @@ mod tests {
 
     fn two_admins() -> (Users, People) {
         let (mut users, people) = (Users::default(), People::default());
-        users.add(&user("ann", "admin", "a"), AT).unwrap();
-        users.add(&user("ben", "admin", "b"), AT).unwrap();
+        users
+            .add(FeatureLevel::CURRENT, &user("ann", "admin", "a"), AT)
+            .unwrap();
+        users
+            .add(FeatureLevel::CURRENT, &user("ben", "admin", "b"), AT)
+            .unwrap();
         (users, people)
     }
 
@@ -299,7 +309,11 @@ mod tests {
             ("first comes back", update(1, None, Some(true)), Ok(())),
             ("second goes", PeopleCommand::Delete { user_id: 2 }, Ok(())),
         ] {
-            assert_eq!(people.change(&mut users, &command), want, "{name}");
+            assert_eq!(
+                people.change(FeatureLevel::CURRENT, &mut users, &command),
+                want,
+                "{name}"
+            );
         }
         assert!(!people.get(1).is_disabled);
     }
@@ -307,14 +321,23 @@ mod tests {
     #[test]
     fn a_cluster_is_set_up_once() {
         let (mut users, mut people) = (Users::default(), People::default());
-        users.add(&user("admin", "admin", NO_PASSWORD), AT).unwrap();
+        users
+            .add(
+                FeatureLevel::CURRENT,
+                &user("admin", "admin", NO_PASSWORD),
+                AT,
+            )
+            .unwrap();
         let set_up = |name| PeopleCommand::SetUp {
             user: user(name, "admin", "hash"),
             at: AT,
         };
-        assert_eq!(people.change(&mut users, &set_up("ann")), Ok(()));
         assert_eq!(
-            people.change(&mut users, &set_up("eve")),
+            people.change(FeatureLevel::CURRENT, &mut users, &set_up("ann")),
+            Ok(())
+        );
+        assert_eq!(
+            people.change(FeatureLevel::CURRENT, &mut users, &set_up("eve")),
             Err(Refusal::Taken)
         );
         assert_eq!(users.0.keys().collect::<Vec<_>>(), ["ann"]);
@@ -329,7 +352,9 @@ mod tests {
                 old_hash: old.into(),
                 password_hash: "new".into(),
             };
-            people.change(&mut users, &rehash).unwrap();
+            people
+                .change(FeatureLevel::CURRENT, &mut users, &rehash)
+                .unwrap();
             assert_eq!(users.0["ann"].password_hash, want, "{old}");
         }
     }
