@@ -23,6 +23,7 @@ mod encodings;
 mod exactly_once;
 mod failover;
 mod grafana;
+mod index_workloads;
 mod insight;
 mod insight_over_time;
 mod lab;
