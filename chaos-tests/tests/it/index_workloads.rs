@@ -20,8 +20,8 @@ use pga_chaos_tests::{Cluster, ClusterOptions};
 use serde_json::json;
 use tokio_postgres::Client as Session;
 
-use self::enumeration::{Bounds, best};
-use self::measure::{costs, measured, milliseconds};
+use self::enumeration::{Bounds, best, pretended_bytes};
+use self::measure::{SETS, costs, measured, milliseconds};
 use self::workload::Workload;
 use crate::collecting::Collecting;
 use crate::insight::Client;
@@ -45,14 +45,24 @@ const SETTINGS: [&str; 6] = [
 /// Until the collector has told of everything.
 const SAMPLED: Duration = Duration::from_secs(30);
 
-/// Indexes, and what they bring.
+/// Indexes, and what they bring: cost and milliseconds of each statement.
 #[derive(Debug)]
 struct Choice {
     by: &'static str,
     indexes: Vec<String>,
     bytes: f64,
-    cost: f64,
-    milliseconds: f64,
+    costs: Vec<f64>,
+    milliseconds: Vec<f64>,
+}
+
+impl Choice {
+    fn cost(&self) -> f64 {
+        self.costs.iter().sum()
+    }
+
+    fn milliseconds(&self) -> f64 {
+        self.milliseconds.iter().sum()
+    }
 }
 
 /// What came of a workload.
@@ -78,7 +88,7 @@ async fn indexes_that_are_advised_bring_what_the_best_ones_do() -> anyhow::Resul
     let mut outcomes = Vec::new();
     for workload in all {
         let outcome = judge(&cluster, workload).await.context(workload.name)?;
-        eprintln!("{outcome}");
+        eprintln!("{outcome}{}", outcome.each());
         outcomes.push(outcome);
     }
     if asked == "all" {
@@ -118,7 +128,7 @@ async fn judge(cluster: &Cluster, workload: Workload) -> anyhow::Result<Outcome>
     let ours = measure("pgAnalytics", &session, &statements, &ours).await?;
     let bounds = Bounds {
         count: ours.indexes.len(),
-        bytes: ours.bytes,
+        bytes: pretended_bytes(&session, &ours.indexes).await?,
     };
     choices.push(ours);
     let theirs = best(&session, &workload, &statements, bounds).await?;
@@ -200,7 +210,7 @@ async fn measure(
     }
     session.simple_query("ANALYZE").await?;
     let built = session.query(OWN, &[&last]).await?;
-    let cost = costs(session, statements).await?.iter().sum();
+    let costs = costs(session, statements).await?;
     let milliseconds = milliseconds(session, statements).await?;
     for row in &built {
         let name: String = row.get(0);
@@ -209,19 +219,34 @@ async fn measure(
     Ok(Choice {
         by,
         indexes: indexes.to_vec(),
-        bytes: built.iter().map(|row| row.get::<_, f64>(1)).sum(),
-        cost,
+        bytes: built.iter().fold(0.0, |sum, row| sum + row.get::<_, f64>(1)),
+        costs,
         milliseconds,
     })
 }
 
 impl Outcome {
+    /// Cost and milliseconds of each template with each choice, for who looks for a reason.
+    fn each(&self) -> String {
+        let mut text = String::new();
+        for (number, template) in self.workload.templates.iter().enumerate() {
+            let own = number * SETS..(number + 1) * SETS;
+            for one in &self.choices {
+                let cost: f64 = one.costs[own.clone()].iter().sum();
+                let time: f64 = one.milliseconds[own.clone()].iter().sum();
+                text.push_str(&format!("{cost:>9.0} {time:>7.2} ms |"));
+            }
+            text.push_str(&format!(" {}\n", template.text));
+        }
+        text
+    }
+
     /// Ours has to save four fifths of what the best ones within the same bounds save.
     fn check(&self) -> anyhow::Result<()> {
         let [none, ours, best, _] = self.choices.as_slice() else {
             anyhow::bail!("choices are missing");
         };
-        let (saved, possible) = (none.cost - ours.cost, none.cost - best.cost);
+        let (saved, possible) = (none.cost() - ours.cost(), none.cost() - best.cost());
         let share = saved / possible;
         ensure!(
             share > 0.8,
@@ -244,7 +269,7 @@ impl fmt::Display for Outcome {
         writeln!(f, "| --- | --- | --- | --- | --- |")?;
         for one in &self.choices {
             let (count, bytes) = (one.indexes.len(), one.bytes / 1_048_576.0);
-            let (cost, time) = (one.cost, one.milliseconds);
+            let (cost, time) = (one.cost(), one.milliseconds());
             writeln!(
                 f,
                 "| {} | {count} | {bytes:.1} MiB | {cost:.0} | {time:.0} ms |",

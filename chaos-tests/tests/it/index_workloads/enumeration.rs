@@ -30,12 +30,26 @@ fn all(workload: &Workload) -> Vec<(&'static str, String)> {
     all
 }
 
-async fn pretend(session: &Client, table: &str, columns: &str) -> anyhow::Result<(u32, f64)> {
-    let sql = format!(
-        "SELECT indexrelid, hypopg_relation_size(indexrelid)::float8 FROM hypopg_create_index('CREATE INDEX ON {table} ({columns})')"
-    );
-    let row = session.query_one(&sql, &[]).await.context(sql)?;
+fn create(table: &str, columns: &str) -> String {
+    format!("CREATE INDEX ON {table} ({columns})")
+}
+
+/// Pretends an index; answers its number and the bytes that HypoPG reckons with.
+async fn pretend(session: &Client, create: &str) -> anyhow::Result<(u32, f64)> {
+    const SQL: &str = "SELECT indexrelid, hypopg_relation_size(indexrelid)::float8 FROM hypopg_create_index($1)";
+    let row = session.query_one(SQL, &[&create]).await;
+    let row = row.with_context(|| create.to_owned())?;
     Ok((row.get(0), row.get(1)))
+}
+
+/// Bytes that HypoPG reckons with for indexes, which is more than they take where keys repeat.
+pub(super) async fn pretended_bytes(session: &Client, all: &[String]) -> anyhow::Result<f64> {
+    let mut sum = 0.0;
+    for create in all {
+        sum += pretend(session, create).await?.1;
+    }
+    session.simple_query("SELECT hypopg_reset()").await?;
+    Ok(sum)
 }
 
 /// The statements that create the best indexes within the bounds.
@@ -51,7 +65,7 @@ pub(super) async fn best(
     while taken.len() < bounds.count {
         let mut best: Option<(usize, Vec<f64>, f64)> = None;
         for (place, (table, columns)) in open.iter().enumerate() {
-            let (oid, bytes) = pretend(session, table, columns).await?;
+            let (oid, bytes) = pretend(session, &create(table, columns)).await?;
             if bytes <= room {
                 let new = with(session, statements, &current, table).await?;
                 let is_better = best.as_ref().is_none_or(|(_, old, _)| sum(&new) < sum(old));
@@ -69,8 +83,9 @@ pub(super) async fn best(
             break;
         }
         let (table, columns) = open.swap_remove(place);
-        pretend(session, table, &columns).await?;
-        taken.push(format!("CREATE INDEX ON {table} ({columns})"));
+        let create = create(table, &columns);
+        pretend(session, &create).await?;
+        taken.push(create);
         (current, room) = (new, room - bytes);
     }
     session.simple_query("SELECT hypopg_reset()").await?;

@@ -9,14 +9,14 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::workload::Workload;
 
 /// Sets of values of each statement.
-const SETS: u64 = 5;
+pub(super) const SETS: usize = 5;
 /// Runs of each, of which the fastest counts: others work on the machine.
 const RUNS: u32 = 5;
 
 /// The statements that are measured, each set of values on its own.
 pub(super) fn measured(workload: &Workload) -> Vec<String> {
     let all = workload.templates.iter();
-    let sets = all.flat_map(|template| (0..SETS).map(|set| template.statement(1_000_000 + set)));
+    let sets = all.flat_map(|template| (0..SETS as u64).map(|set| template.statement(1_000_000 + set)));
     sets.collect()
 }
 
@@ -43,9 +43,9 @@ pub(super) async fn costs(session: &Client, all: &[String]) -> anyhow::Result<Ve
     Ok(costs)
 }
 
-/// Milliseconds of all together.
-pub(super) async fn milliseconds(session: &Client, all: &[String]) -> anyhow::Result<f64> {
-    let mut sum = 0.0;
+/// Milliseconds of each.
+pub(super) async fn milliseconds(session: &Client, all: &[String]) -> anyhow::Result<Vec<f64>> {
+    let mut every = Vec::new();
     for statement in all {
         let mut least = f64::INFINITY;
         for _ in 0..RUNS {
@@ -53,7 +53,7 @@ pub(super) async fn milliseconds(session: &Client, all: &[String]) -> anyhow::Re
             session.simple_query(statement).await?;
             least = least.min(begin.elapsed().as_secs_f64() * 1_000.0);
         }
-        sum += least;
+        every.push(least);
     }
-    Ok(sum)
+    Ok(every)
 }

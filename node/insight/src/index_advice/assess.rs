@@ -28,8 +28,9 @@ const WIDE_ORDER_WEIGHT: f64 = 0.2;
 const WIDE_ORDER_ROWS: f64 = 0.1;
 /// New indexes of a database at most.
 const MAX_A_DATABASE: usize = 10;
-/// Share of the database's size that they take at most.
+/// Share of the database's size that they take at most, and bytes that they may always take.
 const MAX_SIZE_SHARE: f64 = 0.1;
+const FREE_BYTES: f64 = 1_073_741_824.0;
 
 /// Advises. Only on a large stack.
 pub(super) fn assess(workload: &Workload, catalog: &Catalog) -> Answer {
@@ -258,9 +259,7 @@ fn limit(answer: &mut Answer, catalog: &Catalog) {
         };
         by_value.then_with(|| name(one).cmp(&name(other)))
     });
-    let room = catalog
-        .database_bytes
-        .map_or(f64::INFINITY, |bytes| bytes * MAX_SIZE_SHARE);
+    let room = (catalog.bytes() * MAX_SIZE_SHARE).max(FREE_BYTES);
     let (mut indexes, mut bytes) = (0_usize, 0.0);
     let Answer {
         advices, withheld, ..

@@ -38,6 +38,7 @@ fn a_database_gets_ten_indexes_and_a_tenth_of_its_size() {
         .zip(1..)
         .map(|(text, hash)| statement(hash, &text, OFTEN, 60.0))
         .collect();
+    // All take 270 MB, more than a tenth of the tables, and less than what is always free.
     let answer = ask(tables.clone(), asked.clone());
     assert_eq!(answer.advices.len(), 10);
     assert!(
@@ -45,11 +46,27 @@ fn a_database_gets_ten_indexes_and_a_tenth_of_its_size() {
             .iter()
             .all(|reason| reason.contains("at most 10"))
     );
-    let mut catalog = catalog(tables);
-    // Each index takes 22.5 MB: a tenth of 500 MB has room for two.
-    catalog.database_bytes = Some(5e8);
-    let answer = advise(&Workload { statements: asked }, &catalog);
-    assert_eq!(answer.advices.len(), 2);
+    // Each index takes 0.9 GB, and a tenth of two such tables is 1.5 GB.
+    let large = |mut table: Relation| {
+        (table.rows, table.pages) = (Some(4e7), Some(900_000.0));
+        table
+    };
+    let tables = tables.into_iter().take(2).map(large).collect();
+    assert_eq!(ask(tables, asked).advices.len(), 1);
+}
+
+#[test]
+fn a_small_table_that_is_asked_often_gets_its_index() {
+    let mut t = table("t", vec![column("a", "integer", 4_000.0)]);
+    (t.rows, t.pages) = (Some(8_000.0), Some(84.0));
+    let asked = || vec![statement(1, "SELECT * FROM t WHERE a = $1", OFTEN, 0.4)];
+    let answer = ask(vec![t.clone()], asked());
+    assert_eq!(answer.advices.len(), 1, "{:?}", answer.withheld);
+    // Few rows, and the pages that updates have filled since the last vacuum.
+    (t.rows, t.pages) = (Some(50.0), Some(2_000.0));
+    let answer = ask(vec![t], asked());
+    assert_eq!(statements(&answer), [""; 0]);
+    assert!(reasons(&answer)[0].contains("50 rows, fewer than 1000"));
 }
 
 #[test]
