@@ -36,7 +36,8 @@ fn create(table: &str, columns: &str) -> String {
 
 /// Pretends an index; answers its number and the bytes that HypoPG reckons with.
 async fn pretend(session: &Client, create: &str) -> anyhow::Result<(u32, f64)> {
-    const SQL: &str = "SELECT indexrelid, hypopg_relation_size(indexrelid)::float8 FROM hypopg_create_index($1)";
+    const SQL: &str =
+        "SELECT indexrelid, hypopg_relation_size(indexrelid)::float8 FROM hypopg_create_index($1)";
     let row = session.query_one(SQL, &[&create]).await;
     let row = row.with_context(|| create.to_owned())?;
     Ok((row.get(0), row.get(1)))

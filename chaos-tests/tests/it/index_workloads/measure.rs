@@ -16,7 +16,8 @@ const RUNS: u32 = 5;
 /// The statements that are measured, each set of values on its own.
 pub(super) fn measured(workload: &Workload) -> Vec<String> {
     let all = workload.templates.iter();
-    let sets = all.flat_map(|template| (0..SETS as u64).map(|set| template.statement(1_000_000 + set)));
+    let sets =
+        all.flat_map(|template| (0..SETS as u64).map(|set| template.statement(1_000_000 + set)));
     sets.collect()
 }
 

@@ -11,7 +11,8 @@ use super::shape::Shape;
 /// Rows of a table that needs indexes. Rows and not pages: a small table that is written often has
 /// many pages between two vacuums, and no index is the answer to that.
 const MIN_ROWS: f64 = 1_000.0;
-/// Share of its time that the best served statement saves at least.
+/// Share of its time that the best served statement saves at least: of what other new indexes
+/// leave of it.
 const MIN_SHARE: f64 = 0.2;
 /// Seconds a day that all statements save at least.
 const MIN_SECONDS: f64 = 60.0;
@@ -56,11 +57,12 @@ pub(super) fn is_enough(served: &super::board::Served) -> bool {
     path.rows_read <= MAX_ROWS_LEFT || is_cheap && path.rows_read <= MAX_ROWS_WITH_COST
 }
 
-/// Checks what a candidate would save for each need.
+/// Checks what a candidate would save for each need, of what its statement still takes.
 pub(super) fn check(
     board: &Board<'_>,
     seen: &[Seen],
     gains: &[f64],
+    left: &[f64],
     candidate: &Candidate,
 ) -> Result<(), String> {
     if let Some(name) = failed_build(board.existing, &candidate.shape) {
@@ -81,11 +83,12 @@ pub(super) fn check(
             {MIN_RETURN:.0} times"
         ));
     }
-    let share = best_share(board, gains);
+    let share = best_share(board, gains, left);
     if share < MIN_SHARE {
         let percent = share * 100.0;
         return Err(format!(
-            "the statement that gains most would save {percent:.0} % of its time, less than 20 %"
+            "the statement that gains most would save {percent:.0} % of the time that other new \
+            indexes leave of it, less than 20 %"
         ));
     }
     let helped = gains.iter().zip(seen).filter(|(gain, _)| **gain > 0.0);
@@ -100,14 +103,14 @@ pub(super) fn check(
 
 /// Share of its statement's time that the need which gains most saves. A branch of an OR counts for
 /// all of them: they are served together or not at all.
-fn best_share(board: &Board<'_>, gains: &[f64]) -> f64 {
-    let pairs = gains.iter().zip(&board.needs);
-    let shares = pairs.map(|(gain, need)| {
+fn best_share(board: &Board<'_>, gains: &[f64], left: &[f64]) -> f64 {
+    let pairs = gains.iter().zip(&board.needs).zip(left);
+    let shares = pairs.map(|((gain, need), left)| {
         let branches = need.group.map_or(1, |group| {
             let same = |other: &&&Need| other.asker == need.asker && other.group == Some(group);
             board.needs.iter().filter(same).count()
         });
-        gain * count(branches) / need.statement_seconds.max(f64::MIN_POSITIVE)
+        gain * count(branches) / left.max(f64::MIN_POSITIVE)
     });
     shares.fold(0.0, f64::max)
 }

@@ -70,6 +70,65 @@ fn a_small_table_that_is_asked_often_gets_its_index() {
 }
 
 #[test]
+fn what_other_indexes_leave_of_a_statement_counts() {
+    // The large table takes nearly all of the statement, until its index is there.
+    let mut word = table("word", vec![column("text", "text", -1.0)]);
+    (word.rows, word.pages) = (Some(20_000.0), Some(150.0));
+    let use_of = table("use_of", vec![column("word", "integer", 20_000.0)]);
+    let plan = r#"[{"Plan": {"Node Type": "Aggregate", "Startup Cost": 1, "Total Cost": 20300,
+        "Plan Rows": 1, "Plan Width": 8, "Actual Startup Time": 60, "Actual Total Time": 60,
+        "Actual Rows": 1, "Actual Loops": 1, "Plans": [
+        {"Node Type": "Hash Join", "Parent Relationship": "Outer", "Join Type": "Inner",
+         "Startup Cost": 1, "Total Cost": 20300, "Plan Rows": 50, "Plan Width": 8,
+         "Actual Startup Time": 2, "Actual Total Time": 60, "Actual Rows": 50, "Actual Loops": 1,
+         "Plans": [
+         {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "use_of",
+          "Alias": "u", "Startup Cost": 0, "Total Cost": 20000, "Plan Rows": 1000000,
+          "Plan Width": 4, "Actual Startup Time": 0.1, "Actual Total Time": 57.8,
+          "Actual Rows": 1000000, "Actual Loops": 1},
+         {"Node Type": "Hash", "Parent Relationship": "Inner", "Startup Cost": 1,
+          "Total Cost": 300, "Plan Rows": 1, "Plan Width": 4, "Actual Startup Time": 2,
+          "Actual Total Time": 2, "Actual Rows": 1, "Actual Loops": 1, "Plans": [
+          {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "word",
+           "Alias": "w", "Startup Cost": 0, "Total Cost": 300, "Plan Rows": 1, "Plan Width": 4,
+           "Actual Startup Time": 0.1, "Actual Total Time": 2, "Actual Rows": 1,
+           "Actual Loops": 1}]}]}]}, "Execution Time": 60}]"#;
+    let text = "SELECT count(*) FROM word w, use_of u WHERE u.word = w.id AND w.text = $1";
+    let mut asked = statement(1, text, OFTEN, 60.0);
+    asked.plan = Some(json_plan(plan));
+    let answer = ask(vec![word, use_of], vec![asked]);
+    let wanted = [
+        "CREATE INDEX CONCURRENTLY use_of_word_idx ON public.use_of (word);",
+        "CREATE INDEX CONCURRENTLY word_text_idx ON public.word (text);",
+    ];
+    assert_eq!(statements(&answer), wanted, "{answer:#?}");
+}
+
+#[test]
+fn what_holds_without_a_partner_leads_where_plans_begin_at_either_side() {
+    let columns = vec![
+        column("maker", "integer", 50_000.0),
+        column("kind", "integer", 1_000.0),
+    ];
+    let makers = table("m", vec![column("code", "integer", 100_000.0)]);
+    // The first begins with ten makers, the second with a thousand rows of a kind.
+    let of_kind = "SELECT count(*) FROM t JOIN m ON m.id = t.maker WHERE t.kind = $1";
+    let by_code = format!("{of_kind} AND m.code = $2");
+    let asked = vec![
+        statement(1, &by_code, OFTEN, 60.0),
+        statement(2, of_kind, OFTEN, 60.0),
+    ];
+    let answer = ask(vec![table("t", columns), makers], asked);
+    let all = statements(&answer);
+    let on_t: Vec<&&str> = all
+        .iter()
+        .filter(|text| text.contains("public.t "))
+        .collect();
+    let wanted = "CREATE INDEX CONCURRENTLY t_kind_maker_idx ON public.t (kind, maker);";
+    assert_eq!(on_t, [&wanted], "{answer:#?}");
+}
+
+#[test]
 fn updates_of_a_key_count_as_writes() {
     let asked = |updated: &str| {
         let update = format!("UPDATE t SET {updated} = $1 WHERE id = $2");
