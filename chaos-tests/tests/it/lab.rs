@@ -15,6 +15,8 @@ use futures::future::join_all;
 use pga_chaos_tests::{Cluster, ClusterOptions};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::report::machine;
+
 use self::problem::Problem;
 use self::report::Report;
 use self::round::Round;

@@ -24,6 +24,7 @@ mod exactly_once;
 mod failover;
 mod grafana;
 mod guessing;
+mod index_workloads;
 mod insight;
 mod insight_over_time;
 mod lab;

@@ -11,6 +11,7 @@ const MAJOR: &str = "16";
 
 /// A running server that logs to `jsonlog`; it ends with its value.
 pub(crate) struct Postgres {
+    major: &'static str,
     dir: tempfile::TempDir,
     port: u16,
 }
@@ -22,6 +23,11 @@ fn script() -> PathBuf {
 impl Postgres {
     /// Starts one with these settings (`name=value`, without blanks).
     pub(crate) fn start(settings: &[&str]) -> anyhow::Result<Self> {
+        Self::of_major(MAJOR, settings)
+    }
+
+    /// Starts one of a major.
+    pub(crate) fn of_major(major: &'static str, settings: &[&str]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         // The server runs as another user.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
@@ -29,7 +35,7 @@ impl Postgres {
         let log = ["logging_collector=on", "log_destination=jsonlog"];
         let all = log.iter().chain(settings);
         let started = Command::new(script())
-            .args(["start", MAJOR])
+            .args(["start", major])
             .arg(dir.path().join("server"))
             .args(all.flat_map(|setting| ["-c", setting]))
             .output()?;
@@ -38,7 +44,7 @@ impl Postgres {
             let why = String::from_utf8_lossy(&started.stderr);
             format!("no server; run chaos-tests/postgres.sh prepare: {why}")
         })?;
-        Ok(Self { dir, port })
+        Ok(Self { major, dir, port })
     }
 
     /// Its database `postgres`.
@@ -61,7 +67,7 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         let server = self.dir.path().join("server");
         let stop = Command::new(script())
-            .args(["stop", MAJOR])
+            .args(["stop", self.major])
             .arg(server)
             .status();
         drop(stop);

@@ -350,7 +350,6 @@ impl Inventory {
             settings: self.planner_settings(),
             search_path: Vec::new(),
             server_major: self.server_major,
-            database_bytes: None,
         }
     }
 

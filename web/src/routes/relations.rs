@@ -9,30 +9,31 @@ use pga_storage::store::relation_sums::{RelationSum, RelationSums};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
+use super::bounded::Bounded;
 use super::invalid::invalid;
 use super::query_string::QueryString;
 use super::reads::{MIN_POSITION, at_position, collector, window};
 use super::request_context::RequestContext;
 use super::route::{Access, Content, Handler, Route};
-use super::shape::{Field, Shape, always, maybe};
+use super::shape::{Field, Shape, always, maybe, number};
 use crate::ReadScope;
 use crate::refusal::Refusal;
 use crate::reply::json;
 
-/// Relations in an answer: by default, and at most.
-const ROWS: (u32, u32) = (100, 5_000);
+/// Relations in an answer.
+const LIMIT: Bounded = Bounded::new("limit", 1, 5_000, 100);
+/// How far back: ten years at most.
+const HOURS: Bounded = Bounded::new("hours", 1, 87_600, 24);
 const HOUR: i64 = 3_600;
-/// The least begin of time that anybody means, for a number of hours: ten years.
-const MOST_HOURS: u32 = 87_600;
 
 const ASKS: &[Field] = &[
     maybe("relation", Shape::Integer),
     maybe("step", Shape::Integer),
     maybe("order", Shape::Text),
-    maybe("hours", Shape::Integer),
+    number(HOURS),
     maybe("from", Shape::Text),
     maybe("to", Shape::Text),
-    maybe("limit", Shape::Integer),
+    number(LIMIT),
     MIN_POSITION,
 ];
 
@@ -121,7 +122,7 @@ async fn activity(
         None => None,
     };
     let (step, order) = (step(&args, relation)?, order(&args, of, usual)?);
-    let (from, to) = window(&args, args.number("hours", 1, MOST_HOURS, 24))?;
+    let (from, to) = window(&args, args.number(HOURS))?;
     let id = collector(ask.segment())?;
     let question = RelationActivity {
         of,
@@ -137,7 +138,7 @@ async fn activity(
         min_position: args.position("min_position")?,
     };
     let (found, position) = ask.question(&question, scope).await?;
-    let limit = args.number("limit", 1, ROWS.1, ROWS.0) as usize;
+    let limit = args.number(LIMIT) as usize;
     let body = json!({
         "collector_id": id.to_string(),
         "database_name": ask.segment_at(1),

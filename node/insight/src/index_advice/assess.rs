@@ -28,8 +28,12 @@ const WIDE_ORDER_WEIGHT: f64 = 0.2;
 const WIDE_ORDER_ROWS: f64 = 0.1;
 /// New indexes of a database at most.
 const MAX_A_DATABASE: usize = 10;
-/// Share of the database's size that they take at most.
+/// Share of the database's size that they take at most, and bytes that they may always take.
 const MAX_SIZE_SHARE: f64 = 0.1;
+const FREE_BYTES: f64 = 1_073_741_824.0;
+
+/// Seconds a day that the new indexes of a relation save, by who asks.
+type Saved<'a> = BTreeMap<&'a Asker, f64>;
 
 /// Advises. Only on a large stack.
 pub(super) fn assess(workload: &Workload, catalog: &Catalog) -> Answer {
@@ -46,9 +50,13 @@ pub(super) fn assess(workload: &Workload, catalog: &Catalog) -> Answer {
         ms_per_unit: UNKNOWN_UNIT_MS,
     };
     let needs = facts.needs();
+    let places = || 0..catalog.relations.len();
+    // A second round knows what the indexes of other relations leave of each statement.
+    let first = places().map(|place| facts.relation(place, &needs, &[], &mut Answer::default()));
+    let saved: Vec<Saved<'_>> = first.collect();
     let mut answer = Answer::default();
-    for place in 0..catalog.relations.len() {
-        facts.relation(place, &needs, &mut answer);
+    for place in places() {
+        facts.relation(place, &needs, &saved, &mut answer);
     }
     limit(&mut answer, catalog);
     let unread = facts
@@ -121,26 +129,32 @@ impl Facts<'_> {
         }
     }
 
-    /// Chooses for one relation.
-    fn relation(&self, place: usize, all: &[Need], answer: &mut Answer) {
+    /// Chooses for one relation; `saved` is what was chosen for each one before.
+    fn relation<'a>(
+        &'a self,
+        place: usize,
+        all: &'a [Need],
+        saved: &[Saved<'_>],
+        answer: &mut Answer,
+    ) -> Saved<'a> {
         let Some(relation) = self.catalog.relations.get(place) else {
-            return;
+            return Saved::new();
         };
         let existing = self
             .existing
             .get(place)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let own: Vec<&Need> = all.iter().filter(|need| need.relation == place).collect();
+        let own: Vec<&'a Need> = all.iter().filter(|need| need.relation == place).collect();
         drop::advise(relation, existing, self.catalog, &mut answer.advices);
         special::advise(self, place, answer);
         let asked: Vec<&Need> = own.into_iter().filter(|need| need.seconds > 0.0).collect();
         if asked.is_empty() {
-            return;
+            return Saved::new();
         }
         if let Some(reason) = gates::relation(relation) {
             withheld::all(self, relation, &asked, &reason, &mut answer.withheld);
-            return;
+            return Saved::new();
         }
         let is_analysed =
             |need: &&Need| relation.known_rows().is_some() && need.unanalysed.is_empty();
@@ -152,18 +166,27 @@ impl Facts<'_> {
             let reason = "the table or the columns have no statistics: ANALYZE comes first";
             withheld::all(self, relation, &unknown, reason, &mut answer.withheld);
         }
+        let elsewhere = |need: &&'a Need| {
+            let others = saved
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != place);
+            let seconds = others.filter_map(|(_, saved)| saved.get(&need.asker));
+            (&need.asker, seconds.sum())
+        };
         let board = Board {
             relation,
+            saved_elsewhere: known.iter().map(elsewhere).collect(),
             needs: known,
             existing,
             writers: self.writers(place),
             prices: &self.prices,
             ms_per_unit: self.ms_per_unit,
         };
-        self.choose(board, answer);
+        self.choose(board, answer)
     }
 
-    fn choose(&self, mut board: Board<'_>, answer: &mut Answer) {
+    fn choose<'a>(&'a self, mut board: Board<'a>, answer: &mut Answer) -> Saved<'a> {
         let served = board.served();
         let pairs = board.needs.iter().copied().zip(&served);
         let (enough, open): (Vec<_>, Vec<_>) = pairs.partition(|(_, s)| gates::is_enough(s));
@@ -180,6 +203,11 @@ impl Facts<'_> {
             answer.advices.push(advice);
         }
         withheld::rest(self, &board, &served, &choice, &mut answer.withheld);
+        let mut saved = Saved::new();
+        for (need, seconds) in board.needs.iter().zip(choice.saved) {
+            *saved.entry(&need.asker).or_insert(0.0) += seconds;
+        }
+        saved
     }
 
     fn seen(&self, need: &Need) -> Seen {
@@ -258,9 +286,7 @@ fn limit(answer: &mut Answer, catalog: &Catalog) {
         };
         by_value.then_with(|| name(one).cmp(&name(other)))
     });
-    let room = catalog
-        .database_bytes
-        .map_or(f64::INFINITY, |bytes| bytes * MAX_SIZE_SHARE);
+    let room = (catalog.bytes() * MAX_SIZE_SHARE).max(FREE_BYTES);
     let (mut indexes, mut bytes) = (0_usize, 0.0);
     let Answer {
         advices, withheld, ..

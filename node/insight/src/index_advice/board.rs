@@ -1,10 +1,12 @@
 //! The needs of one relation and what each index would be worth to them.
 
+use std::collections::BTreeMap;
+
 use super::catalog::Relation;
 use super::cost::{Path, Prices, indexed, sequential};
 use super::demand::Write;
 use super::existing::Existing;
-use super::need::Need;
+use super::need::{Asker, Need};
 use super::selectivity::count;
 use super::shape::Shape;
 
@@ -28,6 +30,8 @@ pub(super) struct Writer {
 pub(super) struct Board<'a> {
     pub(super) relation: &'a Relation,
     pub(super) needs: Vec<&'a Need>,
+    /// Seconds a day that new indexes of other relations save for who asks.
+    pub(super) saved_elsewhere: BTreeMap<&'a Asker, f64>,
     pub(super) existing: &'a [Existing<'a>],
     pub(super) writers: Vec<Writer>,
     pub(super) prices: &'a Prices,

@@ -146,6 +146,10 @@ fn key_lists(need: &Need, weights: &BTreeMap<Key, f64>) -> Vec<Vec<ShapeKey>> {
             lists.push(keys(&equal, order));
         }
         lists.push(keys(&equal, Vec::new()));
+        // Led by what holds without a partner, it also serves a plan that begins here.
+        let mut led = equal;
+        led.sort_by_key(|priced| is_join(&priced.term));
+        lists.push(keys(&led, Vec::new()));
     }
     lists.retain(|list| !list.is_empty());
     lists

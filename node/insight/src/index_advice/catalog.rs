@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shape::BLOCK_BYTES;
+
 /// What the inventory of one database tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -16,8 +18,6 @@ pub struct Catalog {
     pub search_path: Vec<String>,
     /// Major version of the server.
     pub server_major: Option<u32>,
-    /// Size of the database in bytes; new indexes take a tenth of it at most.
-    pub database_bytes: Option<f64>,
 }
 
 /// The planner's prices, as `pg_settings` has them; PostgreSQL's defaults where not told.
@@ -256,6 +256,16 @@ impl Catalog {
             self.views.iter().find(same)
         };
         self.schemas(schema).into_iter().find_map(at)
+    }
+
+    /// Answers the bytes of all relations and their indexes, as far as they are known.
+    #[must_use]
+    pub fn bytes(&self) -> f64 {
+        let of = |relation: &Relation| {
+            let indexes = relation.indexes.iter().filter_map(|index| index.size_bytes);
+            relation.known_pages() * BLOCK_BYTES + indexes.sum::<f64>()
+        };
+        self.relations.iter().map(of).sum()
     }
 
     fn schemas<'a>(&'a self, schema: &'a str) -> Vec<&'a str> {

@@ -21,6 +21,8 @@ pub(super) struct Choice {
     pub(super) picks: Vec<Candidate>,
     /// For needs that nothing was chosen for, the first gate that their best candidate failed.
     pub(super) refused: Vec<(usize, Shape, String)>,
+    /// Seconds a day that the picks save for each need.
+    pub(super) saved: Vec<f64>,
 }
 
 /// The needs and candidates of a relation while choosing.
@@ -28,6 +30,14 @@ struct Chooser<'a> {
     board: &'a Board<'a>,
     served: &'a [Served],
     seen: &'a [Seen],
+}
+
+/// What picks leave of each need.
+struct Left {
+    /// Its cost.
+    costs: Vec<f64>,
+    /// Seconds a day of its statement.
+    seconds: Vec<f64>,
 }
 
 /// Chooses among candidates.
@@ -48,8 +58,11 @@ pub(super) fn choose(
         .collect();
     let mut picks = chooser.greedy(&options);
     chooser.prune(&mut picks);
-    let refused = chooser.refused(&options, &picks);
-    Choice { picks, refused }
+    Choice {
+        refused: chooser.refused(&options, &picks),
+        saved: chooser.saved(&chooser.costs(&picks)),
+        picks,
+    }
 }
 
 impl Chooser<'_> {
@@ -64,14 +77,14 @@ impl Chooser<'_> {
     fn greedy(&self, options: &[Candidate]) -> Vec<Candidate> {
         let mut picks: Vec<Candidate> = Vec::new();
         while picks.len() < MAX_A_TABLE {
-            let current = self.current(&picks);
+            let left = self.left(&picks);
             let worth = |option: &Candidate| {
-                let net = self.gain(&current, option) - option.write_seconds;
+                let net = self.gain(&left, option) - option.write_seconds;
                 net / (1.0 + option.shape.pages * BLOCK_BYTES / SIZE_SCALE)
             };
             let open = options
                 .iter()
-                .filter(|option| !picks.contains(option) && self.gate(&current, option).is_ok());
+                .filter(|option| !picks.contains(option) && self.gate(&left, option).is_ok());
             let mut best: Option<&Candidate> = None;
             for option in open {
                 if best.is_none_or(|best| worth(option) > worth(best)) {
@@ -81,14 +94,14 @@ impl Chooser<'_> {
             let Some(best) = best else {
                 break;
             };
-            picks.push(self.shortened(best, &current));
+            picks.push(self.shortened(best, &left));
         }
         picks
     }
 
     /// The shortest index that saves nearly as much.
-    fn shortened(&self, option: &Candidate, current: &[f64]) -> Candidate {
-        let wanted = SHORTER_KEEPS * self.gain(current, option);
+    fn shortened(&self, option: &Candidate, left: &Left) -> Candidate {
+        let wanted = SHORTER_KEEPS * self.gain(left, option);
         let mut kept = option.clone();
         loop {
             let mut shape = kept.shape.clone();
@@ -101,8 +114,8 @@ impl Chooser<'_> {
                 return kept;
             }
             let shorter = self.option(shape.sized(self.board.relation, None));
-            let is_enough = self.gain(current, &shorter) >= wanted;
-            if !is_enough || self.gate(current, &shorter).is_err() {
+            let is_enough = self.gain(left, &shorter) >= wanted;
+            if !is_enough || self.gate(left, &shorter).is_err() {
                 return kept;
             }
             kept = shorter;
@@ -125,7 +138,7 @@ impl Chooser<'_> {
             }
         }
         // Alternatives that an OR joins are of use only if all of them are served.
-        let current = self.current(picks);
+        let current = self.costs(picks);
         let halves: BTreeSet<(&Asker, usize)> = self
             .open(&current)
             .filter_map(|place| self.group(place))
@@ -164,20 +177,47 @@ impl Chooser<'_> {
     }
 
     /// Cost of each need with what is picked.
-    fn current(&self, picks: &[Candidate]) -> Vec<f64> {
-        let mut current: Vec<f64> = self.served.iter().map(|served| served.cost).collect();
+    fn costs(&self, picks: &[Candidate]) -> Vec<f64> {
+        let mut costs: Vec<f64> = self.served.iter().map(|served| served.cost).collect();
         for pick in picks {
-            for (cost, new) in current.iter_mut().zip(&pick.costs) {
+            for (cost, new) in costs.iter_mut().zip(&pick.costs) {
                 *cost = cost.min(*new);
             }
         }
-        current
+        costs
+    }
+
+    /// Seconds a day that each need saves at these costs.
+    fn saved(&self, costs: &[f64]) -> Vec<f64> {
+        let needs = self.board.needs.iter().zip(self.served).zip(costs);
+        needs
+            .map(|((need, served), cost)| {
+                need.seconds * (1.0 - cost / served.cost.max(f64::MIN_POSITIVE))
+            })
+            .collect()
+    }
+
+    fn left(&self, picks: &[Candidate]) -> Left {
+        let costs = self.costs(picks);
+        let needs = &self.board.needs;
+        let mut saved = self.board.saved_elsewhere.clone();
+        for (need, seconds) in needs.iter().zip(self.saved(&costs)) {
+            *saved.entry(&need.asker).or_insert(0.0) += seconds;
+        }
+        let seconds = needs.iter().map(|need| {
+            let saved = saved.get(&need.asker).copied().unwrap_or(0.0);
+            need.statement_seconds - saved
+        });
+        Left {
+            seconds: seconds.collect(),
+            costs,
+        }
     }
 
     /// Seconds a day that one more index saves, for each need.
-    fn gains(&self, current: &[f64], option: &Candidate) -> Vec<f64> {
+    fn gains(&self, left: &Left, option: &Candidate) -> Vec<f64> {
         let needs = self.board.needs.iter().zip(self.served);
-        let costs = current.iter().zip(&option.costs);
+        let costs = left.costs.iter().zip(&option.costs);
         needs
             .zip(costs)
             .map(|((need, served), (cost, new))| {
@@ -186,31 +226,25 @@ impl Chooser<'_> {
             .collect()
     }
 
-    fn gain(&self, current: &[f64], option: &Candidate) -> f64 {
-        self.gains(current, option).iter().sum()
+    fn gain(&self, left: &Left, option: &Candidate) -> f64 {
+        self.gains(left, option).iter().sum()
     }
 
     fn net(&self, picks: &[Candidate]) -> f64 {
-        let current = self.current(picks);
-        let needs = self.board.needs.iter().zip(self.served).zip(current);
-        let saved: f64 = needs
-            .map(|((need, served), cost)| {
-                need.seconds * (1.0 - cost / served.cost.max(f64::MIN_POSITIVE))
-            })
-            .sum();
+        let saved: f64 = self.saved(&self.costs(picks)).iter().sum();
         saved - picks.iter().map(|pick| pick.write_seconds).sum::<f64>()
     }
 
-    fn gate(&self, current: &[f64], option: &Candidate) -> Result<(), String> {
-        let gains = self.gains(current, option);
-        gates::check(self.board, self.seen, &gains, option)
+    fn gate(&self, left: &Left, option: &Candidate) -> Result<(), String> {
+        let gains = self.gains(left, option);
+        gates::check(self.board, self.seen, &gains, &left.seconds, option)
     }
 
     /// For each need that nothing was chosen for, its best candidate and why that is refused.
     fn refused(&self, options: &[Candidate], picks: &[Candidate]) -> Vec<(usize, Shape, String)> {
-        let current = self.current(picks);
+        let left = self.left(picks);
         let mut refused = Vec::new();
-        for (place, (served, now)) in self.served.iter().zip(&current).enumerate() {
+        for (place, (served, now)) in self.served.iter().zip(&left.costs).enumerate() {
             if *now < served.cost {
                 continue;
             }
@@ -220,7 +254,7 @@ impl Chooser<'_> {
                 .iter()
                 .min_by(|one, other| cost(one).total_cmp(&cost(other)));
             if let Some(best) = best.filter(|best| cost(best) < served.cost)
-                && let Err(reason) = self.gate(&current, best)
+                && let Err(reason) = self.gate(&left, best)
             {
                 refused.push((place, best.shape.clone(), reason));
             }

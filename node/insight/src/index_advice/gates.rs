@@ -8,9 +8,11 @@ use super::need::Need;
 use super::selectivity::count;
 use super::shape::Shape;
 
-/// Pages of a table that needs indexes.
-pub(super) const MIN_PAGES: f64 = 1_000.0;
-/// Share of its time that the best served statement saves at least.
+/// Rows of a table that needs indexes. Rows and not pages: a small table that is written often has
+/// many pages between two vacuums, and no index is the answer to that.
+const MIN_ROWS: f64 = 1_000.0;
+/// Share of its time that the best served statement saves at least: of what other new indexes
+/// leave of it.
 const MIN_SHARE: f64 = 0.2;
 /// Seconds a day that all statements save at least.
 const MIN_SECONDS: f64 = 60.0;
@@ -40,13 +42,9 @@ pub(super) fn relation(relation: &Relation) -> Option<String> {
         let text = "the table is partitioned: indexes are advised for its partitions";
         return Some(text.to_owned());
     }
-    let pages = relation.known_pages();
-    if relation.known_rows().is_none() && pages == 0.0 {
-        // Never analysed: the size is not known either.
-        return None;
-    }
-    (pages < MIN_PAGES).then(|| {
-        format!("the table has {pages:.0} pages, fewer than {MIN_PAGES:.0}: it is read as a whole")
+    let rows = relation.known_rows()?;
+    (rows < MIN_ROWS).then(|| {
+        format!("the table has {rows:.0} rows, fewer than {MIN_ROWS:.0}: it is read as a whole")
     })
 }
 
@@ -59,11 +57,12 @@ pub(super) fn is_enough(served: &super::board::Served) -> bool {
     path.rows_read <= MAX_ROWS_LEFT || is_cheap && path.rows_read <= MAX_ROWS_WITH_COST
 }
 
-/// Checks what a candidate would save for each need.
+/// Checks what a candidate would save for each need, of what its statement still takes.
 pub(super) fn check(
     board: &Board<'_>,
     seen: &[Seen],
     gains: &[f64],
+    left: &[f64],
     candidate: &Candidate,
 ) -> Result<(), String> {
     if let Some(name) = failed_build(board.existing, &candidate.shape) {
@@ -84,11 +83,12 @@ pub(super) fn check(
             {MIN_RETURN:.0} times"
         ));
     }
-    let share = best_share(board, gains);
+    let share = best_share(board, gains, left);
     if share < MIN_SHARE {
         let percent = share * 100.0;
         return Err(format!(
-            "the statement that gains most would save {percent:.0} % of its time, less than 20 %"
+            "the statement that gains most would save {percent:.0} % of the time that other new \
+            indexes leave of it, less than 20 %"
         ));
     }
     let helped = gains.iter().zip(seen).filter(|(gain, _)| **gain > 0.0);
@@ -103,14 +103,14 @@ pub(super) fn check(
 
 /// Share of its statement's time that the need which gains most saves. A branch of an OR counts for
 /// all of them: they are served together or not at all.
-fn best_share(board: &Board<'_>, gains: &[f64]) -> f64 {
-    let pairs = gains.iter().zip(&board.needs);
-    let shares = pairs.map(|(gain, need)| {
+fn best_share(board: &Board<'_>, gains: &[f64], left: &[f64]) -> f64 {
+    let pairs = gains.iter().zip(&board.needs).zip(left);
+    let shares = pairs.map(|((gain, need), left)| {
         let branches = need.group.map_or(1, |group| {
             let same = |other: &&&Need| other.asker == need.asker && other.group == Some(group);
             board.needs.iter().filter(same).count()
         });
-        gain * count(branches) / need.statement_seconds.max(f64::MIN_POSITIVE)
+        gain * count(branches) / left.max(f64::MIN_POSITIVE)
     });
     shares.fold(0.0, f64::max)
 }

@@ -10,6 +10,9 @@ use super::workload::Statement;
 
 /// How many times an estimate may be off before it is corrected.
 const MOST_OFF: f64 = 10.0;
+/// The same for what the planner reckoned with for the values of a call, where the statistics do not
+/// tell which values are common.
+const MOST_OFF_VALUES: f64 = 3.0;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -171,9 +174,16 @@ impl Need {
             return;
         }
         let by_calls = statement.rows_per_call.filter(|_| access.gives_rows);
-        let by_plan = self.observed.rows.filter(|_| is_alone);
-        let factor = by_plan.or(by_calls).map(factor);
-        let factor = factor.filter(|factor| !(1.0 / MOST_OFF..=MOST_OFF).contains(factor));
+        // A scan of the whole table tests what holds without a partner, and nothing else.
+        let has_own = is_alone || self.observed.is_sequential;
+        let by_plan = self.observed.rows.filter(|_| has_own);
+        let planned = self.observed.estimated_rows.filter(|_| has_own);
+        let off = |rows: Option<f64>, most: f64| {
+            let factor = rows.map(factor)?;
+            (!(1.0 / most..=most).contains(&factor)).then_some(factor)
+        };
+        let observed = off(by_plan.or(by_calls), MOST_OFF);
+        let factor = observed.or_else(|| off(planned, MOST_OFF_VALUES));
         self.correction = factor.unwrap_or(1.0);
     }
 }

@@ -38,6 +38,7 @@ fn a_database_gets_ten_indexes_and_a_tenth_of_its_size() {
         .zip(1..)
         .map(|(text, hash)| statement(hash, &text, OFTEN, 60.0))
         .collect();
+    // All take 270 MB, more than a tenth of the tables, and less than what is always free.
     let answer = ask(tables.clone(), asked.clone());
     assert_eq!(answer.advices.len(), 10);
     assert!(
@@ -45,11 +46,86 @@ fn a_database_gets_ten_indexes_and_a_tenth_of_its_size() {
             .iter()
             .all(|reason| reason.contains("at most 10"))
     );
-    let mut catalog = catalog(tables);
-    // Each index takes 22.5 MB: a tenth of 500 MB has room for two.
-    catalog.database_bytes = Some(5e8);
-    let answer = advise(&Workload { statements: asked }, &catalog);
-    assert_eq!(answer.advices.len(), 2);
+    // Each index takes 0.9 GB, and a tenth of two such tables is 1.5 GB.
+    let large = |mut table: Relation| {
+        (table.rows, table.pages) = (Some(4e7), Some(900_000.0));
+        table
+    };
+    let tables = tables.into_iter().take(2).map(large).collect();
+    assert_eq!(ask(tables, asked).advices.len(), 1);
+}
+
+#[test]
+fn a_small_table_that_is_asked_often_gets_its_index() {
+    let mut t = table("t", vec![column("a", "integer", 4_000.0)]);
+    (t.rows, t.pages) = (Some(8_000.0), Some(84.0));
+    let asked = || vec![statement(1, "SELECT * FROM t WHERE a = $1", OFTEN, 0.4)];
+    let answer = ask(vec![t.clone()], asked());
+    assert_eq!(answer.advices.len(), 1, "{:?}", answer.withheld);
+    // Few rows, and the pages that updates have filled since the last vacuum.
+    (t.rows, t.pages) = (Some(50.0), Some(2_000.0));
+    let answer = ask(vec![t], asked());
+    assert_eq!(statements(&answer), [""; 0]);
+    assert!(reasons(&answer)[0].contains("50 rows, fewer than 1000"));
+}
+
+#[test]
+fn what_other_indexes_leave_of_a_statement_counts() {
+    // The large table takes nearly all of the statement, until its index is there.
+    let mut word = table("word", vec![column("text", "text", -1.0)]);
+    (word.rows, word.pages) = (Some(20_000.0), Some(150.0));
+    let use_of = table("use_of", vec![column("word", "integer", 20_000.0)]);
+    let plan = r#"[{"Plan": {"Node Type": "Aggregate", "Startup Cost": 1, "Total Cost": 20300,
+        "Plan Rows": 1, "Plan Width": 8, "Actual Startup Time": 60, "Actual Total Time": 60,
+        "Actual Rows": 1, "Actual Loops": 1, "Plans": [
+        {"Node Type": "Hash Join", "Parent Relationship": "Outer", "Join Type": "Inner",
+         "Startup Cost": 1, "Total Cost": 20300, "Plan Rows": 50, "Plan Width": 8,
+         "Actual Startup Time": 2, "Actual Total Time": 60, "Actual Rows": 50, "Actual Loops": 1,
+         "Plans": [
+         {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "use_of",
+          "Alias": "u", "Startup Cost": 0, "Total Cost": 20000, "Plan Rows": 1000000,
+          "Plan Width": 4, "Actual Startup Time": 0.1, "Actual Total Time": 57.8,
+          "Actual Rows": 1000000, "Actual Loops": 1},
+         {"Node Type": "Hash", "Parent Relationship": "Inner", "Startup Cost": 1,
+          "Total Cost": 300, "Plan Rows": 1, "Plan Width": 4, "Actual Startup Time": 2,
+          "Actual Total Time": 2, "Actual Rows": 1, "Actual Loops": 1, "Plans": [
+          {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "word",
+           "Alias": "w", "Startup Cost": 0, "Total Cost": 300, "Plan Rows": 1, "Plan Width": 4,
+           "Actual Startup Time": 0.1, "Actual Total Time": 2, "Actual Rows": 1,
+           "Actual Loops": 1}]}]}]}, "Execution Time": 60}]"#;
+    let text = "SELECT count(*) FROM word w, use_of u WHERE u.word = w.id AND w.text = $1";
+    let mut asked = statement(1, text, OFTEN, 60.0);
+    asked.plan = Some(json_plan(plan));
+    let answer = ask(vec![word, use_of], vec![asked]);
+    let wanted = [
+        "CREATE INDEX CONCURRENTLY use_of_word_idx ON public.use_of (word);",
+        "CREATE INDEX CONCURRENTLY word_text_idx ON public.word (text);",
+    ];
+    assert_eq!(statements(&answer), wanted, "{answer:#?}");
+}
+
+#[test]
+fn what_holds_without_a_partner_leads_where_plans_begin_at_either_side() {
+    let columns = vec![
+        column("maker", "integer", 50_000.0),
+        column("kind", "integer", 1_000.0),
+    ];
+    let makers = table("m", vec![column("code", "integer", 100_000.0)]);
+    // The first begins with ten makers, the second with a thousand rows of a kind.
+    let of_kind = "SELECT count(*) FROM t JOIN m ON m.id = t.maker WHERE t.kind = $1";
+    let by_code = format!("{of_kind} AND m.code = $2");
+    let asked = vec![
+        statement(1, &by_code, OFTEN, 60.0),
+        statement(2, of_kind, OFTEN, 60.0),
+    ];
+    let answer = ask(vec![table("t", columns), makers], asked);
+    let all = statements(&answer);
+    let on_t: Vec<&&str> = all
+        .iter()
+        .filter(|text| text.contains("public.t "))
+        .collect();
+    let wanted = "CREATE INDEX CONCURRENTLY t_kind_maker_idx ON public.t (kind, maker);";
+    assert_eq!(on_t, [&wanted], "{answer:#?}");
 }
 
 #[test]
