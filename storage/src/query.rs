@@ -26,6 +26,7 @@
 //! that one decodes.
 
 mod elements;
+mod first_seen;
 mod kinds;
 mod latest;
 mod query_stats;
@@ -45,6 +46,7 @@ mod top_queries;
 pub(crate) use self::elements::PAGE_BYTES;
 pub use self::{
     elements::{Cursor, ElementOrder, ElementPage, ElementRange, Elements},
+    first_seen::FirstSeen,
     kinds::{KindSummary, Kinds},
     latest::Latest,
     query_stats::QueryStats,

@@ -41,8 +41,8 @@ pub(crate) use self::{
     questions::{
         long_lists_are_read_by_column, samples_of_statements_are_told_with_their_interval,
         sealed_spans_tell_their_columns, series_are_the_sums_and_means_of_steps,
-        steps_of_a_statement_are_sums_of_its_rows, the_newest_row_of_each_thing_is_found,
-        types_of_elements_are_counted,
+        steps_of_a_statement_are_sums_of_its_rows, the_first_sample_of_each_statement_is_found,
+        the_newest_row_of_each_thing_is_found, types_of_elements_are_counted,
     },
     reading::{
         a_large_push_is_paged, busy_and_quiet_series_share_pages,
@@ -80,6 +80,7 @@ impl fmt::Debug for Fresh {
 macro_rules! store_contract_tests {
     ($fresh:path) => {
         $crate::store_contract::store_contract_tests!($fresh:
+            the_first_sample_of_each_statement_is_found,
             what_relations_did_is_summed,
             sums_of_relations_outlive_their_lists,
             lists_of_any_shape_are_stored,

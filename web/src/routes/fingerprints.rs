@@ -7,7 +7,7 @@ use http::StatusCode;
 use pga_config::CollectorId;
 use pga_insight::{Fingerprint, FingerprintKind, fingerprint_all};
 use pga_storage::Timestamp;
-use pga_storage::query::{ElementOrder, Elements, QueryOrder, QueryStats, TopQueries};
+use pga_storage::query::{ElementOrder, Elements, FirstSeen, QueryOrder, QueryStats, TopQueries};
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -42,6 +42,7 @@ const SERVER: Shape = Shape::Object(&[
     always("query_hashes", Shape::List(&Shape::Integer)),
     always("calls", Shape::Integer),
     always("total_time", Shape::Number),
+    always("first_seen", Shape::Time),
     always("last_seen", Shape::Time),
 ]);
 const FAMILY: Shape = Shape::Object(&[
@@ -58,6 +59,7 @@ const FAMILY: Shape = Shape::Object(&[
     always("databases", Shape::List(&Shape::Text)),
     always("query_hashes", Shape::List(&Shape::Integer)),
     always("servers", Shape::List(&SERVER)),
+    always("first_seen", Shape::Time),
     always("last_seen", Shape::Time),
 ]);
 
@@ -141,15 +143,31 @@ fn group(statements: Vec<QueryStats>) -> Vec<Family> {
     families.into_values().collect()
 }
 
-/// Names and versions of servers, by the ids of their collectors.
-type Servers = BTreeMap<String, (String, Option<String>)>;
+/// What is known of a server.
+#[derive(Clone, Debug, Default)]
+struct Server {
+    host: String,
+    version: Option<String>,
+    /// The oldest sample that is kept, by query id and database.
+    first_seen: BTreeMap<(i64, String), Timestamp>,
+}
+
+/// Servers by the ids of their collectors.
+type Servers = BTreeMap<String, Server>;
 
 /// What is known of all servers that families are of.
 async fn servers(ask: &RequestContext, families: &[Family]) -> Result<Servers, Refusal> {
     let members = families.iter().flat_map(|family| &family.members);
-    let ids: BTreeSet<&String> = members.map(|one| &one.collector_id).collect();
+    let mut statements = BTreeMap::<&String, BTreeSet<(i64, String)>>::new();
+    for one in members {
+        let name = (one.query_hash, one.database_name.clone());
+        statements
+            .entry(&one.collector_id)
+            .or_default()
+            .insert(name);
+    }
     let mut servers = Servers::new();
-    for id in ids {
+    for (id, statements) in statements {
         let collector = CollectorId::from_external(id);
         let query = Elements {
             collector,
@@ -168,9 +186,35 @@ async fn servers(ask: &RequestContext, families: &[Family]) -> Result<Servers, R
             let known = state.collector(collector);
             known.map_or_else(String::new, |known| known.hostname.clone())
         })?;
-        servers.insert(id.clone(), (host, version));
+        let question = FirstSeen {
+            collector,
+            statements: statements.into_iter().collect(),
+        };
+        let found = questions::ask(&*ask.context.api, collector, &question).await?;
+        let first_seen = question.statements.into_iter().zip(found);
+        let first_seen = first_seen.filter_map(|(name, first)| Some((name, first?)));
+        let server = Server {
+            host,
+            version,
+            first_seen: first_seen.collect(),
+        };
+        servers.insert(id.clone(), server);
     }
     Ok(servers)
+}
+
+/// When the first of these statements was seen, as far as samples are kept.
+fn first_seen<'a>(
+    members: impl IntoIterator<Item = &'a QueryStats>,
+    servers: &Servers,
+) -> Timestamp {
+    let first = members.into_iter().map(|one| {
+        let server = servers.get(&one.collector_id);
+        let name = (one.query_hash, one.database_name.clone());
+        let first = server.and_then(|server| server.first_seen.get(&name));
+        first.copied().unwrap_or(one.time)
+    });
+    first.min().unwrap_or_default()
 }
 
 /// What a family is on each server.
@@ -186,15 +230,16 @@ fn on_servers(members: &[QueryStats], servers: &Servers) -> Vec<Value> {
             .collect();
         let hashes: BTreeSet<i64> = members.iter().map(|one| one.query_hash).collect();
         let last = members.iter().map(|one| one.time).max().unwrap_or_default();
-        let (host, version) = servers.get(id).cloned().unwrap_or_default();
+        let server = servers.get(id).cloned().unwrap_or_default();
         json!({
             "collector_id": id,
-            "hostname": host,
-            "server_version": version,
+            "hostname": server.host,
+            "server_version": server.version,
             "databases": databases,
             "query_hashes": hashes,
             "calls": members.iter().map(|one| one.calls).sum::<i64>(),
             "total_time": members.iter().map(|one| one.total_time).sum::<f64>(),
+            "first_seen": first_seen(members.iter().copied(), servers).to_string(),
             "last_seen": last.to_string(),
         })
     };
@@ -241,6 +286,7 @@ fn show(family: &Family, servers: &Servers) -> Value {
         "databases": databases,
         "query_hashes": hashes,
         "servers": on_servers(members, servers),
+        "first_seen": first_seen(members, servers).to_string(),
         "last_seen": last.to_string(),
     })
 }

@@ -2,8 +2,8 @@
 
 use pga_storage::Timestamp;
 use pga_storage::query::{
-    Aggregate, Kinds, Latest, Measure, Question, Series, StatementSecond, StatementSeconds,
-    StatementSpan, StatementSpans, StatementSteps,
+    Aggregate, FirstSeen, Kinds, Latest, Measure, Question, Series, StatementSecond,
+    StatementSeconds, StatementSpan, StatementSpans, StatementSteps,
 };
 use pga_storage::store::Store;
 use pga_storage::store::catalogue::{Table, VIEWS, tables_of, view_of};
@@ -420,4 +420,37 @@ async fn every_view_is_read(store: &dyn Store) {
         let rows = question.ask(store).await.unwrap();
         assert_eq!(rows.is_empty(), view.kind != "pg_table", "{}", view.name);
     }
+}
+
+pub(crate) async fn the_first_sample_of_each_statement_is_found(
+    store: &dyn Store,
+    _other: &dyn Store,
+) {
+    let sample = |seconds: i64, database: &str, hash: i64| {
+        document(
+            json!({ "type": "pg_query_stats", "timestamp": seconds, "database": database,
+            "queries": [{ "hash": hash, "text": "q", "calls": seconds, "total_time": 1 }] }),
+        )
+    };
+    let elements = vec![
+        sample(600, "app", 7),
+        sample(300, "app", 7),
+        sample(200, "shop", 7),
+        sample(900, "app", -9),
+    ];
+    store.flush(batch(0, 1, elements)).await.unwrap();
+    let asked = [("app", 7), ("none", 7), ("app", -9), ("shop", 7)];
+    let question = FirstSeen {
+        collector: collector(),
+        statements: asked
+            .map(|(database, hash)| (hash, database.to_owned()))
+            .to_vec(),
+    };
+    let found = question.ask(store).await.unwrap();
+    assert_eq!(found, [Some(at(300)), None, Some(at(900)), Some(at(200))]);
+    let none = FirstSeen {
+        statements: Vec::new(),
+        ..question
+    };
+    assert_eq!(none.ask(store).await.unwrap(), []);
 }
