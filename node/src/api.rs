@@ -304,7 +304,7 @@ impl Credentials for NodeApiImpl {
 
     fn knows_collector(&self, collector: CollectorId) -> bool {
         self.cluster.with_state(|state| {
-            // Pushes without a token make one known again that was deleted, and its token stays bad.
+            // A push without a token makes one known again that was deleted: its token stays bad.
             let known = state.collector(collector);
             known.is_some_and(|known| known.registration.is_some())
         })
