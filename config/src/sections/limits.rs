@@ -50,7 +50,7 @@ section! {
         /// with 429. Each node
         /// counts what a collector sent to it since its session there began.
         max_series_per_collector @ live: u64 = "100000",
-        /// Wrong registration secrets per minute and address before 429.
+        /// Wrong registration secrets per minute and address before 429, over all nodes.
         max_registration_failures: u64 = "10",
     }
 }
