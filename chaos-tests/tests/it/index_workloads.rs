@@ -1,9 +1,9 @@
 //! Index advice on whole workloads: what ours makes of them, beside the best that HypoPG finds when
 //! it tries every index of one and two columns within the same bounds.
 //!
-//! `PGANALYTICS_INDEX_WORKLOADS=all` runs it (or `orders`, or `films`) and writes what came of it to
-//! docs/insight.md; it takes some minutes. The workload runs on a real server, watched by the real
-//! collector; the advice is that of the program, asked over HTTP.
+//! `PGANALYTICS_INDEX_WORKLOADS=all` runs it (or `orders`, or `films`) and writes what came of it
+//! to docs/insight.md; it takes some minutes. The workload runs on a real server, watched by the
+//! real collector; the advice is that of the program, asked over HTTP.
 
 mod enumeration;
 mod films;

@@ -10,6 +10,11 @@
 //! operators only, as in PostgreSQL, and an existing index that leaves at most 5 % of the cost is
 //! enough only if it also leaves at most 1,000 rows, because 5 % of a huge table is much.
 //!
+//! Three gates differ, too. A table has 1,000 rows instead of 1,000 pages, since a small one that
+//! is asked often gains as much; the minute a day keeps noise out. An index saves a fifth of what
+//! other new ones leave of a statement, since they are advised together. Up to 1 GiB of new indexes
+//! is advised however small the database is.
+//!
 //! # What is not built
 //! - No HypoPG check: confidence is 0.7 with a plan and 0.5 without; it never reaches 0.9.
 //! - Extended statistics are not read: columns are damped against each other by a fixed rule.

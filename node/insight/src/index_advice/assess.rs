@@ -6,7 +6,7 @@ use super::answer::{Advice, Answer, Withheld};
 use super::ast;
 use super::board::{Board, Writer, served};
 use super::candidates::candidates;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Relation};
 use super::choice::choose;
 use super::cost::Prices;
 use super::demand::Write;
@@ -14,6 +14,7 @@ use super::existing::existing;
 use super::facts::Facts;
 use super::gates::Seen;
 use super::need::{Asker, Need, foreign_keys, needs};
+use super::shape::BLOCK_BYTES;
 use super::workload::Workload;
 use super::{drop, gates, report, special, withheld};
 
@@ -271,6 +272,15 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
+/// Bytes of all relations and their indexes, as far as they are known.
+fn bytes(catalog: &Catalog) -> f64 {
+    let of = |relation: &Relation| {
+        let indexes = relation.indexes.iter().filter_map(|index| index.size_bytes);
+        relation.known_pages() * BLOCK_BYTES + indexes.sum::<f64>()
+    };
+    catalog.relations.iter().map(of).sum()
+}
+
 /// Orders the answer, and keeps what a database takes of new indexes.
 fn limit(answer: &mut Answer, catalog: &Catalog) {
     let net = |advice: &Advice| advice.saved_seconds_per_day - advice.write_seconds_per_day;
@@ -286,7 +296,7 @@ fn limit(answer: &mut Answer, catalog: &Catalog) {
         };
         by_value.then_with(|| name(one).cmp(&name(other)))
     });
-    let room = (catalog.bytes() * MAX_SIZE_SHARE).max(FREE_BYTES);
+    let room = (bytes(catalog) * MAX_SIZE_SHARE).max(FREE_BYTES);
     let (mut indexes, mut bytes) = (0_usize, 0.0);
     let Answer {
         advices, withheld, ..

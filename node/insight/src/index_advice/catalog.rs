@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::shape::BLOCK_BYTES;
-
 /// What the inventory of one database tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -256,16 +254,6 @@ impl Catalog {
             self.views.iter().find(same)
         };
         self.schemas(schema).into_iter().find_map(at)
-    }
-
-    /// Answers the bytes of all relations and their indexes, as far as they are known.
-    #[must_use]
-    pub fn bytes(&self) -> f64 {
-        let of = |relation: &Relation| {
-            let indexes = relation.indexes.iter().filter_map(|index| index.size_bytes);
-            relation.known_pages() * BLOCK_BYTES + indexes.sum::<f64>()
-        };
-        self.relations.iter().map(of).sum()
     }
 
     fn schemas<'a>(&'a self, schema: &'a str) -> Vec<&'a str> {

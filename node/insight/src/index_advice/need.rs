@@ -10,8 +10,8 @@ use super::workload::Statement;
 
 /// How many times an estimate may be off before it is corrected.
 const MOST_OFF: f64 = 10.0;
-/// The same for what the planner reckoned with for the values of a call, where the statistics do not
-/// tell which values are common.
+/// The same for what the planner reckoned with for the values of a call, where the statistics do
+/// not tell which values are common.
 const MOST_OFF_VALUES: f64 = 3.0;
 
 /// Who asks.
