@@ -1,6 +1,6 @@
 //! What it takes to sum an hour of lists of tables: `cargo run --release --example relation_sums
-//! [tables] [share that changes, in percent]`. Prints how long flushes of one list take, and the one
-//! that seals the hour.
+//! [tables] [share that changes, in percent]`. Prints how long flushes of one list take, and the
+//! one that seals the hour.
 
 use std::error::Error;
 use std::io::Write;

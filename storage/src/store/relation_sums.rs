@@ -4,14 +4,14 @@
 //! is over, the flush that stores the first list after it *seals* it: it reads the hour's lists,
 //! and keeps a row for each relation of which a counter moved. Days are made of their hours. A list
 //! that comes later for a sealed hour has it sealed anew in the same transaction, and the hour of
-//! the list that follows it, which compares with it. Marks are those of [`super::series_rollup`].
+//! the list that follows it, which compares with it. Marks are those of charts.
 //!
 //! # Which difference
 //! A list tells the rows that changed since the one before, and all of them once an hour. A row is
 //! compared with the one before of the same relation (`relid`, `indexrelid`) and database, however
 //! long ago, and the difference counts for the hour of the later one:
-//! - if a counter of the relation's own fell, all of them began anew, since PostgreSQL resets them at
-//!   once: the difference is the new value;
+//! - if a counter of the relation's own fell, all of them began anew, since PostgreSQL resets them
+//!   at once: the difference is the new value;
 //! - what is added up over a table's indexes, or is its TOAST table's, falls when one of them goes:
 //!   it has no difference then, unless the table's own counters began anew as well;
 //! - a relation that is told for the first time has none: what it counts may be old;
@@ -28,9 +28,9 @@ use uuid::Uuid;
 pub use self::changes::RelationSum;
 pub(crate) use self::changes::{BASELINE, Changes};
 pub(crate) use self::sql::{Statements, StoredList};
-use super::FlushElement;
 use super::catalogue::{Table, VIEWS};
-use super::series_rollup::{Touched, hour_of};
+use super::series_rollup::{HOUR, Touched, charted, hour_of};
+use super::{FlushElement, Retention};
 use crate::Element;
 
 /// The sums of one type of lists.
@@ -139,6 +139,14 @@ pub(crate) fn touched(elements: &[FlushElement]) -> BTreeMap<(Uuid, usize), Touc
         }
     }
     found
+}
+
+/// Before rows are dropped: the first hour of each table with sums that keeps its rows, in Unix
+/// seconds. Hours before are not sealed anew. A list compares with one of up to two hours before.
+pub(crate) fn frozen(retention: &Retention) -> impl Iterator<Item = (&'static str, i64)> + '_ {
+    let rows = charted().map(|id| (id.table().name, retention.frozen(id.table().kind)));
+    let lists = RELATION_SUMS.iter();
+    rows.chain(lists.map(|of| (of.name, retention.frozen(of.kind).saturating_add(2 * HOUR))))
 }
 
 #[cfg(test)]

@@ -14,9 +14,7 @@ mod sql;
 
 pub(crate) use self::plan::{Mark, Plan, Touched, hour_of, touched};
 pub(crate) use self::sql::{Dialect, Statements};
-use super::Retention;
 use super::catalogue::{ColumnType, Table, TableId, tables};
-use super::relation_sums::RELATION_SUMS;
 
 /// Seconds of an hour.
 pub(crate) const HOUR: i64 = 3_600;
@@ -75,12 +73,4 @@ impl Table {
 /// All charted tables.
 pub(crate) fn charted() -> impl Iterator<Item = TableId> {
     tables().filter(|id| id.table().is_charted())
-}
-
-/// Before rows are dropped: the first hour of each table that keeps its rows, which is what hours are
-/// sealed anew from. A list compares with one of up to two hours before.
-pub(crate) fn frozen(retention: &Retention) -> impl Iterator<Item = (&'static str, i64)> + '_ {
-    let rows = charted().map(|id| (id.table().name, retention.frozen(id.table().kind)));
-    let lists = RELATION_SUMS.iter();
-    rows.chain(lists.map(|of| (of.name, retention.frozen(of.kind).saturating_add(2 * HOUR))))
 }

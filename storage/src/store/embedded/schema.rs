@@ -3,8 +3,8 @@
 //! `meta` holds `schema_version` and `cluster_id`; `watermark` is one row. `elements` holds
 //! documents whole, `inventory` the contents that elements refer to, `series` and `sample_runs` the
 //! plain samples, `rate_state` the last sample of each counter series, `query_rollups` sums of
-//! statements over spans of time, `series_rollups` those of charted tables, `metrics_pg_table_sums` and
-//! `metrics_pg_index_sums` what relations did; the typed tables are
+//! statements over spans of time, `series_rollups` those of charted tables, `metrics_pg_table_sums`
+//! and `metrics_pg_index_sums` what relations did; the typed tables are
 //! those of the catalogue, and so are the views on `elements`.
 
 use std::path::Path;

@@ -10,9 +10,8 @@ use super::values::failed;
 use crate::Result;
 use crate::store::Retention;
 use crate::store::catalogue::TableId;
-use crate::store::series_rollup::{
-    DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted, frozen,
-};
+use crate::store::relation_sums::frozen;
+use crate::store::series_rollup::{DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted};
 
 /// Since version 6.
 pub(super) const TABLES: &str = "

@@ -9,9 +9,8 @@ use uuid::Uuid;
 use super::pg_time::PgTime;
 use crate::store::Retention;
 use crate::store::catalogue::TableId;
-use crate::store::series_rollup::{
-    DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted, frozen,
-};
+use crate::store::relation_sums::frozen;
+use crate::store::series_rollup::{DAY, Dialect, HOUR, Mark, Plan, Statements, Touched, charted};
 
 type PgResult<T> = Result<T, tokio_postgres::Error>;
 
