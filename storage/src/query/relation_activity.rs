@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use pga_config::CollectorId;
 
 use super::questions::rows;
-use super::series::Pieces;
+use super::series::{Pieces, mark};
 use super::{PAGE_BYTES, Question, Row, Select};
 use crate::store::ReadStore;
 use crate::store::catalogue::ColumnType;
@@ -56,7 +56,7 @@ impl Question for RelationActivity {
     type Answer = Activity;
 
     async fn ask(&self, store: &dyn ReadStore) -> Result<Activity> {
-        let marks = rows(store, self.mark()).await?;
+        let marks = rows(store, mark(self.collector, self.of.name)).await?;
         let mark = marks.first();
         let mark = mark.and_then(|row| Some((row.int(0)?, row.int(1)?)));
         let step = self.step.unwrap_or(DAY).saturating_mul(MICROS);
@@ -171,18 +171,6 @@ impl RelationActivity {
              AND (time, log_index, ordinal) > ({time}, {index}, {ordinal}) AND kind = '{}' \
              AND inventory IS NULL ORDER BY time, log_index, ordinal",
             self.of.kind
-        ));
-        select
-    }
-
-    /// Which hours are sealed: the first, and the first that is not.
-    fn mark(&self) -> Select {
-        let mut select = Select::new("", vec![ColumnType::Bigint, ColumnType::Bigint]);
-        let collector = select.bind(Value::Uuid(self.collector.get()));
-        select.push(&format!(
-            "SELECT since, sealed FROM [series_rollup_marks] \
-             WHERE collector_id = {collector} AND table_name = '{}'",
-            self.of.name
         ));
         select
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use pga_config::CollectorId;
 
 pub(super) use self::pieces::Pieces;
+pub(super) use self::reads::mark;
 use super::questions::{Question, rows};
 use super::{Read, Row};
 use crate::store::ReadStore;
@@ -117,7 +118,7 @@ impl Question for Series {
         let is_of_hours = self.step_micros > 0 && self.step_micros % (HOUR * 1_000_000) == 0;
         let sealed = match is_of_hours && self.table.is_charted() {
             true => {
-                let marks = rows(store, self.mark()).await?;
+                let marks = rows(store, mark(self.collector, self.table.name)).await?;
                 marks
                     .first()
                     .and_then(|row| Some((row.int(0)?, row.int(1)?)))

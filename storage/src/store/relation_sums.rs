@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use self::changes::RelationSum;
 pub(crate) use self::changes::{BASELINE, Changes};
-pub(crate) use self::sql::{Statements, StoredList};
+pub(crate) use self::sql::Statements;
 use super::catalogue::{Table, VIEWS};
 use super::series_rollup::{HOUR, Touched, charted, hour_of};
 use super::{FlushElement, Retention};

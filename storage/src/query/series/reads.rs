@@ -1,6 +1,8 @@
 //! The statements. Rows and sums have the same columns: bucket, database, how many rows; then for
 //! each measure how many values, their sum, the least and the greatest.
 
+use pga_config::CollectorId;
+
 use super::Series;
 use super::pieces::Range;
 use crate::query::Select;
@@ -10,19 +12,18 @@ use crate::store::series_rollup::ROWS;
 
 const DATABASE: &str = "database_name";
 
-impl Series {
-    /// Which hours are sealed: the first, and the first that is not.
-    pub(super) fn mark(&self) -> Select {
-        let mut select = Select::new("", vec![ColumnType::Bigint, ColumnType::Bigint]);
-        let collector = select.bind(Value::Uuid(self.collector.get()));
-        select.push(&format!(
-            "SELECT since, sealed FROM [series_rollup_marks] \
-             WHERE collector_id = {collector} AND table_name = '{}'",
-            self.table.name
-        ));
-        select
-    }
+/// Which hours of a table of a collector are sealed: the first, and the first that is not.
+pub(in crate::query) fn mark(collector: CollectorId, table: &str) -> Select {
+    let mut select = Select::new("", vec![ColumnType::Bigint, ColumnType::Bigint]);
+    let collector = select.bind(Value::Uuid(collector.get()));
+    select.push(&format!(
+        "SELECT since, sealed FROM [series_rollup_marks] \
+         WHERE collector_id = {collector} AND table_name = '{table}'"
+    ));
+    select
+}
 
+impl Series {
     /// Sums the rows of a range.
     pub(super) fn raw(&self, (from, to): Range) -> Select {
         let has_database = self.table.position(DATABASE).is_some();

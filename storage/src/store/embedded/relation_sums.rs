@@ -11,7 +11,7 @@ use super::series_rollups::{keep_mark, mark};
 use super::values::failed;
 use crate::store::Retention;
 use crate::store::relation_sums::{
-    BASELINE, Changes, RELATION_SUMS, RelationSum, RelationSums, Statements, StoredList,
+    BASELINE, Changes, RELATION_SUMS, RelationSum, RelationSums, Statements,
 };
 use crate::store::series_rollup::{DAY, Dialect, HOUR, Plan, Touched};
 use crate::{Result, Timestamp};
@@ -98,8 +98,8 @@ impl<'a> Lists<'a> {
                 Some((end, changes)) if end == *hour => changes,
                 _ => self.baseline(*hour)?,
             };
-            self.each((hour * MICROS, (hour + HOUR) * MICROS), |(time, body)| {
-                changes.add(time, &body, Some(*hour));
+            self.each((hour * MICROS, (hour + HOUR) * MICROS), |time, body| {
+                changes.add(time, body, Some(*hour));
             })?;
             self.tx
                 .prepare_cached(&self.sql.forget(HOUR))?
@@ -122,8 +122,8 @@ impl<'a> Lists<'a> {
             })
             .optional()?;
         if let Some(newest) = newest {
-            self.each((newest - BASELINE, hour * MICROS), |(time, body)| {
-                changes.add(time, &body, None);
+            self.each((newest - BASELINE, hour * MICROS), |time, body| {
+                changes.add(time, body, None);
             })?;
         }
         Ok(changes)
@@ -143,7 +143,11 @@ impl<'a> Lists<'a> {
     }
 
     /// Goes through the lists of a range of times, the oldest first.
-    fn each(&self, range: (i64, i64), mut go: impl FnMut(StoredList)) -> rusqlite::Result<()> {
+    fn each(
+        &self,
+        range: (i64, i64),
+        mut go: impl FnMut(Timestamp, &[u8]),
+    ) -> rusqlite::Result<()> {
         let sql = "SELECT time, body FROM elements
             WHERE collector = ?1 AND kind = ?2 AND time >= ?3 AND time < ?4 AND inventory IS NULL
             ORDER BY time, log_index, ordinal";
@@ -154,14 +158,14 @@ impl<'a> Lists<'a> {
             let stored = row.get_ref(1)?.as_blob()?;
             // What cannot be unpacked is said to whoever reads it.
             if let Ok(body) = unpack(stored) {
-                go((time, body));
+                go(time, &body);
             }
         }
         Ok(())
     }
 
     fn insert(&self, sums: Vec<RelationSum>) -> rusqlite::Result<()> {
-        let places = vec!["?"; self.sql.width()].join(", ");
+        let places = vec!["?"; self.sql.types().len()].join(", ");
         let (table, columns) = (self.sql.table(), self.sql.columns());
         let sql = format!("INSERT INTO {table} ({columns}) VALUES ({places})");
         let mut insert = self.tx.prepare_cached(&sql)?;

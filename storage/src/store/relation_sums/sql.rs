@@ -5,9 +5,6 @@ use super::RelationSums;
 use crate::store::catalogue::ColumnType;
 use crate::store::series_rollup::{DAY, Dialect, HOUR};
 
-/// A list as it is stored: when, and its body.
-pub(crate) type StoredList = (crate::Timestamp, Vec<u8>);
-
 /// The statements for one type of lists.
 #[derive(Debug)]
 pub(crate) struct Statements {
@@ -85,11 +82,6 @@ impl Statements {
         types.push(ColumnType::Bigint);
         types.extend(self.of.counters.iter().map(|_| ColumnType::Float8));
         types
-    }
-
-    /// How many columns there are.
-    pub(crate) const fn width(&self) -> usize {
-        6 + self.of.names.len() + self.of.counters.len()
     }
 
     /// Forgets a span of so many seconds: of a collector, by its begin.
