@@ -16,7 +16,9 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 /// # Errors
 /// If there are none.
 pub fn free_ports(count: u16) -> anyhow::Result<u16> {
-    let start = u16::try_from(std::process::id() % u32::from(RANGE.end - RANGE.start))?;
+    // Far from that of processes that were started just before and after: they have near numbers.
+    let spread = std::process::id().wrapping_mul(0x9E37_79B1);
+    let start = u16::try_from(spread % u32::from(RANGE.end - RANGE.start))?;
     for _ in 0..1_000 {
         let step = NEXT.fetch_add(count, Ordering::Relaxed);
         let span = RANGE.end - RANGE.start - count;

@@ -36,10 +36,12 @@ mod relation_activity;
 mod row;
 mod select;
 mod series;
+mod starts;
 mod statement_parts;
 mod statement_seconds;
 mod statement_spans;
 mod statement_steps;
+mod table_counters;
 mod timeline;
 mod top_queries;
 
@@ -56,10 +58,12 @@ pub use self::{
     row::Row,
     select::{Dialect, Select},
     series::{Aggregate, Measure, Point, Series},
+    starts::Starts,
     statement_parts::{StatementPart, StatementParts},
     statement_seconds::{StatementSecond, StatementSeconds},
     statement_spans::{StatementSpan, StatementSpans},
     statement_steps::StatementSteps,
+    table_counters::{TableCounter, TableCounters},
     timeline::Timeline,
     top_queries::{QueryOrder, TopQueries},
 };

@@ -1,10 +1,10 @@
 //! What is not usual on each server: judged by the leader every minute, and when somebody asks.
 //!
-//! Statements that take most time, databases, and wait classes are watched. What is usual is made
-//! of one summary an hour and series, which are stored as elements of the cluster itself; a new
-//! leader reads them again, and makes those of hours that nobody has watched of the sums that the
-//! store keeps ([`backfill`]). Minutes are made of the differences between samples, so that it does
-//! not matter when in a minute a collector samples.
+//! Statements that take most time, tables that are read or written most, databases, wait classes,
+//! WAL and standbys are watched. What is usual is made of one summary an hour and series, which are
+//! stored as elements of the cluster itself; a new leader reads them again, and makes those of hours
+//! that nobody has watched of the sums that the store keeps ([`backfill`]). Minutes are made of the
+//! differences between samples, so that it does not matter when in a minute a collector samples.
 
 mod backfill;
 mod causes;
@@ -17,6 +17,8 @@ mod read;
 mod record;
 mod server;
 mod subject;
+mod tables;
+mod wanted;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ use self::measured::Measured;
 use self::quiet::Quiet;
 use self::server::Server;
 use self::subject::Subject;
+use self::wanted::Wanted;
 use super::workload::Window;
 use super::{Done, Order, collectors};
 use crate::{ApiError, NodeApi};
@@ -50,7 +53,7 @@ const LATE: i64 = 10;
 /// What the leader watches, minute by minute.
 #[derive(Debug, Default)]
 pub(crate) struct AnomalyWatch {
-    servers: BTreeMap<CollectorId, (Server, BTreeSet<(String, i64)>)>,
+    servers: BTreeMap<CollectorId, (Server, Wanted)>,
     /// The hour in which it was looked what is worth watching.
     chosen: Option<Minute>,
 }
@@ -86,6 +89,7 @@ impl AnomalyWatch {
             server.quiet = quiet.remove(id).unwrap_or_default();
             server.adopt(stored.remove(id).unwrap_or_default());
             let window = window(server.next.plus(-OVERLAP), minute.plus(1));
+            server.leave_out_starts(read::starts(api, *id, window).await?);
             let measured = measured(api, *id, wanted, window).await?;
             let Some(last) = measured.last() else {
                 continue;
@@ -119,15 +123,12 @@ impl AnomalyWatch {
             false => since(api, weeks).await?,
         };
         for id in all {
-            let wanted = read::wanted(api, *id, now).await?;
+            let wanted = Wanted::read(api, *id, now).await?;
             if let Some((server, old)) = self.servers.get_mut(id) {
-                server.keep_only(|subject| is_wanted(subject, &wanted));
-                // What was not added up yet an hour ago may be now.
-                let new: BTreeSet<(String, i64)> = match server.is_filled {
-                    true => wanted.difference(old).cloned().collect(),
-                    false => wanted.clone(),
-                };
-                fill(api, *id, server, &new).await?;
+                server.keep_only(|subject| wanted.has(subject));
+                let new = new_among(&wanted, old, server.is_filled);
+                fill(api, *id, server, &new.statements).await?;
+                begin_tables(api, *id, server, &new).await?;
                 *old = wanted;
                 continue;
             }
@@ -141,10 +142,19 @@ impl AnomalyWatch {
     }
 }
 
-fn is_wanted(subject: &Subject, wanted: &BTreeSet<(String, i64)>) -> bool {
-    match subject {
-        Subject::Statement { hash, database } => wanted.contains(&(database.clone(), *hash)),
-        Subject::Database(_) | Subject::Wait(_) | Subject::Wal | Subject::Standby(_) => true,
+/// What was not watched before. Statements that were not added up yet an hour ago may be now.
+fn new_among(wanted: &Wanted, old: &Wanted, is_filled: bool) -> Wanted {
+    let statements = match is_filled {
+        true => &wanted.statements - &old.statements,
+        false => wanted.statements.clone(),
+    };
+    let tables = wanted.tables.iter();
+    let tables = tables.filter(|(table, _)| !old.tables.contains_key(table));
+    Wanted {
+        statements,
+        tables: tables
+            .map(|(table, name)| (table.clone(), name.clone()))
+            .collect(),
     }
 }
 
@@ -159,12 +169,33 @@ fn window(from: Minute, to: Minute) -> Window {
 async fn measured(
     api: &dyn NodeApi,
     id: CollectorId,
-    wanted: &BTreeSet<(String, i64)>,
+    wanted: &Wanted,
     window: Window,
 ) -> Result<Measured, ApiError> {
-    let mut measured = read::measured(api, id, wanted, window).await?;
+    let mut measured = read::measured(api, id, &wanted.statements, window).await?;
+    measured.tables = tables::read(api, id, &wanted.tables, window).await?;
     gauges::read(api, id, window, &mut measured).await?;
     Ok(measured)
+}
+
+/// Gives tables that are new among the watched their last hours.
+async fn begin_tables(
+    api: &dyn NodeApi,
+    id: CollectorId,
+    server: &mut Server,
+    new: &Wanted,
+) -> Result<(), ApiError> {
+    if new.tables.is_empty() {
+        return Ok(());
+    }
+    let from = server.next.plus(-HISTORY);
+    let window = window(from.plus(-OVERLAP), server.next);
+    let measured = Measured {
+        tables: tables::read(api, id, &new.tables, window).await?,
+        ..Measured::default()
+    };
+    server.load(&measured, from);
+    Ok(())
 }
 
 type OwnHours = Vec<(
@@ -179,13 +210,18 @@ type OwnHours = Vec<(
 async fn begin(
     api: &dyn NodeApi,
     id: CollectorId,
-    wanted: &BTreeSet<(String, i64)>,
+    wanted: &Wanted,
     (hours, past): (OwnHours, &[Record]),
     now: Timestamp,
 ) -> Result<Server, ApiError> {
     let minute = Minute::of_micros(now.micros());
     let mut server = Server::new(id, minute.plus(-PAST));
-    for ((_, subject, kind), (summaries, peaks)) in hours {
+    let weeks = window(minute.plus(-WEEKS / 60_000_000), minute);
+    server.leave_out_starts(read::starts(api, id, weeks).await?);
+    let hours = hours.into_iter();
+    for ((_, subject, kind), (summaries, peaks)) in
+        hours.filter(|((_, subject, _), _)| wanted.has(subject))
+    {
         if let Some(series) = server.series(&subject, kind) {
             summaries
                 .into_iter()
@@ -193,7 +229,7 @@ async fn begin(
             series.remember_peaks(peaks);
         }
     }
-    fill(api, id, &mut server, wanted).await?;
+    fill(api, id, &mut server, &wanted.statements).await?;
     let name = id.to_string();
     for record in past.iter().filter(|record| record.collector_id == name) {
         let (Some(subject), Some(ended)) = (Subject::parse(&record.subject), record.ended) else {
@@ -211,7 +247,7 @@ async fn begin(
     server.load(&measured, from);
     server.quiet = Quiet::read(api).remove(&id).unwrap_or_default();
     server.leave_out_quiet();
-    server.keep_only(|subject| is_wanted(subject, wanted));
+    server.keep_only(|subject| wanted.has(subject));
     Ok(server)
 }
 
@@ -255,6 +291,7 @@ async fn step(
         }
         let mut candidates = causes::candidates(api, id, record).await?;
         candidates.extend(server.traffic(record));
+        candidates.extend(server.started(record));
         let causes = likely_causes(&candidates, record.started);
         if let Some(record) = server.records.get_mut(place) {
             done.found += 1;

@@ -27,7 +27,47 @@ pub(crate) fn unusual() -> Vec<Value> {
         json!({ "type": "pg_query_stats", "timestamp": ago((480 - minute) * 60),
             "database": "odd", "queries": rows.collect::<Vec<_>>() })
     };
-    (0..=480).map(sample).collect()
+    let mut samples: Vec<Value> = (0..=480).map(sample).collect();
+    samples.extend(scanned());
+    samples
+}
+
+/// Two tables of that database: `orders` is read by sequential scans for the last twenty minutes.
+fn scanned() -> Vec<Value> {
+    let read = |minute: i64| minute * 1_000 + (minute - 460).max(0) * 30_000_000;
+    let counted = |minute: i64| {
+        let table = |name: &str, read: i64| {
+            json!({ "schema": "public", "name": name, "live_tuples": 1_000_000,
+                "seq_tup_read": read, "n_tup_ins": minute * 50, "n_tup_upd": 0, "n_tup_del": 0 })
+        };
+        let tables = [
+            table("orders", read(minute)),
+            table("items", minute * 40_000_000),
+        ];
+        json!({ "type": "pg_stats", "timestamp": ago((480 - minute) * 60), "database": "odd",
+            "databases": [{ "database": "odd", "connections": 1 }], "tables": tables })
+    };
+    let list = |minute: i64| {
+        let row = |relid: i64, name: &str, read: i64| {
+            json!({ "relid": relid, "schemaname": "public", "relname": name, "seq_tup_read": read,
+                "n_tup_ins": minute * 50, "n_tup_upd": 0, "n_tup_del": 0 })
+        };
+        json!({ "type": "pg_table", "timestamp": ago((480 - minute) * 60), "database": "odd",
+            "changed_only": false,
+            "rows": [row(1, "orders", read(minute)), row(2, "items", minute * 40_000_000)] })
+    };
+    let lists = [420, 440].map(list);
+    (0..=480).map(counted).chain(lists).collect()
+}
+
+/// Which of the rows is of a statement, and which of a table.
+fn told(rows: &[Value]) -> anyhow::Result<(Vec<&Value>, &Value)> {
+    let (of_statements, others): (Vec<&Value>, Vec<&Value>) =
+        rows.iter().partition(|row| row["query_hash"] == 3);
+    let [table] = others.as_slice() else {
+        anyhow::bail!("one table was expected: {others:?}");
+    };
+    Ok((of_statements, table))
 }
 
 pub(super) async fn anomalies(client: &Client<'_>) -> anyhow::Result<()> {
@@ -38,8 +78,15 @@ pub(super) async fn anomalies(client: &Client<'_>) -> anyhow::Result<()> {
     for node in client.cluster.ids() {
         let listed = client.get(node, path).await?;
         let rows = listed["anomalies"].as_array().context("no rows")?;
-        ensure!(rows.iter().all(|row| row["query_hash"] == 3), "{listed}");
-        let spike = |row: &&Value| row["anomaly_type"] == "execution_time_spike";
+        let (rows, table) = told(rows)?;
+        ensure!(
+            table["subject"] == "table public.orders odd"
+                && table["metric_name"] == "seq_rows_per_minute"
+                && table["database_name"] == "odd"
+                && table["baseline_value"].as_f64() > Some(990.0),
+            "{table}"
+        );
+        let spike = |row: &&&Value| row["anomaly_type"] == "execution_time_spike";
         let spike = rows.iter().find(spike).context("no spike")?;
         let factor = spike["raw_metrics_json"]["factor"].as_f64();
         ensure!(

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use http::Method;
+use pga_chaos_tests::until;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::client::Client;
+
+/// How long what was stored may take to be read elsewhere.
+const LIMIT: Duration = Duration::from_secs(20);
 
 pub(super) async fn predictions(client: &Client<'_>) -> anyhow::Result<()> {
     let body = json!({ "query_hash": 11 });
@@ -26,11 +30,16 @@ pub(super) async fn predictions(client: &Client<'_>) -> anyhow::Result<()> {
         ensure!(!is_late && job["status"] != "failed", "{status} {job}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let told = client.post(3, "/ml/predict", body).await?;
-    ensure!(
-        told["source"] == "native" && told["model_version"] == 1,
-        "{told}"
-    );
+    // The store of another node may be a moment behind.
+    let told = until("node 3 knows the model", LIMIT, async || {
+        let told = client.post(3, "/ml/predict", body.clone()).await;
+        let told = told.map_err(|error| format!("{error:#}"))?;
+        match told["source"] == "native" && told["model_version"] == 1 {
+            true => Ok(told),
+            false => Err(told.to_string()),
+        }
+    })
+    .await?;
     let (low, high) = (&told["range"]["min"], &told["range"]["max"]);
     let value = told["predicted_execution_time_ms"].as_f64();
     ensure!(low.as_f64() <= value && value <= high.as_f64(), "{told}");

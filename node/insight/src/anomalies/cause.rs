@@ -23,6 +23,8 @@ pub enum CauseKind {
     IndexLost,
     /// A setting, the version or the schema changed.
     SettingChange,
+    /// The server was started: its caches are cold.
+    Restart,
     /// Something was deployed.
     Deploy,
     /// More calls, each as fast as before.
@@ -45,6 +47,7 @@ impl CauseKind {
             Self::BlockingRoot => (5.0, "a session blocked others"),
             Self::IndexLost => (5.0, "an index was dropped or is invalid"),
             Self::SettingChange => (4.0, "a setting, the version or the schema changed"),
+            Self::Restart => (4.0, "the server was restarted"),
             Self::Deploy => (4.0, "something was deployed"),
             Self::Traffic => (4.0, "there were more calls, each as fast as before"),
             Self::NewStatement => (3.0, "a new statement appeared"),

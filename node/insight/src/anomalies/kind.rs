@@ -20,6 +20,9 @@ const WORTH_SESSIONS: f64 = 1.0;
 const WORTH_DEADLOCKS: f64 = 1.0;
 /// Least fall of a hit ratio, and least reads a second.
 const WORTH_HIT_RATIO: (f64, f64) = (0.05, 100.0);
+/// Least rows a minute more than usual that sequential scans read, and that are written: either
+/// takes about a second of a processor (docs/anomalies.md).
+const WORTH_ROWS: (f64, f64) = (10_000_000.0, 20_000.0);
 /// Least seconds of lag more than usual.
 const WORTH_LAG: f64 = 10.0;
 
@@ -49,6 +52,10 @@ pub enum Kind {
     DatabaseDeadlocks,
     /// Bytes that a database or relation grows a minute.
     GrowthBytes,
+    /// Rows that sequential scans read of a table a minute.
+    TableSeqRows,
+    /// Rows of a table that are inserted, updated and deleted a minute.
+    TableWrites,
     /// Mean active sessions of a wait class.
     WaitSessions,
     /// Seconds that a standby is behind.
@@ -93,7 +100,7 @@ pub struct Facts {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::StatementCalls,
         Self::StatementMeanMs,
         Self::StatementRows,
@@ -105,6 +112,8 @@ impl Kind {
         Self::DatabaseTempBytes,
         Self::DatabaseDeadlocks,
         Self::GrowthBytes,
+        Self::TableSeqRows,
+        Self::TableWrites,
         Self::WaitSessions,
         Self::LagSeconds,
         Self::WalBytes,
@@ -124,6 +133,8 @@ impl Kind {
             Self::DatabaseTempBytes => ("temp_bytes_per_minute", "temp_spike", 0.1),
             Self::DatabaseDeadlocks => ("deadlocks_per_minute", "wait_spike", 0.1),
             Self::GrowthBytes => ("growth_bytes_per_minute", "growth_shift", 0.1),
+            Self::TableSeqRows => ("seq_rows_per_minute", "scan_spike", 0.1),
+            Self::TableWrites => ("rows_written_per_minute", "write_spike", 0.1),
             Self::WaitSessions => ("active_sessions", "wait_spike", 0.1),
             Self::LagSeconds => ("lag_seconds", "lag_spike", 0.1),
             Self::WalBytes => ("wal_bytes_per_minute", "growth_shift", 0.1),
@@ -207,6 +218,8 @@ impl Kind {
             }
             Self::DatabaseTempBytes => value >= WORTH_BYTES,
             Self::GrowthBytes | Self::WalBytes => value - usual >= WORTH_BYTES,
+            Self::TableSeqRows => value - usual >= WORTH_ROWS.0,
+            Self::TableWrites => value - usual >= WORTH_ROWS.1,
             Self::DatabaseDeadlocks => value >= WORTH_DEADLOCKS,
             Self::WaitSessions => value - usual >= WORTH_SESSIONS,
             Self::LagSeconds => value - usual >= WORTH_LAG,

@@ -2,8 +2,8 @@
 
 use pga_storage::Timestamp;
 use pga_storage::query::{
-    Aggregate, FirstSeen, Kinds, Latest, Measure, Question, Series, StatementSecond,
-    StatementSeconds, StatementSpan, StatementSpans, StatementSteps,
+    Aggregate, FirstSeen, Kinds, Latest, Measure, Question, Series, Starts, StatementSecond,
+    StatementSeconds, StatementSpan, StatementSpans, StatementSteps, TableCounters,
 };
 use pga_storage::store::Store;
 use pga_storage::store::catalogue::{Table, VIEWS, tables_of, view_of};
@@ -128,6 +128,92 @@ pub(crate) async fn series_are_the_sums_and_means_of_steps(store: &dyn Store, _o
     assert_eq!(found, want);
     let newest = Series { limit: 1, ..series };
     assert_eq!(newest.ask(store).await.unwrap()[0].time, at(900));
+}
+
+pub(crate) async fn tables_are_told_by_name_with_what_they_counted(
+    store: &dyn Store,
+    _other: &dyn Store,
+) {
+    let sample = |seconds: i64, read: i64| {
+        let table = |schema: &str, name: &str, read: Option<i64>| {
+            json!({ "schema": schema, "name": name, "live_tuples": 9, "seq_tup_read": read,
+                "n_tup_ins": 1, "n_tup_upd": 2, "n_tup_del": 3 })
+        };
+        let tables = [
+            table("public", "a", Some(read)),
+            table("old", "a", Some(read * 2)),
+            table("public", "b", Some(7)),
+            table("public", "c", None),
+        ];
+        document(
+            json!({ "type": "pg_stats", "timestamp": seconds, "database": "app",
+            "databases": [{ "database": "app", "numbackends": 1 }], "tables": tables }),
+        )
+    };
+    let elements = vec![sample(600, 10), sample(660, 30), sample(720, 70)];
+    let after = store.watermark().await.unwrap().position.index;
+    let flushed = store.flush(batch(after, after + 1, elements)).await;
+    flushed.unwrap();
+    let asked = TableCounters {
+        collector: collector(),
+        names: vec!["a".to_owned(), "c".to_owned(), "none".to_owned()],
+        from: at(600),
+        to: at(720),
+        limit: 100,
+    };
+    let mut told: Vec<_> = asked
+        .ask(store)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|one| (one.second, one.schema, one.name, one.counters))
+        .collect();
+    told.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.cmp(&other.1)));
+    let row = |second: i64, schema: &str, read: f64| {
+        let counters = [read, 1.0, 2.0, 3.0];
+        (second, schema.to_owned(), "a".to_owned(), counters)
+    };
+    let want = [
+        row(600, "old", 20.0),
+        row(600, "public", 10.0),
+        row(660, "old", 60.0),
+        row(660, "public", 30.0),
+    ];
+    assert_eq!(told, want);
+    let newest = TableCounters { limit: 2, ..asked };
+    let newest = newest.ask(store).await.unwrap();
+    assert!(newest.iter().all(|one| one.second == 660), "{newest:?}");
+}
+
+pub(crate) async fn each_start_of_a_server_is_told_once(store: &dyn Store, _other: &dyn Store) {
+    let told = |seconds: i64, start: Option<&str>| {
+        document(json!({ "type": "pg_identity", "timestamp": seconds,
+            "postmaster_start_time": start }))
+    };
+    let (first, second) = ("1970-01-01T00:00:10Z", "1970-01-01T00:15:30Z");
+    let elements = vec![
+        told(600, Some(first)),
+        told(660, Some(first)),
+        told(720, None),
+        told(960, Some(second)),
+        told(1_020, Some(second)),
+    ];
+    let after = store.watermark().await.unwrap().position.index;
+    let flushed = store.flush(batch(after, after + 1, elements)).await;
+    flushed.unwrap();
+    for (from, to, want) in [
+        (600, 2_000, vec![at(10), at(930)]),
+        (660, 960, vec![at(10)]),
+        (1_000, 2_000, vec![at(930)]),
+        (2_000, 3_000, vec![]),
+    ] {
+        let starts = Starts {
+            collector: collector(),
+            from: at(from),
+            to: at(to),
+        };
+        assert_eq!(starts.ask(store).await.unwrap(), want, "{from} to {to}");
+    }
 }
 
 pub(crate) async fn types_of_elements_are_counted(store: &dyn Store, _other: &dyn Store) {

@@ -90,18 +90,27 @@ impl Looker<'_> {
         Ok(found)
     }
 
-    /// Other plans of the statement that made it slower, with what changed them.
-    async fn regressions(&self, hash: i64, database: &str) -> Result<Vec<Candidate>, ApiError> {
+    /// Other plans of a statement, or of any of a database, that made it slower, with what changed
+    /// them.
+    async fn regressions(
+        &self,
+        hash: Option<i64>,
+        database: &str,
+    ) -> Result<Vec<Candidate>, ApiError> {
         let mut all = plan_regressions::records(self.api, None).await?;
         let own = all.remove(&self.collector).unwrap_or_default();
         let same = own
             .into_iter()
-            .filter(|one| one.query_hash == hash && one.database == database);
+            .filter(|one| hash.is_none_or(|hash| one.query_hash == hash))
+            .filter(|one| one.database == database);
         let candidate = |one: plan_regressions::Record| Candidate {
             kind: CauseKind::PlanChange,
             at: Minute::of_micros(one.flip.first_bad),
-            overlap: Overlap::Subject,
-            subject: format!("statement {hash}: {}", one.cause()),
+            overlap: match hash {
+                Some(_) => Overlap::Subject,
+                None => Overlap::Database,
+            },
+            subject: format!("statement {}: {}", one.query_hash, one.cause()),
         };
         Ok(same.map(candidate).collect())
     }
@@ -175,12 +184,18 @@ pub(super) async fn candidates(
     };
     let mut all = looker.blocking().await?;
     all.extend(looker.settings().await?);
-    if let Some(Subject::Statement { hash, database }) = Subject::parse(&record.subject) {
-        let told = looker.regressions(hash, &database).await?;
-        match told.is_empty() {
-            true => all.extend(looker.plans(hash).await?),
-            false => all.extend(told),
+    match Subject::parse(&record.subject) {
+        Some(Subject::Statement { hash, database }) => {
+            let told = looker.regressions(Some(hash), &database).await?;
+            match told.is_empty() {
+                true => all.extend(looker.plans(hash).await?),
+                false => all.extend(told),
+            }
         }
+        Some(Subject::Table { database, .. }) => {
+            all.extend(looker.regressions(None, &database).await?);
+        }
+        _ => {}
     }
     all.extend(looker.saturation().await?);
     all.extend(looker.deploys());

@@ -16,6 +16,8 @@ pub(super) struct Measured {
     pub(super) total: Minutes<1>,
     /// Transactions, blocks read, blocks found, bytes of temporary files, deadlocks.
     pub(super) databases: BTreeMap<String, Minutes<5>>,
+    /// Rows of tables that sequential scans read, and rows that were written.
+    pub(super) tables: BTreeMap<Subject, Minutes<2>>,
     /// Bytes that databases have grown by.
     pub(super) growth: BTreeMap<String, Minutes<1>>,
     /// Bytes of WAL.
@@ -60,11 +62,13 @@ impl Measured {
             }
         });
         let databases = self.databases.keys().cloned().map(Subject::Database);
+        let tables = self.tables.keys().cloned();
         let waits = self.waits.keys().cloned().map(Subject::Wait);
         let wal = (!self.wal.is_empty()).then_some(Subject::Wal);
         let standbys = self.standbys.keys().cloned().map(Subject::Standby);
         let server = wal.into_iter().chain(standbys);
-        statements.chain(databases).chain(waits).chain(server)
+        let in_databases = statements.chain(databases).chain(tables);
+        in_databases.chain(waits).chain(server)
     }
 
     /// What a minute of a series came to; none if it is not known.
@@ -98,6 +102,13 @@ impl Measured {
                     Kind::DatabaseTempBytes => Some(Amount::Value(temp)),
                     _ => Some(Amount::Value(deadlocks)),
                 }
+            }
+            Subject::Table { .. } => {
+                let [read, written] = self.tables.get(subject)?.at(at)?;
+                Some(match kind {
+                    Kind::TableSeqRows => Amount::Value(read),
+                    _ => Amount::Value(written),
+                })
             }
             Subject::Wait(class) => {
                 let of = self.waits.get(class)?;
@@ -156,7 +167,7 @@ impl Measured {
                     ..Facts::default()
                 }
             }
-            Subject::Wal | Subject::Standby(_) => Facts::default(),
+            Subject::Table { .. } | Subject::Wal | Subject::Standby(_) => Facts::default(),
         }
     }
 }

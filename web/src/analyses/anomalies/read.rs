@@ -5,20 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
 use pga_insight::why::Sample;
-use pga_storage::Timestamp;
-use pga_storage::query::{Aggregate, ElementOrder, Elements, Measure, Series, StatementSeconds};
+use pga_storage::query::{
+    Aggregate, ElementOrder, Elements, Measure, Series, Starts, StatementSeconds,
+};
 use pga_storage::store::catalogue::{Table, TableId, tables_of};
 use serde_json::Value;
 
 use super::measured::Measured;
-use crate::analyses::workload::{Window, sums};
+use crate::analyses::workload::Window;
 use crate::questions;
 use crate::{ApiError, NodeApi};
 
-/// Statements of a server that are watched, by the time they took in a day and in an hour. A series
-/// takes some 60 KiB of memory after eight weeks, a statement has six.
-const MOST_TIME: usize = 60;
-const MOST_TIME_LATELY: usize = 30;
 /// Statements of one question.
 const AT_ONCE: usize = 100;
 /// Rows of one answer.
@@ -38,23 +35,6 @@ pub(super) const COUNTERS: [&str; 7] = [
     "deadlocks_delta",
     "interval_seconds",
 ];
-
-/// The statements of a server that are worth watching.
-pub(super) async fn wanted(
-    api: &dyn NodeApi,
-    collector: CollectorId,
-    now: Timestamp,
-) -> Result<BTreeSet<(String, i64)>, ApiError> {
-    let mut wanted = BTreeSet::new();
-    for (hours, most) in [(24, MOST_TIME), (1, MOST_TIME_LATELY)] {
-        let window = Window::hours_before(now, hours);
-        let all = sums(api, collector, window, None).await?;
-        let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_by(|(_, one), (_, other)| other.total_ms.total_cmp(&one.total_ms));
-        wanted.extend(all.into_iter().take(most).map(|(key, _)| key));
-    }
-    Ok(wanted)
-}
 
 /// Reads the minutes of a window.
 pub(super) async fn measured(
@@ -93,6 +73,23 @@ pub(super) async fn measured(
     databases(api, collector, window, &mut measured).await?;
     sessions(api, collector, window, &mut measured).await?;
     Ok(measured)
+}
+
+/// The starts of a server that its samples in a window tell.
+pub(super) async fn starts(
+    api: &dyn NodeApi,
+    collector: CollectorId,
+    window: Window,
+) -> Result<Vec<Minute>, ApiError> {
+    let Window { from, to } = window;
+    let question = Starts {
+        collector,
+        from,
+        to,
+    };
+    let told = questions::ask(api, collector, &question).await?;
+    let minutes = told.into_iter().map(|at| Minute::of_micros(at.micros()));
+    Ok(minutes.collect())
 }
 
 pub(super) fn table() -> Option<&'static Table> {

@@ -45,6 +45,8 @@ pub(super) struct Server {
     pub(super) is_filled: bool,
     /// When nothing is judged, nor learnt.
     pub(super) quiet: Quiet,
+    /// When the server was started, as far as it is known.
+    starts: BTreeSet<Minute>,
 }
 
 impl Server {
@@ -57,6 +59,7 @@ impl Server {
             stored: None,
             is_filled: true,
             quiet: Quiet::default(),
+            starts: BTreeSet::new(),
         }
     }
 
@@ -80,7 +83,13 @@ impl Server {
         if self.series.len() >= MAX_SERIES && !self.series.contains_key(&key) {
             return None;
         }
-        let new = || Watched::new(kind, subject.to_string());
+        let new = || {
+            let mut series = Watched::new(kind, subject.to_string());
+            self.starts
+                .iter()
+                .for_each(|at| series.exclude_restart(*at));
+            series
+        };
         Some(self.series.entry(key).or_insert_with(new))
     }
 
@@ -120,6 +129,16 @@ impl Server {
         }
         let next = self.next;
         self.series.values_mut().for_each(|one| one.learn(next));
+    }
+
+    /// Learns nothing of the minutes after restarts.
+    pub(super) fn leave_out_starts(&mut self, starts: impl IntoIterator<Item = Minute>) {
+        for at in starts {
+            if self.starts.insert(at) {
+                let all = self.series.values_mut();
+                all.for_each(|one| one.exclude_restart(at));
+            }
+        }
     }
 
     /// Learns nothing of the maintenance windows of the last weeks.
@@ -305,6 +324,17 @@ impl Server {
         true
     }
 
+    /// A start of the server may be the cause of whatever is not usual after it.
+    pub(super) fn started(&self, record: &Record) -> Option<Candidate> {
+        let before = self.starts.range(..=record.started.plus(2));
+        before.last().map(|at| Candidate {
+            kind: CauseKind::Restart,
+            at: *at,
+            overlap: Overlap::Subject,
+            subject: "the whole server".to_owned(),
+        })
+    }
+
     /// More calls of a statement, each as fast as before, may be the cause of what it takes.
     pub(super) fn traffic(&self, record: &Record) -> Option<Candidate> {
         let calls = self.records.iter().find(|one| {
@@ -323,5 +353,41 @@ impl Server {
             overlap: Overlap::Subject,
             subject: calls.subject.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sessions that wait for locks: none for seven hours, then five.
+    fn waits(from: i64) -> Measured {
+        let mut measured = Measured::default();
+        for minute in (0..450).map(Minute::new) {
+            measured.looked_at.insert(minute);
+            let count = if minute.get() < from { 0.0 } else { 5.0 };
+            let of = measured.waits.entry("Lock".to_owned()).or_default();
+            of.insert(minute, count);
+        }
+        measured
+    }
+
+    #[test]
+    fn what_begins_after_a_start_of_the_server_may_come_from_it() {
+        let server = |start: i64| {
+            let mut server = Server::new(CollectorId::from_external("a"), Minute::new(420));
+            let measured = waits(430);
+            server.load(&measured, Minute::new(0));
+            server.leave_out_starts([Minute::new(start)]);
+            let (is_news, _) = server.advance(&measured, Minute::new(445));
+            assert!(is_news && server.records.len() == 1, "{:?}", server.records);
+            assert_eq!(server.records[0].started, Minute::new(434));
+            server
+        };
+        let known = server(430);
+        let told = known.started(&known.records[0]).unwrap();
+        assert_eq!((told.kind, told.at), (CauseKind::Restart, Minute::new(430)));
+        let later = server(440);
+        assert_eq!(later.started(&later.records[0]), None);
     }
 }

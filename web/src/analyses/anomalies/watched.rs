@@ -79,6 +79,11 @@ impl Watched {
         self.excluded.add(from, to);
     }
 
+    /// Leaves the minutes after a restart out of what is usual.
+    pub(super) fn exclude_restart(&mut self, at: Minute) {
+        self.excluded.add_restart(at);
+    }
+
     /// Takes what is stored of an hour.
     pub(super) fn remember(&mut self, hour: HourSummary, peaks: Option<Peaks>) {
         self.hours.push(hour);

@@ -162,6 +162,10 @@ fn kinds_have_their_worth() {
         (Kind::DatabaseHitRatio, 0.90, 0.951, reads(100.0), true),
         (Kind::DatabaseHitRatio, 0.90, 0.94, reads(100.0), false),
         (Kind::DatabaseHitRatio, 0.90, 0.96, reads(99.0), false),
+        (Kind::TableSeqRows, 1.1e7, 1e6, none, true),
+        (Kind::TableSeqRows, 1.1e7, 2e6, none, false),
+        (Kind::TableWrites, 30_000.0, 10_000.0, none, true),
+        (Kind::TableWrites, 29_999.0, 10_000.0, none, false),
         (Kind::LagSeconds, 12.0, 2.0, none, true),
         (Kind::WalBytes, 63.0 * mib, 0.0, none, false),
     ];
