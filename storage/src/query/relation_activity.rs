@@ -38,6 +38,8 @@ pub struct RelationActivity {
     pub to: Timestamp,
     /// Length of a step in seconds, whole hours; without one the window is one step.
     pub step: Option<i64>,
+    /// Only what is sealed: no list is read, and the answer lacks the last hour or two.
+    pub is_sealed_only: bool,
 }
 
 /// What was found.
@@ -68,7 +70,8 @@ impl Question for RelationActivity {
                 put(&mut found, self.sum(row));
             }
         }
-        for (mut begin, end) in pieces.raw {
+        let raw = pieces.raw.into_iter().filter(|_| !self.is_sealed_only);
+        for (mut begin, end) in raw {
             if end.micros() - begin.micros() > LONGEST {
                 begin = Timestamp::from_micros(end.micros() - LONGEST);
                 from = from.max(begin);

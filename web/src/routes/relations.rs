@@ -132,6 +132,7 @@ async fn activity(
         from,
         to,
         step,
+        is_sealed_only: false,
     };
     let scope = ReadScope {
         collector: Some(id),

@@ -58,7 +58,11 @@ async fn flush(store: &dyn Store, elements: Vec<Element>) {
 }
 
 async fn asked(store: &dyn Store, from: i64, to: i64, step: Option<i64>) -> Activity {
-    let question = RelationActivity {
+    question(from, to, step).ask(store).await.unwrap()
+}
+
+fn question(from: i64, to: i64, step: Option<i64>) -> RelationActivity {
+    RelationActivity {
         of: RelationSums::of("pg_table").unwrap(),
         collector: collector(),
         database: None,
@@ -66,8 +70,8 @@ async fn asked(store: &dyn Store, from: i64, to: i64, step: Option<i64>) -> Acti
         from: at(from),
         to: at(to),
         step,
-    };
-    question.ask(store).await.unwrap()
+        is_sealed_only: false,
+    }
 }
 
 type Counts = BTreeMap<(i64, i64), (f64, Option<f64>)>;
@@ -148,6 +152,14 @@ pub(crate) async fn what_relations_did_is_summed(store: &dyn Store, _other: &dyn
         assert_eq!(counts(&found), want(from, to, step, last), "{name}");
         assert_eq!(found.from, at(from), "{name}");
     }
+    // The last list began an hour that is not over.
+    let sealed = RelationActivity {
+        is_sealed_only: true,
+        ..question(START + 4_321, end, None)
+    };
+    let sealed = sealed.ask(store).await.unwrap();
+    let hours = want(START + 2 * HOUR, START + 60 * HOUR, None, last);
+    assert_eq!(counts(&sealed), hours);
     let found = asked(store, START, end, None).await;
     let first = found.relations.first().unwrap();
     let names = first.names.iter().flatten().map(String::as_str);

@@ -1,7 +1,7 @@
 //! An anomaly as it is stored and told (contract: Anomaly).
 
 use pga_config::CollectorId;
-use pga_insight::anomalies::{Anomaly, Kind, Minute, Open};
+use pga_insight::anomalies::{Anomaly, Kind, LikelyCause, Minute, Open};
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,6 +38,10 @@ pub(crate) struct Record {
 /// RFC 3339.
 pub(crate) fn time(minute: Minute) -> String {
     Timestamp::from_micros(minute.micros()).to_string()
+}
+
+fn cause(of: &LikelyCause) -> Value {
+    json!({ "kind": of.kind, "at": time(of.at), "subject": of.subject, "score": of.score, "text": of.text })
 }
 
 impl Record {
@@ -97,7 +101,7 @@ impl Record {
                 "s": found.raw_metrics.s,
                 "factor": found.raw_metrics.factor,
                 "load_share": found.raw_metrics.load_share,
-                "causes": found.raw_metrics.causes,
+                "causes": found.raw_metrics.causes.iter().map(cause).collect::<Vec<Value>>(),
                 "values": found.raw_metrics.values,
             },
             "collector_id": self.collector_id,

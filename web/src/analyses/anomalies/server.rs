@@ -9,7 +9,7 @@ use pga_insight::anomalies::{
 
 use super::measured::Measured;
 use super::quiet::Quiet;
-use super::record::Record;
+use super::record::{Record, time};
 use super::subject::Subject;
 use super::watched::Watched;
 use crate::analyses::findings::finding_id;
@@ -331,7 +331,7 @@ impl Server {
             kind: CauseKind::Restart,
             at: *at,
             overlap: Overlap::Subject,
-            subject: "the whole server".to_owned(),
+            subject: time(*at),
         })
     }
 

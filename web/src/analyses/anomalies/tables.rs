@@ -14,7 +14,7 @@ use crate::questions;
 use crate::{ApiError, NodeApi};
 
 /// Tables of one question.
-const AT_ONCE: usize = 25;
+const AT_ONCE: usize = 100;
 /// A difference needs the sample before the window, in microseconds.
 const BEFORE: i64 = 180_000_000;
 

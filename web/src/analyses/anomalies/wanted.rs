@@ -78,6 +78,7 @@ async fn tables(
         from: window.from,
         to: window.to,
         step: None,
+        is_sealed_only: true,
     };
     let all = questions::ask(api, collector, &question).await?.relations;
     let mut tables = BTreeMap::new();
