@@ -18,7 +18,8 @@
 //! | `setting("name")` | a setting of the server, a number if it is one |
 //! | `age(time)` | seconds since a time |
 //! | `bytes(n)`, `duration(seconds)`, `percent(share)` | for texts |
-//! | `x\|round(places)` | `x` rounded, and whole without a fraction at no places |
+//! | `count(n, "session", "sessions")` | for texts: `1 session`, `12 sessions` |
+//! | `x\|round(places)` | `x` rounded; what is whole then is written without a fraction |
 //!
 //! An expression that asks for what is not there has *no data*: it is neither true nor false.
 
@@ -76,6 +77,7 @@ fn environment() -> Environment<'static> {
     environment.add_function("bytes", |n: f64| bytes(n));
     environment.add_function("duration", |seconds: f64| duration(seconds));
     environment.add_function("percent", |share: f64| format!("{:.1} %", share * 100.0));
+    environment.add_function("count", count);
     environment.add_filter("round", round);
     environment
 }
@@ -321,12 +323,22 @@ fn number(value: &Value) -> Result<f64, Error> {
 
 /// As Jinja's filter, but a whole number is written without a fraction.
 fn round(value: Value, places: Option<i32>) -> Result<Value, Error> {
-    let rounded = filters::round(value, places)?;
-    let is_whole = places.is_none_or(|places| places <= 0);
-    let number = f64::try_from(rounded.clone()).ok();
+    Ok(whole(filters::round(value, places)?))
+}
+
+/// A number that is whole, without a fraction.
+fn whole(value: Value) -> Value {
+    let number = f64::try_from(value.clone()).ok();
     // Beyond 2^53 not each whole number is one of these.
-    let number = number.filter(|number| is_whole && number.abs() < 9e15);
-    Ok(number.map_or(rounded, |number| Value::from(number as i64)))
+    let number = number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15);
+    number.map_or(value, |number| Value::from(number as i64))
+}
+
+/// How many there are of something.
+fn count(number: Value, one: &str, many: &str) -> String {
+    let number = whole(number);
+    let name = if number == Value::from(1) { one } else { many };
+    format!("{number} {name}")
 }
 
 fn age(value: &Value, now: Timestamp) -> Result<f64, Error> {

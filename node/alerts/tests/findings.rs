@@ -96,7 +96,7 @@ fn a_worse_plan_with_a_cause_is_told_while_it_costs_much() {
     );
     assert_eq!(
         told.annotations["summary"],
-        "Statement -7 in shop takes 90.0 ms a call instead of 0.1 since its plan changed: index gone. lines was analysed at 12:00"
+        "Statement -7 in shop takes 90 ms a call instead of 0.1 since its plan changed: index gone. lines was analysed at 12:00"
     );
 }
 

@@ -10,7 +10,7 @@
 //! finds what is not usual, [`patterns`] what comes back, [`comparison`] what changed between two
 //! windows of time, and [`results`] whether what was done has helped; [`prediction`] says what a
 //! statement will take, [`growth`] when something reaches its limit, and [`health`] grades all that
-//! is known of a server.
+//! is known of a server. [`words`] writes numbers into sentences.
 
 pub mod anomalies;
 pub mod comparison;
@@ -26,6 +26,7 @@ pub mod prediction;
 pub mod results;
 pub mod rewrites;
 pub mod why;
+pub mod words;
 
 pub(crate) use self::fingerprint::without_constants;
 pub use self::fingerprint::{

@@ -142,8 +142,8 @@ pub struct Load {
     pub group: String,
     /// Sessions now.
     pub load: f64,
-    /// Sessions usually.
-    pub usual: f64,
+    /// Sessions usually; nothing if that is not known.
+    pub usual: Option<f64>,
 }
 
 /// One line of the answer.

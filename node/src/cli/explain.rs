@@ -5,7 +5,7 @@ use std::io::{Read, stdin};
 use std::path::PathBuf;
 
 use pga_insight::plan::rules::{Finding, PlanFacts, findings};
-use pga_insight::plan::{Plan, Viewer, parse_json, parse_text};
+use pga_insight::plan::{Viewer, parse_pasted};
 
 use super::cluster::say;
 use crate::data_dir::file_error;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
         fs::File::open(&args.file).and_then(|file| file.take(MAX_PLAN).read_to_string(&mut text))
     };
     read.map_err(|error| file_error("read", &args.file, error))?;
-    let plan = parse(&text).map_err(|error| {
+    let plan = parse_pasted(&text).map_err(|error| {
         Error::Refused(format!(
             "{} holds no plan: {error}; give the output of EXPLAIN (ANALYZE, BUFFERS), as text or JSON",
             args.file.display()
@@ -52,13 +52,6 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
             say(&all.to_string())
         }
         Output::Csv => say(table(&findings).csv().trim_end()),
-    }
-}
-
-fn parse(text: &str) -> std::result::Result<Plan, String> {
-    match serde_json::from_str(text) {
-        Ok(document) => parse_json(&document).map_err(|error| error.to_string()),
-        Err(_) => parse_text(text).map_err(|error| error.to_string()),
     }
 }
 

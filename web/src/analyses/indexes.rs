@@ -189,7 +189,7 @@ fn show(
     let of = || helped.iter().filter_map(|hash| load.of.get(hash));
     let time: f64 = of().map(|(_, time)| time).sum();
     let share = if load.total_ms > 0.0 {
-        time / load.total_ms
+        (time + 0.0) / load.total_ms
     } else {
         0.0
     };
@@ -208,7 +208,7 @@ fn show(
         "create_statement": one.statement,
         "then": one.then,
         "undo": one.undo,
-        "size_bytes": one.size_bytes,
+        "size_bytes": one.size_bytes.map(|bytes| bytes as u64),
         "estimated_improvement_percent": one.improvement_percent,
         "affected_query_count": helped.len(),
         "affected_total_time_ms": time + 0.0,

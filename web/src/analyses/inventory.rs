@@ -31,6 +31,8 @@ type Rows = BTreeMap<String, Value>;
 pub(crate) struct Inventory {
     tables: Rows,
     columns: Rows,
+    /// When the columns and their statistics were read last.
+    columns_at: Option<Timestamp>,
     indexes: Rows,
     objects: Rows,
     settings: Rows,
@@ -150,7 +152,7 @@ pub(crate) async fn read(
     // All rows come once an hour; a collector may have been away for a while.
     let window = Window::hours_before(now, 6);
     let (tables, at) = reader.rows("pg_table", window).await?;
-    let (columns, _) = reader.rows("pg_column", window).await?;
+    let (columns, columns_at) = reader.rows("pg_column", window).await?;
     let (indexes, _) = reader.rows("pg_index", window).await?;
     let (objects, _) = reader.rows("pg_schema_object", window).await?;
     let (settings, _) = reader.rows("pg_setting", window).await?;
@@ -164,6 +166,7 @@ pub(crate) async fn read(
     Ok(Inventory {
         tables,
         columns,
+        columns_at,
         indexes,
         objects,
         settings,
@@ -228,6 +231,15 @@ fn number(row: &Value, name: &str) -> Option<f64> {
 
 fn flag(row: &Value, name: &str) -> bool {
     row[name].as_bool().unwrap_or(false)
+}
+
+/// When a table was analysed last, by hand or by autovacuum.
+fn analyzed_at(row: &Value) -> Option<Timestamp> {
+    let times = ["last_analyze", "last_autoanalyze"].into_iter();
+    let times = times.filter_map(|name| row[name].as_str());
+    times
+        .filter_map(|text| crate::timestamps::parse_text(text).ok())
+        .max()
 }
 
 fn texts(row: &Value, name: &str) -> Vec<String> {
@@ -385,6 +397,9 @@ impl Inventory {
             deletes_per_day: per_day("n_tup_del"),
             is_partitioned: row["relkind"] == "p",
             is_partition: flag(row, "relispartition"),
+            has_newer_statistics: self
+                .columns_at
+                .is_some_and(|read| analyzed_at(row) > Some(read)),
             columns: self
                 .columns_of(&schema, &name)
                 .into_iter()

@@ -13,7 +13,8 @@ use pga_storage::{Position, Timestamp};
 use serde_json::{Value, json};
 
 use self::experience::Experiences;
-use self::row::{Around, hashes, show};
+pub(crate) use self::row::last_day;
+use self::row::{Around, hashes, is_worth, show};
 use self::subject::subject;
 use super::findings::{self, Newest, Run, current, keep, newest};
 use super::workload::{Statements, Window, sums};
@@ -130,6 +131,9 @@ async fn merge(api: &dyn NodeApi, order: &Order) -> Result<Position, ApiError> {
                 // The same text of two servers is one finding, told by the one that is read first.
                 if known.insert((subject.clone(), finding["id"].as_u64())) {
                     let around = server.around(&found.server, finding);
+                    if !is_worth(finding, source, around.load) {
+                        continue;
+                    }
                     let mut row = show(finding, source, &around);
                     experiences.rank(&mut row, &found.server, source, finding);
                     subjects.entry(subject).or_default().push(row);

@@ -49,7 +49,13 @@ pub(super) fn order(ask: &RequestContext) -> Order {
 pub(super) fn hash_of(ask: &RequestContext) -> Result<i64, Refusal> {
     let parsed = ask.segment().parse::<i64>().ok();
     let parsed = parsed.filter(|hash| *hash != 0);
-    parsed.ok_or_else(|| Refusal::bad("argument", "The query hash is no 64-bit number but 0"))
+    parsed.ok_or_else(|| {
+        let text = format!(
+            "The query hash {:?} is no whole number of 64 bits other than 0",
+            ask.segment()
+        );
+        Refusal::bad("argument", text)
+    })
 }
 
 /// The text that a path segment stands for.

@@ -3,10 +3,12 @@
 mod html;
 mod last_week;
 mod outlook;
+mod safety;
 
 use http::StatusCode;
 use pga_cluster::Alert;
 use pga_insight::health::{Grade, Item, Report, Topic, report};
+use pga_insight::words::{self, count, figure};
 use pga_storage::Timestamp;
 use pga_storage::query::{ElementOrder, Elements};
 use serde_json::{Value, json};
@@ -115,21 +117,21 @@ async fn alerts(ask: &RequestContext, server: &str) -> Result<Vec<(Topic, Item)>
 }
 
 /// The statements that take most time, each with its share.
-fn costs(mut all: Vec<Statement>) -> Vec<(Topic, Item)> {
+fn costs(mut all: Vec<Statement>, coverage: f64) -> Vec<(Topic, Item)> {
     let total: f64 = all.iter().map(|one| one.total_ms).sum();
     all.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
     let worst = all.into_iter().filter(|one| one.total_ms > 0.0).take(TOLD);
     let item = |one: Statement| Item {
         grade: Grade::Info,
         text: format!(
-            "{:.0} % of the statement time: {} calls of {:.2} ms in {}: {}",
+            "{:.0} % of the statement time: {} of {} ms in {}: {}",
             one.total_ms / total * 100.0,
-            one.calls,
-            one.mean_ms(),
+            count(one.calls as f64, "call", "calls"),
+            figure(one.mean_ms()),
             one.database,
             one.text.chars().take(200).collect::<String>(),
         ),
-        reason: "by the time of the last 24 hours".to_owned(),
+        reason: format!("by the time {}", recommendations::last_day(coverage)),
         since: None,
         see: Some(format!("/api/v1/queries/{}/timeline", one.hash)),
     };
@@ -145,7 +147,7 @@ async fn advice(ask: &RequestContext, server: &str) -> Result<Vec<(Topic, Item)>
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let saved = row["saved_seconds_per_day"].as_f64().filter(|s| *s > 0.0);
         let worth = match saved {
-            Some(saved) => format!("saves {saved:.0} s a day. "),
+            Some(saved) => format!("saves {} a day. ", words::duration(saved)),
             None => String::new(),
         };
         Item {
@@ -160,10 +162,20 @@ async fn advice(ask: &RequestContext, server: &str) -> Result<Vec<(Topic, Item)>
             see: Some("/api/v1/optimization-recommendations".to_owned()),
         }
     };
-    Ok(own
-        .take(TOLD)
-        .map(|row| (Topic::Advice, item(&row)))
-        .collect())
+    let topic = |row: &Value| match row["rule"].as_str() {
+        Some(rule) if rule.starts_with("drop") || rule == "invalid_index" => Topic::Hygiene,
+        _ => Topic::Advice,
+    };
+    let (mut told, mut items) = ([0, 0], Vec::new());
+    for row in own {
+        let topic = topic(&row);
+        let place = usize::from(topic == Topic::Hygiene);
+        if let Some(told) = told.get_mut(place).filter(|told| **told < TOLD) {
+            *told += 1;
+            items.push((topic, item(&row)));
+        }
+    }
+    Ok(items)
 }
 
 /// Plans that changed for the worse: those that still do are trouble.
@@ -185,8 +197,8 @@ async fn regressions(ask: &RequestContext, server: &Server) -> Result<Vec<(Topic
                 one.text()
             ),
             reason: format!(
-                "{:.0} s an hour more than before",
-                one.slower.seconds_per_hour
+                "{} s an hour more than before",
+                figure(one.slower.seconds_per_hour)
             ),
             since: Some(Timestamp::from_micros(one.flip.first_bad).to_string()),
             see: Some(format!(
@@ -218,12 +230,17 @@ async fn unusual(
             (None, _) => (Topic::Trouble, Grade::Info),
             (Some(_), _) => (Topic::Changed, Grade::Info),
         };
-        let figure = |name: &str| shown[name].as_f64().unwrap_or_default();
-        let (is, was) = (figure("metric_value"), figure("baseline_value"));
+        let number = |name: &str| shown[name].as_f64().unwrap_or_default();
+        let (is, was) = (number("metric_value"), number("baseline_value"));
         let name = shown["metric_name"].as_str().unwrap_or_default();
         let item = Item {
             grade,
-            text: format!("{}: {name} was {is:.2}, usually {was:.2}", one.subject),
+            text: format!(
+                "{}: {name} was {}, usually {}",
+                one.subject,
+                figure(is),
+                figure(was)
+            ),
             reason: format!(
                 "anomaly of severity {}",
                 shown["severity"].as_str().unwrap_or("")
@@ -250,7 +267,7 @@ async fn not_seen(
             } else {
                 Grade::Info
             },
-            text: format!("{:.0} % of the last day was seen", coverage * 100.0),
+            text: format!("{} % of the last day was seen", figure(coverage * 100.0)),
             reason: "what happened in the rest is not in this report".to_owned(),
             ..Item::default()
         };
@@ -270,7 +287,13 @@ async fn not_seen(
         if page.data.is_empty() {
             let item = Item {
                 grade: Grade::Info,
-                text: format!("no {kind} came in the last {hours} hours"),
+                text: format!(
+                    "no {kind} came in the last {}",
+                    match hours {
+                        1 => "hour".to_owned(),
+                        hours => format!("{hours} hours"),
+                    }
+                ),
                 reason: format!("it hides {hidden}"),
                 ..Item::default()
             };
@@ -296,7 +319,11 @@ async fn tell(ask: RequestContext) -> Result<Response, Refusal> {
     let all = statements(&*ask.context.api, server.collector, day, None).await?;
     let coverage = all.values().map(|one| one.coverage).fold(0.0, f64::max);
     let mut items = alerts(&ask, &name).await?;
-    items.extend(costs(all.into_values().collect()));
+    let safety = safety::tell(&ask, &server, now).await?.into_iter();
+    let is_told = |item: &Item| items.iter().any(|(_, told)| told.text == item.text);
+    let safety: Vec<(Topic, Item)> = safety.filter(|(_, item)| !is_told(item)).collect();
+    items.extend(safety);
+    items.extend(costs(all.into_values().collect(), coverage));
     items.extend(advice(&ask, &server.collector.to_string()).await?);
     items.extend(regressions(&ask, &server).await?);
     items.extend(unusual(&ask, &server, now).await?);
@@ -305,7 +332,7 @@ async fn tell(ask: RequestContext) -> Result<Response, Refusal> {
     items.extend(not_seen(&ask, &server, (now, coverage)).await?);
     let report: Report = report(items, coverage);
     if is_html {
-        let page = html::page(&name, &now.to_string(), &report);
+        let page = html::page(&name, now, &report);
         return Ok(content(StatusCode::OK, "text/html; charset=utf-8", page));
     }
     let mut answer = serde_json::to_value(report).map_err(|_| Refusal::internal())?;

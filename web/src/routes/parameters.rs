@@ -18,6 +18,7 @@ use crate::analyses::findings::{Newest, newest};
 use crate::analyses::{parameters, recommendations};
 use crate::refusal::Refusal;
 use crate::reply::json;
+use pga_insight::words::count;
 
 const LIMIT: Bounded = Bounded::of_contract("limit", 1, 100, 10);
 const SUGGESTION: Shape = Shape::Object(&[
@@ -118,7 +119,10 @@ async fn generate(ask: RequestContext) -> Result<Response, Refusal> {
         "suggestions_count": rows.len(),
         "suggestion_types": kinds,
         "generated_at": order.at.to_string(),
-        "message": format!("{} settings of its servers should change", done.found),
+        "message": match rows.len() {
+            0 => "Nothing that was measured asks for another setting".to_owned(),
+            some => count(some as f64, "setting should change", "settings should change"),
+        },
     });
     at_once(&ask, json(StatusCode::OK, &answer), &done).await
 }

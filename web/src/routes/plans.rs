@@ -179,7 +179,8 @@ async fn take(ask: RequestContext, body: BodyStream) -> Result<Response, Refusal
         .get("query_hash")
         .and_then(Value::as_i64)
         .filter(|hash| *hash != 0);
-    let hash = hash.ok_or_else(|| invalid("query_hash is missing, or no 64-bit number but 0"))?;
+    let hash =
+        hash.ok_or_else(|| invalid("query_hash is missing, or no 64-bit number other than 0"))?;
     let at = match given.get("collected_at").and_then(Value::as_str) {
         None => Timestamp::now(),
         Some(text) => timestamps::parse_text(text).map_err(|_| {
@@ -420,23 +421,25 @@ fn time_of(text: &str) -> Option<Timestamp> {
 async fn newest(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
     let plans = of_statement(&ask, hash, 1).await?;
-    let plan = plans.into_iter().next().ok_or_else(|| {
-        Refusal::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "No plan of this statement is known",
-        )
-    })?;
+    let plan = plans.into_iter().next().ok_or_else(no_plan)?;
     Ok(json(
         StatusCode::OK,
         &json!({ "query_hash": hash, "plan": plan }),
     ))
 }
 
+fn no_plan() -> Refusal {
+    let text = "No plan of this statement is known";
+    Refusal::new(StatusCode::NOT_FOUND, "not_found", text)
+}
+
 async fn history(ask: RequestContext) -> Result<Response, Refusal> {
     let hash = hash_of(&ask)?;
     let limit = QueryString::parse(&ask.query)?.number(LIMIT);
     let plans = of_statement(&ask, hash, limit as usize).await?;
+    if plans.is_empty() {
+        return Err(no_plan());
+    }
     Ok(json(
         StatusCode::OK,
         &json!({ "query_hash": hash, "count": plans.len(), "plans": plans }),

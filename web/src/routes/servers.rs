@@ -19,9 +19,10 @@ use pga_storage::store::catalogue::{Table, tables_of};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
+pub(super) use self::end_of_life::end_of_life;
 use self::instance::INSTANCE;
 use self::known::Known;
-use self::told::Reader;
+pub(super) use self::told::{Reader, Told};
 use super::collector_state::{Wanted, label, newest_of};
 use super::invalid::invalid;
 use super::paging::{PAGE, PAGE_SIZE, Page, paginated};

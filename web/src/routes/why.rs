@@ -38,7 +38,7 @@ const LOAD: Shape = Shape::Object(&[
     always("dimension", Shape::Text),
     always("group", Shape::Text),
     always("load", Shape::Number),
-    always("usual", Shape::Number),
+    always("usual", Shape::NumberOrNull),
 ]);
 const LINE: Shape = Shape::Object(&[
     always("kind", Shape::Text),
@@ -47,7 +47,7 @@ const LINE: Shape = Shape::Object(&[
     maybe("dimension", Shape::Text),
     maybe("group", Shape::Text),
     maybe("load", Shape::Number),
-    maybe("usual", Shape::Number),
+    maybe("usual", Shape::NumberOrNull),
     maybe("root", Shape::Any),
 ]);
 
@@ -64,7 +64,7 @@ pub(super) const ROUTES: &[Route] = &[Route::get("/api/v1/servers/{id}/why", "se
         always("head", Shape::Text),
         always("is_slower", Shape::Flag),
         always("load", Shape::Number),
-        maybe("usual", Shape::Number),
+        always("usual", Shape::NumberOrNull),
         always("reference", Shape::Text),
         always("error", Shape::Number),
         always("samples", Shape::List(&Shape::Integer)),

@@ -70,7 +70,7 @@ export function title(node: PlanNode): string {
 }
 
 function details(node: PlanNode): string[] {
-  const found = node.conditions.map((one) => `${one.place.replaceAll("_", " ")}: ${one.terms.join(" and ")}`);
+  const found = node.conditions.map((one) => `${one.place.replaceAll("_", " ")}: ${one.terms.join(" and ").replace(/([<>=!~]) (?=[<>=~])/g, "$1")}`);
   for (const [name, keys] of Object.entries(node.keys)) if (keys.length > 0) found.push(`${name}: ${keys.join(", ")}`);
   const removed = (node.actual?.removed_by_filter ?? 0) + (node.actual?.removed_by_join_filter ?? 0);
   if (removed > 0) found.push(`${Math.round(removed).toLocaleString("en")} rows thrown away by the filter`);

@@ -138,15 +138,19 @@ impl Watched {
         let path = format!("/plan-regressions?collector_id={uuid}");
         let told = client.get(node, &path).await?;
         said.extend(list(&told["plan_regressions"], |one| {
-            let told = format!("{} {}", text(one, "description"), one["findings"]);
-            ("regression".to_owned(), Grade::Warning, told)
+            let findings = one["findings"].as_array().into_iter().flatten();
+            let told: Vec<String> = [text(one, "description")]
+                .into_iter()
+                .chain(findings.map(of_plan))
+                .collect();
+            ("regression".to_owned(), Grade::Warning, told.join(". "))
         }));
         let path = format!("/anomalies?severity=all&collector_id={uuid}");
         let told = client.get(node, &path).await?;
         said.extend(list(&told["anomalies"], |one| {
             let is_high = one["severity"] == "high";
             let grade = if is_high { Grade::Warning } else { Grade::Info };
-            ("anomaly".to_owned(), grade, one.to_string())
+            ("anomaly".to_owned(), grade, unusual(one))
         }));
         let path =
             format!("/optimization-recommendations?limit=100&min_impact=0&collector_id={uuid}");
@@ -155,11 +159,11 @@ impl Watched {
         let told = client.get(node, &path).await?;
         for plan in told["plans"].as_array().into_iter().flatten() {
             said.extend(list(&plan["findings"], |one| {
-                let by = format!("plan {}", one["id"].as_str().unwrap_or("?"));
-                let advice = one["advice"].as_array().into_iter().flatten();
-                let advice: Vec<&str> = advice.filter_map(Value::as_str).collect();
-                let told = [text(one, "relation"), text(one, "cause"), advice.join("; ")];
-                (by, Grade::Info, told.join(": "))
+                (
+                    format!("plan {}", text(one, "id")),
+                    Grade::Info,
+                    of_plan(one),
+                )
             }));
         }
         Ok(said)
@@ -202,6 +206,33 @@ fn alerts(listed: &Value, server: &str) -> Vec<Finding> {
             told.join(" "),
         )
     })
+}
+
+/// What is wrong with a plan, and what to try.
+fn of_plan(finding: &Value) -> String {
+    let advice = finding["advice"].as_array().into_iter().flatten();
+    let advice: Vec<&str> = advice.filter_map(Value::as_str).collect();
+    let told = [
+        text(finding, "relation"),
+        text(finding, "cause"),
+        advice.join("; "),
+    ];
+    let told: Vec<String> = told.into_iter().filter(|part| !part.is_empty()).collect();
+    told.join(": ")
+}
+
+/// What is not usual, and what happened then.
+fn unusual(anomaly: &Value) -> String {
+    let figure = |name: &str| anomaly[name].as_f64().unwrap_or_default();
+    let cause = &anomaly["raw_metrics_json"]["causes"][0];
+    format!(
+        "{}: {} was {:.1}, usually {:.1} {}",
+        text(anomaly, "subject"),
+        text(anomaly, "metric_name"),
+        figure("metric_value"),
+        figure("baseline_value"),
+        text(cause, "text"),
+    )
 }
 
 fn advice(one: &Value) -> (String, Grade, String) {

@@ -161,10 +161,13 @@ impl Facts<'_> {
             |need: &&Need| relation.known_rows().is_some() && need.unanalysed.is_empty();
         let (known, unknown): (Vec<&Need>, Vec<&Need>) = asked.into_iter().partition(is_analysed);
         if !unknown.is_empty() {
-            answer
-                .advices
-                .push(report::analyze(self, relation, &unknown));
-            let reason = "the table or the columns have no statistics: ANALYZE comes first";
+            let reason = if relation.has_newer_statistics {
+                "the table was analysed after its statistics were read: they are read once an hour"
+            } else {
+                let advice = report::analyze(self, relation, &unknown);
+                answer.advices.push(advice);
+                "the table or the columns have no statistics: ANALYZE comes first"
+            };
             withheld::all(self, relation, &unknown, reason, &mut answer.withheld);
         }
         let elsewhere = |need: &&'a Need| {

@@ -76,6 +76,8 @@ pub struct Relation {
     pub is_partitioned: bool,
     /// Whether it is a partition of another table.
     pub is_partition: bool,
+    /// Whether it was analysed after the statistics of its columns were read.
+    pub has_newer_statistics: bool,
     /// Its columns.
     pub columns: Vec<Column>,
     /// Its indexes.

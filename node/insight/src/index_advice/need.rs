@@ -177,7 +177,10 @@ impl Need {
         // A scan of the whole table tests what holds without a partner, and nothing else.
         let has_own = is_alone || self.observed.is_sequential;
         let by_plan = self.observed.rows.filter(|_| has_own);
-        let planned = self.observed.estimated_rows.filter(|_| has_own);
+        // Of an expression without statistics the planner knows no value: it guesses.
+        let is_guess = |priced: &Priced| priced.term.key.expression.is_some();
+        let knows = has_own && !self.terms.iter().any(is_guess);
+        let planned = self.observed.estimated_rows.filter(|_| knows);
         let off = |rows: Option<f64>, most: f64| {
             let factor = rows.map(factor)?;
             (!(1.0 / most..=most).contains(&factor)).then_some(factor)

@@ -14,6 +14,7 @@ use super::gain::{Gain, helped};
 use super::need::{Asker, Need};
 use super::shape::{BLOCK_BYTES, Shape, ShapeKey};
 use super::words;
+use crate::words::{count, figure};
 
 /// How sure an advice is with a plan, and without.
 const WITH_PLAN: f64 = 0.7;
@@ -74,10 +75,15 @@ pub(super) fn analyze(facts: &Facts<'_>, relation: &Relation, needs: &[&Need]) -
         .collect();
     let seconds: f64 = needs.iter().map(|need| need.seconds).sum();
     let statements: BTreeSet<&Asker> = needs.iter().map(|need| &need.asker).collect();
-    let count = statements.len();
     let total = facts.workload.statements.len();
+    let (share, take) = match statements.len() {
+        1 => (1, "takes"),
+        more => (more, "take"),
+    };
     advice.evidence.push(format!(
-        "{count} of {total} statements take about {seconds:.0} s a day on it"
+        "{share} of {} {take} about {} s a day on it",
+        count(total as f64, "statement", "statements"),
+        figure(seconds)
     ));
     advice
 }

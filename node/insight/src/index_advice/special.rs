@@ -8,6 +8,7 @@ use super::demand::{Other, Term, Test};
 use super::existing::Existing;
 use super::facts::Facts;
 use super::{ddl, gates, report};
+use crate::words::{count, figure};
 
 /// Rows from which on trigrams pay.
 const MIN_TRIGRAM_ROWS: f64 = 100_000.0;
@@ -188,10 +189,11 @@ fn advice(facts: &Facts<'_>, relation: &Relation, column: &str, wish: Wish) -> A
         .filter(|statement| hashes.contains(&statement.hash))
         .map(|statement| statement.seconds_per_day)
         .sum();
-    advice.evidence.push(format!("{rows:.0} rows"));
-    let count = hashes.len();
+    advice.evidence.push(count(rows, "row", "rows"));
+    let statements = count(hashes.len() as f64, "statement asks", "statements ask");
     advice.evidence.push(format!(
-        "{count} statements with {seconds:.0} s a day ask for it"
+        "{statements} for it, and take {} s a day",
+        figure(seconds)
     ));
     advice
 }

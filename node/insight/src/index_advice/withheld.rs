@@ -7,6 +7,7 @@ use super::choice::Choice;
 use super::demand::{Other, Test};
 use super::facts::Facts;
 use super::need::{Asker, Need};
+use crate::words::count;
 
 /// Withholds all of several needs for one reason.
 pub(super) fn all(
@@ -123,7 +124,7 @@ pub(super) fn one(
 /// An existing index is as good as any.
 fn by_index(need: &Need, served: &Served) -> Option<String> {
     let (name, path) = served.index.as_ref()?;
-    let rows = path.rows_read;
+    let rows = count(path.rows_read.round().max(1.0), "row", "rows");
     if need.observed.has_plan && need.observed.is_sequential {
         return Some(format!(
             "the index {name} serves this, but the plan reads the whole table: this is a matter of \
@@ -140,7 +141,7 @@ fn by_index(need: &Need, served: &Served) -> Option<String> {
         ""
     };
     Some(format!(
-        "the index {name} serves this: it leaves about {rows:.0} rows to read{rewrite}"
+        "the index {name} serves this: it leaves about {rows} to read{rewrite}"
     ))
 }
 

@@ -8,6 +8,7 @@ use super::catalog::{IndexKey, Relation};
 use super::demand::Test;
 use super::existing::Existing;
 use super::gain::Gain;
+use crate::words::{count, figure};
 
 /// Why an index is advised.
 pub(super) fn reason(
@@ -18,8 +19,7 @@ pub(super) fn reason(
 ) -> String {
     let keys: Vec<&str> = advice.keys.iter().map(IndexKey::text).collect();
     let keys = keys.join(", ");
-    let count = gains.len();
-    let what = if count == 1 {
+    let what = if gains.len() == 1 {
         "one demand"
     } else {
         "several demands"
@@ -27,9 +27,10 @@ pub(super) fn reason(
     let (before, after) = gains
         .first()
         .map_or((0.0, 0.0), |gain| (gain.served.cost, gain.after));
+    let (before, after) = (figure(before), figure(after));
     let mut text = format!(
-        "{} has no index that serves {what} on ({keys}): access costs {before:.0} units a call \
-        and would cost {after:.1}",
+        "{} has no index that serves {what} on ({keys}): access costs {before} units a call \
+        and would cost {after}",
         relation.title()
     );
     let is_wrapped = gains.iter().any(|gain| {
@@ -63,26 +64,34 @@ pub(super) fn reason(
 pub(super) fn evidence(board: &Board<'_>, gains: &[Gain<'_>], relation: &Relation) -> Vec<String> {
     let rows = relation.known_rows().unwrap_or(0.0);
     let pages = relation.known_pages();
-    let mut evidence = vec![format!("{rows:.0} rows in {pages:.0} pages")];
+    let mut evidence = vec![format!(
+        "{} in {}",
+        count(rows, "row", "rows"),
+        count(pages, "page", "pages")
+    )];
     let inserts = relation.inserts_per_day;
     let updates = relation.updates_per_day;
     evidence.push(format!(
-        "{inserts:.0} rows inserted and {updates:.0} updated a day"
+        "{} inserted and {} updated a day",
+        count(inserts, "row", "rows"),
+        figure(updates)
     ));
     evidence.push(format!(
-        "a unit of cost takes {:.4} ms here",
-        board.ms_per_unit
+        "a unit of cost takes {} ms here",
+        figure(board.ms_per_unit)
     ));
     for gain in gains.iter().take(3) {
         for priced in &gain.need.terms {
             let text = priced.term.key.text();
             let kept = priced.share * rows;
-            evidence.push(format!("a condition on {text} keeps about {kept:.0} rows"));
+            let kept = count(kept.round(), "row", "rows");
+            evidence.push(format!("a condition on {text} keeps about {kept}"));
         }
         if gain.need.correction != 1.0 {
             let factor = gain.need.correction;
             evidence.push(format!(
-                "observed rows are {factor:.3} times the estimate, and win"
+                "observed rows are {} times the estimate, and win",
+                figure(factor)
             ));
         }
         if !gain.need.observed.has_plan {

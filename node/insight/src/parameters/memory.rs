@@ -5,6 +5,7 @@ use super::evidence::{Evidence, Role};
 use super::load::{Spill, SpillKind, VacuumRun};
 use super::proposal::{Proposal, Reason, Scope};
 use super::setting::{MIB, size};
+use crate::words::count;
 
 /// Fewer calls a day are not worth memory.
 const MIN_CALLS_PER_DAY: f64 = 10.0;
@@ -65,12 +66,16 @@ fn for_role(of: &Evidence, role: &Role) -> Option<Proposal> {
         .collect();
     let reason = Reason {
         evidence: format!(
-            "{} statements of {} write up to {} of temporary files a call, {:.0} times a day; at \
-             most {sessions:.0} of its sessions work at once",
-            helped.len(),
+            "{} of {} with up to {} of temporary files a call, {} a day; at most {} at once",
+            count(helped.len() as f64, "statement", "statements"),
             role.name,
             size(best.spill.bytes),
-            helped.iter().map(|spill| spill.calls_per_day).sum::<f64>(),
+            count(
+                helped.iter().map(|spill| spill.calls_per_day).sum(),
+                "call",
+                "calls"
+            ),
+            count(sessions, "session of it works", "sessions of it work"),
         ),
         risk: "memory: each node of each session may take it",
         measured_by: "temp blocks/call",
@@ -121,9 +126,9 @@ fn multiplier(
     let largest = spills.iter().map(|spill| spill.bytes).fold(0.0, f64::max);
     let reason = Reason {
         evidence: format!(
-            "only hashes of {} spill, {} statements, up to {} a call",
+            "only hashes of {} spill, in {}, up to {} a call",
             role.name,
-            spills.len(),
+            count(spills.len() as f64, "statement", "statements"),
             size(largest)
         ),
         risk: "memory: each hash of each session may take it",
@@ -178,8 +183,10 @@ fn maintenance(of: &Evidence) -> Option<Proposal> {
     }
     let reason = Reason {
         evidence: format!(
-            "vacuum of {} read its indexes {:.0} times for {:.0} dead rows",
-            largest.relation, largest.index_scans, largest.dead_ids
+            "vacuum of {} read its indexes {} for {}",
+            largest.relation,
+            count(largest.index_scans, "time", "times"),
+            count(largest.dead_ids, "dead row", "dead rows")
         ),
         risk: "memory: each autovacuum worker may take it",
         measured_by: "index scans a vacuum: 1",

@@ -2,6 +2,7 @@
 
 use super::evidence::Evidence;
 use super::proposal::{Proposal, Reason, Scope};
+use crate::words::count;
 
 /// A switch that is off, with what is not seen without it.
 struct Switch {
@@ -63,8 +64,8 @@ fn entries(of: &Evidence) -> Option<Proposal> {
     let current = of.setting(name)?.number()?;
     let reason = Reason {
         evidence: format!(
-            "pg_stat_statements gave up statements {given_up:.0} times for want of room for more \
-             than {current:.0}"
+            "pg_stat_statements gave up statements {} for want of room for more than {current:.0}",
+            count(given_up, "time", "times")
         ),
         risk: "a restart; a few MiB of shared memory",
         measured_by: "dealloc stays as it is",

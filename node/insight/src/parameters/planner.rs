@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use super::load::{ColumnMisestimate, JitLoad, PlanChoice};
 use super::proposal::{Proposal, Reason, Scope, quoted};
 use super::setting::size;
+use crate::words::{count, figure};
 
 /// What one statistics target is raised to.
 const TARGET: f64 = 500.0;
@@ -65,8 +66,10 @@ fn page_cost(of: &Evidence) -> Option<Proposal> {
     }
     let reason = Reason {
         evidence: format!(
-            "a random read takes {:.3} ms, a sequential one {:.3} ms, over {:.0} days",
-            cost.random_ms, cost.sequential_ms, cost.days
+            "a random read takes {} ms, a sequential one {} ms, over {}",
+            figure(cost.random_ms),
+            figure(cost.sequential_ms),
+            count(cost.days.round(), "day", "days")
         ),
         risk: "other plans",
         measured_by: "time a call, compared before and after",
@@ -108,10 +111,10 @@ fn jit(of: &Evidence, load: &JitLoad) -> Option<Proposal> {
     }
     let reason = Reason {
         evidence: format!(
-            "compilation takes {:.0} ms a call, {:.0} % of the time, {:.0} times a day",
-            load.ms_per_call,
+            "compilation takes {} ms a call, {:.0} % of the time, in {} a day",
+            figure(load.ms_per_call),
             load.share * 100.0,
-            load.calls_per_day
+            count(load.calls_per_day, "call", "calls")
         ),
         risk: "long reports of the role may get slower",
         measured_by: "JIT ms",

@@ -149,7 +149,7 @@ impl Proposal {
     /// Says what it saves: a share of time, and milliseconds a day.
     pub(super) fn saving(mut self, share: Option<f64>, ms_per_day: Option<f64>) -> Self {
         self.improvement_percent = share.unwrap_or(0.0).clamp(0.0, 1.0) * 100.0;
-        self.saved_ms_per_day = ms_per_day.unwrap_or(0.0).max(0.0);
+        self.saved_ms_per_day = ms_per_day.filter(|saved| *saved > 0.0).unwrap_or(0.0);
         self
     }
 

@@ -3,6 +3,7 @@
 use super::evidence::Evidence;
 use super::load::{DdlWait, IdleHolder, RunAway};
 use super::proposal::{Proposal, Reason, Scope};
+use crate::words::count;
 
 /// Holders that stay longer do harm, in seconds.
 const LONG_HOLDER_SECONDS: f64 = 300.0;
@@ -71,8 +72,10 @@ fn lock(of: &Evidence, told: &DdlWait) -> Option<Proposal> {
     }
     let reason = Reason {
         evidence: format!(
-            "DDL of {} waited {:.0} s for its lock with {:.0} sessions behind it",
-            told.role, told.longest_seconds, told.queued
+            "DDL of {} waited {:.0} s for its lock with {} behind it",
+            told.role,
+            told.longest_seconds,
+            count(told.queued, "session", "sessions")
         ),
         risk: "DDL that waits longer fails and is tried again",
         measured_by: "sessions that wait for locks",

@@ -8,6 +8,7 @@ use crate::anomalies::robust::median;
 use super::Question;
 use super::load::{Bucket, Load, MEASURES, Measure, place};
 use super::pattern::{Metadata, Pattern, PatternType};
+use crate::words::figure;
 
 const HOURS: usize = 24;
 /// Days without which nothing is said.
@@ -155,7 +156,8 @@ fn pattern(
     let next = next_hour(question.now, *hours.first()?);
     let what = if is_time { "statement time" } else { "calls" };
     let factor = level(peak) / profile.middle;
-    let description = format!("Hour {peak} UTC has {factor:.1} times the usual {what}.");
+    let factor = figure((factor * 10.0).round() / 10.0);
+    let description = format!("Hour {peak} UTC has {factor} times the usual {what}.");
     let metadata = Metadata {
         peak_hour: Some(peak),
         variance: Some(variance),

@@ -1,7 +1,10 @@
 //! Conditions of a node, without their constants.
 
+mod served;
+
 use serde::Serialize;
 
+pub(crate) use self::served::Served;
 use crate::token_text;
 
 /// Where a node tests a condition.
@@ -183,30 +186,33 @@ fn unwrapped(text: &str) -> &str {
     text
 }
 
-/// Words of a normalised text: parentheses apart, casts with their type.
+/// Words of a normalised text: parentheses apart, casts with their type, quoted names whole.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
-    for part in text.split_whitespace() {
-        let mut rest = part;
-        while let Some(at) = rest
-            .find(['(', ')', ','])
-            .or_else(|| rest.find("::").filter(|at| *at > 0))
-        {
-            let width = usize::from(!rest.get(at..).is_some_and(|tail| tail.starts_with("::")));
-            let (before, after) = rest.split_at(at);
-            if !before.is_empty() {
-                words.push(before);
+    let mut begun: Option<usize> = None;
+    let mut is_quoted = false;
+    let word = |from: Option<usize>, to: usize| from.and_then(|from| text.get(from..to));
+    for (at, letter) in text.char_indices() {
+        let is_cast = text.get(at..).is_some_and(|rest| rest.starts_with("::"));
+        match letter {
+            '"' => {
+                is_quoted = !is_quoted;
+                begun = begun.or(Some(at));
             }
-            let (mark, tail) = after.split_at(width);
-            if !mark.is_empty() {
-                words.push(mark);
+            _ if is_quoted => {}
+            '(' | ')' | ',' => {
+                words.extend(word(begun.take(), at));
+                words.extend(text.get(at..=at));
             }
-            rest = tail;
-        }
-        if !rest.is_empty() {
-            words.push(rest);
+            _ if letter.is_whitespace() => words.extend(word(begun.take(), at)),
+            ':' if is_cast && begun.is_some() => {
+                words.extend(word(begun, at));
+                begun = Some(at);
+            }
+            _ => begun = begun.or(Some(at)),
         }
     }
+    words.extend(word(begun, text.len()));
     words
 }
 

@@ -10,6 +10,12 @@ pub enum Error {
     /// There is no plan in the document.
     #[error("no plan in the document")]
     NoPlan,
+    /// The document begins as JSON and is none.
+    #[error("the document is no JSON: {detail}")]
+    NoJson {
+        /// What is wrong with it, and where.
+        detail: String,
+    },
     /// A node does not name its type.
     #[error("node {id} has no type")]
     NoNodeType {

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::document::Plan;
 use super::node::{ChildRole, PlanNode};
-use super::rules::Finding;
+use super::rules::{Finding, rules};
 
 /// A cell of the bar is full from its share on.
 const BAR: [f64; 10] = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95];
@@ -113,6 +113,15 @@ impl Display for Viewer<'_> {
             pending.extend(last.into_iter().chain(others));
         }
         self.totals(out)?;
+        if self.findings.is_empty() {
+            return match self.plan.root.actual {
+                Some(_) => writeln!(out, "\nnone of the {} rules finds a fault", rules().len()),
+                None => writeln!(
+                    out,
+                    "\nonly estimates: EXPLAIN (ANALYZE, BUFFERS) runs the statement and tells where its time goes"
+                ),
+            };
+        }
         self.findings
             .iter()
             .try_for_each(|finding| self.finding(out, finding))
@@ -223,6 +232,10 @@ mod tests {
         ));
         assert!(
             text.contains("Seq Scan on t") && text.contains("         12"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nonly estimates: EXPLAIN (ANALYZE"),
             "{text}"
         );
     }

@@ -1,12 +1,14 @@
 //! W15 seen within minutes: a look-up runs exactly as often as another statement gives rows.
 
 use super::n_plus_one::{self, ADVICE, MAX_ROWS, MIN_RATIO, NPlusOne, ROUND_TRIP_MS};
+use crate::words::count;
 
 /// Least samples in which calls and rows agree.
 const MIN_SAMPLES: usize = 3;
 /// Least calls of the look-up in all of them.
 const MIN_CALLS: f64 = 1_000.0;
-/// Share by which calls and rows may differ in a sample: what is under way while it is taken.
+/// Share by which calls and rows may differ in a sample, or by the rows of one call: what is under
+/// way while it is taken.
 const MAX_OFF: f64 = 0.05;
 /// How sure it is: who calls is not known, but calls and rows agree again and again.
 const CONFIDENCE: f64 = 0.5;
@@ -65,7 +67,8 @@ fn pair(parent: &SampledCalls, child: &SampledCalls, seconds: f64) -> Option<NPl
     }
     let samples = parent.samples.iter().zip(&child.samples);
     let with_calls = samples.filter(|((calls, _), (own, _))| *calls > 0.0 || *own > 0.0);
-    let agrees = with_calls.map(|((_, rows), (calls, _))| (calls - rows).abs() <= rows * MAX_OFF);
+    let agrees = with_calls
+        .map(|((_, rows), (calls, _))| (calls - rows).abs() <= (rows * MAX_OFF).max(ratio));
     let agrees: Vec<bool> = agrees.collect();
     let is_ours = agrees.len() >= MIN_SAMPLES && agrees.iter().all(|one| *one);
     is_ours.then(|| NPlusOne {
@@ -78,9 +81,9 @@ fn pair(parent: &SampledCalls, child: &SampledCalls, seconds: f64) -> Option<NPl
         saved_ms_per_day: (calls - parents).max(0.0) * DAY_SECONDS / seconds
             * (child.mean_ms + ROUND_TRIP_MS),
         evidence: format!(
-            "it is called {ratio:.0} times for each call of the other statement, {:.0} times a \
-             second, and in each of {} samples as often as that one gave rows",
-            calls / seconds,
+            "it is called {ratio:.0} times for each call of the other statement, {} a second, and \
+             in each of {} samples as often as that one gave rows",
+            count(calls / seconds, "time", "times"),
             agrees.len(),
         ),
         advice: ADVICE.to_owned(),
@@ -117,6 +120,12 @@ mod tests {
         let all = [list(), lookup([1_010.0, 395.0, 0.0, 1_550.0])];
         let found = row_by_row(&all, 300.0);
         assert_eq!(found.len(), 1);
+        let under_way = [list(), lookup([1_000.0, 445.0, 0.0, 1_505.0])];
+        assert_eq!(
+            row_by_row(&under_way, 300.0).len(),
+            1,
+            "a call is under way"
+        );
         assert_eq!((found[0].parent, found[0].child), (1, 2));
         assert!((found[0].ratio - 50.0).abs() < 1e-9);
         let saved = (2_955.0 - 59.0) * 288.0 * 0.4;

@@ -1,7 +1,7 @@
 //! What the server does beside its sessions' statements: vacuum, checkpoints, standbys, the disk.
 
 use super::Line;
-use super::text::duration;
+use crate::words::{duration, figure};
 
 /// Seconds that a standby has to replay behind to be spoken of.
 const MIN_LAG: f64 = 10.0;
@@ -99,8 +99,10 @@ fn reads(beside: &Beside) -> Option<String> {
     let megabytes = now.per_minute * 8_192.0 / 60.0 / 1e6;
     (are_known && are_slower).then(|| {
         format!(
-            "A read of a block takes {:.2} ms instead of {:.2}; {megabytes:.1} MB/s are read.",
-            now.ms, usual.ms
+            "A read of a block takes {} ms instead of {}; {} MB/s are read.",
+            figure(now.ms),
+            figure(usual.ms),
+            figure(megabytes)
         )
     })
 }
@@ -174,7 +176,7 @@ mod tests {
             texts(&beside, true),
             [
                 "Standby db2 replays 95 s behind: commits wait for it.",
-                "A read of a block takes 4.00 ms instead of 0.50; 0.8 MB/s are read.",
+                "A read of a block takes 4 ms instead of 0.5; 0.819 MB/s are read.",
                 "5 checkpoints were requested in 10 min: WAL reaches max_wal_size before \
                  checkpoint_timeout, or somebody asks for them.",
                 "VACUUM works on public.orders in shop (scanning heap), seen for 7 min; autovacuum \

@@ -34,39 +34,65 @@ const DIMENSIONS: [&str; 6] = [
 /// average.
 struct Part {
     groups: [String; 6],
+    sessions: Sessions,
+    waits_for_lock: bool,
+}
+
+/// Sessions on average.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sessions {
     now: f64,
     usual: f64,
-    waits_for_lock: bool,
+    /// What is to be explained of them: those that are more than usual, or all where the load is
+    /// not higher.
+    asked: f64,
+}
+
+impl Sessions {
+    fn sum<'a>(of: impl Iterator<Item = &'a Part>) -> Self {
+        of.fold(Self::default(), |sum, part| Self {
+            now: sum.now + part.sessions.now,
+            usual: sum.usual + part.sessions.usual,
+            asked: sum.asked + part.sessions.asked,
+        })
+    }
 }
 
 /// Tells why the load is what it is.
 pub fn explain(question: &Question) -> Answer {
     let mut parts = parts(question);
-    let (load, usual) = total(&parts);
+    let all = Sessions::sum(parts.iter());
+    let (load, usual) = (all.now, all.usual);
     let has_usual = question.usual.len() >= MIN_SAMPLES && question.now.len() >= MIN_SAMPLES;
     let increase = if has_usual { load - usual } else { load };
     let is_slower = has_usual && increase >= MIN_INCREASE.0.max(MIN_INCREASE.1 * usual);
-    let groups = groups(&parts);
-    // Without an increase it is told where the load is, rather than nothing.
-    if !is_slower {
-        parts.iter_mut().for_each(|part| part.usual = 0.0);
+    let groups = groups(&parts, has_usual);
+    for Part { sessions, .. } in &mut parts {
+        sessions.asked = match is_slower {
+            true => sessions.now - sessions.usual,
+            // Without an increase it is told where the load is, rather than nothing.
+            false => sessions.now,
+        };
     }
     let whole = if is_slower { increase } else { load };
     let mut lines = Vec::new();
-    lines.extend(lock(question, &mut parts, whole));
-    let mut explained: f64 = lines.iter().map(|line: &Line| line.share).sum();
+    lines.extend(lock(question, &mut parts, whole, has_usual));
+    let mut explained = lines.iter().fold(0.0, |sum, line: &Line| sum + line.share);
     while lines.len() < ENOUGH.0 && explained < ENOUGH.1 && whole > 0.0 {
-        let Some((dimension, group, share)) = largest(&parts, whole) else {
+        let Some((dimension, group, share)) = largest(&parts, whole, is_slower) else {
             break;
         };
         let taken = take(&mut parts, dimension, &group);
-        lines.push(text::line(
-            question,
-            DIMENSIONS[dimension],
-            &group,
-            taken,
+        let usual = has_usual.then_some(taken.usual);
+        let found = text::Found {
+            dimension: DIMENSIONS[dimension],
+            group: &group,
+            now: taken.now,
+            usual,
             share,
-        ));
+            is_slower,
+        };
+        lines.push(text::line(question, &found));
         explained += share;
     }
     let explained = explained.min(1.0);
@@ -132,14 +158,13 @@ fn parts(question: &Question) -> Vec<Part> {
             let part = parts.entry(groups.clone()).or_insert_with(|| Part {
                 waits_for_lock: group.wait_event_type.as_deref() == Some("Lock"),
                 groups,
-                now: 0.0,
-                usual: 0.0,
+                sessions: Sessions::default(),
             });
             let sessions = f64::from(group.sessions + group.parallel_workers) / n;
             if is_now {
-                part.now += sessions;
+                part.sessions.now += sessions;
             } else {
-                part.usual += sessions;
+                part.sessions.usual += sessions;
             }
         }
     };
@@ -148,36 +173,32 @@ fn parts(question: &Question) -> Vec<Part> {
     parts.into_values().collect()
 }
 
-fn total(parts: &[Part]) -> (f64, f64) {
-    parts.iter().fold((0.0, 0.0), |(now, usual), part| {
-        (now + part.now, usual + part.usual)
-    })
-}
-
 /// Loads by group of one dimension.
-fn by_group(parts: &[Part], dimension: usize) -> BTreeMap<&str, (f64, f64)> {
-    let mut sums = BTreeMap::<&str, (f64, f64)>::new();
+fn by_group(parts: &[Part], dimension: usize) -> BTreeMap<&str, Sessions> {
+    let mut groups = BTreeMap::<&str, Vec<&Part>>::new();
     for part in parts {
         let name = part.groups.get(dimension).map_or("", String::as_str);
-        let sum = sums.entry(name).or_default();
-        *sum = (sum.0 + part.now, sum.1 + part.usual);
+        groups.entry(name).or_default().push(part);
     }
-    sums
+    let sums = groups.into_iter();
+    sums.map(|(name, parts)| (name, Sessions::sum(parts.into_iter())))
+        .collect()
 }
 
-fn groups(parts: &[Part]) -> Vec<Load> {
+fn groups(parts: &[Part], has_usual: bool) -> Vec<Load> {
     let mut all = Vec::new();
     for (place, dimension) in DIMENSIONS.into_iter().enumerate() {
         let mut loads: Vec<Load> = by_group(parts, place)
             .into_iter()
-            .map(|(group, (load, usual))| Load {
+            .map(|(group, sessions)| Load {
                 dimension,
                 group: group.to_owned(),
-                load,
-                usual,
+                load: sessions.now,
+                usual: has_usual.then_some(sessions.usual),
             })
             .collect();
-        loads.sort_by(|a, b| b.load.max(b.usual).total_cmp(&a.load.max(a.usual)));
+        let most = |of: &Load| of.load.max(of.usual.unwrap_or(0.0));
+        loads.sort_by(|one, other| most(other).total_cmp(&most(one)));
         loads.truncate(MAX_GROUPS);
         all.extend(loads);
     }
@@ -185,14 +206,15 @@ fn groups(parts: &[Part]) -> Vec<Load> {
 }
 
 /// The group that explains most, the narrower one if two are about alike.
-fn largest(parts: &[Part], whole: f64) -> Option<(usize, String, f64)> {
+fn largest(parts: &[Part], whole: f64, is_slower: bool) -> Option<(usize, String, f64)> {
     let mut best: Option<(usize, String, f64)> = None;
-    let (all_now, all_usual) = total(parts);
-    let is_everything =
-        |now: f64, usual: f64| now >= EVERYTHING * all_now && usual >= EVERYTHING * all_usual;
+    let all = Sessions::sum(parts.iter());
+    let is_everything = |of: Sessions| {
+        of.now >= EVERYTHING * all.now && (!is_slower || of.usual >= EVERYTHING * all.usual)
+    };
     for (dimension, name) in DIMENSIONS.into_iter().enumerate() {
-        for (group, (now, usual)) in by_group(parts, dimension) {
-            let share = (now - usual) / whole;
+        for (group, sessions) in by_group(parts, dimension) {
+            let share = sessions.asked / whole;
             // The narrowest dimensions come first: a wider one must explain clearly more.
             let has_to = best
                 .as_ref()
@@ -201,7 +223,7 @@ fn largest(parts: &[Part], whole: f64) -> Option<(usize, String, f64)> {
                     false => most + NARROWER,
                 });
             let is_origin = ["application", "user", "database"].contains(&name);
-            let says_nothing = group == "(none)" || is_origin && is_everything(now, usual);
+            let says_nothing = group == "(none)" || is_origin && is_everything(sessions);
             if !says_nothing && share > has_to {
                 best = Some((dimension, group.to_owned(), share));
             }
@@ -211,27 +233,27 @@ fn largest(parts: &[Part], whole: f64) -> Option<(usize, String, f64)> {
 }
 
 /// Puts the sessions of a group aside; their loads.
-fn take(parts: &mut Vec<Part>, dimension: usize, group: &str) -> (f64, f64) {
+fn take(parts: &mut Vec<Part>, dimension: usize, group: &str) -> Sessions {
     let is_in = |part: &Part| part.groups.get(dimension).is_some_and(|name| name == group);
-    let taken = parts.iter().filter(|part| is_in(part));
-    let sum = taken.fold((0.0, 0.0), |(now, usual), part| {
-        (now + part.now, usual + part.usual)
-    });
+    let taken = Sessions::sum(parts.iter().filter(|part| is_in(part)));
     parts.retain(|part| !is_in(part));
-    sum
+    taken
 }
 
 /// The line about those who wait for a lock: the root is the cause, whatever they run.
-fn lock(question: &Question, parts: &mut Vec<Part>, whole: f64) -> Option<Line> {
+fn lock(question: &Question, parts: &mut Vec<Part>, whole: f64, has_usual: bool) -> Option<Line> {
     let root = question.roots.iter().max_by_key(|root| root.victims)?;
-    let waiting = parts.iter().filter(|part| part.waits_for_lock);
-    let (now, usual) = waiting.fold((0.0, 0.0), |(now, usual), part| {
-        (now + part.now, usual + part.usual)
-    });
-    let share = (now - usual) / whole;
+    let waiting = Sessions::sum(parts.iter().filter(|part| part.waits_for_lock));
+    let share = waiting.asked / whole;
     if share.is_nan() || share < MIN_SHARE {
         return None;
     }
     parts.retain(|part| !part.waits_for_lock);
-    Some(text::lock(root, (now, usual), share))
+    let load = Load {
+        dimension: "wait_class",
+        group: "Lock".to_owned(),
+        load: waiting.now,
+        usual: has_usual.then_some(waiting.usual),
+    };
+    Some(text::lock(root, load, share))
 }

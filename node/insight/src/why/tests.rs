@@ -71,17 +71,13 @@ fn a_statement_with_more_time_a_call_and_one_with_more_calls_are_told_apart() {
         (
             (100.0, Some(100.0)),
             (90.0, Some(1.0)),
-            "90.00 ms a call instead of 1.00",
+            "run one statement, 90 ms a call instead of 1, 100 a minute",
         ),
-        (
-            (900.0, Some(100.0)),
-            (1.0, Some(1.0)),
-            "9.0 × as many calls",
-        ),
+        ((900.0, Some(100.0)), (1.0, Some(1.0)), "9 × as many calls"),
         (
             (300.0, Some(100.0)),
             (3.0, Some(1.0)),
-            "3.0 × as many calls, and 3.00 ms",
+            "3 × as many calls, and 3 ms",
         ),
         ((300.0, None), (3.0, None), "it was not seen then"),
     ] {
@@ -115,7 +111,7 @@ fn what_many_statements_share_is_told_once() {
     assert_eq!(kinds(&answer), ["io"]);
     assert_eq!(
         answer.lines[0].text,
-        "20.0 sessions instead of 0.0 (100%) wait for the disk (IO/DataFileRead)."
+        "20 sessions instead of 0 (100 %) wait for the disk (IO/DataFileRead)."
     );
 }
 
@@ -140,9 +136,15 @@ fn a_load_as_usual_is_no_slowness_and_still_shown() {
     assert!(
         answer
             .head
-            .starts_with("Not slower by load: 4.0 sessions, usually 4.0"),
+            .starts_with("Not slower by load: 4 sessions, usually 4 ("),
         "{}",
         answer.head
+    );
+    assert!(answer.head.ends_with("Of it, 100 % is:"), "{}", answer.head);
+    let line = &answer.lines[0].text;
+    assert!(
+        line.starts_with("3 sessions (75 %; usually 3) run"),
+        "{line}"
     );
     assert_eq!(kinds(&answer), ["statement", "statement"]);
 }
@@ -153,6 +155,9 @@ fn too_few_samples_are_compared_with_nothing() {
     question.now.truncate(5);
     let answer = explain(&question);
     assert_eq!((answer.is_slower, answer.usual), (false, None));
+    assert!(answer.groups.iter().all(|group| group.usual.is_none()));
+    let line = &answer.lines[0].text;
+    assert!(line.starts_with("3 sessions (100 %) run"), "{line}");
     question.now.clear();
     let answer = explain(&question);
     assert_eq!(answer.head, "Nothing was told of this server in this time.");

@@ -1,6 +1,7 @@
 //! The sentences, with their figures always beside what they are compared with.
 
-use super::{Line, Load, Question, Root, Statement};
+use super::{Line, Load, Question, Root};
+use crate::words::{count, duration, figure};
 
 /// Longest text of a statement in a sentence, in characters.
 const MAX_SQL: usize = 160;
@@ -12,26 +13,31 @@ pub(super) fn head(
     is_slower: bool,
     explained: f64,
 ) -> String {
-    let percent = (explained * 100.0).round();
-    match usual {
-        None if question.now.is_empty() => {
-            "Nothing was told of this server in this time.".to_owned()
+    if question.now.is_empty() {
+        return "Nothing was told of this server in this time.".to_owned();
+    }
+    let is_now = sessions(load);
+    let percent = percent(explained);
+    let where_it_is = match explained > 0.0 {
+        true => format!(" Of it, {percent} is:"),
+        false => String::new(),
+    };
+    match usual.map(tenths) {
+        None => {
+            format!("Load is {is_now}; there is nothing to compare it with yet.{where_it_is}")
         }
-        None => format!(
-            "Load is {load:.1} sessions; there is nothing to compare it with yet. Where it is, in {percent}%:"
-        ),
         Some(usual) if is_slower => format!(
-            "Load is {load:.1} sessions, usually {usual:.1} ({}); {percent}% of the increase is explained below.",
+            "Load is {is_now}, usually {usual} ({}); {percent} of the increase is explained below.",
             question.reference
         ),
         Some(usual) => format!(
-            "Not slower by load: {load:.1} sessions, usually {usual:.1} ({}). Where it is, in {percent}%:",
+            "Not slower by load: {is_now}, usually {usual} ({}).{where_it_is}",
             question.reference
         ),
     }
 }
 
-pub(super) fn lock(root: &Root, load: (f64, f64), share: f64) -> Line {
+pub(super) fn lock(root: &Root, load: Load, share: f64) -> Line {
     let relation = match root.relation.as_str() {
         "" => String::new(),
         relation => format!(" on {relation}"),
@@ -39,14 +45,15 @@ pub(super) fn lock(root: &Root, load: (f64, f64), share: f64) -> Line {
     let queue = match root.queued {
         0 => String::new(),
         queued => format!(
-            " {queued} of them wait for process {}, which waits itself: {}.",
+            " {queued} of them {} for process {}, which waits itself: {}.",
+            if queued == 1 { "waits" } else { "wait" },
             root.queue_pid,
             cut(&root.queue_query)
         ),
     };
     let text = format!(
-        "{} sessions wait for a lock{relation}; the root is process {} of {} ({}), {} for {}, last {}.{queue}",
-        root.victims,
+        "{} for a lock{relation}; the root is process {} of {} ({}), {} for {}, last {}.{queue}",
+        count(f64::from(root.victims), "session waits", "sessions wait"),
         root.pid,
         root.user,
         named(&root.application),
@@ -57,88 +64,94 @@ pub(super) fn lock(root: &Root, load: (f64, f64), share: f64) -> Line {
     Line {
         kind: "lock",
         text,
-        load: Some(Load {
-            dimension: "wait_class",
-            group: "Lock".to_owned(),
-            load: load.0,
-            usual: load.1,
-        }),
+        load: Some(load),
         share,
         root: Some(root.clone()),
     }
 }
 
-pub(super) fn line(
-    question: &Question,
-    dimension: &'static str,
-    group: &str,
-    load: (f64, f64),
-    share: f64,
-) -> Line {
-    let (now, usual) = load;
-    let percent = (share * 100.0).round();
-    let change = match question.usual.is_empty() {
-        true => format!("{now:.1} sessions ({percent}%)"),
-        false => format!("{now:.1} sessions instead of {usual:.1} ({percent}%)"),
-    };
-    let id = group
-        .parse::<i64>()
-        .ok()
-        .filter(|_| dimension == "statement");
-    let (kind, text) = match (dimension, id, group) {
-        (_, Some(id), _) => {
-            let known = question.statements.get(&id);
-            ("statement", statement(id, known, &change))
+/// A group that explains a part of the load.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) dimension: &'static str,
+    pub(super) group: &'a str,
+    /// Sessions now, and usually if that is known.
+    pub(super) now: f64,
+    pub(super) usual: Option<f64>,
+    pub(super) share: f64,
+    pub(super) is_slower: bool,
+}
+
+impl Found<'_> {
+    /// How many sessions, and what they do.
+    fn told(&self, one: &str, many: &str) -> String {
+        let (now, share) = (sessions(self.now), percent(self.share));
+        let verb = if tenths(self.now) == "1" { one } else { many };
+        match self.usual.map(tenths) {
+            None => format!("{now} ({share}) {verb}"),
+            Some(usual) if self.is_slower => format!("{now} instead of {usual} ({share}) {verb}"),
+            Some(usual) => format!("{now} ({share}; usually {usual}) {verb}"),
         }
-        ("wait_event" | "wait_class", _, "CPU") => ("cpu", cpu(question, now, &change)),
+    }
+}
+
+/// The line about the largest group.
+pub(super) fn line(question: &Question, found: &Found<'_>) -> Line {
+    let id = found.group.parse::<i64>().ok();
+    let id = id.filter(|_| found.dimension == "statement");
+    let (kind, text) = match (found.dimension, id, found.group) {
+        (_, Some(id), _) => ("statement", statement(question, id, found)),
+        ("wait_event" | "wait_class", _, "CPU") => ("cpu", cpu(question, found)),
         ("wait_event", _, event) if event.starts_with("IO/") => {
-            ("io", format!("{change} wait for the disk ({event})."))
+            let waits = found.told("waits", "wait");
+            ("io", format!("{waits} for the disk ({event})."))
         }
-        ("wait_event" | "wait_class", _, event) => ("group", format!("{change} wait for {event}.")),
-        (dimension, _, group) => (
-            "group",
-            format!("{change} are of {dimension} {}.", named(group)),
-        ),
+        ("wait_event" | "wait_class", _, event) => {
+            let waits = found.told("waits", "wait");
+            ("group", format!("{waits} for {event}."))
+        }
+        (dimension, _, group) => {
+            let are = found.told("is", "are");
+            ("group", format!("{are} of {dimension} {}.", named(group)))
+        }
     };
     Line {
         kind,
         text,
         load: Some(Load {
-            dimension,
-            group: group.to_owned(),
-            load: now,
-            usual,
+            dimension: found.dimension,
+            group: found.group.to_owned(),
+            load: found.now,
+            usual: found.usual,
         }),
-        share,
+        share: found.share,
         root: None,
     }
 }
 
 /// What changed about a statement: more calls, more time a call, or both, by the larger factor.
-fn statement(id: i64, known: Option<&Statement>, change: &str) -> String {
-    let Some(known) = known else {
-        return format!("{change} run statement {id}, of which pg_stat_statements tells nothing.");
+fn statement(question: &Question, id: i64, found: &Found<'_>) -> String {
+    let Some(known) = question.statements.get(&id) else {
+        let runs = found.told("runs", "run");
+        return format!("{runs} statement {id}, of which pg_stat_statements tells nothing yet.");
     };
     let (calls, mean) = (known.calls_per_minute, known.mean_ms);
-    let now = format!("{:.2} ms a call at {:.0} calls a minute", mean.0, calls.0);
+    let [ms, a_minute] = [mean.0, calls.0].map(figure);
+    let now = format!("{ms} ms a call, {a_minute} a minute");
     let what = match (calls.1, mean.1) {
+        _ if found.usual.is_none() => now,
         (Some(calls_then), Some(mean_then)) if calls_then > 0.0 && mean_then > 0.0 => {
             let (more_calls, more_time) = (calls.0 / calls_then, mean.0 / mean_then);
+            let ms_then = figure(mean_then);
+            let times = figure((more_calls * 10.0).round() / 10.0);
             if more_time.abs().ln() >= more_calls.abs().ln() * 2.0 && more_time > 1.2 {
-                format!(
-                    "{:.2} ms a call instead of {mean_then:.2}, at {:.0} calls a minute",
-                    mean.0, calls.0
-                )
+                format!("{ms} ms a call instead of {ms_then}, {a_minute} a minute")
             } else if more_calls.abs().ln() >= more_time.abs().ln() * 2.0 && more_calls > 1.2 {
                 format!(
-                    "{more_calls:.1} × as many calls ({:.0} a minute), about the same time a call ({:.2} ms)",
-                    calls.0, mean.0
+                    "{times} × as many calls ({a_minute} a minute), about the same time a call ({ms} ms)"
                 )
             } else if more_calls > 1.2 && more_time > 1.2 {
-                format!(
-                    "{more_calls:.1} × as many calls, and {:.2} ms a call instead of {mean_then:.2}",
-                    mean.0
-                )
+                format!("{times} × as many calls, and {ms} ms a call instead of {ms_then}")
             } else {
                 now
             }
@@ -149,16 +162,21 @@ fn statement(id: i64, known: Option<&Statement>, change: &str) -> String {
     let cause = cause.map_or_else(String::new, |cause| {
         format!(" It has another plan: {cause}.")
     });
-    format!("{change}: {what}.{cause} {}", cut(&known.text))
+    let runs = found.told("runs", "run");
+    format!("{runs} one statement, {what}.{cause} {}", cut(&known.text))
 }
 
-fn cpu(question: &Question, now: f64, change: &str) -> String {
+fn cpu(question: &Question, found: &Found<'_>) -> String {
     match question.cores {
-        Some(cores) if now > f64::from(cores) => {
-            format!("{change} want a processor, and there are {cores}: they wait for CPU.")
+        Some(cores) if found.now >= f64::from(cores) + 0.1 => {
+            let want = found.told("wants", "want");
+            format!("{want} a processor, and there are {cores}: they wait for CPU.")
         }
-        Some(cores) => format!("{change} run on one of {cores} processors."),
-        None => format!("{change} run on a processor."),
+        Some(cores) => {
+            let run = found.told("runs", "run");
+            format!("{run} on a processor, of which there are {cores}.")
+        }
+        None => format!("{} on a processor.", found.told("runs", "run")),
     }
 }
 
@@ -167,13 +185,26 @@ pub(super) fn rest(explained: f64, whole: f64, is_slower: bool) -> Option<Line> 
     (left > 0.2 && whole > 0.5).then(|| Line {
         kind: "rest",
         text: match is_slower {
-            true => format!("{:.0}% of the increase is not explained.", left * 100.0),
-            false => format!("{:.0}% of the load is in smaller groups.", left * 100.0),
+            true => format!("{} of the increase is not explained.", percent(left)),
+            false => format!("{} of the load is in smaller groups.", percent(left)),
         },
         load: None,
         share: left,
         root: None,
     })
+}
+
+/// A load to a tenth of a session.
+fn tenths(load: f64) -> String {
+    figure((load * 10.0).round() / 10.0)
+}
+
+fn sessions(load: f64) -> String {
+    count((load * 10.0).round() / 10.0, "session", "sessions")
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 fn named(text: &str) -> &str {
@@ -187,12 +218,4 @@ fn cut(sql: &str) -> String {
         return one_line;
     }
     one_line.chars().take(MAX_SQL - 1).chain(['…']).collect()
-}
-
-pub(super) fn duration(seconds: f64) -> String {
-    match seconds.max(0.0) as u64 {
-        whole @ 0..120 => format!("{whole} s"),
-        whole @ 120..7_200 => format!("{} min", whole / 60),
-        whole => format!("{} h", whole / 3_600),
-    }
 }

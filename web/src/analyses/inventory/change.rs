@@ -7,7 +7,7 @@ use pga_insight::plan::regression::{Change, TableChange};
 use pga_storage::Timestamp;
 use serde_json::Value;
 
-use super::{Inventory, flag, number, text};
+use super::{Inventory, analyzed_at, flag, number, text};
 
 /// Settings of the planner, beside those that begin with `enable_`, `cpu_`, `parallel_`, `geqo`
 /// and `jit`.
@@ -78,15 +78,12 @@ impl Inventory {
         // A plan tells no schema: of two tables of one name nothing is said.
         let mut named = self.tables.iter().filter(|(_, row)| row["relname"] == name);
         let (key, row) = named.next().filter(|_| named.next().is_none())?;
-        let analyzed = ["last_analyze", "last_autoanalyze"].into_iter();
-        let analyzed = analyzed.filter_map(|name| row[name].as_str());
-        let mut analyzed = analyzed.filter_map(|text| crate::timestamps::parse_text(text).ok());
         let rows = number(row, "reltuples").filter(|rows| *rows > 0.0);
         let changed = number(row, "n_mod_since_analyze");
         let pages = |row: &Value| number(row, "relpages").filter(|pages| *pages > 0.0);
         let grown = before.tables.get(key).and_then(pages).zip(pages(row));
         Some(TableChange {
-            was_analyzed: Some(analyzed.any(|at| at > then)),
+            was_analyzed: Some(analyzed_at(row) > Some(then)),
             changed_rows: changed,
             changed_share: changed.zip(rows).map(|(changed, rows)| changed / rows),
             pages_factor: grown.map(|(then, now)| now / then),

@@ -2,6 +2,7 @@
 
 use pga_config::CollectorId;
 use pga_insight::plan::regression::{Flip, Slower};
+use pga_insight::words::figure;
 use pga_storage::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -80,9 +81,9 @@ impl Record {
         let pivot = &self.why["pivot"];
         let name = |side: &str| pivot[side].as_str().unwrap_or("another plan").to_owned();
         format!(
-            "{:.1} ms a call instead of {:.1} since the plan changed from {} to {}; {}",
-            self.slower.after_ms,
-            self.slower.before_ms,
+            "{} ms a call instead of {} since the plan changed from {} to {}; {}",
+            figure(self.slower.after_ms),
+            figure(self.slower.before_ms),
             name("was"),
             name("is"),
             self.cause(),

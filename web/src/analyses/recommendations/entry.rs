@@ -11,12 +11,16 @@ fn rank(row: &Value) -> f64 {
     row["rank_score"].as_f64().unwrap_or(0.0)
 }
 
-/// What matters most first; of equal rank what is surer.
+/// What matters most first; of equal rank what is for statements that take more, then what is
+/// surer.
 pub(super) fn order(rows: &mut [Value]) {
-    let sure = |row: &Value| row["confidence_score"].as_f64().unwrap_or(0.0);
+    let number = |row: &Value, name: &str| row[name].as_f64().unwrap_or(0.0);
     rows.sort_by(|one, other| {
+        let by = |name: &str| number(other, name).total_cmp(&number(one, name));
         let by_rank = rank(other).total_cmp(&rank(one));
-        by_rank.then(sure(other).total_cmp(&sure(one)))
+        by_rank
+            .then_with(|| by("urgency_score"))
+            .then_with(|| by("confidence_score"))
     });
 }
 

@@ -1,8 +1,15 @@
 //! How one finding looks among recommendations (contract: OptimizationRecommendation).
 
+use pga_insight::words::{self, count, figure};
 use serde_json::{Value, json};
 
 use crate::analyses::workload::Statement;
+
+/// Share of a day that is taken for all of it.
+const SEEN: f64 = 0.95;
+/// Seconds a day that a statement takes at least for a rewrite to be recommended, as an index has
+/// to save.
+const MIN_SECONDS_PER_DAY: f64 = 60.0;
 
 /// How risky a remedy is, and how much work.
 fn risk(finding: &Value) -> (f64, &'static str) {
@@ -37,15 +44,6 @@ pub(super) fn hashes(finding: &Value) -> Vec<i64> {
     all
 }
 
-fn size(bytes: f64) -> String {
-    let mib = bytes / 1_048_576.0;
-    if mib >= 1_024.0 {
-        format!("{:.1} GiB", mib / 1_024.0)
-    } else {
-        format!("{mib:.1} MiB")
-    }
-}
-
 /// What following it costs, as far as that is known.
 fn costs(finding: &Value) -> String {
     let number = |name: &str| finding[name].as_f64().filter(|number| *number > 0.0);
@@ -55,15 +53,15 @@ fn costs(finding: &Value) -> String {
         .is_some_and(|kind| kind.starts_with("drop"));
     if let Some(bytes) = number("size_bytes") {
         let what = if is_drop { "frees" } else { "takes" };
-        costs.push(format!("{what} {} of disk", size(bytes)));
+        costs.push(format!("{what} {} of disk", words::bytes(bytes)));
     }
     if let Some(seconds) = number("write_seconds_per_day") {
-        costs.push(format!("writes take {seconds:.1} s a day more"));
+        costs.push(format!("writes take {} s a day more", figure(seconds)));
     }
     if let Some(bytes) = number("memory_bytes") {
         costs.push(format!(
             "lets the server take {} of memory more",
-            size(bytes)
+            words::bytes(bytes)
         ));
     }
     match finding["scope"].as_str() {
@@ -82,7 +80,7 @@ fn costs(finding: &Value) -> String {
             .map(|question| format!("first answer: {question}")),
     );
     if costs.is_empty() {
-        return "nothing that is known".to_owned();
+        return "nothing to speak of".to_owned();
     }
     costs.join("; ")
 }
@@ -92,12 +90,31 @@ fn weight(load: &Statement, total_ms: f64) -> Option<String> {
     let share = load.total_ms / total_ms * 100.0;
     share.is_finite().then(|| {
         format!(
-            "its statement took {share:.1} % of the server's statement time in the last 24 hours: \
-             {} calls of {:.2} ms",
-            load.calls,
-            load.mean_ms()
+            "its statement took {share:.1} % of the server's statement time {}: {} of {} ms",
+            last_day(load.coverage),
+            count(load.calls as f64, "call", "calls"),
+            figure(load.mean_ms())
         )
     })
+}
+
+/// The last day, or what was seen of it.
+pub(crate) fn last_day(coverage: f64) -> String {
+    match coverage {
+        seen if seen >= SEEN => "in the last 24 hours".to_owned(),
+        seen => format!(
+            "in the {} that were seen of the last 24 hours",
+            words::duration(seen * 86_400.0)
+        ),
+    }
+}
+
+/// Whether a statement takes enough for a finding to be recommended: of a rewrite of which nobody
+/// knows what it saves, it is known that it saves no more than its statement takes.
+pub(super) fn is_worth(finding: &Value, source: &str, load: Option<&Statement>) -> bool {
+    let is_known = finding["saved_seconds_per_day"].is_number();
+    let takes = load.map(|load| load.total_ms / 1_000.0 / load.coverage.max(f64::MIN_POSITIVE));
+    source != "rewrite" || is_known || takes.is_none_or(|seconds| seconds >= MIN_SECONDS_PER_DAY)
 }
 
 /// Of which kind a remedy is.
@@ -149,7 +166,10 @@ pub(super) fn show(finding: &Value, source: &str, around: &Around<'_>) -> Value 
         "source_type": source,
         "source_id": finding["id"],
         "rule": rule(finding),
-        "recommendation_text": text.unwrap_or_default(),
+        "recommendation_text": match source {
+            "rewrite" => format!("Rewrite: {}", text.unwrap_or_default()),
+            _ => text.unwrap_or_default().to_owned(),
+        },
         "detailed_explanation": why,
         "why_now": why_now.join("; "),
         "costs": costs(finding),

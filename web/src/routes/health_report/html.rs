@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use pga_insight::health::{Grade, Item, Report};
+use pga_storage::Timestamp;
 
 const STYLE: &str = "body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
 li{margin:.4em 0;overflow-wrap:anywhere}small{color:#666;display:block}\
@@ -33,18 +34,27 @@ fn word(grade: Grade) -> &'static str {
 }
 
 fn line(item: &Item) -> String {
-    let since = item.since.as_deref().map(|at| format!(" Since {at}."));
+    let since = item.since.as_deref();
+    let since = since.map(|at| format!("Since {}.", minute(at)));
+    let reason = item.reason.trim_end_matches('.');
+    let parts = [reason, since.as_deref().unwrap_or_default()].into_iter();
+    let small: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     format!(
-        "<li class=\"{}\">{}<small>{}{}</small></li>\n",
+        "<li class=\"{}\">{}<small>{}</small></li>\n",
         word(item.grade),
         escaped(&item.text),
-        escaped(&item.reason),
-        escaped(&since.unwrap_or_default()),
+        escaped(&small.join(". ")),
     )
 }
 
+/// A time to the minute, for people.
+fn minute(time: &str) -> String {
+    let minute: String = time.chars().take(16).collect();
+    format!("{} UTC", minute.replace('T', " "))
+}
+
 /// Renders the report of a server as of a time.
-pub(super) fn page(server: &str, at: &str, report: &Report) -> String {
+pub(super) fn page(server: &str, at: Timestamp, report: &Report) -> String {
     let server = escaped(server);
     let score = match report.score {
         Some(score) => format!("{score} of 100"),
@@ -55,7 +65,7 @@ pub(super) fn page(server: &str, at: &str, report: &Report) -> String {
          <title>Health of {server}</title><style>{STYLE}</style></head><body>\n\
          <h1>Health of {server}</h1><p class=\"{}\">{score}, at {}</p>\n",
         word(report.grade),
-        escaped(at),
+        minute(&at.to_string()),
     );
     for section in &report.sections {
         let (grade, title) = (word(section.grade), section.title);
@@ -90,12 +100,14 @@ mod tests {
             ..Item::default()
         };
         let told = report(vec![(Topic::WillBreak, item)], 1.0);
-        let page = page("<b>db</b>", "2026-01-01T00:00:00Z", &told);
+        let at = Timestamp::from_micros(1_767_225_600_000_000);
+        let page = page("<b>db</b>", at, &told);
+        assert!(page.contains("at 2026-01-01 00:00 UTC"), "{page}");
         assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
         let line = "<li class=\"red\">SELECT &#39;&lt;script&gt;&#39; &amp; &quot;x&quot;<small>";
         assert!(page.contains(line), "{page}");
         assert!(page.contains("85 of 100"), "{page}");
-        let unseen = super::page("db", "", &report(Vec::new(), 0.5));
+        let unseen = super::page("db", at, &report(Vec::new(), 0.5));
         assert!(unseen.contains("no score") && unseen.contains("<p>Nothing.</p>"));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pga_insight::comparison::{Comparison, Row, Status, Tolerance};
 use pga_insight::health::{Grade, Item, Topic};
+use pga_insight::words::{count, figure};
 use pga_storage::Timestamp;
 use pga_storage::query::{ElementOrder, Elements};
 use serde_json::Value;
@@ -76,12 +77,17 @@ fn statement(row: &Row) -> Item {
     Item {
         grade: Grade::Info,
         text: format!(
-            "statement {} of {} takes {:.2} ms a call instead of {:.2} a week ago",
-            row.query_hash, row.database_name, row.after_mean_time, row.before_mean_time
+            "statement {} of {} takes {} ms a call instead of {} a week ago",
+            row.query_hash,
+            row.database_name,
+            figure(row.after_mean_time),
+            figure(row.before_mean_time)
         ),
         reason: format!(
-            "{:.0} s an hour more, with {:.0} calls a day instead of {:.0}",
-            row.seconds_per_hour_change, row.after_calls, row.before_calls
+            "{} s an hour more, with {} a day instead of {}",
+            figure(row.seconds_per_hour_change),
+            count(row.after_calls, "call", "calls"),
+            figure(row.before_calls)
         ),
         since: None,
         see: Some(format!("/api/v1/queries/{}/timeline", row.query_hash)),

@@ -2,6 +2,7 @@
 
 use pga_insight::growth::Forecast;
 use pga_insight::health::{Grade, Item, Topic};
+use pga_insight::words::duration;
 use pga_storage::Timestamp;
 
 use crate::analyses::outlook::{Limited, Outlook, of_server};
@@ -31,15 +32,8 @@ pub(super) async fn tell(
     Ok(items.map(|item| (Topic::WillBreak, item)).collect())
 }
 
-fn days(seconds: f64) -> String {
-    match seconds {
-        hours if hours < 2.0 * DAY => format!("{:.0} hours", hours / 3_600.0),
-        days => format!("{:.0} days", days / DAY),
-    }
-}
-
 fn items(outlook: &Outlook, now: Timestamp) -> Vec<Item> {
-    let seen = days(outlook.seconds);
+    let seen = duration(outlook.seconds);
     let mut items: Vec<Item> = outlook
         .limited
         .iter()
@@ -51,7 +45,7 @@ fn items(outlook: &Outlook, now: Timestamp) -> Vec<Item> {
     };
     let (holds, unknown) = (count(Forecast::Holds), count(Forecast::NotEnoughData));
     if holds > 0 {
-        let far = days(10.0 * outlook.seconds);
+        let far = duration(10.0 * outlook.seconds);
         items.push(Item {
             grade: Grade::Info,
             text: format!("of what has a limit, {holds} more will not reach it within {far}"),
@@ -97,7 +91,7 @@ fn item(one: &Limited, seen: &str, now: Timestamp) -> Option<Item> {
             format!(
                 "{what} reaches its limit on {}, in {}: {then}",
                 date(after),
-                days(after)
+                duration(after)
             ),
             format!(
                 "by the growth of the last {seen}; between {} and {} by its 90 % interval",

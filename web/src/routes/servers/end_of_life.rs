@@ -15,7 +15,7 @@ const FINAL_RELEASES: [(u32, &str); 6] = [
 
 /// The day after which a major version gets no fixes (`YYYY-MM-DD`); `None` for one that the table
 /// does not know.
-pub(super) fn end_of_life(major: u32) -> Option<&'static str> {
+pub(in crate::routes) fn end_of_life(major: u32) -> Option<&'static str> {
     let known = FINAL_RELEASES.iter().find(|(known, _)| *known == major);
     known.map(|(_, day)| *day)
 }

@@ -16,34 +16,34 @@ const PAGE: u32 = 200;
 const MAX_PAGES: u32 = 20;
 
 /// Rows by what they are of, in its order.
-pub(super) type Rows = BTreeMap<String, Value>;
+pub(in crate::routes) type Rows = BTreeMap<String, Value>;
 
 /// What was told in a window.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(in crate::routes) struct Told {
     /// Which server it is, and what it is doing (`pg_identity`).
-    pub(super) identity: Option<Value>,
+    pub(in crate::routes) identity: Option<Value>,
     /// By name (`pg_setting`).
-    pub(super) settings: Rows,
+    pub(in crate::routes) settings: Rows,
     /// By database and name (`pg_extension`).
-    pub(super) extensions: Rows,
+    pub(in crate::routes) extensions: Rows,
     /// By name (`pg_database`).
-    pub(super) databases: Rows,
+    pub(in crate::routes) databases: Rows,
 }
 
 /// Whose, and from when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
-    pub(super) ask: &'a RequestContext,
-    pub(super) collector: CollectorId,
-    pub(super) from: Timestamp,
-    pub(super) to: Timestamp,
-    pub(super) min_position: Option<Position>,
+pub(in crate::routes) struct Reader<'a> {
+    pub(in crate::routes) ask: &'a RequestContext,
+    pub(in crate::routes) collector: CollectorId,
+    pub(in crate::routes) from: Timestamp,
+    pub(in crate::routes) to: Timestamp,
+    pub(in crate::routes) min_position: Option<Position>,
 }
 
 impl Reader<'_> {
     /// All of it.
-    pub(super) async fn told(self) -> Result<Told, Refusal> {
+    pub(in crate::routes) async fn told(self) -> Result<Told, Refusal> {
         let newest = self.page("pg_identity", 1, None).await?;
         Ok(Told {
             identity: newest.0.into_iter().next(),

@@ -10,6 +10,7 @@ interface Recommendation {
   id: number;
   query_hash: string | null;
   source_type: string;
+  rule: string | null;
   recommendation_text: string;
   detailed_explanation?: string;
   original_query: string | null;
@@ -26,8 +27,11 @@ interface Recommendation {
   created_at: string;
 }
 
+const KINDS: Record<string, string> = { analyze: "Statistics", index: "Index", parameter: "Setting" };
+
 interface Job {
   name: string;
+  every_seconds: number;
   last_run: string | null;
   error: string | null;
 }
@@ -119,8 +123,8 @@ function Card({ id, one, changed }: { id: string; one: Recommendation; changed: 
     `found ${ago(one.created_at)}`,
   ];
   return (
-    <article class="card" aria-label={isIndex ? one.recommendation_text : `Rewrite: ${one.recommendation_text}`}>
-      <h2>{one.source_type === "index" ? "Index" : isIndex ? "Setting" : one.recommendation_text}</h2>
+    <article class="card" aria-label={one.recommendation_text}>
+      <h2>{isIndex ? KINDS[one.rule ?? ""] ?? KINDS[one.source_type] : one.recommendation_text}</h2>
       {one.detailed_explanation && <p>{one.detailed_explanation}.</p>}
       {isIndex && <Sql text={[one.recommendation_text, ...(one.then ?? [])].join("\n")} />}
       {!isIndex && one.original_query && <pre class="sql">{one.original_query}</pre>}
@@ -163,13 +167,16 @@ function Body({ server, id }: { server: ServerDetail; id: string }) {
       say((fault as Error).message);
     }
   };
-  const last = jobs.data?.jobs.map((job) => `${job.name} ${job.error ? `failed: ${job.error}` : job.last_run ? ago(job.last_run) : "not yet"}`);
+  const last = jobs.data?.jobs.map((job) => {
+    const ran = job.every_seconds <= 60 ? "every minute" : job.last_run ? ago(job.last_run) : "not yet";
+    return `${job.name} ${job.error ? `failed: ${job.error}` : ran}`;
+  });
   return (
     <>
       <div class="tools">
         {user.value?.role !== "viewer" && <button type="button" onClick={() => void judge()}>Judge now</button>}
         {said && <span role="status">{said}</span>}
-        {last && <span class="muted">By itself once a day: {last.join(" · ")}</span>}
+        {last && <span class="muted">By itself: {last.join(" · ")}</span>}
       </div>
       <h2>What is worth most first</h2>
       <Show of={found}>

@@ -112,19 +112,22 @@ const PLANS = 50;
 /** The plans of a statement: the newest or the chosen one, and another beside it. */
 export function Plans({ found }: { found: Loaded<{ plans: Plan[] }> }) {
   const { args } = place.value;
+  if (found.error?.status === 404) {
+    return (
+      <>
+        <h2>Plan</h2>
+        <p class="empty">
+          No plan of this statement is known. Load auto_explain (auto_explain.log_min_duration, in the text or JSON format) and let the collector read the server's log. Of
+          what costs most the collector also asks for the plan, once a day, if it may read the tables.
+        </p>
+      </>
+    );
+  }
   return (
     <>
       <h2>Plan</h2>
       <Show of={found}>
         {({ plans }) => {
-          if (plans.length === 0) {
-            return (
-              <p class="empty">
-                No plan of this statement is known. Load auto_explain (auto_explain.log_min_duration, in the text or JSON format) and let the collector read the server's
-                log. Of what costs most the collector also asks for the plan, once a day, if it may read the tables.
-              </p>
-            );
-          }
           const shown = plans.find((plan) => plan.id === args.get("plan")) ?? plans[0];
           const beside = plans.find((plan) => plan.id === args.get("beside"));
           const structures = new Set(plans.map((plan) => plan.structure)).size;

@@ -284,11 +284,14 @@ fn case_11_many_rows_a_key_extend_the_index() {
 fn case_14_a_table_without_statistics_is_analysed_first() {
     let mut t = table("t", vec![column("a", "integer", 100.0)]);
     t.rows = Some(-1.0);
-    let answer = ask(
-        vec![t],
-        vec![statement(1, "SELECT * FROM t WHERE a = $1", OFTEN, 60.0)],
-    );
+    let asks = || vec![statement(1, "SELECT * FROM t WHERE a = $1", OFTEN, 60.0)];
+    let answer = ask(vec![t.clone()], asks());
     assert_eq!(statements(&answer), ["ANALYZE public.t;"]);
     assert_eq!(answer.advices[0].kind, Kind::Analyze);
     assert!(reasons(&answer)[0].contains("no statistics"));
+    // It was, since its statistics were read.
+    t.has_newer_statistics = true;
+    let answer = ask(vec![t], asks());
+    assert_eq!(statements(&answer), [""; 0]);
+    assert!(reasons(&answer)[0].contains("analysed after"));
 }

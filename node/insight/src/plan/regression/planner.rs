@@ -6,6 +6,7 @@ use super::case::Case;
 use super::change::TableChange;
 use crate::plan::document::Plan;
 use crate::plan::rules::{Finding, PlanFacts, findings};
+use crate::words::{count, figure};
 
 /// Least factor by which an estimate moved.
 const MOVED: f64 = 3.0;
@@ -61,7 +62,8 @@ pub(super) fn statistics_changed(case: &Case<'_>) -> Option<String> {
     let moved = (is / was).max(was / is) > MOVED;
     let analyzed = tables(case).filter(|(_, table)| table.was_analyzed == Some(true) && moved);
     listed(analyzed.map(|(name, _)| {
-        format!("{name} was analysed; the estimate was {was:.0} rows, is {is:.0}")
+        let was = count(was.round(), "row", "rows");
+        format!("{name} was analysed; the estimate was {was}, is {is:.0}")
     }))
 }
 
@@ -108,7 +110,7 @@ pub(super) fn data_grew(case: &Case<'_>) -> Option<String> {
     }
     let grown = tables(case).filter_map(|(name, table)| {
         let factor = table.pages_factor.filter(|factor| *factor >= GREW)?;
-        Some(format!("{name} has {factor:.1} times the pages"))
+        Some(format!("{name} has {} times the pages", figure(factor)))
     });
     listed(grown)
 }

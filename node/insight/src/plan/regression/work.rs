@@ -1,6 +1,7 @@
 //! Causes that made the same plan do more, or do it slower.
 
 use super::case::Case;
+use crate::words::figure;
 
 /// Share of the time's factor that explains it.
 const EXPLAINS: f64 = 0.7;
@@ -22,7 +23,10 @@ pub(super) fn more_rows(case: &Case<'_>) -> Option<String> {
     let holds = rows > 1.0 && blocks > 1.0 && rows.min(blocks) >= EXPLAINS * time;
     holds.then(|| {
         format!(
-            "{rows:.1} times the rows, {blocks:.1} times the blocks, for {time:.1} times the time"
+            "{} times the rows, {} times the blocks, for {} times the time",
+            figure(rows),
+            figure(blocks),
+            figure(time)
         )
     })
 }
@@ -41,8 +45,8 @@ pub(super) fn more_blocks(case: &Case<'_>) -> Option<String> {
         "bloat, or lost correlation"
     };
     Some(format!(
-        "{:.1} times the blocks a row: {why}",
-        blocks / rows
+        "{} times the blocks a row: {why}",
+        figure(blocks / rows)
     ))
 }
 

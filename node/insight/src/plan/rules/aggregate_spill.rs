@@ -3,6 +3,7 @@
 use super::view::{SELF_SHARE, View};
 use super::{About, Finding, Rule, Unit};
 use crate::plan::node::PlanNode;
+use crate::words::{bytes, count};
 
 /// Least size on disk in KiB.
 const MIN_DISK_KIB: f64 = 1_024.0;
@@ -42,13 +43,17 @@ impl Rule for AggregateSpill {
             return None;
         }
         let batches = node.work.aggregate_batches.unwrap_or(1.0);
-        let cause = format!("the groups took {disk:.0} kB on disk in {batches:.0} batches");
+        let cause = format!(
+            "the groups took {} on disk in {}",
+            bytes(disk * 1_024.0),
+            count(batches, "batch", "batches")
+        );
         let finding = Finding::at(view, self.about(), node, cause)
             .with("disk", disk, Unit::Kibibytes)
             .with("batches", batches, Unit::Count)
             .advise(format!(
-                "work_mem of about {:.0} kB for the role",
-                disk * MEMORY_BY_DISK
+                "work_mem of about {:.0}MB for the role",
+                (disk * MEMORY_BY_DISK / 1_024.0).ceil()
             ));
         Some(finding.at_stake(node.self_wall_ms().unwrap_or(0.0)))
     }
@@ -86,7 +91,7 @@ Execution Time: 91.0 ms
     #[test]
     fn groups_on_disk_are_found() {
         let finding = fires(&AggregateSpill, PLAN, &PlanFacts::default());
-        assert!(finding.advice[0].contains("2600 kB"));
+        assert!(finding.advice[0].contains("3MB"));
         let estimate =
             "HashAggregate  (cost=0.00..9.00 rows=900000 width=40)\n  Planned Partitions: 4\n";
         fires(&AggregateSpill, estimate, &PlanFacts::default());

@@ -38,7 +38,7 @@ impl Rule for BitmapLossy {
             .with("lossy blocks", lossy, Unit::Blocks)
             .with("blocks", pages, Unit::Blocks)
             .with("rows removed", removed, Unit::Rows)
-            .advise(format!("work_mem of at least {wanted:.0} kB for the role"))
+            .advise(format!("work_mem of at least {wanted:.0}kB for the role"))
             .advise("an index that finds fewer rows");
         Some(finding.at_stake(node.self_wall_ms().unwrap_or(0.0)))
     }

@@ -4,6 +4,7 @@ use super::view::{SELF_SHARE, View, is_right};
 use super::{About, Finding, Rule, Unit};
 use crate::plan::condition::Condition;
 use crate::plan::node::{ChildRole, PlanNode};
+use crate::words::count;
 
 /// Fewer rows than this do no harm.
 const MIN_ROWS: f64 = 1_000.0;
@@ -47,7 +48,14 @@ impl Rule for EstimateOff {
             .map(|found| found.columns().len())
             .sum();
         let wraps = node.conditions.iter().any(Condition::wraps_column);
-        let cause = format!("the planner expected {expected:.0} rows, there were {rows:.0}");
+        let cause = format!(
+            "the planner expected {}, there {}",
+            count(expected.round(), "row", "rows"),
+            match rows.round() {
+                1.0 => "was 1".to_owned(),
+                rows => format!("were {rows}"),
+            }
+        );
         let finding = Finding::at(view, self.about(), node, cause)
             .with("rows", rows, Unit::Rows)
             .with("rows expected", expected, Unit::Rows)

@@ -3,6 +3,7 @@
 use super::view::{SELF_SHARE, View, is_right};
 use super::{About, Finding, Rule, Unit};
 use crate::plan::node::PlanNode;
+use crate::words::count;
 
 /// Rows that the planner takes when nobody told it.
 const DEFAULTS: [f64; 3] = [1_000.0, 100.0, 1.0];
@@ -43,8 +44,9 @@ impl Rule for FunctionScanRows {
         let rows = node.rows()? / loops;
         let name = node.target.function.as_deref().unwrap_or("the function");
         let cause = format!(
-            "{name} gives {rows:.0} rows, {:.0} were assumed",
-            node.estimate.rows
+            "{name} gives {}, {} assumed",
+            count(rows.round(), "row", "rows"),
+            count(node.estimate.rows.round(), "was", "were")
         );
         let finding = Finding::at(view, self.about(), node, cause)
             .with("rows", rows, Unit::Rows)

@@ -4,6 +4,7 @@ use super::view::View;
 use super::{About, Finding, Rule, Unit};
 use crate::plan::condition::Place;
 use crate::plan::node::PlanNode;
+use crate::words::count;
 
 /// Rows removed by rows that the Limit wants.
 const RATIO: f64 = 1_000.0;
@@ -24,7 +25,7 @@ impl Rule for LimitWrongWay {
     }
 
     fn check(&self, view: &View<'_>, node: &PlanNode) -> Option<Finding> {
-        let filter = node.condition(Place::Filter)?;
+        node.condition(Place::Filter)?;
         let is_ordered = matches!(node.kind.as_str(), "Index Scan" | "Index Only Scan");
         let limit = view.limit_above(node).filter(|_| is_ordered)?;
         let wanted = limit.rows_expected().max(1.0);
@@ -36,14 +37,18 @@ impl Rule for LimitWrongWay {
         if !view.takes_with_children(node, SHARE) {
             return None;
         }
-        let columns = filter.columns().join(", ");
-        let cause = format!("{removed:.0} rows were read in order for {wanted:.0} that match");
+        let columns = view.served(node).columns.join(", ");
+        let cause = format!(
+            "{removed:.0} rows were read in order for {}",
+            count(wanted.round(), "that matches", "that match")
+        );
         let finding = Finding::at(view, self.about(), node, cause)
             .with("rows removed", removed, Unit::Rows)
             .with("rows wanted", wanted, Unit::Rows)
-            .advise(format!(
-                "an index on the columns of the filter, then the order: {columns}, …"
-            ))
+            .advise_if(
+                !columns.is_empty(),
+                &format!("an index on the columns of the filter, then the order: {columns}, …"),
+            )
             .advise("CREATE STATISTICS on the filter's column and the order's column");
         Some(finding)
     }

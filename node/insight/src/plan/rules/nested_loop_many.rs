@@ -1,6 +1,6 @@
 //! P8: a nested loop runs its inner side too often.
 
-use super::view::{View, is_right};
+use super::view::{View, is_right, looks_up};
 use super::{About, Finding, Rule, Unit};
 use crate::plan::node::{ChildRole, PlanNode};
 
@@ -48,7 +48,11 @@ impl Rule for NestedLoopMany {
         Some(
             finding
                 .advise_if(!outer_right, "the estimate of the outer side first (P1)")
-                .advise("an index on the key of the inner side")
+                .advise_if(!looks_up(inner), "an index on the key of the inner side")
+                .advise_if(
+                    looks_up(inner),
+                    "compare with a hash join: SET LOCAL enable_nestloop = off",
+                )
                 .at_stake(inner.wall_ms().unwrap_or(0.0)),
         )
     }

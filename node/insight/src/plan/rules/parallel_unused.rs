@@ -2,7 +2,7 @@
 
 use super::view::View;
 use super::{About, Finding, Rule, Unit};
-use crate::plan::node::PlanNode;
+use crate::plan::node::{ChildRole, PlanNode};
 
 /// Tables are large from this many times `min_parallel_table_scan_size` on.
 const SIZE_FACTOR: f64 = 8.0;
@@ -39,6 +39,9 @@ impl Rule for ParallelUnused {
         if !view.takes(node, super::view::SELF_SHARE) || has_no_processors(view) {
             return None;
         }
+        if runs_for_rows(view, node) || workers_cost_more(view, node) {
+            return None;
+        }
         let setting = view.plan.settings.get("max_parallel_workers_per_gather");
         let is_off = setting.is_some_and(|value| value == "0");
         let writes = view.nodes.iter().any(|above| above.kind == "ModifyTable");
@@ -60,6 +63,24 @@ impl Rule for ParallelUnused {
             );
         Some(finding.at_stake(own))
     }
+}
+
+/// Whether it runs for the rows of another node, where there are no workers.
+fn runs_for_rows(view: &View<'_>, node: &PlanNode) -> bool {
+    let path = view.plan.path(node.id);
+    path.iter().any(|of| {
+        of.role == ChildRole::SubPlan && of.actual.is_some_and(|actual| actual.loops > 1.0)
+    })
+}
+
+/// Whether handing the rows over costs as much as half of the scan: then workers are slower.
+fn workers_cost_more(view: &View<'_>, node: &PlanNode) -> bool {
+    let cost = |name: &str, default: f64| {
+        let told = view.plan.settings.get(name);
+        told.and_then(|value| value.parse().ok()).unwrap_or(default)
+    };
+    let rows = node.estimate.rows * cost("parallel_tuple_cost", 0.1);
+    rows + cost("parallel_setup_cost", 1_000.0) >= node.estimate.total_cost / 2.0
 }
 
 fn has_no_processors(view: &View<'_>) -> bool {
@@ -100,7 +121,7 @@ mod tests {
     use crate::plan::rules::PlanFacts;
 
     const PLAN: &str = "\
-Seq Scan on t  (cost=0.00..9.00 rows=9 width=4) (actual time=0.1..900.0 rows=10 loops=1)
+Seq Scan on t  (cost=0.00..90000.00 rows=9 width=4) (actual time=0.1..900.0 rows=10 loops=1)
   Buffers: shared read=9000
 Settings: max_parallel_workers_per_gather = '0'
 Execution Time: 901.0 ms
@@ -142,6 +163,16 @@ Execution Time: 901.0 ms
             ..none.clone()
         };
         silent(&ParallelUnused, "often", PLAN, &often);
+        let many = PLAN.replace("rows=9 ", "rows=500000 ");
+        silent(&ParallelUnused, "rows", &many, &none);
+        let scan = PLAN
+            .replace("loops=1", "loops=2")
+            .replace("Seq Scan", "  SubPlan 1\n    ->  Seq Scan");
+        let scan = scan.replace("  Buffers", "          Buffers");
+        let subplan = format!(
+            "Seq Scan on u  (cost=0.00..9.00 rows=9 width=4) (actual time=0.1..1800.0 rows=2 loops=1)\n{scan}"
+        );
+        silent(&ParallelUnused, "subplan", &subplan, &none);
         let gather = "\
 Gather  (cost=0.00..9.00 rows=9 width=4) (actual time=0.1..900.0 rows=10 loops=1)
   Workers Launched: 2

@@ -3,6 +3,7 @@
 use super::view::{SELF_SHARE, View};
 use super::{About, Finding, Rule, Unit};
 use crate::plan::node::PlanNode;
+use crate::words::bytes;
 
 /// Least size on disk in KiB.
 const MIN_DISK_KIB: f64 = 1_024.0;
@@ -31,13 +32,13 @@ impl Rule for SortSpill {
             return None;
         }
         let keys = node.keys.sort.join(", ");
-        let cause = format!("sorts {disk:.0} kB on disk");
+        let cause = format!("sorts {} on disk", bytes(disk * 1_024.0));
         let finding = Finding::at(view, self.about(), node, cause)
             .with("disk", disk, Unit::Kibibytes)
             .with("rows", node.rows()?, Unit::Rows)
             .advise(format!(
-                "work_mem of about {:.0} kB for the role",
-                disk * MEMORY_BY_DISK
+                "work_mem of about {:.0}MB for the role",
+                (disk * MEMORY_BY_DISK / 1_024.0).ceil()
             ))
             .advise(format!("an index that gives the order: {keys}"));
         Some(finding.at_stake(node.self_wall_ms().unwrap_or(0.0)))
@@ -61,7 +62,7 @@ Execution Time: 91.0 ms
     #[test]
     fn a_sort_on_disk_is_found() {
         let finding = fires(&SortSpill, PLAN, &PlanFacts::default());
-        assert!(finding.advice[0].contains("8192 kB") && finding.advice[1].ends_with(": a"));
+        assert!(finding.advice[0].contains("8MB") && finding.advice[1].ends_with(": a"));
         let groups = PLAN.replace("Sort  (", "Incremental Sort  (").replace(
             "Sort Method: external merge  Disk: 4096kB",
             "Pre-sorted Groups: 2  Sort Method: external merge  Average Disk: 9kB  Peak Disk: 2048kB",

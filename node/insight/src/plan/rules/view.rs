@@ -1,6 +1,7 @@
 //! A plan as rules look at it.
 
 use super::facts::{PlanFacts, TableFacts};
+use crate::plan::condition::{Place, Served};
 use crate::plan::document::Plan;
 use crate::plan::node::{ChildRole, PlanNode};
 
@@ -106,13 +107,23 @@ impl<'a> View<'a> {
         self.facts.tables.get(node.target.relation.as_deref()?)
     }
 
-    /// Blocks of the table that a node read, or the size of the table.
+    /// Blocks of the table that a node itself read, or the size of the table.
     pub(super) fn pages(&self, node: &PlanNode) -> f64 {
-        let read = node
-            .buffers
-            .map(|buffers| buffers.shared_hit + buffers.shared_read);
+        let of = |node: &PlanNode| {
+            let buffers = node.buffers.unwrap_or_default();
+            buffers.shared_hit + buffers.shared_read
+        };
+        let below: f64 = node.children.iter().map(of).sum();
         let known = self.table(node).and_then(|table| table.pages);
-        read.unwrap_or(0.0).max(known.unwrap_or(0.0))
+        (of(node) - below).max(known.unwrap_or(0.0))
+    }
+
+    /// What an index on the table that a node reads could look up of its filter.
+    pub(super) fn served(&self, node: &PlanNode) -> Served {
+        let alias = node.target.alias.as_deref();
+        let alias = alias.or(node.target.relation.as_deref());
+        node.condition(Place::Filter)
+            .map_or_else(Served::default, |filter| Served::of(filter, alias))
     }
 
     /// How sure a finding is, by the number of plans that support it.
@@ -129,6 +140,34 @@ impl<'a> View<'a> {
         self.facts.is_maintenance == Some(true)
             || self.facts.calls_per_day.is_some_and(|calls| calls < 10.0)
     }
+}
+
+/// Which index would look up what a filter tests; nothing if none would.
+pub(super) fn index_for(served: &Served) -> Option<String> {
+    let listed = |names: &[String]| names.join(", ");
+    match served {
+        Served { columns, .. } if !columns.is_empty() => Some(format!(
+            "an index that leads with columns of the filter: {}",
+            listed(columns)
+        )),
+        Served { expressions, .. } if !expressions.is_empty() => Some(format!(
+            "an index on the expression of the filter: {}; or the condition on the column itself (W3)",
+            listed(expressions)
+        )),
+        Served { patterns, .. } if !patterns.is_empty() => Some(format!(
+            "a trigram index (pg_trgm) on {}; if the pattern has a constant beginning, one with text_pattern_ops",
+            listed(patterns)
+        )),
+        _ => None,
+    }
+}
+
+/// Whether a node, or one below it, looks something up in an index.
+pub(super) fn looks_up(node: &PlanNode) -> bool {
+    let below = node.preorder();
+    below
+        .iter()
+        .any(|one| one.condition(Place::IndexCond).is_some())
 }
 
 /// Whether rows told by rows expected is right within a factor of ten.
