@@ -140,19 +140,25 @@ impl Lists {
         let Some(names) = wanted.get(database) else {
             return;
         };
-        let told = self.of.entry(database.to_owned()).or_default();
+        let Some(at) = second(&list.timestamp) else {
+            return;
+        };
+        let first = || Told {
+            at,
+            ..Told::default()
+        };
+        let told = self.of.entry(database.to_owned()).or_insert_with(first);
         if told.is_done {
             return;
         }
-        if told.at == 0 {
-            told.at = second(&list.timestamp).unwrap_or_default();
-        }
+        let mut last = None;
         for row in &list.rows {
             // A row that is none of ours is left out, and the others are read.
             let Ok(of) = serde_json::from_str::<Names<'_>>(row.get()) else {
                 continue;
             };
             if !names.contains(of.relname.as_ref()) {
+                last = None;
                 continue;
             }
             let Ok(mut figures) = serde_json::from_str::<Figures>(row.get()) else {
@@ -161,8 +167,13 @@ impl Lists {
             figures.is_partitioned = of.relkind == "p";
             let key = (of.schemaname.into_owned(), of.relname.into_owned());
             let part = format!("{}{}", of.indexrelname, of.attname);
+            last = Some(key.clone());
             let parts = told.relations.entry(key).or_default();
             parts.entry(part).or_insert(figures);
+        }
+        if let Some(last) = last.filter(|_| list.truncated == Some(true)) {
+            // More of its rows may have been left out.
+            told.relations.remove(&last);
         }
         told.is_done = list.changed_only != Some(true);
         told.is_whole = told.is_done && list.truncated != Some(true);
@@ -261,11 +272,24 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_was_cut_does_not_tell_what_is_not_there() {
-        let wanted = Wanted::from([("shop".to_owned(), ["a".to_owned()].into())]);
-        let mut lists = Lists::default();
-        let cut = list(3, false, &json!([])).replace("\"truncated\":false", "\"truncated\":true");
-        lists.add(&cut, &wanted);
-        assert!(lists.is_done(&wanted) && !lists.of["shop"].is_whole);
+    fn a_list_that_was_cut_does_not_tell_what_is_not_there_nor_its_last_relation() {
+        let wanted = Wanted::from([("shop".to_owned(), ["a", "b"].map(str::to_owned).into())]);
+        let cut = |rows: &Value| {
+            let whole = list(3, false, rows);
+            whole.replace("\"truncated\":false", "\"truncated\":true")
+        };
+        let told = |rows: Value| {
+            let mut lists = Lists::default();
+            lists.add(&cut(&rows), &wanted);
+            assert!(lists.is_done(&wanted) && !lists.of["shop"].is_whole);
+            let told = lists.of.remove("shop").unwrap();
+            told.relations
+                .into_keys()
+                .map(|(_, name)| name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!([table("a", 1), table("b", 1)])), ["a"]);
+        let other = json!([table("a", 1), table("b", 1), table("z", 1)]);
+        assert_eq!(told(other), ["a", "b"]);
     }
 }

@@ -167,10 +167,11 @@ impl Sizes {
             for ((_, name, schema), relation) in of.filter(|((of, ..), _)| *of == database) {
                 let parts = told.relations.remove(&(schema.clone(), name.clone()));
                 if kind == Kind::Columns {
-                    if let Some(width) = parts.and_then(|columns| width(columns.values())) {
+                    let columns = parts.filter(|_| told.is_done);
+                    if let Some(width) = columns.and_then(|columns| width(columns.values())) {
                         relation.row_width.add_earlier(told.at, width);
                     }
-                } else if parts.is_some() || told.is_whole {
+                } else if told.is_whole {
                     let indexes = parts.map_or(0, |indexes| indexes.len());
                     relation.indexes.add_earlier(told.at, indexes as f64);
                 }
@@ -243,6 +244,7 @@ mod tests {
     fn lists(at: i64, is_whole: bool, relations: Parts<'_>) -> Lists {
         let mut told = Told {
             at,
+            is_done: true,
             is_whole,
             ..Told::default()
         };
@@ -315,6 +317,9 @@ mod tests {
         sizes.take(Kind::Columns, lists(250, true, columns));
         let keys = ["a", "b"].map(|one| sizes.find("shop", &name(None, one)).unwrap());
         sizes.of.insert(7, keys.into());
+        // No list told all indexes: it is not known how many there were.
+        let one = vec![("public", "a", vec![("i", index())])];
+        sizes.take(Kind::Indexes, lists(100, false, one));
         sizes
     }
 
