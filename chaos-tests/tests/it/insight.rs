@@ -4,6 +4,7 @@
 mod anomalies;
 mod client;
 mod comparison;
+mod grown;
 mod health;
 mod indexes;
 mod patterns;

@@ -17,8 +17,10 @@ mod feature;
 mod model;
 mod plan_features;
 mod quality;
+mod relation;
 mod ridge;
 mod scale;
+mod statement_relations;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -31,4 +33,6 @@ pub use self::feature::{Feature, Features};
 pub use self::model::{Model, ModelType, Prediction};
 pub use self::plan_features::plan_features;
 pub use self::quality::{Quality, is_activated, needs_training};
+pub use self::relation::RelationFigures;
+pub use self::statement_relations::{RelationName, plan_relations, statement_relations};
 pub use self::train::{Insufficient, Row, train};

@@ -7,10 +7,10 @@ use super::route::Route;
 use super::{
     alert_routes, alert_rules, alerts, anomalies, api_tokens, audit, auth, cache, channels,
     collector_config, collector_list, collector_state, collectors, comparison, fingerprints,
-    health_report, index_advice, index_candidates, jobs, logs, ml, openapi, operations, page,
-    parameters, patterns, plan_regressions, plans, push, query_parts, reads, recommendations,
-    registration_secrets, relations, results, rewrites, servers, silences, snapshots, store_use,
-    token_keys, users, why,
+    health_report, index_advice, index_candidates, jobs, logs, ml, ml_training, openapi,
+    operations, page, parameters, patterns, plan_regressions, plans, push, query_features,
+    query_parts, reads, recommendations, registration_secrets, relations, results, rewrites,
+    servers, silences, snapshots, store_use, token_keys, users, why,
 };
 
 /// The route that tells all routes.
@@ -58,6 +58,8 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         anomalies::ROUTES,
         parameters::ROUTES,
         ml::ROUTES,
+        ml_training::ROUTES,
+        query_features::ROUTES,
         patterns::ROUTES,
         results::ROUTES,
         index_advice::ROUTES,

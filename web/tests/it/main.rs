@@ -14,6 +14,7 @@ mod documents;
 mod fake_node;
 mod fake_store;
 mod limits;
+mod ml;
 mod openapi;
 mod page;
 mod parking;

@@ -8,7 +8,8 @@ use pga_chaos_tests::until;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::client::Client;
+use super::client::{Client, push_all};
+use super::grown;
 
 /// How long what was stored may take to be read elsewhere.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -17,8 +18,15 @@ pub(super) async fn predictions(client: &Client<'_>) -> anyhow::Result<()> {
     let body = json!({ "query_hash": 11 });
     let before = client.post(2, "/ml/predict", body.clone()).await?;
     ensure!(before["source"] == "fallback", "{before}");
+    push_all(client.cluster, "grown", grown::grown()).await?;
     let begun = client.post(1, "/ml/train", json!({})).await?;
     let id = begun["job_id"].as_str().context("no job")?.to_owned();
+    let (status, shown) = client
+        .ask(1, Method::GET, &format!("/ml/train/{id}"), &Value::Null)
+        .await?;
+    ensure!(status == 200, "it is shown at once: {status} {shown}");
+    let again = client.post(1, "/ml/train", json!({})).await?;
+    ensure!(again["job_id"] == id.as_str(), "one at a time: {again}");
     let path = format!("/ml/train/{id}");
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -60,5 +68,40 @@ pub(super) async fn predictions(client: &Client<'_>) -> anyhow::Result<()> {
         )
         .await?;
     ensure!(status == 400, "an unknown statement: {status}");
+    sizes(client).await
+}
+
+/// What is known of the table is what its collector told last, on every node; a table of ten times
+/// the rows takes longer.
+async fn sizes(client: &Client<'_>) -> anyhow::Result<()> {
+    // Another hour may begin meanwhile; nothing is told of it.
+    let told = client.get(1, "/ml/features/-12").await?;
+    let rows = told["table_row_count"].as_f64().context("no rows")?;
+    let last = [grown::now(), grown::now() - 3_600].map(|hour| grown::rows(hour) as f64);
+    ensure!(last.contains(&rows), "{told}, and not {last:?}");
+    for node in client.cluster.ids() {
+        let told = client.get(node, "/ml/features/-12").await?;
+        let relation = &told["relations"][0];
+        ensure!(
+            relation["name"] == "grown" && relation["rows"] == rows && relation["indexes"] == 1.0,
+            "{told}"
+        );
+        ensure!(told["avg_row_width_bytes"] == 60.0, "{told}");
+    }
+    let asked = |scenario: Value| json!({ "query_hash": -12, "scenario": scenario });
+    let now = client.post(2, "/ml/predict", asked(json!({}))).await?;
+    ensure!(now["source"] == "native", "{now}");
+    ensure!(now["features"]["relation_rows"] == rows, "{now}");
+    let many = asked(json!({ "table_row_count": rows * 10.0 }));
+    let many = client.post(3, "/ml/predict", many).await?;
+    let ms = |told: &Value| told["predicted_execution_time_ms"].as_f64();
+    let (now, many) = ms(&now).zip(ms(&many)).context("no number")?;
+    ensure!((5.0..20.0).contains(&(many / now)), "{now} to {many} ms");
+    // A call takes a millisecond for each 1,000 rows.
+    let want = rows / 1_000.0;
+    ensure!(
+        (0.5..2.0).contains(&(now / want)),
+        "{now} and not {want} ms"
+    );
     Ok(())
 }

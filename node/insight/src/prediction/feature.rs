@@ -8,6 +8,8 @@ use crate::anomalies::Minute;
 
 /// Least mean in milliseconds: a microsecond.
 pub(super) const LEAST_MS: f64 = 0.001;
+/// Nothing that is counted or measured is more: 10^15 bytes are a petabyte.
+const MOST: f64 = 1e15;
 
 /// One number that a prediction rests on. The doc of each says the unit that callers give it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,6 +135,20 @@ impl Feature {
             | Self::RowWidth
             | Self::ReadLatencyMs => value.max(0.0).ln_1p(),
             _ => value,
+        }
+    }
+
+    /// What a caller may set it to, inclusive; none for what the clock says.
+    #[must_use]
+    pub fn bounds(self) -> Option<(f64, f64)> {
+        match self {
+            Self::SinDay | Self::CosDay | Self::SinWeek | Self::CosWeek | Self::IsWorkday => None,
+            Self::HasSeqScan
+            | Self::HasNestedLoop
+            | Self::DeadShare
+            | Self::VisibleShare
+            | Self::Cpu => Some((0.0, 1.0)),
+            _ => Some((0.0, MOST)),
         }
     }
 

@@ -91,6 +91,16 @@ impl Model {
         })
     }
 
+    /// Whether another value of a feature can change what it predicts: whether it learnt from it.
+    #[must_use]
+    pub fn knows(&self, feature: Feature) -> bool {
+        match self.model_type {
+            ModelType::LastValue => feature == Feature::LastHourMs,
+            ModelType::SameHourLastWeek => feature == Feature::LastWeekMs,
+            ModelType::LinearRegression => self.scale.tells(feature),
+        }
+    }
+
     /// ln of the milliseconds.
     pub(super) fn ln_ms(&self, family: i64, features: &Features) -> Option<f64> {
         let last = || features.get(Feature::LastHourMs);

@@ -53,6 +53,12 @@ impl Scale {
             .collect()
     }
 
+    /// Whether a feature differed in training.
+    pub(super) fn tells(&self, feature: Feature) -> bool {
+        let mut pairs = self.all.iter().zip(Feature::ALL);
+        pairs.any(|(one, own)| own == feature && one.sd > 0.0)
+    }
+
     /// Features that lie outside of what was seen in training.
     pub(super) fn outside(&self, features: &Features) -> Vec<Feature> {
         let pairs = self.all.iter().zip(features.all()).zip(Feature::ALL);

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pga_config::CollectorId;
 use pga_insight::anomalies::Minute;
-use pga_insight::prediction::{Feature, Features, Row};
+use pga_insight::prediction::{Feature, Features, RelationFigures, Row};
 use pga_storage::Timestamp;
 
+use super::named_relations;
 use super::plans::{self, Plans};
+use super::relation_sizes::{Back, KnownRelation, Sizes};
 use crate::analyses::spans::{self, Entry, Sink, Spans, Times};
+use crate::analyses::workload::Window;
 use crate::{ApiError, NodeApi};
 
 const HOUR: i64 = 3_600;
@@ -47,6 +50,7 @@ pub(super) struct History {
     /// The whole server's hours.
     server: BTreeMap<i64, Server>,
     plans: Plans,
+    sizes: Sizes,
     /// Hours that were read.
     pub(super) rows_read: usize,
     /// Statements that were not.
@@ -66,8 +70,37 @@ impl History {
         hours.map(|(_, hour)| (hour.calls, hour.ms)).collect()
     }
 
-    /// What is known of a statement at the begin of an hour, and the same as callers would set it;
-    /// nothing if it was not called in the three hours before.
+    /// The statements.
+    pub(super) fn statements(&self) -> BTreeSet<i64> {
+        self.of.keys().copied().collect()
+    }
+
+    /// Reads how large the relations of statements were: in a database, or in that in which each
+    /// takes most time.
+    pub(super) async fn learn_sizes(
+        &mut self,
+        api: &dyn NodeApi,
+        of: (CollectorId, Option<&str>),
+        (statements, window): (&BTreeSet<i64>, Window),
+        back: Back,
+    ) -> Result<(), ApiError> {
+        let named = named_relations::read(api, of, window, statements, &self.plans).await?;
+        self.sizes = Sizes::read(api, of.0, &named, back).await?;
+        Ok(())
+    }
+
+    /// Whether lists of the oldest days were not read.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.sizes.is_cut
+    }
+
+    /// The relations of a statement as they are known at a time, the largest first.
+    pub(super) fn relations(&self, hash: i64, at: Minute) -> Vec<KnownRelation> {
+        self.sizes.known(hash, at.get() * 60)
+    }
+
+    /// What is known of a statement at a time, as to what it did at the begin of the hour, and the
+    /// same as callers would set it; nothing if it was not called in the three hours before.
     pub(super) fn features(
         &self,
         hash: i64,
@@ -110,11 +143,13 @@ impl History {
         known.extend(self.of_server(now - 1));
         let plan = self.plans.before(hash, now * HOUR);
         known.extend(plan.into_iter().flatten().copied());
+        let largest = self.sizes.largest(hash, at.get() * 60);
+        known.extend(largest.iter().flat_map(RelationFigures::features));
         let mut features = Features::default();
         for (feature, value) in &known {
             features.set(*feature, *value);
         }
-        features.set_clock(at);
+        features.set_clock(at.hour());
         Some((features, known))
     }
 
@@ -202,7 +237,7 @@ impl Sink for Taker {
     }
 }
 
-/// Reads the hours of a server.
+/// Reads the hours of a server; of one statement with the one that is not over.
 pub(super) async fn read(
     api: &dyn NodeApi,
     collector: CollectorId,
@@ -210,10 +245,14 @@ pub(super) async fn read(
     days: i64,
     wanted: Wanted,
 ) -> Result<History, ApiError> {
-    let to = at.micros().div_euclid(HOUR * 1_000_000) * HOUR;
+    let hour = at.micros().div_euclid(HOUR * 1_000_000) * HOUR;
+    let to = match wanted {
+        Wanted::One(_) => hour + HOUR,
+        Wanted::Most { .. } => hour,
+    };
     let spans = Spans {
         seconds: HOUR,
-        from: to - days * 86_400,
+        from: hour - days * 86_400,
         to,
         is_paced: matches!(wanted, Wanted::Most { is_paced: true }),
     };

@@ -1,9 +1,10 @@
 //! Which plan each statement had, and since when: a prediction knows the plan of before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pga_config::CollectorId;
-use pga_insight::prediction::{Feature, plan_features};
+use pga_insight::plan::Plan;
+use pga_insight::prediction::{Feature, RelationName, plan_features, plan_relations};
 use pga_storage::Timestamp;
 use pga_storage::query::{ElementOrder, Elements};
 use serde_json::Value;
@@ -24,7 +25,11 @@ pub(super) const MOST_OF_ONE: usize = 500;
 
 /// Features of plans, by statement and by the second in which each was seen.
 #[derive(Debug, Default)]
-pub(super) struct Plans(HashMap<i64, BTreeMap<i64, Features>>);
+pub(super) struct Plans {
+    features: HashMap<i64, BTreeMap<i64, Features>>,
+    /// What the newest plan of each statement scans.
+    relations: HashMap<i64, BTreeSet<RelationName>>,
+}
 
 impl Plans {
     /// The newest plans of a server since a second.
@@ -52,8 +57,10 @@ impl Plans {
             let found: Vec<_> = pga_runtime::spawn_blocking(parse)
                 .await
                 .map_err(|_| ApiError::Internal)?;
-            for (hash, second, features) in found {
-                plans.add(hash, second, features);
+            for (hash, second, plan) in found {
+                plans.add(hash, second, plan_features(&plan));
+                let relations = plans.relations.entry(hash);
+                relations.or_insert_with(|| plan_relations(&plan));
             }
             query.cursor = page.next_cursor;
             if query.cursor.is_none() || count >= most {
@@ -63,20 +70,25 @@ impl Plans {
     }
 
     pub(super) fn add(&mut self, hash: i64, second: i64, features: Features) {
-        self.0.entry(hash).or_default().insert(second, features);
+        let of = self.features.entry(hash).or_default();
+        of.insert(second, features);
+    }
+
+    /// What the newest plan of a statement scans.
+    pub(super) fn relations(&self, hash: i64) -> impl Iterator<Item = &RelationName> {
+        self.relations.get(&hash).into_iter().flatten()
     }
 
     /// The plan that a statement had last before a second.
     pub(super) fn before(&self, hash: i64, second: i64) -> Option<&Features> {
-        let (_, features) = self.0.get(&hash)?.range(..second).next_back()?;
+        let (_, features) = self.features.get(&hash)?.range(..second).next_back()?;
         Some(features)
     }
 }
 
-fn read(text: &str) -> Option<(i64, i64, Features)> {
+fn read(text: &str) -> Option<(i64, i64, Plan)> {
     let element: Value = serde_json::from_str(text).ok()?;
     let at = crate::timestamps::parse_text(element["timestamp"].as_str()?).ok()?;
-    let features = plan_features(&plan_of(&element)?);
     let hash = element["query_hash"].as_i64()?;
-    Some((hash, at.micros().div_euclid(1_000_000), features))
+    Some((hash, at.micros().div_euclid(1_000_000), plan_of(&element)?))
 }
