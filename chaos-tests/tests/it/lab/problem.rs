@@ -83,6 +83,8 @@ pub(crate) struct Problem {
     pub(crate) settings: &'static [&'static str],
     /// Whether it takes the processors of a small machine, so that no other one may run beside it.
     pub(crate) is_heavy: bool,
+    /// SQL of what the server holds beside the tables of all problems before it is watched.
+    pub(crate) holds: &'static str,
     /// What goes on before.
     pub(crate) before: Step,
     /// How long that goes on.
@@ -117,6 +119,7 @@ impl Problem {
             settings: &[],
             is_heavy: false,
             lasts: Duration::ZERO,
+            holds: "",
             before: nothing,
             usual: Duration::from_secs(20),
             inject,

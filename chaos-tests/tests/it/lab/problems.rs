@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::problem::Problem;
 use super::stage::Stage;
 
-/// All of them; the first is none, and the last two are mixes.
+/// All of them; the first is none, and the last three are mixes.
 pub(crate) fn all(healthy_minutes: u64) -> Vec<Problem> {
     let lasts = Duration::from_secs(healthy_minutes * 60);
     vec![
@@ -32,8 +32,10 @@ pub(crate) fn all(healthy_minutes: u64) -> Vec<Problem> {
         wal::CHECKPOINTS,
         statements::ONE_QUERY_A_ROW,
         schema::SEQUENCES,
+        statements::WITHOUT_STATISTICS,
         locks::WAIT_WITHOUT_AN_INDEX,
         locks::QUEUE_BEHIND_DDL,
+        statements::PLAN_FLIP_WITH_TRAFFIC,
     ]
 }
 

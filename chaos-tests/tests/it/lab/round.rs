@@ -49,6 +49,7 @@ impl Round {
     pub(crate) async fn run(lab: &Lab, problem: &Problem, rows: u32) -> anyhow::Result<Self> {
         let mut stage = Stage::start(rows, problem.settings)?;
         stage.fill().await?;
+        stage.run(problem.holds).await?;
         let watched = Watched {
             name: format!("lab-{}", problem.number),
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::lab::problem::{Problem, Want};
+use crate::lab::stage::Stage;
 
 const MISSING: &[Want] = &[
     Want::new("advice index", 300, &["orders (customer_id)"])
@@ -46,39 +47,79 @@ const FLIP: &[Want] = &[
     Want::new("advice index", 180, &["ev (kind, created)"]),
 ];
 
+/// The statement whose plan flips, by one more client.
+async fn flip_load(stage: &mut Stage) -> anyhow::Result<()> {
+    let sql = "SELECT id FROM ev WHERE kind = 7 ORDER BY created LIMIT 10";
+    let script = move |_: &mut dyn FnMut(u64) -> u64| vec![sql.to_owned()];
+    stage
+        .load("shop", 1, Duration::from_millis(200), script)
+        .await
+}
+
+async fn flip(stage: &mut Stage) -> anyhow::Result<()> {
+    let many = stage.rows / 50;
+    stage.run("UPDATE ev SET kind = 8 WHERE kind = 7").await?;
+    stage
+        .run(&format!(
+            "INSERT INTO ev(kind, created, pad) SELECT 7, timestamptz '2025-01-01' + g * interval '1 s', repeat('p', 60)
+            FROM generate_series(1, {many}) g"
+        ))
+        .await?;
+    stage.run("ANALYZE ev").await
+}
+
 pub(crate) const PLAN_FLIP: Problem = Problem {
-    before: |stage| {
-        Box::pin(async move {
-            let sql = "SELECT id FROM ev WHERE kind = 7 ORDER BY created LIMIT 10";
-            let script = move |_: &mut dyn FnMut(u64) -> u64| vec![sql.to_owned()];
-            stage
-                .load("shop", 1, Duration::from_millis(200), script)
-                .await
-        })
-    },
+    before: |stage| Box::pin(flip_load(stage)),
     usual: Duration::from_secs(1_020),
     follows: &["alert Q2", "anomaly", "alert Q3", "alert H3"],
     wrong: &[
         ("advice parameter", "work_mem"),
         ("advice parameter", "shared_buffers"),
     ],
-    ..Problem::new(
-        "2",
-        "plan flip",
-        |stage| {
+    ..Problem::new("2", "plan flip", |stage| Box::pin(flip(stage)), FLIP)
+};
+
+pub(crate) const PLAN_FLIP_WITH_TRAFFIC: Problem = Problem {
+    wrong: &[
+        ("advice parameter", "work_mem"),
+        ("why", "about the same time a call"),
+    ],
+    ..Problem {
+        number: "m3",
+        name: "plan flip while its traffic doubles",
+        inject: |stage| {
             Box::pin(async move {
-                let many = stage.rows / 50;
-                stage.run("UPDATE ev SET kind = 8 WHERE kind = 7").await?;
-                stage
-                    .run(&format!(
-                        "INSERT INTO ev(kind, created, pad) SELECT 7, timestamptz '2025-01-01' + g * interval '1 s', repeat('p', 60)
-                        FROM generate_series(1, {many}) g"
-                    ))
-                    .await?;
-                stage.run("ANALYZE ev").await
+                flip_load(stage).await?;
+                flip(stage).await
             })
         },
-        FLIP,
+        ..PLAN_FLIP
+    }
+};
+
+const NEVER_ANALYSED: &[Want] = &[Want::new("advice", 300, &["ANALYZE public.na;"])];
+
+pub(crate) const WITHOUT_STATISTICS: Problem = Problem {
+    is_heavy: true,
+    holds: "CREATE TABLE na(id int, k int, v int) WITH (autovacuum_enabled = off);
+        INSERT INTO na SELECT g, g % 50000, 1 FROM generate_series(1, 1000000) g",
+    follows: &["alert H3"],
+    wrong: &[("advice index", "CREATE INDEX")],
+    ..Problem::new(
+        "13",
+        "a table without statistics",
+        |stage| {
+            Box::pin(async move {
+                let script = move |below: &mut dyn FnMut(u64) -> u64| {
+                    let key = below(50_000);
+                    vec![format!("SELECT count(*) FROM na WHERE k = {key}")]
+                };
+                stage
+                    .load("shop", 2, Duration::from_millis(100), script)
+                    .await
+            })
+        },
+        NEVER_ANALYSED,
     )
 };
 
