@@ -8,6 +8,8 @@ use super::{Answer, Group, Line, Load, Question, Sample, beside, text};
 const MIN_SAMPLES: usize = 30;
 /// Increase that is spoken of: sessions, and share of the usual load.
 const MIN_INCREASE: (f64, f64) = (1.0, 0.3);
+/// Load below which nothing is said of where it is: one session in one of twenty samples.
+const LEAST: f64 = 0.05;
 /// Share of the increase that a line has to explain.
 const MIN_SHARE: f64 = 0.1;
 /// The narrower of two groups wins if its share is less by at most so much.
@@ -78,7 +80,7 @@ pub fn explain(question: &Question) -> Answer {
     let mut lines = Vec::new();
     lines.extend(lock(question, &mut parts, whole, has_usual));
     let mut explained = lines.iter().fold(0.0, |sum, line: &Line| sum + line.share);
-    while lines.len() < ENOUGH.0 && explained < ENOUGH.1 && whole > 0.0 {
+    while lines.len() < ENOUGH.0 && explained < ENOUGH.1 && whole >= LEAST {
         let Some((dimension, group, share)) = largest(&parts, whole, is_slower) else {
             break;
         };
