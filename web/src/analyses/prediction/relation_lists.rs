@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::analyses::workload::Window;
 use crate::{ApiError, NodeApi, questions, timestamps};
 
 /// From a moment back to where a list that tells all rows is due, in microseconds: one comes an
@@ -191,6 +192,27 @@ fn second(time: &Value) -> Option<i64> {
         None => timestamps::from_number(time.as_f64()?),
     };
     time.ok().map(|time| time.micros().div_euclid(1_000_000))
+}
+
+/// The Unix second of the oldest list in a window; nothing if there is none.
+pub(super) async fn oldest(
+    api: &dyn NodeApi,
+    (collector, kind): (CollectorId, Kind),
+    window: Window,
+) -> Result<Option<i64>, ApiError> {
+    let query = Elements {
+        collector,
+        kind: Some(kind.of_elements().to_owned()),
+        from: Some(window.from),
+        to: Some(window.to),
+        order: ElementOrder::Ascending,
+        limit: 1,
+        cursor: None,
+    };
+    let page = questions::ask(api, collector, &query).await?;
+    let first = page.data.first();
+    let list = first.and_then(|text| serde_json::from_str::<Document<'_>>(text).ok());
+    Ok(list.and_then(|list| second(&list.timestamp)))
 }
 
 /// Reads what held at a moment, of the wanted relations.
