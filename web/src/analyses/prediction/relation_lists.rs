@@ -21,8 +21,11 @@ use crate::{ApiError, NodeApi, questions, timestamps};
 /// From a moment back to where a list that tells all rows is due, in microseconds: one comes an
 /// hour, and one may be missing.
 const BACK: i64 = 130 * 60_000_000;
-/// Lists of one page.
-const PAGE: u32 = 16;
+/// Lists of the first page and of any: pages grow while the lists are short, so that few long ones
+/// are in memory at a time.
+const PAGES: (u32, u32) = (2, 32);
+/// Bytes of lists from which on pages do not grow.
+const LONG: usize = 2 << 20;
 
 /// Names of relations, by database.
 pub(super) type Wanted = BTreeMap<String, BTreeSet<String>>;
@@ -229,7 +232,7 @@ pub(super) async fn read(
         from: Some(Timestamp::from_micros(moment.micros() - BACK)),
         to: Some(Timestamp::from_micros(moment.micros() + 1)),
         order: ElementOrder::Descending,
-        limit: PAGE,
+        limit: PAGES.0,
         cursor: None,
     };
     loop {
@@ -247,6 +250,10 @@ pub(super) async fn read(
         if query.cursor.is_none() || lists.is_done(wanted) {
             return Ok(lists);
         }
+        query.limit = match lists.bytes < LONG {
+            true => (query.limit * 2).min(PAGES.1),
+            false => PAGES.0,
+        };
     }
 }
 
