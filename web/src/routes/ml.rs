@@ -195,7 +195,11 @@ async fn told(
             "features": predicted.features,
         });
         match ask.context.api.predict(body).await {
-            Ok(answer) => (predicted.answer, predicted.version) = (answer, None),
+            Ok(answer) => {
+                // It was given the whole scenario.
+                predicted.ignored.clear();
+                (predicted.answer, predicted.version) = (answer, None);
+            }
             Err(why) => {
                 let warning = format!("the external service gave no prediction: {why}");
                 predicted.answer.warning.get_or_insert(warning);

@@ -10,10 +10,11 @@ const DAYS: i64 = 9;
 
 /// Rows in the hour that begins at a Unix second, 1,000 to a million: nothing before tells them.
 pub(super) fn rows(hour: i64) -> i64 {
-    let mixed = (hour / HOUR)
-        .wrapping_mul(0x9e37_79b9)
-        .rem_euclid(1_000_003)
-        % 1_000;
+    let mut mixed = (hour / HOUR)
+        .unsigned_abs()
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed >> 40) % 1_000;
     (1_000.0 * 1_000_f64.powf(mixed as f64 / 999.0)) as i64
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::conformal::{Intervals, MISS};
-use super::feature::{Feature, Features};
+use super::feature::{Feature, Features, LEAST_MS};
 use super::quality::Quality;
 use super::scale::Scale;
 
@@ -58,7 +58,8 @@ pub struct Prediction {
 }
 
 impl Model {
-    /// Predicts; none if it repeats a value that is not known, or has no interval.
+    /// Predicts; none if it repeats a value that is not known, has no interval, or a scenario is too
+    /// far from what was learnt ([`Self::too_far`]) or comes to less than a microsecond.
     ///
     /// `scenario` are the features that were set anew: if one of them lies outside of what was
     /// learnt, the interval is 1.5 times as wide. `miss` is the share that intervals may miss: 0.1
@@ -78,7 +79,9 @@ impl Model {
         let is_unseen = !outside.is_empty();
         let half = intervals.half_width(features, miss.unwrap_or(MISS), is_unseen);
         let value = ln.exp();
-        if !value.is_finite() || !(ln + half).exp().is_finite() {
+        let is_told = value.is_finite() && (ln + half).exp().is_finite();
+        let is_far = value < LEAST_MS || !self.too_far(features, scenario).is_empty();
+        if !is_told || (is_far && !scenario.is_empty()) {
             return None;
         }
         Some(Prediction {
@@ -89,6 +92,15 @@ impl Model {
             extrapolated: is_unseen,
             outside,
         })
+    }
+
+    /// The features of a scenario that lie more than ten standard deviations outside of what was
+    /// learnt.
+    #[must_use]
+    pub fn too_far(&self, features: &Features, scenario: &[Feature]) -> Vec<Feature> {
+        let mut far = self.scale.far(features);
+        far.retain(|feature| scenario.contains(feature));
+        far
     }
 
     /// Whether another value of a feature can change what it predicts: whether it learnt from it.

@@ -8,6 +8,8 @@ use super::feature::{Feature, Features};
 
 /// Shares outside of which values are pulled in while training.
 const EDGES: (f64, f64) = (0.01, 0.99);
+/// Standard deviations beyond the edges from which on nothing can be said.
+const FAR: f64 = 10.0;
 /// Standard deviation below which a feature tells nothing.
 const LEAST_SD: f64 = 1e-9;
 
@@ -57,6 +59,18 @@ impl Scale {
     pub(super) fn tells(&self, feature: Feature) -> bool {
         let mut pairs = self.all.iter().zip(Feature::ALL);
         pairs.any(|(one, own)| own == feature && one.sd > 0.0)
+    }
+
+    /// Features that lie so far outside of what was seen in training that a straight line from there
+    /// says nothing.
+    pub(super) fn far(&self, features: &Features) -> Vec<Feature> {
+        let pairs = self.all.iter().zip(features.all()).zip(Feature::ALL);
+        let far = pairs.filter_map(|((one, value), feature)| {
+            let value = (*value).filter(|_| one.sd > 0.0)?;
+            let beyond = (one.low - value).max(value - one.high);
+            (beyond > FAR * one.sd).then_some(feature)
+        });
+        far.collect()
     }
 
     /// Features that lie outside of what was seen in training.

@@ -138,6 +138,13 @@ fn scenario_is_extrapolated_and_wider() {
     assert!(width(&more) > 1.2 * width(&usual));
     assert!(more.confidence < usual.confidence);
     assert!(usual.min_ms < usual.predicted_execution_time_ms);
+    // Where a straight line says nothing, there is no number.
+    let mut wild = features.clone();
+    wild.set(Feature::CallsPerMinute, 1e15);
+    let scenario = [Feature::CallsPerMinute];
+    assert_eq!(model.predict(3, &wild, &scenario, None), None);
+    assert_eq!(model.too_far(&wild, &scenario), scenario);
+    assert!(model.too_far(&features, &scenario).is_empty());
     // The adapted share makes it wider too.
     let careful = model.predict(3, &features, &[], Some(0.02)).unwrap();
     let plain = model.predict(3, &features, &[], None).unwrap();

@@ -94,20 +94,20 @@ impl History {
         self.sizes.is_cut
     }
 
-    /// The relations of a statement as they are known at a time, the largest first.
-    pub(super) fn relations(&self, hash: i64, at: Minute) -> Vec<KnownRelation> {
-        self.sizes.known(hash, at.get() * 60)
+    /// The relations of a statement as they are known at a Unix second, the largest first.
+    pub(super) fn relations(&self, hash: i64, second: i64) -> Vec<KnownRelation> {
+        self.sizes.known(hash, second)
     }
 
-    /// What is known of a statement at a time, as to what it did at the begin of the hour, and the
-    /// same as callers would set it; nothing if it was not called in the three hours before.
+    /// What is known of a statement at a Unix second, of what it did at the begin of the hour, and
+    /// the same as callers would set it; nothing if it was not called in the three hours before.
     pub(super) fn features(
         &self,
         hash: i64,
-        at: Minute,
+        second: i64,
     ) -> Option<(Features, Vec<(Feature, f64)>)> {
         let hours = self.of.get(&hash)?;
-        let now = at.get().div_euclid(60);
+        let now = second.div_euclid(HOUR);
         let last =
             (1..=3).find_map(|back| hours.get(&(now - back)).filter(|one| one.calls > 0.0))?;
         let mean = |hour: &Hour| (hour.calls > 0.0).then(|| hour.ms / hour.calls);
@@ -143,13 +143,13 @@ impl History {
         known.extend(self.of_server(now - 1));
         let plan = self.plans.before(hash, now * HOUR);
         known.extend(plan.into_iter().flatten().copied());
-        let largest = self.sizes.largest(hash, at.get() * 60);
+        let largest = self.sizes.largest(hash, second);
         known.extend(largest.iter().flat_map(RelationFigures::features));
         let mut features = Features::default();
         for (feature, value) in &known {
             features.set(*feature, *value);
         }
-        features.set_clock(at.hour());
+        features.set_clock(Minute::new(now * 60));
         Some((features, known))
     }
 
@@ -182,7 +182,7 @@ impl History {
         let taken = called().filter(|(place, _)| place % step == 0);
         let row = |(_, (family, hour, sum)): (usize, (i64, i64, &Hour))| {
             let at = Minute::new(hour * 60);
-            let (features, _) = self.features(family, at)?;
+            let (features, _) = self.features(family, hour * HOUR)?;
             Some(Row {
                 family,
                 at,
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn features_know_nothing_of_the_hour_that_is_predicted() {
         let history = history();
-        let (_, known) = history.features(7, Minute::new(192 * 60)).unwrap();
+        let (_, known) = history.features(7, 192 * HOUR).unwrap();
         let of = |feature| {
             known
                 .iter()
@@ -311,11 +311,8 @@ mod tests {
         assert_eq!(of(Feature::LastWeekMs), Some(10.0));
         assert_eq!(of(Feature::RowsPerCall), Some(2.0));
         assert_eq!(of(Feature::CallsPerMinute), Some(1.0));
-        assert!(
-            history.features(7, Minute::new(300 * 60)).is_none(),
-            "it is long gone"
-        );
-        assert!(history.features(8, Minute::new(192 * 60)).is_none());
+        assert!(history.features(7, 300 * HOUR).is_none(), "it is long gone");
+        assert!(history.features(8, 192 * HOUR).is_none());
     }
 
     #[test]
@@ -332,7 +329,7 @@ mod tests {
             };
             history.server.insert(hour, server);
         }
-        let (_, known) = history.features(7, Minute::new(192 * 60)).unwrap();
+        let (_, known) = history.features(7, 192 * HOUR).unwrap();
         for (feature, want) in [
             (Feature::PlanCost, 5.0),
             (Feature::ActiveSessions, 2.0),

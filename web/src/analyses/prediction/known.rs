@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use pga_config::CollectorId;
-use pga_insight::anomalies::Minute;
 use pga_insight::prediction::{Feature, Features};
 use pga_storage::Timestamp;
 use serde_json::{Value, json};
@@ -71,8 +70,8 @@ pub(crate) async fn known(
             .learn_sizes(api, of, (&statements, window), back)
             .await?;
     }
-    let minute = Minute::of_micros(at.micros());
-    let features = history.features(hash, minute);
+    let second = at.micros().div_euclid(1_000_000);
+    let features = history.features(hash, second);
     let (features, shown) = features.map_or((None, Vec::new()), |(features, shown)| {
         (Some(features), shown)
     });
@@ -81,15 +80,19 @@ pub(crate) async fn known(
         hours: history.pairs(hash),
         features,
         shown,
-        relations: history.relations(hash, minute),
+        relations: history.relations(hash, second),
     }))
+}
+
+/// The name of a feature.
+pub(super) fn name_of(feature: Feature) -> Option<String> {
+    let name = serde_json::to_value(feature).ok()?;
+    name.as_str().map(str::to_owned)
 }
 
 /// Features by their names.
 pub(super) fn named(features: &[(Feature, f64)]) -> Value {
-    let named = features.iter().filter_map(|(feature, value)| {
-        let name = serde_json::to_value(feature).ok()?;
-        Some((name.as_str()?.to_owned(), json!(value)))
-    });
+    let named = features.iter();
+    let named = named.filter_map(|(feature, value)| Some((name_of(*feature)?, json!(value))));
     named.collect()
 }

@@ -1,10 +1,10 @@
 //! What a statement will take in the coming hour.
 
-use pga_insight::prediction::{Answer, MIN_CALLS, fallback, insufficient};
+use pga_insight::prediction::{Answer, Feature, MIN_CALLS, fallback, insufficient};
 use pga_storage::Timestamp;
 use serde_json::Value;
 
-use super::known::{DAYS, Known, known, named};
+use super::known::{DAYS, Known, known, name_of, named};
 use super::models::{Numbered, active, numbered};
 use super::scenario::Scenario;
 use crate::{ApiError, NodeApi};
@@ -85,8 +85,15 @@ impl Known {
                 return self.its_history("the model has no interval for it", scenario);
             }
             // The history is no answer to what is asked.
-            let missing = "a scenario that is nearer to what the model has learnt from";
-            return self.without_model(insufficient(vec![missing.to_owned()]), scenario);
+            let far = model.model.too_far(told, &applied.changed);
+            let missing = match far.is_empty() {
+                true => "a scenario that comes to a time that can be".to_owned(),
+                false => format!(
+                    "{} nearer to what the model has learnt from",
+                    names_of(&far)
+                ),
+            };
+            return self.without_model(insufficient(vec![missing]), scenario);
         };
         let mut answer = Answer::from(prediction);
         answer.warning = (!applied.unlearnt.is_empty()).then(|| {
@@ -102,4 +109,9 @@ impl Known {
             ignored,
         }
     }
+}
+
+fn names_of(features: &[Feature]) -> String {
+    let names = features.iter().filter_map(|feature| name_of(*feature));
+    names.collect::<Vec<String>>().join(", ")
 }

@@ -15,13 +15,17 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::analyses::workload::Window;
 use crate::{ApiError, NodeApi, questions, timestamps};
 
 /// From a moment back to where a list that tells all rows is due, in microseconds: one comes an
 /// hour, and one may be missing.
 const BACK: i64 = 130 * 60_000_000;
-/// Lists of one page.
-const PAGE: u32 = 16;
+/// Lists of the first page and of any: pages grow while the lists are short, so that few long ones
+/// are in memory at a time.
+const PAGES: (u32, u32) = (2, 32);
+/// Bytes of lists from which on pages do not grow.
+const LONG: usize = 2 << 20;
 
 /// Names of relations, by database.
 pub(super) type Wanted = BTreeMap<String, BTreeSet<String>>;
@@ -193,6 +197,27 @@ fn second(time: &Value) -> Option<i64> {
     time.ok().map(|time| time.micros().div_euclid(1_000_000))
 }
 
+/// The Unix second of the oldest list in a window; nothing if there is none.
+pub(super) async fn oldest(
+    api: &dyn NodeApi,
+    (collector, kind): (CollectorId, Kind),
+    window: Window,
+) -> Result<Option<i64>, ApiError> {
+    let query = Elements {
+        collector,
+        kind: Some(kind.of_elements().to_owned()),
+        from: Some(window.from),
+        to: Some(window.to),
+        order: ElementOrder::Ascending,
+        limit: 1,
+        cursor: None,
+    };
+    let page = questions::ask(api, collector, &query).await?;
+    let first = page.data.first();
+    let list = first.and_then(|text| serde_json::from_str::<Document<'_>>(text).ok());
+    Ok(list.and_then(|list| second(&list.timestamp)))
+}
+
 /// Reads what held at a moment, of the wanted relations.
 pub(super) async fn read(
     api: &dyn NodeApi,
@@ -207,7 +232,7 @@ pub(super) async fn read(
         from: Some(Timestamp::from_micros(moment.micros() - BACK)),
         to: Some(Timestamp::from_micros(moment.micros() + 1)),
         order: ElementOrder::Descending,
-        limit: PAGE,
+        limit: PAGES.0,
         cursor: None,
     };
     loop {
@@ -225,6 +250,10 @@ pub(super) async fn read(
         if query.cursor.is_none() || lists.is_done(wanted) {
             return Ok(lists);
         }
+        query.limit = match lists.bytes < LONG {
+            true => (query.limit * 2).min(PAGES.1),
+            false => PAGES.0,
+        };
     }
 }
 

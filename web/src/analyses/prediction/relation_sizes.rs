@@ -2,8 +2,8 @@
 //!
 //! # As of when
 //! A figure holds from the list that told it on, so at a time the newest list at or before it is
-//! known and nothing later. Long histories are read in steps: as many moments as [`MOMENTS`] says,
-//! and fewer where lists are so long that all of them would be more than [`BYTES`].
+//! known and nothing later. Long histories are read in steps of hours: as many as [`MOST`] says, and
+//! fewer where lists are so long that all of them would be more bytes than it says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,21 +13,20 @@ use pga_insight::prediction::{RelationFigures, RelationName};
 use pga_storage::Timestamp;
 
 use super::named_relations::Named;
-use super::relation_lists::{Kind, Lists, Wanted, read};
+use super::relation_lists::{Kind, Lists, Wanted, oldest, read};
 use super::table_figures::{table, width};
 use super::timeline::Timeline;
+use crate::analyses::workload::Window;
 use crate::{ApiError, NodeApi};
 
 const HOUR: i64 = 3_600;
-/// Moments at which lists are read at most: what a table holds changes sooner than its indexes and
-/// the widths of its columns do.
-const MOMENTS: [(Kind, i64); 3] = [
-    (Kind::Tables, 240),
-    (Kind::Indexes, 60),
-    (Kind::Columns, 60),
+/// Moments at which lists of a kind are read at most, and bytes of them that are: what a table holds
+/// changes sooner than its indexes and the widths of its columns do.
+const MOST: [(Kind, i64, usize); 3] = [
+    (Kind::Tables, 720, 256 << 20),
+    (Kind::Indexes, 60, 64 << 20),
+    (Kind::Columns, 60, 64 << 20),
 ];
-/// Bytes of the lists of a kind and server that are read.
-const BYTES: usize = 96 << 20;
 
 /// How far back, and how fast.
 #[derive(Clone, Copy, Debug)]
@@ -100,10 +99,8 @@ impl Sizes {
             return Ok(sizes);
         }
         let wanted = Arc::new(wanted);
-        for (kind, moments) in MOMENTS {
-            sizes
-                .walk(api, (collector, kind, moments), &wanted, back)
-                .await?;
+        for most in MOST {
+            sizes.walk(api, (collector, most), &wanted, back).await?;
         }
         for (hash, (database, names)) in named {
             let found = names.iter().filter_map(|name| sizes.find(database, name));
@@ -117,22 +114,28 @@ impl Sizes {
     async fn walk(
         &mut self,
         api: &dyn NodeApi,
-        (collector, kind, moments): (CollectorId, Kind, i64),
+        (collector, (kind, moments, most)): (CollectorId, (Kind, i64, usize)),
         wanted: &Arc<Wanted>,
         back: Back,
     ) -> Result<(), ApiError> {
         let now = back.at.micros().div_euclid(1_000_000);
-        let mut step = whole_steps(back.hours, moments);
+        let window = Window::hours_before(back.at, back.hours);
+        let begin = match back.hours {
+            0 => Some(now),
+            _ => oldest(api, (collector, kind), window).await?,
+        };
+        let Some(begin) = begin else {
+            return Ok(());
+        };
+        let hours = (now - begin) / HOUR + 1;
+        let mut step = whole_steps(hours, moments);
         let (mut moment, mut bytes) = (back.at, 0);
         loop {
             let begun = pga_runtime::now();
             let lists = read(api, (collector, kind), wanted, moment).await?;
             if bytes == 0 {
-                let most = (BYTES / lists.bytes.max(1)).max(1);
-                step = step.max(whole_steps(
-                    back.hours,
-                    i64::try_from(most).unwrap_or(i64::MAX),
-                ));
+                let moments = i64::try_from(most / lists.bytes.max(1)).unwrap_or(i64::MAX);
+                step = step.max(whole_steps(hours, moments));
             }
             bytes += lists.bytes;
             self.take(kind, lists);
@@ -141,10 +144,10 @@ impl Sizes {
             }
             let second = moment.micros().div_euclid(1_000_000) - 1;
             let second = second.div_euclid(step * HOUR) * (step * HOUR);
-            if second < now - back.hours * HOUR {
+            if second < begin {
                 return Ok(());
             }
-            if bytes > 2 * BYTES {
+            if bytes > 2 * most {
                 self.is_cut = true;
                 return Ok(());
             }
@@ -382,7 +385,13 @@ mod tests {
 
     #[test]
     fn long_histories_are_read_in_steps() {
-        for (hours, moments, want) in [(0, 240, 1), (192, 240, 1), (720, 240, 3), (720, 1, 720)] {
+        for (hours, moments, want) in [
+            (1, 720, 1),
+            (720, 720, 1),
+            (721, 720, 2),
+            (720, 60, 12),
+            (720, 0, 720),
+        ] {
             assert_eq!(whole_steps(hours, moments), want, "{hours} {moments}");
         }
     }

@@ -78,12 +78,12 @@ impl Scenario {
         };
         let own = value.as_f64();
         let own = own.ok_or_else(|| format!("{key}.{name} is no number: it is a number"))?;
-        let value = own * factor;
-        if !(low..=high).contains(&value) {
+        let scaled = own * factor;
+        if !(low..=high).contains(&scaled) {
             let high = high / factor;
-            return Err(format!("{key}.{name} is {own}: it is {low} to {high}"));
+            return Err(format!("{key}.{name} is {value}: it is {low} to {high}"));
         }
-        self.set.push((name.to_owned(), feature, value));
+        self.set.push((name.to_owned(), feature, scaled));
         Ok(())
     }
 
