@@ -129,7 +129,7 @@ fn an_anomaly_is_told_while_it_is_open_and_high() {
     assert_eq!(one.labels["database"], "my shop");
     assert_eq!(
         one.annotations["summary"],
-        "statement 42 my shop, mean_exec_time 120.0, usual is 30.0 (z = 12.5). An index was dropped."
+        "statement 42 my shop, mean_exec_time 120, usual is 30 (z = 12.5). An index was dropped."
     );
     for (subject, database) in [("database shop", Some("shop")), ("wait Lock", None)] {
         let runs = [(

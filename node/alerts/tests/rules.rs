@@ -1271,11 +1271,7 @@ fn a_rule_looks_at_plain_samples_too() {
     }
     assert_eq!(
         told[0],
-        (
-            160,
-            "mail".into(),
-            "mail has 500 jobs, 500.0 of -750.".into()
-        )
+        (160, "mail".into(), "mail has 500 jobs, 500 of -750.".into())
     );
     assert!(told.iter().all(|(_, queue, _)| queue == "mail"));
 }

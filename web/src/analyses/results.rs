@@ -100,6 +100,49 @@ async fn recommended(
     Ok(all)
 }
 
+/// What somebody said was done, by its number, and when.
+fn said(api: &dyn NodeApi) -> BTreeMap<u64, Timestamp> {
+    let said = view(api, |state| {
+        let done = state.decisions().iter();
+        let done = done.filter(|(_, one)| one.verdict == "implemented");
+        done.map(|(id, one)| (*id, one.at)).collect()
+    });
+    said.unwrap_or_default()
+}
+
+/// What somebody said was done and nobody has looked at yet: what is not among those that are known.
+pub(crate) async fn waiting(
+    api: &dyn NodeApi,
+    known: &[Outcome],
+) -> Result<Vec<Outcome>, ApiError> {
+    let mut said = said(api);
+    said.retain(|id, _| !known.iter().any(|one| one.id == *id));
+    if said.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut of = BTreeMap::new();
+    for (source, server, finding) in recommended(api, Timestamp::now()).await? {
+        if let Some(id) = finding["id"].as_u64().filter(|id| said.contains_key(id)) {
+            of.insert(id, (source, server, finding));
+        }
+    }
+    let outcome = |(id, since)| {
+        let (source, collector_id, finding) = of.remove(&id).unwrap_or_default();
+        Outcome {
+            id,
+            source: source.to_owned(),
+            finding,
+            collector_id,
+            since,
+            is_seen: false,
+            status: "pending".to_owned(),
+            reason: "it is looked at within the hour".to_owned(),
+            measured: None,
+        }
+    };
+    Ok(said.into_iter().map(outcome).collect())
+}
+
 /// Adds what was done since the last look: what somebody said, and what the servers show.
 async fn find_new(
     api: &dyn NodeApi,
@@ -108,13 +151,7 @@ async fn find_new(
     order: &Order,
 ) -> Result<(), ApiError> {
     let known: BTreeSet<u64> = outcomes.iter().map(|one| one.id).collect();
-    let said = view(api, |state| {
-        let done = state.decisions().iter();
-        let done = done.filter(|(_, one)| one.verdict == "implemented");
-        done.map(|(id, one)| (*id, one.at))
-            .collect::<BTreeMap<u64, Timestamp>>()
-    });
-    let said = said.unwrap_or_default();
+    let said = said(api);
     for (source, server, finding) in recommended(api, order.at).await? {
         let Some(id) = finding["id"].as_u64().filter(|id| !known.contains(id)) else {
             continue;

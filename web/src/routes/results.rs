@@ -184,37 +184,6 @@ fn show(one: &Outcome) -> Value {
     row
 }
 
-/// What somebody said was done, but nobody has looked at yet.
-async fn waiting(ask: &RequestContext, known: &[Outcome]) -> Result<Vec<Value>, Refusal> {
-    let said: Vec<(u64, String)> = ask.read_here(|state| {
-        let all = state.decisions().iter();
-        let done = all.filter(|(_, one)| one.verdict == "implemented");
-        done.map(|(id, one)| (*id, one.at.to_string())).collect()
-    })?;
-    let new = said
-        .into_iter()
-        .filter(|(id, _)| !known.iter().any(|one| one.id == *id));
-    let row = |(id, at): (u64, String)| {
-        json!({
-            "implementation_id": id,
-            "recommendation_id": id,
-            "query_hash": 0,
-            "recommendation_text": "",
-            "estimated_improvement": null,
-            "status": "pending",
-            "status_reason": "it is looked at within the hour",
-            "implementation_timestamp": at,
-            "confidence_score": null,
-            "source_type": "",
-            "is_seen_on_server": false,
-            "collector_id": "",
-            "database_name": "",
-            "undo": null,
-        })
-    };
-    Ok(new.map(row).collect())
-}
-
 async fn list(ask: RequestContext) -> Result<Response, Refusal> {
     let args = QueryString::parse(&ask.query)?;
     let limit = args.number(LIMIT) as usize;
@@ -224,9 +193,11 @@ async fn list(ask: RequestContext) -> Result<Response, Refusal> {
         return Err(Refusal::bad("argument", text));
     }
     let min_position = args.position("min_position")?;
-    let outcomes = results::outcomes(&*ask.context.api, min_position).await?;
+    let api = &*ask.context.api;
+    let mut outcomes = results::outcomes(api, min_position).await?;
+    let waiting = results::waiting(api, &outcomes).await?;
+    outcomes.extend(waiting);
     let mut rows: Vec<Value> = outcomes.iter().map(show).collect();
-    rows.extend(waiting(&ask, &outcomes).await?);
     let wanted = args.text("recommendation_id");
     let wanted = wanted.map(str::parse::<u64>).transpose();
     let wanted = wanted.map_err(|_| Refusal::bad("argument", "recommendation_id is no number"))?;

@@ -127,11 +127,8 @@ impl Window {
         Ok(read.filter_map(Result::ok).collect())
     }
 
-    /// Calls and time of each statement, by its id; over databases and users.
-    async fn statements(
-        self,
-        ask: &RequestContext,
-    ) -> Result<BTreeMap<i64, (String, i64, f64)>, Refusal> {
+    /// What each statement did, over databases and users.
+    async fn statements(self, ask: &RequestContext) -> Result<Ran, Refusal> {
         let query = TopQueries {
             collector: self.collector,
             database: None,
@@ -142,14 +139,34 @@ impl Window {
             has_texts: true,
         };
         let found = questions::ask(&*ask.context.api, query.collector, &query).await?;
-        let mut sums = BTreeMap::<i64, (String, i64, f64)>::new();
+        let (mut of, mut coverage) = (BTreeMap::<i64, (String, i64, f64)>::new(), 0.0_f64);
         for one in found {
-            let sum = sums
-                .entry(one.query_hash)
-                .or_insert((one.query_text, 0, 0.0));
+            coverage = coverage.max(one.coverage.unwrap_or(1.0));
+            let sum = of.entry(one.query_hash).or_insert((one.query_text, 0, 0.0));
             (sum.1, sum.2) = (sum.1 + one.calls, sum.2 + one.total_time);
         }
-        Ok(sums)
+        let minutes = self.minutes() * coverage;
+        Ok(Ran { of, minutes })
+    }
+}
+
+/// What statements did in a window.
+#[derive(Debug, Default)]
+struct Ran {
+    /// Text, calls and time in milliseconds of each statement, by its id.
+    of: BTreeMap<i64, (String, i64, f64)>,
+    /// Minutes of the window that were seen: a server may not have been watched for all of it.
+    minutes: f64,
+}
+
+impl Ran {
+    /// Calls a minute, and milliseconds a call.
+    fn rates(&self, calls: i64, time: f64) -> (f64, f64) {
+        let calls_of = calls as f64;
+        (
+            calls_of / self.minutes.max(1.0),
+            if calls > 0 { time / calls_of } else { 0.0 },
+        )
     }
 }
 
@@ -196,35 +213,30 @@ async fn why(ask: RequestContext) -> Result<Response, Refusal> {
     let then = usual(&ask, window).await?;
     let reference = then.as_ref().map(|(time, _, _)| *time);
     question.beside = beside::beside(&ask, window, reference).await?;
-    let statements_then = match &then {
+    let ran_then = match &then {
         Some((time, _, _)) => time.statements(&ask).await?,
-        None => BTreeMap::new(),
+        None => Ran::default(),
     };
-    let minutes_then = then.as_ref().map_or(1.0, |(time, _, _)| time.minutes());
     if let Some((_, samples, name)) = then {
         (question.usual, question.reference) = (samples, name.to_owned());
     }
     let causes = causes(&ask, window).await?;
     let rows = question.now.iter().flat_map(|sample| &sample.rows);
     let seen: BTreeSet<i64> = rows.filter_map(|group| group.query_id).collect();
-    for (id, (text, calls, time)) in window.statements(&ask).await? {
-        if seen.contains(&id) {
-            let then = statements_then.get(&id).filter(|(_, calls, _)| *calls > 0);
-            let mean = |calls: i64, time: f64| if calls > 0 { time / calls as f64 } else { 0.0 };
-            let statement = Statement {
-                text,
-                calls_per_minute: (
-                    calls as f64 / window.minutes(),
-                    then.map(|(_, calls, _)| *calls as f64 / minutes_then),
-                ),
-                mean_ms: (
-                    mean(calls, time),
-                    then.map(|(_, calls, time)| mean(*calls, *time)),
-                ),
-                cause: causes.get(&id).cloned(),
-            };
-            question.statements.insert(id, statement);
-        }
+    let ran = window.statements(&ask).await?;
+    for (id, (text, calls, time)) in ran.of.iter().filter(|(id, _)| seen.contains(id)) {
+        let then = ran_then.of.get(id).filter(|(_, calls, _)| *calls > 0);
+        let (calls, ms) = ran.rates(*calls, *time);
+        let (calls_then, ms_then) = then
+            .map(|(_, calls, time)| ran_then.rates(*calls, *time))
+            .unzip();
+        let statement = Statement {
+            text: text.clone(),
+            calls_per_minute: (calls, calls_then),
+            mean_ms: (ms, ms_then),
+            cause: causes.get(id).cloned(),
+        };
+        question.statements.insert(*id, statement);
     }
     let answer = pga_runtime::spawn_blocking(move || explain(&question)).await;
     let answer = answer.map_err(|_| Refusal::internal())?;

@@ -190,10 +190,9 @@ fn advice(facts: &Facts<'_>, relation: &Relation, column: &str, wish: Wish) -> A
         .map(|statement| statement.seconds_per_day)
         .sum();
     advice.evidence.push(count(rows, "row", "rows"));
-    let statements = count(hashes.len() as f64, "statement asks", "statements ask");
-    advice.evidence.push(format!(
-        "{statements} for it, and take {} s a day",
-        figure(seconds)
-    ));
+    let ask = count(hashes.len() as f64, "statement asks", "statements ask");
+    let seconds = figure(seconds);
+    let told = format!("{ask} for it, {seconds} s a day");
+    advice.evidence.push(told);
     advice
 }

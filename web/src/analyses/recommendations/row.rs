@@ -140,7 +140,9 @@ pub(super) struct Around<'a> {
 pub(super) fn show(finding: &Value, source: &str, around: &Around<'_>) -> Value {
     let hashes = hashes(finding);
     let load = around.load;
+    // 0 says of a setting that nobody knows (contract: ParameterSuggestion).
     let improvement = finding["estimated_improvement_percent"].as_f64();
+    let improvement = improvement.filter(|share| *share > 0.0 || source != "parameter");
     let confidence = finding["confidence_score"].as_f64().unwrap_or(0.0);
     let by_share = || {
         let load = load.filter(|load| load.coverage > 0.0)?;

@@ -36,14 +36,16 @@ fn word(grade: Grade) -> &'static str {
 fn line(item: &Item) -> String {
     let since = item.since.as_deref();
     let since = since.map(|at| format!("Since {}.", minute(at)));
-    let reason = item.reason.trim_end_matches('.');
-    let parts = [reason, since.as_deref().unwrap_or_default()].into_iter();
-    let small: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let end = match item.reason.ends_with(['.', '?']) || item.reason.is_empty() {
+        true => "",
+        false => ".",
+    };
+    let small = format!("{}{end} {}", item.reason, since.unwrap_or_default());
     format!(
         "<li class=\"{}\">{}<small>{}</small></li>\n",
         word(item.grade),
         escaped(&item.text),
-        escaped(&small.join(". ")),
+        escaped(small.trim()),
     )
 }
 

@@ -61,7 +61,7 @@ Execution Time: 91.0 ms
     #[test]
     fn a_lossy_bitmap_is_found() {
         let finding = fires(&BitmapLossy, PLAN, &PlanFacts::default());
-        assert!(finding.advice[0].contains("63 kB"), "{:?}", finding.advice);
+        assert!(finding.advice[0].contains("63kB"), "{:?}", finding.advice);
     }
 
     #[test]
