@@ -152,7 +152,9 @@ fn a_load_as_usual_is_no_slowness_and_still_shown() {
 #[test]
 fn of_next_to_no_load_it_is_not_said_where_it_is() {
     let mut question = question(&[], &[]);
-    question.now.extend(samples(&[group(None, 7, 1)]).drain(..2));
+    question
+        .now
+        .extend(samples(&[group(None, 7, 1)]).drain(..2));
     let answer = explain(&question);
     assert!(!answer.is_slower && answer.lines.is_empty(), "{answer:?}");
     let head = "Not slower by load: 0 sessions, usually 0 (the same time last week).";
