@@ -58,8 +58,8 @@ pub struct Prediction {
 }
 
 impl Model {
-    /// Predicts; none if it repeats a value that is not known, has no interval, or a scenario is too
-    /// far from what was learnt ([`Self::too_far`]) or comes to less than a microsecond.
+    /// Predicts; none if it repeats a value that is not known, has no interval, or a scenario is
+    /// too far from what was learnt ([`Self::too_far`]) or comes to less than a microsecond.
     ///
     /// `scenario` are the features that were set anew: if one of them lies outside of what was
     /// learnt, the interval is 1.5 times as wide. `miss` is the share that intervals may miss: 0.1

@@ -61,8 +61,8 @@ impl Scale {
         pairs.any(|(one, own)| own == feature && one.sd > 0.0)
     }
 
-    /// Features that lie so far outside of what was seen in training that a straight line from there
-    /// says nothing.
+    /// Features that lie so far outside of what was seen in training that a straight line from
+    /// there says nothing.
     pub(super) fn far(&self, features: &Features) -> Vec<Feature> {
         let pairs = self.all.iter().zip(features.all()).zip(Feature::ALL);
         let far = pairs.filter_map(|((one, value), feature)| {

@@ -2,8 +2,8 @@
 //!
 //! # As of when
 //! A figure holds from the list that told it on, so at a time the newest list at or before it is
-//! known and nothing later. Long histories are read in steps of hours: as many as [`MOST`] says, and
-//! fewer where lists are so long that all of them would be more bytes than it says.
+//! known and nothing later. Long histories are read in steps of hours: as many as [`MOST`] says,
+//! and fewer where lists are so long that all of them would be more bytes than it says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::analyses::workload::Window;
 use crate::{ApiError, NodeApi};
 
 const HOUR: i64 = 3_600;
-/// Moments at which lists of a kind are read at most, and bytes of them that are: what a table holds
-/// changes sooner than its indexes and the widths of its columns do.
+/// Moments at which lists of a kind are read at most, and bytes of them that are: what a table
+/// holds changes sooner than its indexes and the widths of its columns do.
 const MOST: [(Kind, i64, usize); 3] = [
     (Kind::Tables, 720, 256 << 20),
     (Kind::Indexes, 60, 64 << 20),
