@@ -1,8 +1,8 @@
 //! Plans of PostgreSQL: one tree from JSON and from text, what it cost, and what is wrong with it.
 //!
 //! # Map
-//! [`parse_json`] and [`parse_text`] read what EXPLAIN and auto_explain write, [`parse_pasted`] what
-//! people copied of it. [`Plan`] is the document, [`PlanNode`] one node. [`Contract`] holds the
+//! [`parse_json`] and [`parse_text`] read what EXPLAIN and auto_explain write, [`parse_pasted`]
+//! what people copied of it. [`Plan`] is the document, [`PlanNode`] one node. [`Contract`] holds the
 //! figures that the API tells of a plan.
 
 mod condition;

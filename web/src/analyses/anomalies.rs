@@ -2,9 +2,10 @@
 //!
 //! Statements that take most time, tables that are read or written most, databases, wait classes,
 //! WAL and standbys are watched. What is usual is made of one summary an hour and series, which are
-//! stored as elements of the cluster itself; a new leader reads them again, and makes those of hours
-//! that nobody has watched of the sums that the store keeps ([`backfill`]). Minutes are made of the
-//! differences between samples, so that it does not matter when in a minute a collector samples.
+//! stored as elements of the cluster itself; a new leader reads them again, and makes those of
+//! hours that nobody has watched of the sums that the store keeps ([`backfill`]). Minutes are made
+//! of the differences between samples, so that it does not matter when in a minute a collector
+//! samples.
 
 mod backfill;
 mod causes;

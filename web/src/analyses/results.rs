@@ -110,7 +110,8 @@ fn said(api: &dyn NodeApi) -> BTreeMap<u64, Timestamp> {
     said.unwrap_or_default()
 }
 
-/// What somebody said was done and nobody has looked at yet: what is not among those that are known.
+/// What somebody said was done and nobody has looked at yet: what is not among those that are
+/// known.
 pub(crate) async fn waiting(
     api: &dyn NodeApi,
     known: &[Outcome],

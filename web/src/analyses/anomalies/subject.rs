@@ -132,7 +132,8 @@ fn end_of_relation(text: &str) -> Option<usize> {
     })
 }
 
-/// `statement 42 shop`, `table public.orders shop`, `database shop`, `wait Lock`, `server wal`, `standby slot_1`.
+/// `statement 42 shop`, `table public.orders shop`, `database shop`, `wait Lock`, `server wal`,
+/// `standby slot_1`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
