@@ -2,8 +2,8 @@
 //!
 //! # Map
 //! [`parse_json`] and [`parse_text`] read what EXPLAIN and auto_explain write, [`parse_pasted`]
-//! what people copied of it. [`Plan`] is the document, [`PlanNode`] one node. [`Contract`] holds the
-//! figures that the API tells of a plan.
+//! what people copied of it. [`Plan`] is the document, [`PlanNode`] one node. [`Contract`] holds
+//! the figures that the API tells of a plan.
 
 mod condition;
 mod contract;
