@@ -70,6 +70,9 @@ pub struct Row {
     pub improvement_status: Status,
     /// Change of statement time in seconds an hour: the order of rows.
     pub seconds_per_hour_change: f64,
+    /// Seconds of the window after that were seen.
+    #[serde(skip)]
+    pub after_seconds: f64,
     /// The test of the mean; none if it cannot be compared.
     pub mean: Option<MeanChange>,
     /// Calls, rows and blocks; empty if it is on one side only or less than 80 % was seen.
@@ -118,6 +121,7 @@ impl Row {
             after_cache_reads: after.blocks_read,
             improvement_status: status,
             seconds_per_hour_change: after.seconds_per_hour() - before.seconds_per_hour(),
+            after_seconds: after.exposure_seconds,
             mean,
             rates,
             temp_blocks_per_call: (

@@ -7,9 +7,12 @@ use crate::words::count;
 const MIN_SAMPLES: usize = 3;
 /// Least calls of the look-up in all of them.
 const MIN_CALLS: f64 = 1_000.0;
-/// Share by which calls and rows may differ in a sample, or by the rows of one call: what is under
-/// way while it is taken.
+/// Share by which calls and rows may differ in a sample, or by the rows of one call if the other
+/// statement was called in it: what is under way while it is taken.
 const MAX_OFF: f64 = 0.05;
+/// Most of a sample that one call under way may be: a statement that is called once gives all of
+/// its rows at once, and agrees with nothing.
+const MAX_UNDER_WAY: f64 = 0.5;
 /// How sure it is: who calls is not known, but calls and rows agree again and again.
 const CONFIDENCE: f64 = 0.5;
 const DAY_SECONDS: f64 = 86_400.0;
@@ -67,8 +70,11 @@ fn pair(parent: &SampledCalls, child: &SampledCalls, seconds: f64) -> Option<NPl
     }
     let samples = parent.samples.iter().zip(&child.samples);
     let with_calls = samples.filter(|((calls, _), (own, _))| *calls > 0.0 || *own > 0.0);
-    let agrees = with_calls
-        .map(|((_, rows), (calls, _))| (calls - rows).abs() <= (rows * MAX_OFF).max(ratio));
+    let agrees = with_calls.map(|((parents, rows), (calls, _))| {
+        let of_one_call = if *parents > 0.0 { ratio } else { 0.0 };
+        let under_way = of_one_call.min(rows * MAX_UNDER_WAY);
+        (calls - rows).abs() <= (rows * MAX_OFF).max(under_way)
+    });
     let agrees: Vec<bool> = agrees.collect();
     let is_ours = agrees.len() >= MIN_SAMPLES && agrees.iter().all(|one| *one);
     is_ours.then(|| NPlusOne {
@@ -153,6 +159,9 @@ mod tests {
             ],
         );
         let right = || lookup([1_000.0, 400.0, 0.0, 1_550.0]);
+        let once = statement(1, &[(1.0, 200_000.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)]);
+        let rarely = statement(1, &[(1.0, 200_000.0); 4]);
+        let busy = || lookup([5_000.0; 4]);
         let wide = |mut one: SampledCalls| {
             one.samples.iter_mut().for_each(|of| of.1 *= 6.0);
             one
@@ -163,6 +172,8 @@ mod tests {
             ("two samples", short),
             ("two rows a call", [few, right()]),
             ("many rows a look-up", [list(), wide(right())]),
+            ("many rows once", [once, busy()]),
+            ("many rows in each sample", [rarely, busy()]),
         ] {
             assert_eq!(row_by_row(&all, 300.0), [], "{name}");
         }

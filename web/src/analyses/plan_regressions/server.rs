@@ -268,7 +268,7 @@ impl Server {
             }
             let statement = (database.as_str(), *hash);
             let row = of_statement(api, self.id, statement, (before, after)).await?;
-            let slower = row.and_then(|row| Slower::of(&row, after.seconds(), &usual));
+            let slower = row.and_then(|row| Slower::of(&row, &usual));
             if slower.is_some() {
                 return Ok(slower);
             }

@@ -61,7 +61,8 @@ impl History {
     /// Calls of a statement in all hours.
     pub(super) fn calls(&self, hash: i64) -> f64 {
         let hours = self.of.get(&hash).into_iter().flatten();
-        hours.map(|(_, hour)| hour.calls).sum()
+        // The sum of nothing would be −0.
+        hours.fold(0.0, |sum, (_, hour)| sum + hour.calls)
     }
 
     /// Calls and milliseconds of each hour of a statement.

@@ -31,11 +31,11 @@ impl Slower {
     /// seconds an hour are at stake. `usual` are means of the same time of day before, in
     /// milliseconds: it has to be slower by half than each of these, too.
     #[must_use]
-    pub fn of(row: &Row, seconds_after: f64, usual: &[f64]) -> Option<Self> {
+    pub fn of(row: &Row, usual: &[f64]) -> Option<Self> {
         let (before, after) = (row.before_mean_time, row.after_mean_time);
         let test = row.mean?;
         let is_real = row.improvement_status == Status::Degraded;
-        let calls_per_hour = row.after_calls / seconds_after.max(1.0) * 3_600.0;
+        let calls_per_hour = row.after_calls / row.after_seconds.max(1.0) * 3_600.0;
         let more = usual.iter().copied().fold(before, f64::max);
         let stake = (after - more) / 1_000.0 * calls_per_hour;
         let is_much =
@@ -95,7 +95,7 @@ mod tests {
         };
         let side = |mean| BTreeMap::from([(key(), window(calls, mean))]);
         let all = compare(&side(before), &side(after), &Tolerance::default());
-        Slower::of(&all.comparisons[0], 600.0, usual)
+        Slower::of(&all.comparisons[0], usual)
     }
 
     #[test]
