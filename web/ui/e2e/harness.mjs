@@ -53,10 +53,14 @@ export async function fresh(context) {
   }
 }
 
+/** A statement without a plan has no history of plans, and the page says so: the contract's answer is 404. */
+const NO_PLAN = /\/explain\/history(\?\S*)? .*status of 404/;
+
 /** A browser writes each refused answer on the console; `refusals` are those that are asked for. */
 export function watch(page, base, refusals = /status of 401/) {
   page.on("console", (message) => {
-    if (message.type() === "error" && !refusals.test(message.text())) problems.push(`console: ${message.text()}`);
+    const said = `${message.location().url} ${message.text()}`;
+    if (message.type() === "error" && !refusals.test(message.text()) && !NO_PLAN.test(said)) problems.push(`console: ${said}`);
   });
   page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
   page.on("request", (request) => {
